@@ -1,0 +1,1 @@
+//! A Socket.IO service that delivers each message at its moment.
