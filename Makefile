@@ -1,0 +1,14 @@
+.PHONY: test tools lint
+
+# Builds and runs every test, installing what they talk to.
+test: tools
+	cargo test --workspace --locked
+
+# Everything that the tests need beyond Rust, Node and Python.
+tools:
+	tools/install
+
+# The gates before the tests.
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
