@@ -1,4 +1,4 @@
-.PHONY: test tools lint
+.PHONY: test tools lint bench
 
 # Builds and runs every test, installing what they talk to.
 test: tools
@@ -12,3 +12,7 @@ tools:
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Figures beside a peer in the same run; on a quiet machine.
+bench: tools
+	cargo bench --locked -p server --bench delivery
