@@ -42,7 +42,8 @@ async fn schemathesis_finds_the_document_true() {
         "{report}"
     );
     let mut log = server.log();
-    log.retain(|line| line["level"] != "INFO");
+    // A panic would be a line of its own, no JSON object.
+    log.retain(|line| line["level"] == "ERROR" || line.is_string());
     assert!(log.is_empty(), "nothing went wrong inside: {log:?}");
 }
 
