@@ -3,7 +3,7 @@
 mod crash;
 mod faulty;
 mod harness;
-
+mod openapi;
 mod outage;
 mod slow;
 mod smoke;
