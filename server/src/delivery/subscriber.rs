@@ -98,6 +98,14 @@ impl Subscriber {
         let mut state = self.lock();
         let message = state.window.acknowledged(number, id).ok_or(Refused)?;
         self.record(&message, true);
+        // A page of the store that is being read may be older than this.
+        if let Some(index) = self
+            .mailboxes
+            .iter()
+            .position(|mailbox| *mailbox == message.mailbox)
+        {
+            state.queues[index].settle(&message);
+        }
         self.context.metrics.count(MessageState::acknowledged, 1);
         tracing::debug!(channel = %message.mailbox, message_id = message.id, connection = self.socket, "acknowledged");
         self.pump(&mut state, false);
