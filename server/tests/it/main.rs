@@ -2,4 +2,6 @@
 
 mod harness;
 
+mod clients;
 mod smoke;
+mod ways;
