@@ -1,5 +1,6 @@
 //! The server as its users meet it: real processes, real clients, real signals.
 
+mod clients;
 mod crash;
 mod faulty;
 mod harness;
@@ -8,3 +9,4 @@ mod outage;
 mod slow;
 mod smoke;
 mod store;
+mod ways;
