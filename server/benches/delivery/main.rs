@@ -97,7 +97,8 @@ async fn lateness() {
 async fn cpu() {
     let mut figures = Vec::new();
     for mut server in [Process::holdfast().await, Process::socketio().await] {
-        let clients = audience(&server, AUDIENCE).await;
+        let keys = keys(&server, AUDIENCE).await;
+        let clients = audience(&server, AUDIENCE, &keys).await;
         let received = tokio::spawn(async move {
             for mut client in clients {
                 for _ in 0..BROADCASTS {
@@ -128,10 +129,11 @@ async fn cpu() {
 async fn memory() {
     let mut figures = Vec::new();
     for server in [Process::holdfast().await, Process::socketio().await] {
-        let warm = audience(&server, 100).await;
+        let keys = keys(&server, 1).await;
+        let warm = audience(&server, 100, &keys).await;
         let before = server.resident();
         let start = Instant::now();
-        let clients = audience(&server, IDLE).await;
+        let clients = audience(&server, IDLE, &keys).await;
         let took = start.elapsed().as_secs_f64();
         tokio::time::sleep(Duration::from_secs(2)).await;
         let each = (server.resident() - before) as f64 / IDLE as f64 / 1024.0;
@@ -147,20 +149,25 @@ async fn memory() {
     );
 }
 
-/// Clients of one channel, each with a key of its own, some at a time.
-async fn audience(server: &Process, number: usize) -> Vec<Client> {
-    let connect = async || {
-        let key = if server.is_holdfast() {
-            Some(server.key("audience").await)
-        } else {
-            None
-        };
-        Client::connect(server, key).await
-    };
+/// Clients of one channel, some at a time.
+async fn audience(server: &Process, number: usize, keys: &[String]) -> Vec<Client> {
+    let key = |n: usize| keys.get(n % keys.len().max(1)).cloned();
     let mut clients = Vec::with_capacity(number);
     while clients.len() < number {
-        let some = (number - clients.len()).min(100);
-        clients.extend(futures_util::future::join_all((0..some).map(|_| connect())).await);
+        let some = clients.len()..(clients.len() + 100).min(number);
+        let connected = some.map(|n| Client::connect(server, key(n)));
+        clients.extend(futures_util::future::join_all(connected).await);
     }
     clients
+}
+
+/// Keys of one channel; none for the peer, which asks for none.
+async fn keys(server: &Process, number: usize) -> Vec<String> {
+    let mut keys = Vec::new();
+    if server.is_holdfast() {
+        for _ in 0..number {
+            keys.push(server.key("audience").await);
+        }
+    }
+    keys
 }
