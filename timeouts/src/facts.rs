@@ -41,6 +41,11 @@ pub(crate) fn share(tasks: u64, percent: u64) -> u64 {
     tasks.saturating_mul(percent) / 100
 }
 
+/// A percentage of a number of tasks, rounded up as ECS does for the minimum.
+pub(crate) fn share_up(tasks: u64, percent: u64) -> u64 {
+    tasks.saturating_mul(percent).div_ceil(100)
+}
+
 /// Stickiness is on.
 pub(crate) fn sticky(r: &Reading) -> Fact {
     r.is_unset(Setting::Stickiness).map(|unset| !unset)

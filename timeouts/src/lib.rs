@@ -28,6 +28,7 @@
 //!
 //! Pure: no input or output, no clock, no environment.
 
+pub mod explain;
 mod facts;
 mod logic;
 mod place;

@@ -17,6 +17,11 @@ pub(crate) fn holds() -> Verdict {
     Ok(Vec::new())
 }
 
+/// The opposite, where it is known.
+pub(crate) fn not(fact: Fact) -> Fact {
+    fact.map(|known| !known)
+}
+
 /// True as soon as one is known to be true; not seen while one that is not seen could still be.
 pub(crate) fn any<const N: usize>(facts: [Fact; N]) -> Fact {
     decide(facts, true)

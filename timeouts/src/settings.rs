@@ -92,7 +92,7 @@ settings! {
     HealthCheckMatcher: Text("load_balancer.health_check.matcher", "health check matcher").not_in_file().aws("Matcher HttpCode").aws_default(DefaultValue::Text("200"));
     /// The port that health checks ask on; not set means the port of the traffic.
     HealthCheckPort: Count("load_balancer.health_check.port", "health check port").not_in_file().aws("HealthCheckPort").range(1, 65_535).aws_default(DefaultValue::Unset);
-    /// Whether a target group spreads over zones: `on`, `off` or `use_load_balancer_configuration`.
+    /// Whether a target group spreads over zones: `true`, `false` or `use_load_balancer_configuration`.
     CrossZone: Text("load_balancer.cross_zone", "cross-zone load balancing").not_in_file().aws("load_balancing.cross_zone.enabled").aws_default(DefaultValue::Text("use_load_balancer_configuration"));
     /// What the targets are: `instance`, `ip`, `lambda` or `alb`.
     TargetType: Text("load_balancer.target_type", "target type").not_in_file().aws("TargetType").aws_default(DefaultValue::Text("instance"));
@@ -198,6 +198,9 @@ settings! {
     EngineVersion: Text("store.engine_version", "engine version").not_in_file().aws("EngineVersion");
     /// The name of the replication group.
     ReplicationGroupName: Text("store.replication_group", "replication group's name").not_in_file().aws("ReplicationGroupId").aws_default(DefaultValue::Unset);
+
+    /// The name that clients use.
+    Domain: Text("domain", "domain");
 
     // What may stand in front of the load balancer.
     /// How long CloudFront waits for an answer of the load balancer.

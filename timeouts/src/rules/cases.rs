@@ -33,6 +33,21 @@ pub(super) fn l(words: &[&str]) -> Value {
     words.into()
 }
 
+/// On or off as a value.
+pub(super) fn f(on: bool) -> Value {
+    on.into()
+}
+
+/// Ranges of ports as a value.
+pub(super) fn p(ranges: &[(u16, u16)]) -> Value {
+    Value::Ports(ranges.to_vec())
+}
+
+/// Known to be unset.
+pub(super) fn u() -> Value {
+    Value::Unset
+}
+
 /// A case: what was seen, and the outcome.
 pub(super) type Case<'a> = (&'a [(Setting, Value)], Expect);
 
