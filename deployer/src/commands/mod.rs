@@ -1,0 +1,4 @@
+//! One file a verb; each is a thin wrapper over the library.
+
+pub(crate) mod completions;
+pub(crate) mod render;
