@@ -4,5 +4,7 @@
 //! [`template::Rendered`], and everything else reads that alone.
 
 pub mod diagnostic;
+pub mod environment;
 pub mod node;
+pub mod render;
 pub mod template;

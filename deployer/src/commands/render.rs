@@ -1,26 +1,17 @@
 //! `deployer render`: the template as it would be applied.
 
-use std::path::PathBuf;
-
 use clap::ValueEnum;
-use deployer::node::{Node, Origin, Scalar, Value, json, yaml};
-use deployer::template::{Inputs, Template};
+use deployer::node::{json, yaml};
 use serde_json::json;
 
+use super::environment;
 use crate::cli::{Exit, Output, line, print, say};
 
 /// Write the template as it would be applied; what only AWS knows stays a function.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A template of anyone's.
-    #[arg(long, value_name = "FILE")]
-    template: PathBuf,
-    /// A value for a parameter of the template; repeat it for several.
-    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter, requires = "template")]
-    parameters: Vec<(String, String)>,
-    /// The region, where the template speaks of it.
-    #[arg(long, requires = "template")]
-    region: Option<String>,
+    #[command(flatten)]
+    environment: environment::Args,
     /// How the template is written.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -35,41 +26,25 @@ enum Format {
     Json,
 }
 
-fn parameter(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
 pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
-    let template = Template::read(&args.template)?;
-    let given = |text: &String| Node {
-        value: Value::Scalar(Scalar::text(text)),
-        origin: Origin::default(),
-    };
-    let parameters = args
-        .parameters
-        .iter()
-        .map(|(name, value)| (name.clone(), given(value)))
+    let loaded = args.environment.load()?;
+    let document = loaded.rendered.document();
+    let missing: Vec<_> = loaded
+        .rendered
+        .missing(&loaded.template)
+        .map(|(name, _)| name)
         .collect();
-    let mut inputs = Inputs {
-        parameters,
-        ..Inputs::default()
-    };
-    if let Some(region) = &args.region {
-        inputs.region(&given(region));
-    }
-    let rendered = template.render(&inputs)?;
-    let missing: Vec<_> = rendered.missing(&template).map(|(name, _)| name).collect();
-    let document = rendered.document();
     if output == Output::Json {
+        let document = json(&document);
+        let name = &loaded.name;
         print(&line(
-            &json!({ "schema": 1, "template": json(&document), "missing_parameters": missing }),
+            &json!({ "schema": 1, "environment": name, "template": document, "missing_parameters": missing }),
         ))?;
         return Ok(Exit::Well);
     }
     for name in missing {
         say(&format!(
-            "warning: the parameter `{name}` has no value: it stays `!Ref {name}` (give it with --parameter {name}=…)"
+            "warning: the parameter `{name}` has no value and stays `!Ref {name}`; AWS will ask for it"
         ))?;
     }
     print(&match args.format {
