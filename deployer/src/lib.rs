@@ -1,1 +1,10 @@
 //! Renders, checks and deploys a Socket.IO service on AWS, and runs the same stack locally.
+//!
+//! Data flows one way: an environment file gives parameters, a template with parameters gives a
+//! [`template::Rendered`], and everything else reads that alone.
+
+pub mod diagnostic;
+pub mod environment;
+pub mod node;
+pub mod render;
+pub mod template;

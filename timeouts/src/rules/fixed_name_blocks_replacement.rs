@@ -29,10 +29,11 @@ fn check(r: &Reading) -> Verdict {
     }))
 }
 
-/// A last part of four hexadecimal digits or more, one of them a number: people do not name things so.
+/// A last part of six hexadecimal digits, or of four with a number among them: people do not name things so.
 fn ends_in_hash(name: &str) -> bool {
     let last = name.rsplit('-').next().unwrap_or(name);
-    last.len() >= 4 && last.chars().all(|c| c.is_ascii_hexdigit()) && last.contains(|c: char| c.is_ascii_digit())
+    let hexadecimal = last.chars().all(|c| c.is_ascii_hexdigit());
+    hexadecimal && (last.len() >= 6 || last.len() >= 4 && last.contains(|c: char| c.is_ascii_digit()))
 }
 
 #[cfg(test)]

@@ -158,9 +158,14 @@ fn widened(reading: &Reading, more: &[Setting], less: &[Setting], by: u64) -> Re
     wide
 }
 
+#[expect(
+    clippy::expect_used,
+    reason = "a wrong name in the table must fail the test"
+)]
 /// How bad a rule's outcome is: nothing, so many warnings, so many errors.
 fn badness(name: &str, reading: &Reading) -> usize {
-    let found = (rule(name).unwrap().check)(reading).unwrap_or_default();
+    let rule = rule(name).expect("the table names rules");
+    let found = (rule.check)(reading).unwrap_or_default();
     found
         .iter()
         .map(|violation| 1 + violation.level as usize)
