@@ -6,5 +6,6 @@
 pub mod diagnostic;
 pub mod environment;
 pub mod node;
+pub mod reading;
 pub mod render;
 pub mod template;

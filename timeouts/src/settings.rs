@@ -37,23 +37,23 @@ const WEEK: u64 = 604_800;
 settings! {
     // The server.
     /// How often the server pings a client.
-    PingInterval: Duration("server.ping_interval", "ping interval").variable("PING_INTERVAL").range(1, HOUR * 1000).socket_io(DefaultValue::Seconds(25));
+    PingInterval: Duration("server.ping_interval", "ping interval").variable("PING_INTERVAL").range(100, HOUR * 1000).socket_io(DefaultValue::Seconds(25));
     /// How long the server waits for the answer to a ping.
-    PingTimeout: Duration("server.ping_timeout", "ping timeout").variable("PING_TIMEOUT").range(1, HOUR * 1000).socket_io(DefaultValue::Seconds(20));
+    PingTimeout: Duration("server.ping_timeout", "ping timeout").variable("PING_TIMEOUT").range(100, HOUR * 1000).socket_io(DefaultValue::Seconds(20));
     /// How long an upgrade from polling to WebSocket may take.
     UpgradeTimeout: Duration("server.upgrade_timeout", "upgrade timeout").not_in_file().range(1, HOUR * 1000).socket_io(DefaultValue::Seconds(10));
     /// How long the server keeps an idle HTTP connection open.
-    KeepAlive: Duration("server.keep_alive", "keep-alive").variable("KEEP_ALIVE").range(1, 2 * HOUR * 1000);
+    KeepAlive: Duration("server.keep_alive", "keep-alive").variable("KEEP_ALIVE").range(1_000, 24 * HOUR * 1000);
     /// How long a session may live without having joined a namespace.
-    JoinTimeout: Duration("server.join_timeout", "join timeout").variable("JOIN_TIMEOUT").range(1, HOUR * 1000).socket_io(DefaultValue::Seconds(45));
+    JoinTimeout: Duration("server.join_timeout", "join timeout").variable("JOIN_TIMEOUT").range(100, 600_000).socket_io(DefaultValue::Seconds(45));
     /// From SIGTERM to exit.
-    Drain: Duration("server.drain", "drain").variable("DRAIN").range(0, HOUR * 1000);
+    Drain: Duration("server.drain", "drain").variable("DRAIN").range(0, 600_000);
     /// From the start of the process until its first passing health check.
     StartUp: Duration("server.start_up", "start-up time").not_in_file();
     /// Bytes that a client may send in one message.
-    MaxPayload: Bytes("server.max_payload", "largest client message").variable("MAX_PAYLOAD").range(1, 100_000_000).socket_io(DefaultValue::Count(1_000_000));
+    MaxPayload: Bytes("server.max_payload", "largest client message").variable("MAX_PAYLOAD").range(128, 10_485_760).socket_io(DefaultValue::Count(1_000_000));
     /// Bytes of data that a backend may publish.
-    MaxMessage: Bytes("server.max_message", "largest published message").variable("MAX_MESSAGE").range(1, 100_000_000);
+    MaxMessage: Bytes("server.max_message", "largest published message").variable("MAX_MESSAGE").range(1, 1_048_576);
     /// The transports that the server offers.
     Transports: List("server.transports", "transports").variable("TRANSPORTS").socket_io(DefaultValue::List(&["polling", "websocket"]));
     /// The Engine.IO protocols that the server speaks: `4` (client v2 calls it 3) and `5`.
@@ -151,9 +151,9 @@ settings! {
     /// The capacity providers that the service places tasks on.
     CapacityProviders: List("service.capacity_providers", "capacity providers").not_in_file().aws("CapacityProviderStrategy");
     /// The share of tasks that a deployment keeps running, in percent.
-    MinimumHealthyPercent: Count("service.minimum_healthy_percent", "minimum healthy percent").not_in_file().aws("MinimumHealthyPercent").aws_default(DefaultValue::Count(100));
+    MinimumHealthyPercent: Count("service.deployment.minimum_healthy_percent", "minimum healthy percent").aws("MinimumHealthyPercent").aws_default(DefaultValue::Count(100));
     /// The share of tasks that may run during a deployment, in percent.
-    MaximumPercent: Count("service.maximum_percent", "maximum percent").not_in_file().aws("MaximumPercent").aws_default(DefaultValue::Count(200));
+    MaximumPercent: Count("service.deployment.maximum_percent", "maximum percent").aws("MaximumPercent").aws_default(DefaultValue::Count(200));
     /// Whether a failing deployment is stopped and rolled back.
     CircuitBreaker: Flag("service.circuit_breaker", "circuit breaker with rollback").not_in_file().aws("DeploymentCircuitBreaker").aws_default(DefaultValue::Flag(false));
     /// Alarms that roll a deployment back.
