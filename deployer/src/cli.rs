@@ -36,6 +36,8 @@ pub(crate) enum Output {
 
 #[derive(Subcommand)]
 enum Verb {
+    Check(Box<commands::check::Args>),
+    Explain(commands::explain::Args),
     Render(commands::render::Args),
     Completions(commands::completions::Args),
 }
@@ -43,6 +45,8 @@ enum Verb {
 impl Verb {
     fn run(&self, output: Output) -> anyhow::Result<Exit> {
         match self {
+            Self::Check(args) => commands::check::run(args, output),
+            Self::Explain(args) => commands::explain::run(args, output),
             Self::Render(args) => commands::render::run(args, output),
             Self::Completions(args) => commands::completions::run::<Cli>(args),
         }
@@ -54,6 +58,8 @@ impl Verb {
 pub(crate) enum Exit {
     /// All is well.
     Well = 0,
+    /// A rule is violated.
+    Violated = 1,
     /// It could not run: usage, environment file, credentials, declined.
     CouldNotRun = 2,
 }

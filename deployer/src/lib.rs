@@ -8,4 +8,5 @@ pub mod environment;
 pub mod node;
 pub mod reading;
 pub mod render;
+pub mod report;
 pub mod template;

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use deployer::environment::{find, load};
+use deployer::environment::{Environment, find, load};
 use deployer::node::{Entry, Node, Origin, Place, Scalar, Source, Value};
 use deployer::render::{render, render_with, service_template};
+use deployer::report::Ignore;
 use deployer::template::{Rendered, Template};
 
 /// Which environment, or which template of anyone's.
@@ -40,6 +41,8 @@ pub(crate) struct Loaded {
     pub(crate) template: Template,
     /// The template as it would be applied.
     pub(crate) rendered: Rendered,
+    /// The rules that the environment passes over.
+    pub(crate) ignores: Vec<Ignore>,
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {
@@ -63,6 +66,7 @@ impl Args {
                 name: None,
                 template,
                 rendered,
+                ignores: Vec::new(),
             });
         };
         let path = find(env, &self.environments)?;
@@ -73,6 +77,7 @@ impl Args {
             name: Some(name),
             template,
             rendered,
+            ignores: ignores(&environment),
         })
     }
 
@@ -96,6 +101,16 @@ impl Args {
             },
         );
     }
+}
+
+fn ignores(environment: &Environment) -> Vec<Ignore> {
+    let ignores = environment.ignore.iter().flatten();
+    ignores
+        .map(|ignore| Ignore {
+            rule: ignore.rule.value.0.clone(),
+            reason: ignore.reason.value.0.clone(),
+        })
+        .collect()
 }
 
 /// An environment is called after its file.

@@ -21,7 +21,7 @@ pub use field::Setting;
 pub use file::{DEFAULTS, find, load};
 pub use schema::schema;
 pub use section::{
-    Deployment, Environment, HealthCheck, LoadBalancer, Network, Server, Service, Tasks,
+    Deployment, Environment, HealthCheck, Ignore, LoadBalancer, Network, Server, Service, Tasks,
 };
 pub use size::{Bytes, Mebibytes};
 pub use store::Store;

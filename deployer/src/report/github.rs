@@ -1,0 +1,44 @@
+//! The report as workflow commands, which GitHub Actions shows beside the lines of a pull request.
+
+use std::fmt::Write as _;
+
+use super::Report;
+
+impl Report {
+    /// One `::error` or `::warning` line for each finding.
+    #[must_use]
+    pub fn github(&self) -> String {
+        let mut text = String::new();
+        for finding in &self.findings {
+            let _ = write!(text, "::{} ", finding.level());
+            if let Some(place) = self.primary(finding) {
+                let _ = write!(
+                    text,
+                    "file={},line={},col={},",
+                    property(place.file()),
+                    place.line(),
+                    place.column()
+                );
+            }
+            let _ = writeln!(
+                text,
+                "title={}::{}",
+                finding.rule.name,
+                data(&finding.to_string())
+            );
+        }
+        text
+    }
+}
+
+/// The escapes of a command's message ("Workflow commands for GitHub Actions").
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+/// The escapes of a command's property, which ends at a comma or colon.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
