@@ -1,0 +1,3 @@
+//! Tests of the deployer as others use it.
+
+mod check_broken;
