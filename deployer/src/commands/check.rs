@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// How the report is written.
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// The service that the flags below describe, where a template has several: its logical id.
+    #[arg(long, value_name = "LOGICAL_ID")]
+    service: Option<String>,
     #[command(flatten)]
     server: Server,
 }
@@ -132,11 +135,11 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         .collect::<anyhow::Result<Vec<_>>>()?;
     let loaded = args.environment.load()?;
     ignores.extend(loaded.ignores);
-    let readings = read(&loaded.rendered, &args.server.given());
-    anyhow::ensure!(
-        !readings.readings.is_empty(),
-        "nothing to check: the template has no target group of an Application Load Balancer"
-    );
+    let mut given = args.server.given();
+    if let Some(service) = &args.service {
+        given.about(service);
+    }
+    let readings = read(&loaded.rendered, &given)?;
     let report = Report::new(readings, &ignores);
     let default = if output == Output::Json {
         Format::Json

@@ -15,6 +15,7 @@ mod view;
 
 use timeouts::Reading;
 
+use crate::diagnostic::{Mistake, Mistakes};
 use crate::template::{Rendered, Resource};
 
 pub use given::Given;
@@ -36,18 +37,29 @@ pub struct Readings {
 }
 
 /// Reads a template; `given` is what its user says about a server that it does not show.
-#[must_use]
-pub fn read(rendered: &Rendered, given: &Given) -> Readings {
+///
+/// # Errors
+/// The template has no way from a load balancer to anything, or it is not clear what `given` is about.
+pub fn read(rendered: &Rendered, given: &Given) -> Result<Readings, Mistakes> {
+    let ways: Vec<_> = ways(rendered).collect();
+    if ways.is_empty() {
+        let mistake = Mistake::nowhere(
+            "nothing to check: the template has no target group of an Application Load Balancer",
+        );
+        return Err(mistake.into());
+    }
+    given.check(&ways)?;
     let mut places = Places::default();
-    let readings = ways(rendered)
+    let readings = ways
+        .iter()
         .map(|way| {
             let mut view = View::new(rendered, way.subject(), &mut places);
             way.read(&mut view);
-            given.apply(&mut view.reading);
+            given.apply(way, &mut view.reading);
             view.reading
         })
         .collect();
-    Readings { readings, places }
+    Ok(Readings { readings, places })
 }
 
 /// A way that traffic takes; what is missing is in another stack, or does not exist.

@@ -103,7 +103,7 @@ impl Report {
                 } else {
                     AnnotationKind::Context
                 };
-                kind.span(marked(place)).label(label(seen))
+                kind.span(marked(place)).label(label(seen, first))
             });
             Snippet::source(source).path(file).annotations(annotations)
         };
@@ -161,15 +161,16 @@ impl Report {
     }
 }
 
-/// What a marked line says: the setting, its value, and what else the value came through.
-fn label(seen: &Seen) -> String {
+/// What a marked line says: the setting, its value, and what it came through.
+fn label(seen: &Seen, first: bool) -> String {
     let mut label = format!("{} = {}", seen.setting, seen.value);
-    let named = seen.place.links().filter_map(|link| match link {
-        Origin::Named(name) => Some(name),
-        Origin::File { .. } => None,
-    });
-    for name in named {
+    let is_file = |link: &&Origin| matches!(link, Origin::File { .. });
+    for name in seen.place.links().filter(|link| !is_file(link)) {
         let _ = write!(label, ", {name}");
+    }
+    // For the setting to change, the template's line too: the one that hands the value on.
+    if let Some(through) = seen.place.links().filter(is_file).nth(1).filter(|_| first) {
+        let _ = write!(label, ", through {through}");
     }
     label
 }

@@ -1,86 +1,9 @@
 //! Each rule has a template that it alone catches: the sound one with one thing changed.
 
-use std::time::Duration;
+use timeouts::RULES;
+use timeouts::Setting::*;
 
-use deployer::reading::{Given, read};
-use deployer::report::Report;
-use deployer::template::{Inputs, Template};
-use timeouts::Setting::{self, *};
-use timeouts::{RULES, Value};
-
-/// A template in which no rule finds anything.
-const SOUND: &str = include_str!("templates/sound.yaml");
-
-/// What is changed: lines of the template, and what is said about the server.
-#[derive(Default)]
-struct Change {
-    rule: &'static str,
-    lines: Vec<(&'static str, &'static str)>,
-    server: Vec<(Setting, Value)>,
-}
-
-fn on(rule: &'static str) -> Change {
-    Change {
-        rule,
-        ..Change::default()
-    }
-}
-
-impl Change {
-    fn line(mut self, from: &'static str, to: &'static str) -> Self {
-        self.lines.push((from, to));
-        self
-    }
-
-    fn server(mut self, setting: Setting, value: impl Into<Value>) -> Self {
-        self.server.push((setting, value.into()));
-        self
-    }
-
-    fn report(&self) -> Report {
-        let mut text = SOUND.to_owned();
-        for (from, to) in &self.lines {
-            assert_eq!(
-                text.matches(from).count(),
-                1,
-                "{}: `{from}` is one line of the template",
-                self.rule
-            );
-            text = text.replace(from, to);
-        }
-        let template = Template::parse("template.yaml", text).expect("a template");
-        let rendered = template
-            .render(&Inputs::default())
-            .expect("a rendered template");
-        let mut given = server();
-        for (setting, value) in &self.server {
-            given.set(*setting, value.clone(), format!("the flag --{setting}"));
-        }
-        Report::new(read(&rendered, &given), &[])
-    }
-}
-
-fn s(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-/// A server that fits the sound template.
-fn server() -> Given {
-    let mut given = Given::default();
-    let mut set = |setting, value: Value| given.set(setting, value, "the command line");
-    set(PingInterval, s(25).into());
-    set(PingTimeout, s(20).into());
-    set(UpgradeTimeout, s(10).into());
-    set(KeepAlive, s(130).into());
-    set(Drain, s(20).into());
-    set(StartUp, s(10).into());
-    set(Transports, ["polling", "websocket"].as_slice().into());
-    set(SocketPath, "/socket.io".into());
-    set(CorsOrigins, Value::List(Vec::new()));
-    set(ConnectionsPerTask, 10_000.into());
-    set(Store, "redis".into());
-    given
-}
+use crate::sound::{Change, on, s};
 
 fn changes() -> Vec<Change> {
     let one_task = |rule| {
