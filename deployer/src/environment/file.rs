@@ -72,10 +72,8 @@ pub fn load(path: &Path, change: impl FnOnce(&mut Node)) -> Result<Environment, 
     if let Some(environment) = &environment {
         environment.check(&mut mistakes);
     }
-    match environment {
-        Some(environment) => mistakes.or(environment),
-        None => Err(mistakes),
-    }
+    // Without an environment there is a mistake, so that the `Option` is never empty where all is well.
+    mistakes.or(environment)?.ok_or_else(Mistakes::default)
 }
 
 /// The file with what it extends beneath it.
