@@ -36,6 +36,7 @@ pub(crate) enum Output {
 
 #[derive(Subcommand)]
 enum Verb {
+    Init(commands::init::Args),
     Render(commands::render::Args),
     Completions(commands::completions::Args),
 }
@@ -43,6 +44,7 @@ enum Verb {
 impl Verb {
     fn run(&self, output: Output) -> anyhow::Result<Exit> {
         match self {
+            Self::Init(args) => commands::init::run(args, output),
             Self::Render(args) => commands::render::run(args, output),
             Self::Completions(args) => commands::completions::run::<Cli>(args),
         }

@@ -2,4 +2,5 @@
 
 pub(crate) mod completions;
 pub(crate) mod environment;
+pub(crate) mod init;
 pub(crate) mod render;

@@ -57,7 +57,7 @@ impl Resolver<'_> {
                     .iter()
                     .position(|open| open == name)
                     .unwrap_or(0);
-                let chain = [&self.open_conditions[from..], &[name.clone()]]
+                let chain = [&self.open_conditions[from..], std::slice::from_ref(name)]
                     .concat()
                     .join(" → ");
                 self.mistakes.push(Mistake::at(

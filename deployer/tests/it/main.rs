@@ -1,6 +1,13 @@
 //! The `deployer` as its users meet it: the real binary, in a directory of its own.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod environment_mistakes;
+mod init;
 mod render;
 mod resolution;
 mod template_mistakes;
