@@ -38,6 +38,7 @@ pub(crate) enum Output {
 enum Verb {
     Check(Box<commands::check::Args>),
     Explain(commands::explain::Args),
+    Init(commands::init::Args),
     Render(commands::render::Args),
     Completions(commands::completions::Args),
 }
@@ -47,6 +48,7 @@ impl Verb {
         match self {
             Self::Check(args) => commands::check::run(args, output),
             Self::Explain(args) => commands::explain::run(args, output),
+            Self::Init(args) => commands::init::run(args, output),
             Self::Render(args) => commands::render::run(args, output),
             Self::Completions(args) => commands::completions::run::<Cli>(args),
         }

@@ -4,4 +4,5 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod environment;
 pub(crate) mod explain;
+pub(crate) mod init;
 pub(crate) mod render;

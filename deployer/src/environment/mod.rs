@@ -7,6 +7,7 @@ mod choice;
 mod duration;
 mod field;
 mod file;
+mod init;
 mod parameters;
 mod schema;
 mod section;
@@ -18,7 +19,8 @@ mod unit;
 pub use choice::{Architecture, LogLevel, Retention, Switch, Target, Transport};
 pub use duration::{Millis, Seconds, Sticky};
 pub use field::Setting;
-pub use file::{DEFAULTS, find, load};
+pub use file::{DEFAULTS, find, load, parse};
+pub use init::{Answers, check_answer};
 pub use schema::schema;
 pub use section::{
     Deployment, Environment, HealthCheck, Ignore, LoadBalancer, Network, Server, Service, Tasks,

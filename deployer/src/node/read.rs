@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use indexmap::IndexMap;
 
 use super::{Entry, Map, Node, Place, Scalar, Source, Value};
@@ -79,6 +79,10 @@ pub fn read(name: &str, text: impl Into<String>, syntax: Syntax) -> Result<Node,
 /// The mistake after which reading cannot go on.
 struct Stop(Mistake);
 
+fn too_deep(place: &Place) -> Mistake {
+    Mistake::at(place, format!("nested deeper than {MAX_DEPTH} levels"))
+}
+
 pub(super) struct Reader<'a> {
     events: Parser<'a, StrInput<'a>>,
     source: &'a Arc<Source>,
@@ -127,10 +131,10 @@ impl<'a> Reader<'a> {
         let marker = error.marker();
         let start = marker.byte_offset().unwrap_or(self.source.text.len());
         let place = Place::new(self.source, start, start, marker.line(), marker.col() + 1);
-        Stop(Mistake::at(
-            &place,
-            format!("this is not YAML: {}", error.info()),
-        ))
+        Stop(match error.kind() {
+            ErrorKind::RecursionLimitExceeded => too_deep(&place),
+            _ => Mistake::at(&place, format!("this is not YAML: {}", error.info())),
+        })
     }
 
     fn place(&self, span: &Span) -> Place {
@@ -143,10 +147,7 @@ impl<'a> Reader<'a> {
     fn node(&mut self, event: Event<'a>, span: &Span, depth: usize) -> Result<Node, Stop> {
         let place = self.place(span);
         if depth > MAX_DEPTH {
-            return Err(Stop(Mistake::at(
-                &place,
-                format!("nested deeper than {MAX_DEPTH} levels"),
-            )));
+            return Err(Stop(too_deep(&place)));
         }
         let (value, tag) = match event {
             Event::Scalar(text, style, _, tag) => (self.scalar(&text, style, tag.as_deref()), tag),

@@ -34,9 +34,7 @@ impl Resolver<'_> {
             Function::GetAZs | Function::ImportValue | Function::Transform => {
                 Ok(self.symbolic(node, call.function, argument))
             }
-            _ => Err(Expected(
-                "no place here: it belongs in `Conditions` or `Rules`",
-            )),
+            _ => Err(Expected("a place in `Conditions` or `Rules`, not here")),
         };
         outcome.unwrap_or_else(|Expected(expected)| {
             self.mistake(node, format!("`{}` takes {expected}", call.function));

@@ -18,6 +18,8 @@ pub(super) struct Resolver<'t> {
     pub(super) parameters: IndexMap<String, Node>,
     pub(super) pseudo: &'t IndexMap<String, Node>,
     pub(super) conditions: HashMap<&'t str, State>,
+    /// The conditions that are being worked out, each because of the one before.
+    pub(super) open_conditions: Vec<String>,
     pub(super) mistakes: Mistakes,
     /// Inside a condition: secrets may be compared there, and resources may not be spoken of.
     pub(super) in_condition: bool,
@@ -38,6 +40,7 @@ impl<'t> Resolver<'t> {
             parameters,
             pseudo: &inputs.pseudo,
             conditions: HashMap::new(),
+            open_conditions: Vec::new(),
             mistakes,
             in_condition: false,
             bytes_left: MAX_RENDERED_BYTES,
