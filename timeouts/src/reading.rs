@@ -67,6 +67,11 @@ impl Reading {
         &self.subject
     }
 
+    /// Gives what was read another name.
+    pub fn rename(&mut self, subject: impl Into<String>) {
+        self.subject = subject.into();
+    }
+
     /// Records a setting. `None` and [`Value::Unset`] record that it is known to be unset. A second value replaces the
     /// first; a value of another kind than the setting's counts as not seen.
     pub fn see(

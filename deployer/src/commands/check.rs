@@ -3,9 +3,12 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::ValueEnum;
-use deployer::reading::{Given, read};
+use deployer::aws::read_stack;
+use deployer::reading::{Given, Readings, read, read_live};
 use deployer::report::{Ignore, Report};
+use deployer::template::Rendered;
 use timeouts::{Setting, Value, rule};
 
 use super::{environment, explain};
@@ -13,14 +16,21 @@ use crate::cli::{Exit, Output, line, print};
 
 /// Find the settings that break long-lived connections, before anything is deployed.
 ///
-/// Exit code 1 when a rule is violated. Warnings, and rules whose settings were not seen, are 0 unless --strict.
+/// Exit code 1 when a rule is violated, or what is live differs from the template. Warnings, and rules whose settings were not seen, are 0 unless --strict.
 #[derive(clap::Args)]
+#[command(mut_arg("env", |env| env.required_unless_present_any(["template", "stack"])))]
 pub(crate) struct Args {
     #[command(flatten)]
     environment: environment::Args,
     /// Pass over a rule; repeat it for several. An environment file has `ignore:` for this, with a reason.
     #[arg(long, value_name = "RULE")]
     ignore: Vec<String>,
+    /// Check what is live on AWS too, and show where it differs from the template.
+    #[arg(long)]
+    live: bool,
+    /// The live stack; alone, a stack that was deployed by other means.
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
     /// Exit with 1 for warnings and for rules whose settings were not seen, too.
     #[arg(long)]
     strict: bool,
@@ -133,14 +143,31 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         .iter()
         .map(|name| ignore(name))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let loaded = args.environment.load()?;
-    ignores.extend(loaded.ignores);
     let mut given = args.server.given();
     if let Some(service) = &args.service {
         given.about(service);
     }
-    let readings = read(&loaded.rendered, &given)?;
-    let report = Report::new(readings, &ignores);
+    let report = if args.environment.is_given() {
+        let mut loaded = args.environment.load()?;
+        ignores.append(&mut loaded.ignores);
+        let mut readings = read(&loaded.rendered, &given)?;
+        let mut drifts = Vec::new();
+        if args.live || args.stack.is_some() {
+            let stack = args
+                .stack
+                .clone()
+                .or_else(|| stack_name(&loaded.rendered))
+                .context("say which stack with --stack")?;
+            drifts = readings.add_live(live(&stack, loaded.region, &given)?);
+        }
+        Report::new(readings, &ignores).with_drifts(drifts)
+    } else {
+        let stack = args
+            .stack
+            .as_deref()
+            .context("say what to check: --env, --template or --stack")?;
+        Report::new(live(stack, None, &given)?, &ignores)
+    };
     let default = if output == Output::Json {
         Format::Json
     } else {
@@ -152,9 +179,35 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         Format::Sarif => format!("{:#}\n", report.sarif()),
         Format::Github => report.github(),
     })?;
-    let clean = report.errors() == 0
-        && !(args.strict && (report.warnings() > 0 || !report.undecided.is_empty()));
-    Ok(if clean { Exit::Well } else { Exit::Violated })
+    let well = report.errors() == 0 && report.drifts.is_empty();
+    let spotless = report.warnings() == 0 && report.undecided.is_empty();
+    Ok(if well && (spotless || !args.strict) {
+        Exit::Well
+    } else {
+        Exit::Violated
+    })
+}
+
+/// The stack of an environment has the name that its resources begin with.
+fn stack_name(rendered: &Rendered) -> Option<String> {
+    let part = |name: &str| rendered.parameters.get(name)?.as_text();
+    Some(format!(
+        "{}-{}-{}",
+        part("Prefix")?,
+        part("Name")?,
+        part("Environment")?
+    ))
+}
+
+fn live(stack: &str, region: Option<String>, given: &Given) -> anyhow::Result<Readings> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")?;
+    Ok(read_live(
+        &runtime.block_on(read_stack(stack, region))?,
+        given,
+    )?)
 }
 
 fn ignore(name: &str) -> anyhow::Result<Ignore> {

@@ -41,6 +41,8 @@ pub(crate) struct Loaded {
     pub(crate) template: Template,
     /// The template as it would be applied.
     pub(crate) rendered: Rendered,
+    /// The region, where one is given.
+    pub(crate) region: Option<String>,
     /// The rules that the environment passes over.
     pub(crate) ignores: Vec<Ignore>,
 }
@@ -51,6 +53,11 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 }
 
 impl Args {
+    /// Whether an environment or a template was named; a verb may have other things to work on.
+    pub(crate) fn is_given(&self) -> bool {
+        self.env.is_some() || self.template.is_some()
+    }
+
     /// Reads the files and renders.
     ///
     /// # Errors
@@ -66,6 +73,7 @@ impl Args {
                 name: None,
                 template,
                 rendered,
+                region: self.region.clone(),
                 ignores: Vec::new(),
             });
         };
@@ -77,6 +85,7 @@ impl Args {
             name: Some(name),
             template,
             rendered,
+            region: Some(environment.region.value.0.clone()),
             ignores: ignores(&environment),
         })
     }

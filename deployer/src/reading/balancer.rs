@@ -26,6 +26,10 @@ pub(super) fn read_balancer(view: &mut View<'_, '_>, balancer: Option<&Resource>
         "SubnetMappings"
     };
     view.property(Subnets, balancer, subnets);
+    // Only what is live says in which zones the subnets are.
+    if let Some(zones) = balancer.properties.get("AvailabilityZones") {
+        view.node(BalancerZones, Some(zones), balancer);
+    }
 }
 
 pub(super) fn read_target_group(view: &mut View<'_, '_>, group: &Resource) {

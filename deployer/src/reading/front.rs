@@ -94,7 +94,7 @@ fn web_acl(view: &mut View<'_, '_>, balancer: &Resource) {
             .is_some_and(|arn| mentions(arn, &balancer.logical_id))
     };
     let Some(association) = associations.find(about) else {
-        return view.see(WafRules, Vec::new(), &balancer.properties);
+        return view.none(WafRules, "web ACL");
     };
     let acl = association
         .properties

@@ -25,7 +25,7 @@ const DEFAULTS: [(Setting, &str); 10] = [
 /// The paths that it answers, beside the Socket.IO path.
 const SERVED: [&str; 3] = ["/healthcheck", "/v1", "/openapi.json"];
 
-/// Whether a container is the server: no other needs keys of backends.
+/// Whether a container is the server: no other has keys of backends or a `SOCKET_PATH`.
 pub(super) fn is_ours(container: &Node) -> bool {
     let named = |list: &str| {
         container
@@ -37,7 +37,7 @@ pub(super) fn is_ours(container: &Node) -> bool {
     named("Environment").chain(named("Secrets")).any(|item| {
         matches!(
             item.get("Name").and_then(Node::as_text),
-            Some("S2S_KEYS" | "S2S_KEYS_FILE")
+            Some("S2S_KEYS" | "S2S_KEYS_FILE" | "SOCKET_PATH")
         )
     })
 }

@@ -45,6 +45,9 @@ pub(super) fn read<'a>(
     ] {
         view.property(setting, service, name);
     }
+    if let Some(zones) = service.properties.get("AvailabilityZones") {
+        view.node(TaskZones, Some(zones), service);
+    }
     guards(view, service);
     placement(view, service);
     scaling(view, service);

@@ -8,6 +8,11 @@ use timeouts::{Kind, Reading, Setting, Value};
 use crate::node::{self, Leaf, Node, Origin, Place};
 use crate::template::{Rendered, Resource};
 
+/// Why some settings are not seen in what is live.
+pub(super) const NOT_READ: &str = "not read from AWS";
+/// Why others need not be.
+pub(crate) const ACCEPTED: &str = "AWS has accepted it";
+
 /// The stretch of a file behind each place of a reading, so that a report can show the line.
 #[derive(Debug, Default)]
 pub struct Places(BTreeMap<(String, u32, u32), Place>);
@@ -25,6 +30,10 @@ impl Places {
     }
 
     fn link(&mut self, place: &Place) -> timeouts::Place {
+        // What is live has no text, and is known by its ARN.
+        if place.source().text.is_empty() {
+            return timeouts::Place::named(place.file());
+        }
         let (line, column) = (count(place.line()), count(place.column()));
         self.0
             .entry((place.file().to_owned(), line, column))
@@ -50,14 +59,22 @@ fn count(n: usize) -> u32 {
 pub(super) struct View<'a, 'p> {
     pub(super) rendered: &'a Rendered,
     pub(super) reading: Reading,
+    /// The resources are those that are live, of which not all kinds are read.
+    live: bool,
     places: &'p mut Places,
 }
 
 impl<'a, 'p> View<'a, 'p> {
-    pub(super) fn new(rendered: &'a Rendered, subject: String, places: &'p mut Places) -> Self {
+    pub(super) fn new(
+        rendered: &'a Rendered,
+        subject: String,
+        live: bool,
+        places: &'p mut Places,
+    ) -> Self {
         Self {
             rendered,
             reading: Reading::new(subject),
+            live,
             places,
         }
     }
@@ -97,17 +114,26 @@ impl<'a, 'p> View<'a, 'p> {
 
     /// Records the default of AWS, for a resource that does not state the setting.
     pub(super) fn default(&mut self, setting: Setting, resource: &Resource) {
+        // AWS says what is live, defaults included, but for a task definition's.
+        if self.live && setting != Setting::StopTimeout {
+            self.reading.hide(setting, "AWS does not say");
+            return;
+        }
         let place = timeouts::Place::named("default of AWS").through(self.resource(resource));
         self.reading.see_aws_default(setting, place);
     }
 
     /// Records that a resource which would state the setting does not exist in this template.
     pub(super) fn none(&mut self, setting: Setting, what: &str) {
-        self.reading.see(
-            setting,
-            Value::Unset,
-            format!("the template, which has no {what}"),
-        );
+        if self.live {
+            self.reading.hide(setting, NOT_READ);
+        } else {
+            self.reading.see(
+                setting,
+                Value::Unset,
+                format!("the template, which has no {what}"),
+            );
+        }
     }
 
     /// Records that a value is known to AWS alone.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use timeouts::{Finding, Origin, Rule, Seen};
 
 use super::{Report, Undecided};
+use crate::reading::Drift;
 
 impl Report {
     /// The report as one JSON document with `"schema": 1`.
@@ -26,6 +27,7 @@ impl Report {
             "warnings": self.warnings(),
             "held": self.held,
             "findings": self.findings.iter().map(finding).collect::<Vec<_>>(),
+            "drifts": self.drifts.iter().map(drift).collect::<Vec<_>>(),
             "ignored": ignored,
             "not_seen": self.undecided.iter().map(undecided).collect::<Vec<_>>(),
         })
@@ -43,6 +45,10 @@ fn finding(finding: &Finding) -> Value {
         "fix": violation.fix,
         "settings": violation.seen.iter().map(seen).collect::<Vec<_>>(),
     })
+}
+
+fn drift(drift: &Drift) -> Value {
+    json!({ "subject": drift.subject, "template": seen(&drift.template), "live": seen(&drift.live) })
 }
 
 fn seen(seen: &Seen) -> Value {

@@ -6,10 +6,10 @@ pub mod json;
 mod sarif;
 mod text;
 
-use timeouts::{Finding, Level, Rule, Setting};
+use timeouts::{Finding, Level, Reading, Rule, Setting};
 
 use crate::node::Place;
-use crate::reading::{Places, Readings};
+use crate::reading::{ACCEPTED, Drift, Places, Readings};
 
 /// A rule that a user chose to ignore.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub struct Report {
     pub ignored: Vec<(Finding, String)>,
     /// Rules that could not be decided. Not seen is not fine.
     pub undecided: Vec<Undecided>,
+    /// Settings that are live with other values than the template gives them.
+    pub drifts: Vec<Drift>,
     /// How many rules hold, counted for each reading.
     pub held: usize,
     places: Places,
@@ -60,6 +62,7 @@ impl Report {
             findings: Vec::new(),
             ignored: Vec::new(),
             undecided: Vec::new(),
+            drifts: Vec::new(),
             held: 0,
             places: readings.places,
         };
@@ -69,27 +72,30 @@ impl Report {
             for finding in outcome.findings {
                 report.add(finding, ignores);
             }
-            let missing = |settings: Vec<Setting>| {
-                settings
-                    .into_iter()
-                    .map(|setting| (setting, reading.why_not_seen(setting).map(str::to_owned)))
-                    .collect()
-            };
-            report
-                .undecided
-                .extend(
-                    outcome
-                        .not_seen
-                        .into_iter()
-                        .map(|(rule, settings)| Undecided {
-                            rule,
-                            subject: reading.subject().to_owned(),
-                            missing: missing(settings),
-                        }),
-                );
+            for (rule, settings) in outcome.not_seen {
+                let missing = missing(reading, settings);
+                // What AWS has accepted needs no rule that foresees a refusal.
+                let accepted = missing
+                    .iter()
+                    .all(|(_, why)| why.as_deref() == Some(ACCEPTED));
+                if !accepted && ignores.iter().all(|ignore| ignore.rule != rule.name) {
+                    report.undecided.push(Undecided {
+                        rule,
+                        subject: reading.subject().to_owned(),
+                        missing,
+                    });
+                }
+            }
         }
         report.findings.sort_by(|a, b| order(a).cmp(&order(b)));
         report
+    }
+
+    /// The same report, with where what is live differs from the template.
+    #[must_use]
+    pub fn with_drifts(mut self, drifts: Vec<Drift>) -> Self {
+        self.drifts = drifts;
+        self
     }
 
     fn add(&mut self, finding: Finding, ignores: &[Ignore]) {
@@ -136,6 +142,16 @@ impl Report {
     fn file(&self, place: &timeouts::Place) -> Option<&Place> {
         place.links().find_map(|link| self.places.find(link))
     }
+}
+
+/// The settings that a rule lacked, each once, with the reason where the reader knew one.
+fn missing(reading: &Reading, mut settings: Vec<Setting>) -> Vec<(Setting, Option<String>)> {
+    settings.sort();
+    settings.dedup();
+    settings
+        .into_iter()
+        .map(|setting| (setting, reading.why_not_seen(setting).map(str::to_owned)))
+        .collect()
 }
 
 type Order<'a> = (

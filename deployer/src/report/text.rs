@@ -8,6 +8,7 @@ use timeouts::{Finding, Origin, Seen, Violation};
 use super::{Report, Undecided};
 use crate::diagnostic::marked;
 use crate::node::Place;
+use crate::reading::Drift;
 
 impl Report {
     /// The report for people, without colour unless asked for.
@@ -28,6 +29,9 @@ impl Report {
                 "ignored[{}]: {} ({reason})",
                 finding.rule.name, finding.violation.message
             );
+        }
+        for drift in &self.drifts {
+            let _ = writeln!(text, "{}\n", renderer.render(&[self.drift(drift)]));
         }
         self.undecided(&mut text);
         let _ = writeln!(text, "{}", self.summary());
@@ -69,6 +73,25 @@ impl Report {
                 "`deployer explain {}` says more",
                 finding.rule.name
             )))
+    }
+
+    /// A setting that is live with another value.
+    fn drift<'a>(&'a self, drift: &'a Drift) -> Group<'a> {
+        let message = format!(
+            "{} is {} on AWS, and {} in the template",
+            drift.live.setting, drift.live.value, drift.template.value
+        );
+        let mut group = Group::with_title(Level::ERROR.primary_title(message).id("drift"));
+        let seen = std::slice::from_ref(&drift.template);
+        for snippet in self.snippets(seen) {
+            group = group.element(snippet);
+        }
+        group
+            .element(Level::NOTE.message(format!(
+                "{} = {}, {}",
+                drift.live.setting, drift.live.value, drift.live.place
+            )))
+            .element(Level::HELP.message("deploy the template again, or change it to what is live"))
     }
 
     /// The marked lines, those of one file together; the first setting is the one to change.
@@ -148,6 +171,9 @@ impl Report {
             count(self.errors(), "error"),
             count(self.warnings(), "warning"),
         ];
+        if !self.drifts.is_empty() {
+            parts.push(format!("{} drifted", self.drifts.len()));
+        }
         if !self.ignored.is_empty() {
             parts.push(format!("{} ignored", self.ignored.len()));
         }

@@ -8,6 +8,7 @@
 
 mod check_broken;
 mod check_cli;
+mod check_live;
 mod check_shapes;
 mod environment_mistakes;
 mod init;
