@@ -1,4 +1,4 @@
-.PHONY: test tools lint
+.PHONY: test tools lint bench
 
 # Builds and runs every test, installing what they talk to.
 test: tools
@@ -12,3 +12,8 @@ tools:
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# What checking a large template takes, beside cfn-lint.
+bench: tools
+	cargo build --release --locked -p deployer
+	tools/bench-check target/release/deployer

@@ -40,6 +40,17 @@ pub struct Drift {
     pub live: Seen,
 }
 
+impl Drift {
+    /// The difference in one line.
+    #[must_use]
+    pub fn message(&self) -> String {
+        format!(
+            "{} is {} on AWS, and {} in the template",
+            self.live.setting, self.live.value, self.template.value
+        )
+    }
+}
+
 /// What was read of a template.
 #[derive(Debug, Default)]
 pub struct Readings {

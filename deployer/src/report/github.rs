@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Report;
 
 impl Report {
-    /// One `::error` or `::warning` line for each finding.
+    /// One `::error` or `::warning` line for each finding and each difference to what is live.
     #[must_use]
     pub fn github(&self) -> String {
         let mut text = String::new();
@@ -25,6 +25,23 @@ impl Report {
                 "title={}::{}",
                 finding.rule.name,
                 data(&finding.to_string())
+            );
+        }
+        for drift in &self.drifts {
+            let _ = write!(text, "::error ");
+            if let Some(place) = self.file(&drift.template.place) {
+                let _ = write!(
+                    text,
+                    "file={},line={},col={},",
+                    property(place.file()),
+                    place.line(),
+                    place.column()
+                );
+            }
+            let _ = writeln!(
+                text,
+                "title=drift::{}",
+                data(&format!("{}: {}", drift.message(), drift.live.place))
             );
         }
         text

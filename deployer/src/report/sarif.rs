@@ -11,6 +11,15 @@ impl Report {
     #[must_use]
     pub fn sarif(&self) -> Value {
         let found = self.findings.iter().map(|finding| self.result(finding));
+        let drifted = self.drifts.iter().map(|drift| {
+            let place = self.file(&drift.template.place).map(location);
+            json!({
+                "ruleId": "drift",
+                "level": "error",
+                "message": { "text": format!("{}: {}", drift.message(), drift.live.place) },
+                "locations": place.into_iter().collect::<Vec<_>>(),
+            })
+        });
         let ignored = self.ignored.iter().map(|(finding, reason)| {
             let mut result = self.result(finding);
             result["suppressions"] = json!([{ "kind": "external", "justification": reason }]);
@@ -27,7 +36,7 @@ impl Report {
                 } },
                 // Columns are counted in characters, as the text report counts them.
                 "columnKind": "unicodeCodePoints",
-                "results": found.chain(ignored).collect::<Vec<_>>(),
+                "results": found.chain(drifted).chain(ignored).collect::<Vec<_>>(),
             }],
         })
     }

@@ -77,11 +77,7 @@ impl Report {
 
     /// A setting that is live with another value.
     fn drift<'a>(&'a self, drift: &'a Drift) -> Group<'a> {
-        let message = format!(
-            "{} is {} on AWS, and {} in the template",
-            drift.live.setting, drift.live.value, drift.template.value
-        );
-        let mut group = Group::with_title(Level::ERROR.primary_title(message).id("drift"));
+        let mut group = Group::with_title(Level::ERROR.primary_title(drift.message()).id("drift"));
         let seen = std::slice::from_ref(&drift.template);
         for snippet in self.snippets(seen) {
             group = group.element(snippet);

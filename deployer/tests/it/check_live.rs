@@ -248,6 +248,16 @@ async fn a_change_behind_the_stacks_back_is_drift_and_a_violation() {
         "{changed}"
     );
 
+    let annotations = aws.deployer(&[&check[..], &["--format", "github"]].concat());
+    assert!(
+        annotations
+            .stdout
+            .contains("title=drift::load_balancer.idle_timeout is 60s on AWS"),
+        "{annotations}"
+    );
+    let sarif = aws.deployer(&[&check[..], &["--format", "sarif"]].concat());
+    assert!(sarif.stdout.contains("\"ruleId\": \"drift\""), "{sarif}");
+
     // Alone, the stack is checked as anyone's would be: the violation stays, and there is nothing to drift from.
     let alone = aws.deployer(&["check", "--stack", "acme-drops-staging", "--output", "json"]);
     assert_eq!(alone.code, 1, "{alone}");
