@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod emulator;
 mod environment_mistakes;
 mod init;
 mod render;
