@@ -9,6 +9,7 @@
 mod emulator;
 mod environment_mistakes;
 mod init;
+mod lint;
 mod render;
 mod resolution;
 mod template_mistakes;
