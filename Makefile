@@ -1,4 +1,4 @@
-.PHONY: test tools lint
+.PHONY: test tools lint fuzz bench
 
 # Builds and runs every test, installing what they talk to.
 test: tools
@@ -12,3 +12,11 @@ tools:
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# A minute of texts that nobody would write, for the reader and the resolver of templates.
+fuzz:
+	fuzz/run 60
+
+# Prints how long things take, beside a peer in the same run.
+bench: tools
+	cargo bench --locked -p deployer

@@ -152,8 +152,11 @@ fn scalar_json(scalar: &Scalar) -> Json {
         // `1.10` is a version to someone: a number only where it comes back as it was written.
         Kind::Number => {
             let number = serde_json::from_str::<Json>(&scalar.text).ok();
-            let same = |number: &Json| number.to_string() == *scalar.text;
-            number.filter(same).unwrap_or_else(|| json!(scalar.text))
+            let written = number.as_ref().map(Json::to_string);
+            let same = written.is_some_and(|written| written == scalar.text);
+            number
+                .filter(|_| same)
+                .unwrap_or_else(|| json!(scalar.text))
         }
         Kind::Text => json!(scalar.text),
     }
