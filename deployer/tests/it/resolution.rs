@@ -194,48 +194,68 @@ fn a_condition_holds_or_not_or_nobody_knows_yet() {
     }
 }
 
+/// The places that an attribute's value came from, as the lines that stand there.
+fn origin_of(rendered: &Rendered, kind: &str, list: &str, key: &str) -> Vec<String> {
+    let resource = rendered.of_type(kind).next().expect("there is one");
+    let attributes = resource
+        .properties
+        .get(list)
+        .and_then(Node::as_list)
+        .expect("a list");
+    let attribute = attributes
+        .iter()
+        .find(|item| item.at("Key").and_then(Node::as_text) == Some(key));
+    let value = attribute
+        .and_then(|item| item.get("Value"))
+        .expect("it has a value");
+    let file = |place: &deployer::node::Place| {
+        place
+            .file()
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    value
+        .origin
+        .places()
+        .map(|place| format!("{}: {}", file(place), line(place)))
+        .collect()
+}
+
 #[test]
 fn a_leaf_leads_back_to_the_line_that_decided_it() {
     let path = project().join("environments/prod.yaml");
     let environment = load(&path, |_| ()).expect("it is accepted");
     let template = service_template().expect("it is accepted");
     let rendered = render(&template, "prod", &environment).expect("it renders");
-    let balancer = rendered
-        .of_type("AWS::ElasticLoadBalancingV2::LoadBalancer")
-        .next()
-        .expect("there is one");
-    let attributes = balancer
-        .properties
-        .get("LoadBalancerAttributes")
-        .and_then(Node::as_list)
-        .expect("a list");
-    let idle = attributes.iter().find(|item| {
-        item.at("Key").and_then(Node::as_text) == Some("idle_timeout.timeout_seconds")
-    });
-    let idle = idle
-        .and_then(|item| item.get("Value"))
-        .expect("it has a value");
-    assert_eq!(idle.as_u64(), Some(310));
-    let places: Vec<_> = idle
-        .origin
-        .places()
-        .map(|place| (place.file().rsplit('/').next(), line(place)))
-        .collect();
+    let balancer = "AWS::ElasticLoadBalancingV2::LoadBalancer";
     assert_eq!(
-        places[0],
-        (
-            Some("defaults.yaml"),
-            "idle_timeout: 310s             # above ping_interval, ping_timeout and their sum"
-        )
+        origin_of(
+            &rendered,
+            balancer,
+            "LoadBalancerAttributes",
+            "idle_timeout.timeout_seconds"
+        ),
+        [
+            "defaults.yaml: idle_timeout: 310s             # above ping_interval, ping_timeout and their sum",
+            "service.yaml: - { Key: idle_timeout.timeout_seconds, Value: !Ref IdleTimeout }",
+        ]
     );
+    // A value of the template's own that a condition chose leads to what decided the condition.
+    let group = "AWS::ElasticLoadBalancingV2::TargetGroup";
     assert_eq!(
-        places[1],
-        (
-            Some("service.yaml"),
-            "- { Key: idle_timeout.timeout_seconds, Value: !Ref IdleTimeout }"
-        )
+        origin_of(
+            &rendered,
+            group,
+            "TargetGroupAttributes",
+            "stickiness.enabled"
+        ),
+        [
+            "defaults.yaml: stickiness: 1h                 # polling needs it as soon as two tasks run; or off",
+            r#"service.yaml: - { Key: stickiness.enabled, Value: !If [IsSticky, "true", "false"] }"#,
+        ]
     );
-    assert_eq!(places.len(), 2);
 }
 
 fn line(place: &deployer::node::Place) -> &str {
@@ -275,14 +295,8 @@ fn every_value_of_an_environment_reaches_the_template() {
         .iter()
         .filter(|place| !used.contains(place))
         .collect();
-    // Where it runs is no property of anything; a switch that is off leaves nothing behind.
-    let known = [
-        "target: aws",
-        "region: eu-west-1",
-        "cors_origins: []",
-        "tasks: { min: 2, max: 6 }",
-        "public_tasks: false",
-    ];
+    // Where it runs is no property of anything.
+    let known = ["target: aws"];
     let said = |place: &&&String| {
         let line = place
             .rsplit(':')
@@ -310,7 +324,7 @@ fn leaves(node: &Node, places: &mut Vec<String>) {
         Value::List(items) => items.iter().for_each(|item| leaves(item, places)),
         Value::Map(map) => map.values().for_each(|entry| leaves(&entry.node, places)),
         Value::Scalar(_) | Value::Call(_) => {
-            places.extend(node.origin.places().map(ToString::to_string))
+            places.extend(node.origin.places().map(ToString::to_string));
         }
     }
 }
