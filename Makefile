@@ -1,4 +1,4 @@
-.PHONY: test tools lint bench
+.PHONY: test tools lint fuzz bench
 
 # Builds and runs every test, installing what they talk to.
 test: tools
@@ -13,7 +13,10 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# What checking a large template takes, beside cfn-lint.
+# A minute of texts that nobody would write, for the reader and the resolver of templates.
+fuzz:
+	fuzz/run 60
+
+# Prints how long things take, beside a peer in the same run.
 bench: tools
-	cargo build --release --locked -p deployer
-	tools/bench-check target/release/deployer
+	cargo bench --locked -p deployer

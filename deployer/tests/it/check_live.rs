@@ -22,7 +22,8 @@ impl Emulator {
             .local_addr()
             .expect("an address")
             .port();
-        let process = Command::new(project().join(".cache/venv/bin/ministack"))
+        let process = Command::new(project().join(".cache/venv/bin/python"))
+            .arg(project().join("tools/emulator.py"))
             .envs([
                 ("BIND_HOST", "127.0.0.1"),
                 ("GATEWAY_PORT", &port.to_string()),
@@ -31,7 +32,7 @@ impl Emulator {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("MiniStack is there after `make tools`");
+            .expect("`make tools` installs the emulator");
         let emulator = Self {
             process,
             url: format!("http://127.0.0.1:{port}"),
@@ -156,12 +157,10 @@ fn environment() -> String {
     path.display().to_string()
 }
 
-/// Our template for staging, without what the emulator does not know, and with numbers where it takes no text for them.
+/// Our template for staging, with numbers where the emulator takes no text for them.
 fn template(aws: &Emulator, environment: &str) -> String {
     let run = aws.deployer(&["render", "--env", environment, "--format", "json"]);
     let mut template: serde_json::Value = serde_json::from_str(&run.stdout).expect("a template");
-    let resources = template["Resources"].as_object_mut().expect("resources");
-    resources.retain(|_, resource| resource["Type"] != "AWS::EC2::SecurityGroupIngress");
     for resource in ["BackendKeys", "Service", "TaskDefinition"] {
         numbers(&mut template["Resources"][resource]["Properties"]);
     }
@@ -172,16 +171,22 @@ fn template(aws: &Emulator, environment: &str) -> String {
     template.to_string()
 }
 
-/// Makes numbers of texts that are numbers; CloudFormation does so by the type of each property.
+/// Makes numbers of texts that are numbers, and texts of the numbers that ECS has as text; CloudFormation does so by
+/// the type of each property, and the emulator does not.
 fn numbers(value: &mut serde_json::Value) {
     use serde_json::Value;
     match value {
-        Value::Object(object) => object
-            .iter_mut()
-            .filter(|(key, _)| {
-                !["Value", "Cpu", "Memory", "connections-per-task"].contains(&key.as_str())
-            })
-            .for_each(|(_, value)| numbers(value)),
+        Value::Object(object) => {
+            for (key, value) in object.iter_mut() {
+                match value {
+                    Value::Number(number) if TEXTS.contains(&key.as_str()) => {
+                        *value = number.to_string().into()
+                    }
+                    Value::String(_) if TEXTS.contains(&key.as_str()) => {}
+                    _ => numbers(value),
+                }
+            }
+        }
         Value::Array(items) => items.iter_mut().for_each(numbers),
         Value::String(text) => {
             if let Ok(number) = text.parse::<u64>() {
@@ -191,6 +196,9 @@ fn numbers(value: &mut serde_json::Value) {
         _ => {}
     }
 }
+
+/// Properties that ECS has as text, whatever they look like.
+const TEXTS: [&str; 4] = ["Value", "Cpu", "Memory", "connections-per-task"];
 
 impl Drop for Emulator {
     fn drop(&mut self) {
