@@ -1,1 +1,3 @@
-//! Renders, checks and deploys a Socket.IO service on AWS, and runs the same stack locally.
+//! Checks, renders and deploys a Socket.IO service on AWS, and runs the same stack on this machine.
+
+pub mod balancer;
