@@ -1,5 +1,13 @@
-//! Checks, renders and deploys a Socket.IO service on AWS, and runs the same stack on this machine.
+//! Renders, checks and deploys a Socket.IO service on AWS, and runs the same stack on this machine.
+//!
+//! Data flows one way: an environment file gives parameters, a template with parameters gives a
+//! [`template::Rendered`], and everything else reads that alone.
 
 pub mod balancer;
+pub mod diagnostic;
+pub mod environment;
+pub mod node;
 pub mod probe;
+pub mod render;
 pub mod socketio;
+pub mod template;
