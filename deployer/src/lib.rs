@@ -6,6 +6,7 @@
 pub mod balancer;
 pub mod diagnostic;
 pub mod environment;
+pub mod local;
 pub mod node;
 pub mod probe;
 pub mod render;

@@ -2,4 +2,11 @@
 
 pub(crate) mod completions;
 pub(crate) mod environment;
+pub(crate) mod leash;
+pub(crate) mod listen;
+pub(crate) mod probe;
 pub(crate) mod render;
+pub(crate) mod send;
+pub(crate) mod server;
+pub(crate) mod signal;
+pub(crate) mod up;

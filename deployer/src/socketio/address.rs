@@ -102,7 +102,7 @@ mod tests {
             match (text.parse::<Address>(), expected) {
                 (Ok(address), Ok(expected)) => assert_eq!(address.to_string(), expected),
                 (Err(error), Err(path)) => {
-                    assert_eq!(matches!(error, NotAnAddress::HasPath(_)), path, "{text}")
+                    assert_eq!(matches!(error, NotAnAddress::HasPath(_)), path, "{text}");
                 }
                 (got, _) => panic!("{text}: {got:?}"),
             }
