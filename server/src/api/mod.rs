@@ -1,0 +1,106 @@
+//! The HTTP interface: JSON for backends, problem details for refusals, and the door to Socket.IO.
+
+mod channels;
+mod health;
+mod input;
+mod keys;
+mod messages;
+mod publish;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderName, HeaderValue, Method};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, delete, get, post};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::keys as secrets;
+use crate::problem::Problem;
+use crate::socketio::{Gate, Handler};
+
+/// The header that names the node which answered.
+const NODE_ID: HeaderName = HeaderName::from_static("x-node-id");
+
+/// What every call works with.
+type App = Arc<Handler>;
+
+/// The public interface of a node.
+#[must_use]
+pub fn router(app: &App, gate: Gate) -> Router {
+    let (settings, node) = (&app.settings, &app.context.node);
+    let socket_io = any(move |request: Request<Body>| gate.clone().answer(request));
+    let router = Router::new()
+        .nest("/v1", backend(app))
+        .route("/healthcheck", get(health::check))
+        .route("/openapi.json", get(health::openapi))
+        .route(&settings.socket_path, socket_io.clone())
+        .route(&format!("{}/", settings.socket_path), socket_io)
+        .fallback(async || Problem::not_found("See /openapi.json for the paths of this server"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .with_state(app.clone());
+    let router = match settings.cors_origins.is_empty() {
+        true => router,
+        false => router.layer(cors(&settings.cors_origins)),
+    };
+    // A node's name holds header characters only.
+    let node = HeaderValue::from_str(node).unwrap_or(HeaderValue::from_static("unnamed"));
+    router.layer(SetResponseHeaderLayer::overriding(NODE_ID, node))
+}
+
+/// What only backends may call.
+fn backend(app: &App) -> Router<App> {
+    let channel = "/namespaces/{namespace}/channels/{channel}";
+    Router::new()
+        .route(
+            "/namespaces/{namespace}/messages",
+            post(publish::to_everyone).get(messages::list),
+        )
+        .route(
+            "/namespaces/{namespace}/messages/{id}",
+            get(messages::show).delete(messages::cancel),
+        )
+        .route("/namespaces/{namespace}/batch", post(publish::batch))
+        .route(channel, get(channels::show))
+        .route(
+            &format!("{channel}/messages"),
+            post(publish::to_channel).get(messages::list),
+        )
+        .route(
+            &format!("{channel}/messages/{{id}}"),
+            get(messages::show).delete(messages::cancel),
+        )
+        .route("/keys", post(keys::issue).get(keys::list))
+        .route("/keys/{id}", delete(keys::revoke))
+        .fallback(async || Problem::not_found("See /openapi.json for the paths of this server"))
+        .layer(middleware::from_fn_with_state(app.clone(), authenticate))
+}
+
+async fn authenticate(State(app): State<App>, request: Request, next: Next) -> Response {
+    let header = request
+        .headers()
+        .get(AUTHORIZATION)
+        .map(|value| value.to_str().unwrap_or_default());
+    let refusal = match header.map(secrets::of_header) {
+        Some(Some(key)) if app.settings.s2s_keys.accept(key) => return next.run(request).await,
+        Some(Some(_)) => "This is no backend key of this server",
+        Some(None) => "The Authorization header must read: ApiKey <backend key>",
+        None => "Send a backend key as the header Authorization: ApiKey <backend key>",
+    };
+    app.context.metrics.refused("invalid_backend_key");
+    Problem::unauthorized(refusal).into_response()
+}
+
+fn cors(origins: &[HeaderValue]) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins.iter().cloned()))
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE])
+        .expose_headers([NODE_ID, RETRY_AFTER])
+}

@@ -1,0 +1,167 @@
+//! Time as the store tells it: points in time, and the node's measured view of the store's clock.
+//!
+//! Nothing else in the server asks the operating system for the date, but the log.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tokio::time::Instant;
+
+/// A point in time: whole milliseconds since the Unix epoch, written as RFC 3339 in UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Millis(pub i64);
+
+impl Millis {
+    /// This point, `duration` later (saturating).
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        let ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(ms))
+    }
+
+    /// The time from `earlier` to this point; zero if it is not earlier.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(timestamp) => write!(f, "{timestamp:.3}"),
+            Err(_) => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
+impl FromStr for Millis {
+    type Err = String;
+
+    /// Reads RFC 3339 with an offset (`2026-01-31T20:00:00.250Z`); parts of a millisecond are dropped.
+    fn from_str(text: &str) -> Result<Self, String> {
+        // jiff also reads looser ISO 8601; the interface promises RFC 3339 alone.
+        let strict = text.len() >= 20
+            && text
+                .as_bytes()
+                .get(10)
+                .is_some_and(|b| matches!(b, b'T' | b't' | b' '));
+        match text.parse::<jiff::Timestamp>() {
+            Ok(timestamp) if strict => Ok(Self(timestamp.as_millisecond())),
+            _ => Err("expected an RFC 3339 time such as 2026-01-31T20:00:00.250Z".into()),
+        }
+    }
+}
+
+impl Serialize for Millis {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Millis {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The store's clock, as this node has measured it.
+///
+/// Between measurements it runs on the machine's monotonic clock: a step of the system's wall clock
+/// moves no timer.
+#[derive(Debug)]
+pub struct Clock {
+    origin: Instant,
+    /// Microseconds since the Unix epoch at `origin`, by the store's clock.
+    micros_at_origin: AtomicI64,
+}
+
+impl Clock {
+    /// A clock that says `micros` (since the Unix epoch) now.
+    #[must_use]
+    pub fn starting_at(micros: i64) -> Self {
+        Self {
+            origin: Instant::now(),
+            micros_at_origin: AtomicI64::new(micros),
+        }
+    }
+
+    /// Microseconds since the Unix epoch.
+    #[must_use]
+    pub fn micros(&self) -> i64 {
+        self.micros_at_origin
+            .load(Ordering::Relaxed)
+            .saturating_add(self.elapsed())
+    }
+
+    /// Now, in whole milliseconds.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        Millis(self.micros().div_euclid(1000))
+    }
+
+    /// The moment at which this clock reaches `at`; now if that is past.
+    #[must_use]
+    pub fn instant(&self, at: Millis) -> Instant {
+        let wait = at.0.saturating_mul(1000).saturating_sub(self.micros());
+        Instant::now() + Duration::from_micros(u64::try_from(wait).unwrap_or(0))
+    }
+
+    /// Takes over a reading of the store's clock that was asked for at `asked` and has just arrived.
+    /// The store is assumed to have read it halfway. Returns the correction in microseconds.
+    pub fn correct(&self, store_micros: i64, asked: Instant) -> i64 {
+        let half_trip = asked.elapsed() / 2;
+        let now = store_micros.saturating_add(half_trip.as_micros() as i64);
+        let correction = now.saturating_sub(self.micros());
+        self.micros_at_origin
+            .fetch_add(correction, Ordering::Relaxed);
+        correction
+    }
+
+    fn elapsed(&self) -> i64 {
+        i64::try_from(self.origin.elapsed().as_micros()).unwrap_or(i64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339_with_milliseconds() {
+        let at: Millis = "2026-01-31T20:00:00.2509Z".parse().unwrap();
+        assert_eq!(at.to_string(), "2026-01-31T20:00:00.250Z");
+        assert_eq!("2026-01-31T21:00:00.25+01:00".parse(), Ok(at));
+        for bad in [
+            "2026-01-31",
+            "2026-01-31T20:00:00",
+            "20:00",
+            "1769889600",
+            "",
+            "2026-02-30T00:00:00Z",
+        ] {
+            assert!(bad.parse::<Millis>().is_err(), "{bad}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn follows_the_store_and_not_the_machine() {
+        let clock = Clock::starting_at(1_000_000);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(clock.now(), Millis(3_000));
+
+        let asked = Instant::now();
+        tokio::time::advance(Duration::from_millis(10)).await;
+        assert_eq!(clock.correct(9_000_000, asked), 9_005_000 - 3_010_000);
+        assert_eq!(clock.now(), Millis(9_005));
+        assert_eq!(
+            clock.instant(Millis(9_105)) - Instant::now(),
+            Duration::from_millis(100)
+        );
+        assert_eq!(clock.instant(Millis(1)), Instant::now());
+    }
+}

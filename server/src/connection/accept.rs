@@ -1,0 +1,190 @@
+//! The accept loop: so many connections and no more, each served as HTTP/1.1 until it ends.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use super::guarded::{Guarded, Open};
+use super::link::{Link, Phase};
+use crate::metrics::Metrics;
+
+/// Connections that the kernel keeps waiting; Linux allows 4096 unless told otherwise.
+const BACKLOG: i32 = 4096;
+/// File descriptors left for the store, the log, the admin listener and the runtime.
+const RESERVED_FILES: u64 = 200;
+/// Bytes of a request's line and headers.
+const HEADER_BYTES: usize = 16 * 1024;
+/// Headers of a request.
+const HEADERS: usize = 64;
+/// How long to wait when no connection can be accepted, for instance because file descriptors have run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+const TOO_MANY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// Raises the soft limit of open files to the hard one.
+///
+/// # Errors
+/// When the limit leaves no room for connections; says what to do.
+pub fn open_file_limit() -> Result<usize, String> {
+    let limit = rlimit::increase_nofile_limit(u64::MAX)
+        .map_err(|e| format!("cannot read the file limit: {e}"))?;
+    match limit
+        .checked_sub(RESERVED_FILES)
+        .filter(|connections| *connections >= 100)
+    {
+        Some(connections) => Ok(usize::try_from(connections)
+            .unwrap_or(usize::MAX)
+            .min(Semaphore::MAX_PERMITS)),
+        None => Err(format!(
+            "the limit of open files is {limit}, of which {RESERVED_FILES} are reserved: raise it \
+             (`ulimit -n`, or `nofile` in the task definition) to the expected connections and 1000 more"
+        )),
+    }
+}
+
+/// The public listener.
+pub struct Listener {
+    inner: TcpListener,
+    room: Arc<Semaphore>,
+    keep_alive: Duration,
+    metrics: Arc<Metrics>,
+}
+
+impl Listener {
+    /// Listens on `address` for at most `connections` at once.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub fn bind(
+        address: std::net::SocketAddr,
+        connections: usize,
+        keep_alive: Duration,
+        metrics: Arc<Metrics>,
+    ) -> io::Result<Self> {
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        let inner = TcpListener::from_std(socket.into())?;
+        Ok(Self {
+            inner,
+            room: Arc::new(Semaphore::new(connections)),
+            keep_alive,
+            metrics,
+        })
+    }
+
+    /// The address that was bound.
+    ///
+    /// # Errors
+    /// When the operating system does not say.
+    pub fn address(&self) -> io::Result<std::net::SocketAddr> {
+        self.inner.local_addr()
+    }
+
+    /// Accepts and serves until `stop`, then waits for the requests that are being answered.
+    pub async fn serve(self, router: Router, stop: CancellationToken) {
+        let served = TaskTracker::new();
+        stop.run_until_cancelled(self.accept(router, &served, &stop))
+            .await;
+        served.close();
+        served.wait().await;
+    }
+
+    async fn accept(
+        &self,
+        router: Router,
+        served: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Infallible {
+        loop {
+            match self.inner.accept().await {
+                Ok((stream, _)) => {
+                    if let Some(stream) = self.admit(stream) {
+                        served.spawn(serve(stream, router.clone(), self.keep_alive, stop.clone()));
+                    }
+                }
+                Err(error) => {
+                    self.metrics.refused("accept_failed");
+                    tracing::error!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn admit(&self, stream: TcpStream) -> Option<Guarded> {
+        let Ok(place) = self.room.clone().try_acquire_owned() else {
+            self.metrics.refused("too_many_connections");
+            // Best effort: the client is told if its buffer takes it.
+            let _ = stream.try_write(TOO_MANY);
+            return None;
+        };
+        // Without this, small packets wait some 40 ms for the client's TCP acknowledgement.
+        let _ = stream.set_nodelay(true);
+        Some(Guarded::new(stream, Open::new(self.metrics.clone(), place)))
+    }
+}
+
+async fn serve(stream: Guarded, router: Router, keep_alive: Duration, stop: CancellationToken) {
+    let link = stream.link();
+    let service = service_fn(move |request| answer(request, router.clone(), link.clone()));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(keep_alive)
+        .max_buf_size(HEADER_BYTES)
+        .max_headers(HEADERS)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+async fn answer(
+    request: Request<hyper::body::Incoming>,
+    router: Router,
+    link: Arc<Link>,
+) -> Result<Response<Body>, Infallible> {
+    link.enter(Phase::Busy);
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(link.clone());
+    let response = router.oneshot(request).await;
+    let upgraded = response
+        .as_ref()
+        .is_ok_and(|r| r.status() == StatusCode::SWITCHING_PROTOCOLS);
+    link.enter(if upgraded {
+        Phase::Upgraded
+    } else {
+        Phase::Idle
+    });
+    response
+}

@@ -1,0 +1,137 @@
+//! The handle of one TCP connection: by it anyone can end the connection, ask for a sign of life, and learn
+//! when the client was last heard of. It does not keep the connection open.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+/// A WebSocket ping without content, as a server sends it (RFC 6455, section 5.5.2): every client answers.
+const WEBSOCKET_PING: [u8; 2] = [0x89, 0x00];
+
+/// What the connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Phase {
+    /// Nothing was received yet.
+    Fresh,
+    /// Between two requests.
+    Idle,
+    /// A request's header has begun to arrive.
+    Header,
+    /// A request is being answered.
+    Busy,
+    /// The connection carries a WebSocket.
+    Upgraded,
+}
+
+const PHASES: [Phase; 5] = [
+    Phase::Fresh,
+    Phase::Idle,
+    Phase::Header,
+    Phase::Busy,
+    Phase::Upgraded,
+];
+
+/// See the module.
+#[derive(Debug)]
+pub struct Link {
+    stream: Weak<TcpStream>,
+    opened: Instant,
+    /// Milliseconds from `opened` to the last byte received.
+    heard: AtomicU64,
+    phase: AtomicU8,
+    stalled: AtomicBool,
+    /// Whether all that was written is flushed, so that a WebSocket stands between two frames.
+    between_frames: Mutex<bool>,
+}
+
+impl Link {
+    pub(super) fn new(stream: Weak<TcpStream>) -> Self {
+        Self {
+            stream,
+            opened: Instant::now(),
+            heard: AtomicU64::new(0),
+            phase: AtomicU8::new(Phase::Fresh as u8),
+            stalled: AtomicBool::new(false),
+            between_frames: Mutex::new(true),
+        }
+    }
+
+    /// When the last byte arrived.
+    #[must_use]
+    pub fn last_heard(&self) -> Instant {
+        self.opened + Duration::from_millis(self.heard.load(Ordering::Relaxed))
+    }
+
+    /// Whether the connection was cut because the client did not read.
+    #[must_use]
+    pub fn has_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Relaxed)
+    }
+
+    /// Cuts the connection at once; what is not sent yet is dropped.
+    pub fn cut(&self) {
+        if let Some(stream) = self.stream.upgrade() {
+            let socket = SockRef::from(&*stream);
+            // Without lingering, closing resets the connection: a client that does not read cannot hold it.
+            // Errors mean that it is closed already.
+            let _ = socket.set_linger(Some(Duration::ZERO));
+            let _ = socket.shutdown(std::net::Shutdown::Both);
+        }
+    }
+
+    /// Sends a WebSocket ping past the WebSocket's own writer, if that stands between two frames.
+    /// If it does not, it is writing, and the clock on stalled writes tells more than a ping would.
+    pub fn ping(&self) {
+        let between_frames = self
+            .between_frames
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if self.phase() == Phase::Upgraded
+            && *between_frames
+            && let Some(stream) = self.stream.upgrade()
+            && let Ok(1) = stream.try_write(&WEBSOCKET_PING)
+        {
+            // Half a ping would garble the frame after it.
+            drop(between_frames);
+            self.cut();
+        }
+    }
+
+    pub(super) fn heard_now(&self) {
+        let elapsed = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.heard.store(elapsed, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_stalled(&self) {
+        self.stalled.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        PHASES[usize::from(self.phase.load(Ordering::Relaxed))]
+    }
+
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// Runs a write; no ping can come in between. `flushed` says whether nothing is left afterwards.
+    pub(super) fn writing<T>(
+        &self,
+        flushed: bool,
+        write: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut between_frames = self
+            .between_frames
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let result = write();
+        *between_frames = flushed && result.is_ok();
+        result
+    }
+}

@@ -1,0 +1,156 @@
+//! A mailbox on this node: who is on it, and what falls due soon. No I/O.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::Subscriber;
+use crate::clock::Millis;
+use crate::message::{Message, Position};
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Channel {
+    pub(super) subscribers: Vec<Arc<Subscriber>>,
+    upcoming: BTreeMap<Position, Arc<Message>>,
+    /// Everything due by then was read from the store.
+    loaded_until: Millis,
+    /// Everything up to this sequence number was read from the store; none before the first sweep.
+    swept_seq: Option<u64>,
+    /// Announced since the last sweep, and whether that put it among the upcoming.
+    announced: HashMap<u64, bool>,
+}
+
+impl Channel {
+    /// A channel that has just come into use: what was due before is read by each subscriber on its own.
+    pub(super) fn starting_at(now: Millis) -> Self {
+        Self {
+            loaded_until: now,
+            ..Self::default()
+        }
+    }
+
+    /// Where the next sweep has to go on: everything due after this, and stored after that.
+    pub(super) fn swept(&self) -> (Millis, Option<u64>) {
+        (self.loaded_until, self.swept_seq)
+    }
+
+    /// Takes an announcement; returns when to look at the channel.
+    pub(super) fn announce(&mut self, message: &Arc<Message>, horizon: Millis) -> Option<Millis> {
+        // What is further away is read when its time comes nearer.
+        let near = message.deliver_at <= horizon;
+        if self.announced.insert(message.seq, near).is_none() && near {
+            self.upcoming.insert(message.position(), message.clone());
+        }
+        near.then_some(message.deliver_at)
+    }
+
+    pub(super) fn cancel(&mut self, position: Position) {
+        self.upcoming.remove(&position);
+    }
+
+    /// Takes what a sweep has read: what falls due by `until`, and what was stored up to `seq`.
+    /// Returns when to look at the channel, and how many messages no announcement had told of.
+    pub(super) fn sweep(
+        &mut self,
+        due: Vec<Arc<Message>>,
+        stored: Vec<Arc<Message>>,
+        until: Millis,
+        seq: u64,
+    ) -> (Vec<Millis>, usize) {
+        let missed: Vec<_> = stored
+            .into_iter()
+            .filter(|m| !self.announced.contains_key(&m.seq))
+            .collect();
+        let count = missed.len();
+        let due = due
+            .into_iter()
+            .filter(|m| self.announced.get(&m.seq) != Some(&true));
+        let mut times = Vec::new();
+        for message in due.chain(missed) {
+            // A missed message beyond the horizon is found again by its moment.
+            if message.deliver_at <= until
+                && self
+                    .upcoming
+                    .insert(message.position(), message.clone())
+                    .is_none()
+            {
+                times.push(message.deliver_at);
+            }
+        }
+        self.loaded_until = until;
+        self.swept_seq = Some(seq);
+        self.announced.retain(|announced, _| *announced > seq);
+        (times, count)
+    }
+
+    /// Takes out what is due by `now`, in order.
+    pub(super) fn take_due(&mut self, now: Millis) -> Vec<Arc<Message>> {
+        let later = self.upcoming.split_off(&Position {
+            deliver_at: Millis(now.0 + 1),
+            seq: 0,
+        });
+        std::mem::replace(&mut self.upcoming, later)
+            .into_values()
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::queue::tests::message;
+
+    fn seqs(messages: &[Arc<Message>]) -> Vec<u64> {
+        messages.iter().map(|message| message.seq).collect()
+    }
+
+    #[test]
+    fn what_is_announced_falls_due_in_order() {
+        let mut channel = Channel::starting_at(Millis(0));
+        assert_eq!(
+            channel.announce(&message(1, 20), Millis(100)),
+            Some(Millis(20))
+        );
+        assert_eq!(
+            channel.announce(&message(2, 10), Millis(100)),
+            Some(Millis(10))
+        );
+        assert_eq!(channel.announce(&message(3, 101), Millis(100)), None);
+        assert!(channel.take_due(Millis(9)).is_empty());
+        assert_eq!(seqs(&channel.take_due(Millis(100))), [2, 1]);
+        assert!(channel.take_due(Millis(1000)).is_empty());
+    }
+
+    #[test]
+    fn a_sweep_finds_what_no_announcement_told_and_nothing_twice() {
+        let mut channel = Channel::starting_at(Millis(0));
+        channel.announce(&message(1, 10), Millis(100));
+        let stored = vec![message(1, 10), message(2, 10), message(3, 900)];
+        let (times, missed) = channel.sweep(vec![message(1, 10)], stored, Millis(100), 3);
+        assert_eq!((times, missed), (vec![Millis(10)], 2));
+        assert_eq!(channel.swept(), (Millis(100), Some(3)));
+        assert_eq!(seqs(&channel.take_due(Millis(100))), [1, 2]);
+        let (times, missed) = channel.sweep(vec![message(3, 900)], vec![], Millis(900), 3);
+        assert_eq!((times, missed), (vec![Millis(900)], 0));
+    }
+
+    #[test]
+    fn what_was_announced_and_has_fallen_due_is_not_shown_again_by_the_next_sweep() {
+        let mut channel = Channel::starting_at(Millis(0));
+        channel.sweep(vec![], vec![], Millis(100), 4);
+        channel.announce(&message(5, 110), Millis(120));
+        channel.announce(&message(5, 110), Millis(120));
+        assert_eq!(channel.take_due(Millis(110)).len(), 1);
+        let (times, missed) =
+            channel.sweep(vec![message(5, 110)], vec![message(5, 110)], Millis(200), 5);
+        assert_eq!((times.len(), missed), (0, 0));
+    }
+
+    #[test]
+    fn a_cancelled_message_does_not_fall_due() {
+        let mut channel = Channel::starting_at(Millis(0));
+        channel.announce(&message(1, 10), Millis(100));
+        channel.cancel(message(1, 10).position());
+        assert!(channel.take_due(Millis(10)).is_empty());
+    }
+}

@@ -1,0 +1,231 @@
+//! The hub: which sockets of this node are on which mailbox, and when the next message falls due.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, broadcast};
+use tokio::time::sleep_until;
+
+use super::channel::Channel;
+use super::{Context, Subscriber};
+use crate::clock::Millis;
+use crate::message::{Mailbox, Message};
+use crate::store::{Announcement, Store};
+
+/// See the module.
+pub struct Hub {
+    pub(super) context: Arc<Context>,
+    state: Mutex<State>,
+    /// A message falls due earlier than the scheduler knows.
+    earlier: Notify,
+    /// A mailbox has to be read soon.
+    pub(super) sweep_now: Notify,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) channels: HashMap<Mailbox, Channel>,
+    timers: BTreeSet<(Millis, Mailbox)>,
+    keys: HashMap<Arc<str>, Vec<Arc<Subscriber>>>,
+    /// Mailboxes whose number of sockets has changed since the store was told.
+    pub(super) changed: HashSet<Mailbox>,
+    /// Mailboxes that were never swept, or must be swept before their turn.
+    pub(super) urgent: HashSet<Mailbox>,
+}
+
+impl Hub {
+    /// A hub without sockets; `start` sets it to work.
+    #[must_use]
+    pub fn new(context: Arc<Context>) -> Arc<Self> {
+        let (earlier, sweep_now) = (Notify::new(), Notify::new());
+        Arc::new(Self {
+            context,
+            state: Mutex::default(),
+            earlier,
+            sweep_now,
+        })
+    }
+
+    /// Starts the hub's tasks: they live as long as the runtime.
+    pub fn start(self: &Arc<Self>) {
+        let announcements = self.context.store.announcements();
+        tokio::spawn(self.clone().listen(announcements));
+        tokio::spawn(self.clone().schedule());
+        tokio::spawn(self.clone().sweep());
+        tokio::spawn(self.clone().tell_presence());
+        tokio::spawn(self.clone().follow_clock());
+        tokio::spawn(self.clone().retire_expired());
+    }
+
+    /// Puts a socket on its mailboxes; it is shown what waits there.
+    pub fn join(&self, subscriber: &Arc<Subscriber>) {
+        {
+            let mut state = self.lock();
+            let now = self.context.clock.now();
+            for mailbox in &subscriber.mailboxes {
+                let State {
+                    channels,
+                    urgent,
+                    changed,
+                    ..
+                } = &mut *state;
+                let channel = channels.entry(mailbox.clone()).or_insert_with(|| {
+                    urgent.insert(mailbox.clone());
+                    Channel::starting_at(now)
+                });
+                channel.subscribers.push(subscriber.clone());
+                changed.insert(mailbox.clone());
+            }
+            state
+                .keys
+                .entry(subscriber.key.id.clone())
+                .or_default()
+                .push(subscriber.clone());
+        }
+        self.sweep_now.notify_one();
+        subscriber.wake();
+    }
+
+    /// Takes a socket off its mailboxes.
+    pub fn leave(&self, subscriber: &Arc<Subscriber>) {
+        subscriber.close();
+        let mut state = self.lock();
+        for mailbox in &subscriber.mailboxes {
+            let Some(channel) = state.channels.get_mut(mailbox) else {
+                continue;
+            };
+            channel
+                .subscribers
+                .retain(|other| !Arc::ptr_eq(other, subscriber));
+            if channel.subscribers.is_empty() {
+                state.channels.remove(mailbox);
+                state.urgent.remove(mailbox);
+            }
+            state.changed.insert(mailbox.clone());
+        }
+        if let Some(sockets) = state.keys.get_mut(&subscriber.key.id) {
+            sockets.retain(|other| !Arc::ptr_eq(other, subscriber));
+            if sockets.is_empty() {
+                state.keys.remove(&subscriber.key.id);
+            }
+        }
+    }
+
+    /// Tells the key's other sockets on this node that it has acknowledged a message.
+    pub fn settled(&self, by: &Arc<Subscriber>, message: &Message) {
+        for other in self.sockets_of(&by.key.id) {
+            if !Arc::ptr_eq(&other, by) {
+                other.settle(message);
+            }
+        }
+    }
+
+    /// The key's sockets on this node.
+    #[must_use]
+    pub fn sockets_of(&self, key: &str) -> Vec<Arc<Subscriber>> {
+        self.lock().keys.get(key).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the scheduler to look at a mailbox at these times.
+    pub(super) fn look_at(
+        &self,
+        state: &mut State,
+        mailbox: &Mailbox,
+        times: impl IntoIterator<Item = Millis>,
+    ) {
+        let first = state.timers.first().map(|(at, _)| *at);
+        state
+            .timers
+            .extend(times.into_iter().map(|at| (at, mailbox.clone())));
+        if state.timers.first().map(|(at, _)| *at) != first {
+            self.earlier.notify_one();
+        }
+    }
+
+    async fn listen(self: Arc<Self>, mut announcements: broadcast::Receiver<Announcement>) {
+        loop {
+            match announcements.recv().await {
+                Ok(Announcement::Published(message)) => self.published(&message),
+                Ok(Announcement::Cancelled(mailbox, position)) => {
+                    if let Some(channel) = self.lock().channels.get_mut(&mailbox) {
+                        channel.cancel(position);
+                    }
+                }
+                Ok(Announcement::Revoked(key)) => {
+                    self.sockets_of(&key)
+                        .iter()
+                        .for_each(|subscriber| subscriber.dismiss());
+                }
+                Err(broadcast::error::RecvError::Lagged(lost)) => {
+                    tracing::warn!(lost, "announcements were lost; reading every mailbox");
+                    let mut state = self.lock();
+                    let State {
+                        channels, urgent, ..
+                    } = &mut *state;
+                    urgent.extend(channels.keys().cloned());
+                    self.sweep_now.notify_one();
+                }
+                Err(broadcast::error::RecvError::Closed) => return,
+            }
+        }
+    }
+
+    fn published(&self, message: &Arc<Message>) {
+        let horizon = self.context.clock.now().plus(self.context.tuning.horizon);
+        let mut state = self.lock();
+        let Some(channel) = state.channels.get_mut(&message.mailbox) else {
+            return;
+        };
+        let at = channel.announce(message, horizon);
+        self.look_at(&mut state, &message.mailbox, at);
+    }
+
+    /// Offers each message to its sockets when it falls due.
+    async fn schedule(self: Arc<Self>) {
+        loop {
+            let next = self.lock().timers.first().map(|(at, _)| *at);
+            match next {
+                None => self.earlier.notified().await,
+                Some(at) => {
+                    tokio::select! {
+                        () = sleep_until(self.context.clock.instant(at)) => self.deliver_due(),
+                        () = self.earlier.notified() => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn deliver_due(&self) {
+        let now = self.context.clock.now();
+        let mut due = Vec::new();
+        {
+            let mut state = self.lock();
+            let later = state
+                .timers
+                .split_off(&(Millis(now.0 + 1), Mailbox::from("")));
+            let reached = std::mem::replace(&mut state.timers, later);
+            let mailboxes: BTreeSet<Mailbox> =
+                reached.into_iter().map(|(_, mailbox)| mailbox).collect();
+            for mailbox in mailboxes {
+                if let Some(channel) = state.channels.get_mut(&mailbox) {
+                    let messages = channel.take_due(now);
+                    if !messages.is_empty() {
+                        due.push((channel.subscribers.clone(), messages));
+                    }
+                }
+            }
+        }
+        for (subscribers, messages) in due {
+            for message in &messages {
+                subscribers
+                    .iter()
+                    .for_each(|subscriber| subscriber.offer(message));
+            }
+        }
+    }
+}

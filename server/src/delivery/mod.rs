@@ -1,0 +1,103 @@
+//! Delivery: each message at its moment, to every socket of its mailbox, until its key acknowledges it.
+//!
+//! The hub knows which sockets of this node are on which mailbox and when the next message is due; a subscriber
+//! is one socket and decides what to emit; the recorder tells the store what was emitted and acknowledged.
+//! Nothing here knows Socket.IO: a subscriber writes to an `Outlet`.
+
+mod channel;
+mod hub;
+mod queue;
+mod recorder;
+mod subscriber;
+mod sweep;
+mod window;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::message::Message;
+use crate::metrics::Metrics;
+use crate::store::{Store, Watched};
+
+pub use hub::Hub;
+pub use recorder::Recorder;
+pub use subscriber::{Refused, Subscriber};
+
+/// The delivery's constants; tests shorten them.
+#[derive(Debug, Clone, Copy)]
+pub struct Tuning {
+    /// After this long without an acknowledgement a message is emitted again; then after twice that, and so on.
+    pub retry_after: Duration,
+    /// How often a message is emitted again on a live socket.
+    pub retries: u32,
+    /// Unacknowledged messages in flight on a WebSocket.
+    pub window: usize,
+    /// The same on polling.
+    pub polling_window: usize,
+    /// From one reading of a mailbox to the next, which repairs lost announcements.
+    pub sweep: Duration,
+    /// How far ahead messages are held in timers; more than twice `sweep` would only cost memory.
+    pub horizon: Duration,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            retry_after: Duration::from_secs(15),
+            retries: 5,
+            window: 16,
+            polling_window: 8,
+            sweep: Duration::from_secs(30),
+            horizon: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What every part of the delivery works with.
+pub struct Context {
+    /// This node's name.
+    pub node: String,
+    /// The store.
+    pub store: Arc<Watched<dyn Store>>,
+    /// The store's clock.
+    pub clock: Clock,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Where receipts go.
+    pub recorder: Recorder,
+    /// The constants.
+    pub tuning: Tuning,
+    /// Bytes that a client may send in one message or polling body.
+    pub max_payload: usize,
+}
+
+/// An emission of a message.
+pub struct Emission<'a> {
+    /// The message.
+    pub message: &'a Message,
+    /// The number that the client's acknowledgement will carry.
+    pub number: u64,
+    /// For how long it is still of use.
+    pub expires_in: Duration,
+    /// Whether the key was shown it before.
+    pub redelivered: bool,
+}
+
+/// Where a subscriber's messages go: one socket of one client.
+pub trait Outlet: Send + Sync + 'static {
+    /// Hands a message to the transport; false if it takes none now.
+    fn emit(&self, emission: &Emission<'_>) -> bool;
+    /// Whether the transport is polling.
+    fn is_polling(&self) -> bool;
+    /// When the client was last heard of, in any way.
+    fn last_heard(&self) -> Instant;
+    /// Asks a silent client for a sign of life, where the transport can.
+    fn probe(&self);
+    /// Cuts the connection of a client that does not read; it may come back.
+    fn cut_slow_reader(&self);
+    /// Sends the client away for good: its key is no longer valid.
+    fn dismiss(&self);
+}

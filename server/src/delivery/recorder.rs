@@ -1,0 +1,90 @@
+//! Receipts on their way to the store: gathered, written in batches, kept and repeated while the store is away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::metrics::Metrics;
+use crate::store::{Receipt, Store};
+
+/// Receipts that may wait for the store; beyond it they are dropped and counted, and the message comes again.
+const QUEUE: usize = 65_536;
+/// Receipts in one call.
+const BATCH: usize = 1024;
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+enum Entry {
+    Receipt(Receipt),
+    /// Answered once everything before it is stored.
+    Flush(oneshot::Sender<()>),
+}
+
+/// The handle of the recorder.
+#[derive(Clone)]
+pub struct Recorder {
+    queue: mpsc::Sender<Entry>,
+    metrics: Arc<Metrics>,
+}
+
+impl Recorder {
+    /// Starts the recorder's task, which lives as long as its handles.
+    pub fn start(store: Arc<impl Store + ?Sized>, metrics: Arc<Metrics>) -> Self {
+        let (queue, entries) = mpsc::channel(QUEUE);
+        tokio::spawn(run(store, entries));
+        Self { queue, metrics }
+    }
+
+    /// Takes a receipt; never waits.
+    pub fn push(&self, receipt: Receipt) {
+        if self.queue.try_send(Entry::Receipt(receipt)).is_err() {
+            self.metrics.receipts_dropped.inc();
+        }
+    }
+
+    /// Waits until every receipt taken so far is stored, for `patience` at most. Returns whether they are.
+    pub async fn flush(&self, patience: Duration) -> bool {
+        let (done, stored) = oneshot::channel();
+        let flushed =
+            async { self.queue.send(Entry::Flush(done)).await.is_ok() && stored.await.is_ok() };
+        timeout(patience, flushed).await.unwrap_or(false)
+    }
+}
+
+async fn run(store: Arc<impl Store + ?Sized>, mut entries: mpsc::Receiver<Entry>) {
+    let mut gathered = Vec::with_capacity(BATCH);
+    while entries.recv_many(&mut gathered, BATCH).await > 0 {
+        let (mut receipts, mut flushes) = (Vec::new(), Vec::new());
+        for entry in gathered.drain(..) {
+            match entry {
+                Entry::Receipt(receipt) => receipts.push(receipt),
+                Entry::Flush(done) => flushes.push(done),
+            }
+        }
+        if !receipts.is_empty() {
+            store_all(&*store, receipts).await;
+        }
+        for done in flushes {
+            // Whoever asked may have stopped waiting.
+            let _ = done.send(());
+        }
+    }
+}
+
+/// Stores a batch, however often it takes: recording twice does no harm, losing it would repeat messages.
+async fn store_all(store: &(impl Store + ?Sized), receipts: Vec<Receipt>) {
+    let start = Instant::now();
+    let mut pause = Duration::from_millis(20);
+    while store.record(receipts.clone()).await.is_err() {
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    if start.elapsed() > LONGEST_PAUSE {
+        tracing::info!(
+            receipts = receipts.len(),
+            "replayed receipts that had waited for the store"
+        );
+    }
+}

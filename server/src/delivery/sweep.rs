@@ -1,0 +1,163 @@
+//! What the hub does beside delivering: reading mailboxes on, telling the store who is here, measuring its clock,
+//! and retiring what has expired.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+use super::Hub;
+use crate::message::Mailbox;
+use crate::metrics::MessageState;
+use crate::store::{Result, Store};
+
+/// How soon a mailbox is read again that could not be read.
+const RETRY: Duration = Duration::from_millis(500);
+/// From a change of presence to telling the store; changes meanwhile share one call.
+const PRESENCE_DELAY: Duration = Duration::from_millis(200);
+/// From one measurement of the store's clock to the next.
+const CLOCK_INTERVAL: Duration = Duration::from_secs(10);
+/// From one look for expired messages to the next.
+const EXPIRY_INTERVAL: Duration = Duration::from_millis(500);
+/// Messages retired in one call.
+const EXPIRY_BATCH: usize = 1000;
+
+impl Hub {
+    /// Reads every mailbox on, spread over the sweep's interval, and urgent ones at once.
+    pub(super) async fn sweep(self: Arc<Self>) {
+        loop {
+            let round = Instant::now() + self.context.tuning.sweep;
+            let mut waiting: Vec<Mailbox> = self.lock().channels.keys().cloned().collect();
+            loop {
+                self.sweep_urgent().await;
+                let left = round.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                let pause = left / u32::try_from(waiting.len() + 1).unwrap_or(u32::MAX);
+                if timeout(pause, self.sweep_now.notified()).await.is_err()
+                    && let Some(mailbox) = waiting.pop()
+                {
+                    self.sweep_or_retry(mailbox).await;
+                }
+            }
+        }
+    }
+
+    async fn sweep_urgent(self: &Arc<Self>) {
+        let urgent = std::mem::take(&mut self.lock().urgent);
+        for mailbox in urgent {
+            self.sweep_or_retry(mailbox).await;
+        }
+    }
+
+    async fn sweep_or_retry(self: &Arc<Self>, mailbox: Mailbox) {
+        if self.sweep_one(&mailbox).await.is_err() {
+            let hub = self.clone();
+            tokio::spawn(async move {
+                sleep(RETRY).await;
+                let mut state = hub.lock();
+                if state.channels.contains_key(&mailbox) {
+                    state.urgent.insert(mailbox);
+                    hub.sweep_now.notify_one();
+                }
+            });
+        }
+    }
+
+    async fn sweep_one(&self, mailbox: &Mailbox) -> Result<()> {
+        let Some((after, seq)) = self
+            .lock()
+            .channels
+            .get(mailbox)
+            .map(super::channel::Channel::swept)
+        else {
+            return Ok(());
+        };
+        let store = &self.context.store;
+        let (stored, seq) = match seq {
+            // Whoever joined has read what was stored before.
+            None => (Vec::new(), store.last_seq().await?),
+            Some(seq) => {
+                let stored = store.since(mailbox, seq).await?;
+                let last = stored.last().map_or(seq, |message| message.seq);
+                (stored, last)
+            }
+        };
+        let until = self.context.clock.now().plus(self.context.tuning.horizon);
+        let due = store.due(mailbox, after, until).await?;
+        let mut state = self.lock();
+        if let Some(channel) = state.channels.get_mut(mailbox) {
+            let (times, missed) = channel.sweep(due, stored, until, seq);
+            self.context
+                .metrics
+                .announcements_missed
+                .inc_by(missed as u64);
+            self.look_at(&mut state, mailbox, times);
+        }
+        Ok(())
+    }
+
+    /// Tells the store how many sockets are on each mailbox that has changed.
+    pub(super) async fn tell_presence(self: Arc<Self>) {
+        let mut tick = interval(PRESENCE_DELAY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            let changed: HashSet<Mailbox> = std::mem::take(&mut self.lock().changed);
+            for mailbox in changed {
+                let sockets = self
+                    .lock()
+                    .channels
+                    .get(&mailbox)
+                    .map_or(0, |channel| channel.subscribers.len());
+                let sockets = u32::try_from(sockets).unwrap_or(u32::MAX);
+                if self
+                    .context
+                    .store
+                    .set_presence(&self.context.node, &mailbox, sockets)
+                    .await
+                    .is_err()
+                {
+                    self.lock().changed.insert(mailbox);
+                }
+            }
+        }
+    }
+
+    /// Measures the store's clock for ever.
+    pub(super) async fn follow_clock(self: Arc<Self>) {
+        let mut tick = interval(CLOCK_INTERVAL);
+        loop {
+            tick.tick().await;
+            let asked = Instant::now();
+            if let Ok(micros) = self.context.store.now().await {
+                let correction = self.context.clock.correct(micros, asked);
+                self.context.metrics.clock_correction.set(correction);
+            }
+        }
+    }
+
+    /// Retires expired messages for ever, and tells of each that nobody acknowledged.
+    pub(super) async fn retire_expired(self: Arc<Self>) {
+        let mut tick = interval(EXPIRY_INTERVAL);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            for expired in self
+                .context
+                .store
+                .expire(EXPIRY_BATCH)
+                .await
+                .unwrap_or_default()
+            {
+                self.context.metrics.count(MessageState::expired, 1);
+                tracing::warn!(
+                    channel = %expired.mailbox, message = expired.id, delivered_keys = expired.delivered_keys,
+                    "expired unacknowledged",
+                );
+            }
+        }
+    }
+}

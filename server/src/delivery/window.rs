@@ -1,0 +1,205 @@
+//! The window of one socket: messages in flight, and when each must be repeated. No I/O, no clock of its own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::Tuning;
+use crate::message::Message;
+
+/// Bytes of a polling body that an acknowledgement needs beside namespace and id:
+/// `43/…,<number>["…"]`, a separator, and protocol 4's length in front.
+const ACK_OVERHEAD: usize = 32;
+
+/// A message that was emitted and is not acknowledged yet.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    pub(super) message: Arc<Message>,
+    pub(super) first_emitted: Instant,
+    /// How often it was repeated on this socket.
+    pub(super) repeats: u32,
+    pub(super) repeat_at: Instant,
+}
+
+/// What is to be done about a message whose time to be repeated has come.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Emit it again.
+    Repeat,
+    /// It was repeated often enough: make room.
+    GiveUp,
+}
+
+/// In flight by the number that the acknowledgement will carry.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    in_flight: BTreeMap<u64, InFlight>,
+    last_number: u64,
+}
+
+impl Window {
+    /// Whether another message fits. On polling, the acknowledgements of all in flight must fit in one
+    /// body: clients before v4 do not know the bound and send everything at once.
+    pub(super) fn has_room(
+        &self,
+        polling: bool,
+        next: &Message,
+        tuning: &Tuning,
+        max_payload: usize,
+    ) -> bool {
+        if !polling {
+            return self.in_flight.len() < tuning.window;
+        }
+        let cost = |m: &Message| m.mailbox.namespace().len() + m.id.len() + ACK_OVERHEAD;
+        let used: usize = self
+            .in_flight
+            .values()
+            .map(|entry| cost(&entry.message))
+            .sum();
+        self.in_flight.is_empty()
+            || (self.in_flight.len() < tuning.polling_window && used + cost(next) <= max_payload)
+    }
+
+    /// The number for the next emission.
+    pub(super) fn next_number(&self) -> u64 {
+        self.last_number + 1
+    }
+
+    /// Notes that a message was emitted with `next_number`.
+    pub(super) fn emitted(&mut self, message: Arc<Message>, now: Instant, tuning: &Tuning) {
+        self.last_number += 1;
+        let repeat_at = now + tuning.retry_after;
+        let entry = InFlight {
+            message,
+            first_emitted: now,
+            repeats: 0,
+            repeat_at,
+        };
+        self.in_flight.insert(self.last_number, entry);
+    }
+
+    pub(super) fn holds(&self, message: &Message) -> bool {
+        self.in_flight
+            .values()
+            .any(|e| e.message.seq == message.seq && e.message.mailbox == message.mailbox)
+    }
+
+    /// Takes out the message that an acknowledgement settles: number and id must both be right.
+    pub(super) fn acknowledged(&mut self, number: u64, id: &str) -> Option<Arc<Message>> {
+        let matches = self
+            .in_flight
+            .get(&number)
+            .is_some_and(|entry| entry.message.id == id);
+        matches
+            .then(|| self.in_flight.remove(&number))
+            .flatten()
+            .map(|entry| entry.message)
+    }
+
+    /// Takes out a message that another socket of the key has settled.
+    pub(super) fn settle(&mut self, message: &Message) {
+        self.in_flight
+            .retain(|_, e| e.message.seq != message.seq || e.message.mailbox != message.mailbox);
+    }
+
+    /// When the first message must be repeated.
+    pub(super) fn next_repeat(&self) -> Option<Instant> {
+        self.in_flight.values().map(|entry| entry.repeat_at).min()
+    }
+
+    /// The messages to be looked at by `now`.
+    pub(super) fn due(&self, now: Instant) -> Vec<u64> {
+        self.in_flight
+            .iter()
+            .filter(|(_, entry)| entry.repeat_at <= now)
+            .map(|(number, _)| *number)
+            .collect()
+    }
+
+    pub(super) fn get(&self, number: u64) -> Option<&InFlight> {
+        self.in_flight.get(&number)
+    }
+
+    pub(super) fn remove(&mut self, number: u64) -> Option<InFlight> {
+        self.in_flight.remove(&number)
+    }
+
+    /// Notes that a message's time has come, and says what is to be done.
+    pub(super) fn repeat(&mut self, number: u64, now: Instant, tuning: &Tuning) -> Due {
+        match self.in_flight.get_mut(&number) {
+            Some(entry) if entry.repeats < tuning.retries => {
+                entry.repeats += 1;
+                entry.repeat_at = now + tuning.retry_after * 2u32.pow(entry.repeats);
+                Due::Repeat
+            }
+            _ => Due::GiveUp,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::delivery::queue::tests::message;
+
+    #[test]
+    fn numbers_and_ids_must_both_match() {
+        let (mut window, tuning) = (Window::default(), Tuning::default());
+        window.emitted(message(1, 1), Instant::now(), &tuning);
+        window.emitted(message(2, 2), Instant::now(), &tuning);
+        assert!(window.acknowledged(1, "m2").is_none());
+        assert!(window.acknowledged(3, "m1").is_none());
+        assert!(window.acknowledged(1, "").is_none());
+        assert_eq!(window.acknowledged(1, "m1").unwrap().seq, 1);
+        assert!(window.acknowledged(1, "m1").is_none());
+    }
+
+    #[test]
+    fn polling_leaves_room_for_all_acknowledgements_in_one_body() {
+        let (mut window, tuning) = (Window::default(), Tuning::default());
+        let long = |seq| {
+            let mut m = Arc::into_inner(message(seq, 1)).unwrap();
+            m.id = "i".repeat(128);
+            Arc::new(m)
+        };
+        let mut emitted = 0;
+        while window.has_room(true, &long(emitted), &tuning, 1024) {
+            window.emitted(long(emitted), Instant::now(), &tuning);
+            emitted += 1;
+        }
+        let body: usize = (1..=emitted)
+            .map(|n| format!("999:43/n,{n}[\"{}\"]", "i".repeat(128)).len())
+            .sum();
+        assert!(
+            emitted > 1 && body <= 1024,
+            "{emitted} acknowledgements take {body} bytes"
+        );
+        assert!(
+            Window::default().has_room(true, &long(1), &tuning, 16),
+            "one is always let through"
+        );
+    }
+
+    #[test]
+    fn repeats_double_and_end() {
+        let (mut window, tuning) = (Window::default(), Tuning::default());
+        let start = Instant::now();
+        window.emitted(message(1, 1), start, &tuning);
+        let mut now = start;
+        let mut waits = Vec::new();
+        loop {
+            let next = window.next_repeat().unwrap();
+            assert!(window.due(next - Duration::from_millis(1)).is_empty());
+            assert_eq!(window.due(next), [1]);
+            waits.push((next - now).as_secs());
+            now = next;
+            if window.repeat(1, now, &tuning) == Due::GiveUp {
+                break;
+            }
+        }
+        assert_eq!(waits, [15, 30, 60, 120, 240, 480]);
+    }
+}

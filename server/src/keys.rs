@@ -1,0 +1,188 @@
+//! Keys: those of backends, compared in constant time, and those of plugins, kept as a hash.
+
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::clock::Millis;
+
+/// The fewest characters of a backend key.
+pub const BACKEND_KEY_MIN: usize = 32;
+
+/// The scheme of the `Authorization` header.
+const SCHEME: &str = "ApiKey ";
+
+/// What every plugin key starts with, so that a leaked one can be recognised by scanners.
+const PREFIX: &str = "hfk_";
+
+/// The keys that backends authenticate with; only their hashes stay in memory.
+#[derive(Clone, Default)]
+pub struct BackendKeys(Vec<[u8; 32]>);
+
+impl BackendKeys {
+    /// Takes the keys.
+    ///
+    /// # Errors
+    /// When there is none, or one is too short or can stand in no header; says which, not what.
+    pub fn new<'a>(keys: impl Iterator<Item = &'a str>) -> Result<Self, String> {
+        let mut hashes = Vec::new();
+        for (index, key) in keys.enumerate() {
+            if key.len() < BACKEND_KEY_MIN {
+                return Err(format!(
+                    "key {} has {} characters; {BACKEND_KEY_MIN} at least are needed",
+                    index + 1,
+                    key.len()
+                ));
+            }
+            if !key.bytes().all(|b| b.is_ascii_graphic()) {
+                return Err(format!(
+                    "key {} holds a character that no header can carry",
+                    index + 1
+                ));
+            }
+            hashes.push(sha256(key));
+        }
+        if hashes.is_empty() {
+            Err("holds no key".into())
+        } else {
+            Ok(Self(hashes))
+        }
+    }
+
+    /// Whether `key` is one of them. Takes the same time for each wrong key.
+    #[must_use]
+    pub fn accept(&self, key: &str) -> bool {
+        let hash = sha256(key);
+        self.0
+            .iter()
+            .fold(subtle::Choice::from(0), |found, known| {
+                found | known.ct_eq(&hash)
+            })
+            .into()
+    }
+}
+
+impl fmt::Debug for BackendKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} backend keys", self.0.len())
+    }
+}
+
+/// A plugin key as the store keeps it: without the secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRecord {
+    /// Names the key in lists and logs; part of the key itself.
+    pub id: Arc<str>,
+    /// The one channel that it opens.
+    pub channel: String,
+    /// The namespaces in which it does.
+    pub namespaces: Vec<String>,
+    /// When it was issued.
+    pub created_at: Millis,
+    /// When it ends, if it does.
+    pub expires_at: Option<Millis>,
+    /// SHA-256 of the whole key.
+    pub hash: [u8; 32],
+}
+
+impl KeyRecord {
+    /// Issues a key. Returns what the store keeps, and the key itself, which is told once.
+    ///
+    /// # Errors
+    /// When the operating system gives no random numbers.
+    pub fn issue(
+        channel: String,
+        namespaces: Vec<String>,
+        created_at: Millis,
+        expires_at: Option<Millis>,
+    ) -> Result<(Self, String), getrandom::Error> {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret)?;
+        let id = ulid::Ulid::generate().to_string();
+        let key = format!("{PREFIX}{id}_{}", URL_SAFE_NO_PAD.encode(secret));
+        let hash = sha256(&key);
+        Ok((
+            Self {
+                id: id.into(),
+                channel,
+                namespaces,
+                created_at,
+                expires_at,
+                hash,
+            },
+            key,
+        ))
+    }
+
+    /// Whether `key` is this one, and not past its end.
+    #[must_use]
+    pub fn opens(&self, key: &str, now: Millis) -> bool {
+        bool::from(self.hash.ct_eq(&sha256(key))) && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+/// The id inside a plugin key; none if `key` does not look like one.
+#[must_use]
+pub fn id_of(key: &str) -> Option<&str> {
+    let (id, secret) = key.strip_prefix(PREFIX)?.split_once('_')?;
+    (id.len() == 26 && id.bytes().all(|b| b.is_ascii_alphanumeric()) && secret.len() == 43)
+        .then_some(id)
+}
+
+/// The key in the value of an `Authorization: ApiKey …` header.
+#[must_use]
+pub fn of_header(value: &str) -> Option<&str> {
+    let (scheme, key) = value.split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then_some(key.trim())
+}
+
+/// SHA-256 of `text`.
+#[must_use]
+pub fn sha256(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backend_keys_are_refused_by_place_and_never_shown() {
+        let long = "k".repeat(32);
+        let keys = BackendKeys::new([long.as_str(), &"j".repeat(40)].into_iter()).unwrap();
+        assert!(keys.accept(&long) && keys.accept(&"j".repeat(40)));
+        assert!(!keys.accept(&"k".repeat(33)) && !keys.accept(""));
+        assert_eq!(format!("{keys:?}"), "2 backend keys");
+        let mistake = BackendKeys::new([long.as_str(), "short"].into_iter()).unwrap_err();
+        assert!(mistake.starts_with("key 2 has 5 characters") && !mistake.contains("short"));
+        assert!(BackendKeys::new(std::iter::empty()).is_err());
+    }
+
+    #[test]
+    fn plugin_keys_carry_their_id_and_end_on_time() {
+        let end = Some(Millis(1000));
+        let (record, key) = KeyRecord::issue("c".into(), vec!["n".into()], Millis(0), end).unwrap();
+        assert_eq!(id_of(&key), Some(&*record.id));
+        assert!(record.opens(&key, Millis(999)));
+        assert!(!record.opens(&key, Millis(1000)));
+        let (_, other) = KeyRecord::issue("c".into(), vec![], Millis(0), None).unwrap();
+        assert!(!record.opens(&other, Millis(0)));
+        for garbage in ["", "hfk_", "hfk_é_é", "Bearer x", &key[1..]] {
+            assert_eq!(id_of(garbage), None);
+        }
+    }
+
+    #[test]
+    fn the_header_names_its_scheme() {
+        assert_eq!(of_header("ApiKey abc"), Some("abc"));
+        assert_eq!(of_header("apikey abc"), Some("abc"));
+        for bad in ["abc", "Bearer abc", "ApiKeyabc", "", "é"] {
+            assert_eq!(of_header(bad), None, "{bad}");
+        }
+    }
+}

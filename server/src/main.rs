@@ -1,0 +1,106 @@
+//! The life of a server process: settings, log, store, node, signal, drain.
+
+mod logging;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use server::delivery::Tuning;
+use server::node::{Node, open_store};
+use server::settings::{ProcessEnvironment, Settings};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// It could not start: settings, file limit, addresses or the store.
+const CANNOT_RUN: u8 = 2;
+/// A second signal ended it.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let settings = match Settings::read(&ProcessEnvironment) {
+        Ok(settings) => settings,
+        Err(mistakes) => return refuse(&mistakes),
+    };
+    logging::start(&settings);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&format!("cannot start the runtime: {error}")),
+    };
+    let code = runtime.block_on(live(settings));
+    // What still hangs in a thread must not keep the process.
+    runtime.shutdown_background();
+    code
+}
+
+async fn live(settings: Settings) -> ExitCode {
+    let drain = settings.drain;
+    let node = match start(settings).await {
+        Ok(node) => node,
+        Err(error) => return refuse(&format!("{error:#}")),
+    };
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return refuse(&format!("cannot listen for signals: {error}")),
+    };
+    tracing::info!(signal = signals.next().await, "asked to leave");
+    end_after(drain);
+    tokio::select! {
+        drained = node.drain() => {
+            if let Err(error) = drained {
+                tracing::warn!(error = format!("{error:#}"), "the drain was not complete");
+            }
+            ExitCode::SUCCESS
+        }
+        name = signals.next() => {
+            tracing::warn!(signal = name, "asked again: leaving at once");
+            ExitCode::from(INTERRUPTED)
+        }
+    }
+}
+
+async fn start(settings: Settings) -> anyhow::Result<Node> {
+    let store = open_store(&settings.store)?;
+    Node::start(settings, store, Tuning::default()).await
+}
+
+/// Ends the process after `drain`, whatever hangs: the runtime itself may.
+fn end_after(drain: Duration) {
+    std::thread::spawn(move || {
+        let (_sender, never) = mpsc::channel::<()>();
+        let _ = never.recv_timeout(drain);
+        tracing::error!("DRAIN is over and the process still ran: ending it");
+        std::process::exit(0);
+    });
+}
+
+fn refuse(why: &dyn std::fmt::Display) -> ExitCode {
+    // Nothing can be done about a closed stderr.
+    let _ = writeln!(std::io::stderr(), "server: {why}");
+    ExitCode::from(CANNOT_RUN)
+}
+
+/// The signals that ask the process to leave.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

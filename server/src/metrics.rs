@@ -1,0 +1,243 @@
+//! What the server counts, in the names that `/metrics` shows; all start with `holdfast_`.
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// A Socket.IO socket, as it is counted.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct SocketLabels {
+    /// `polling` or `websocket`.
+    pub transport: &'static str,
+    /// The Socket.IO protocol: 4 or 5.
+    pub protocol: &'static str,
+    /// The namespace.
+    pub namespace: String,
+}
+
+/// One label whose values the code knows.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Reason {
+    /// What happened, in `snake_case`.
+    pub reason: &'static str,
+}
+
+/// A message's state.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelValue)]
+pub enum MessageState {
+    /// Stored.
+    #[expect(non_camel_case_types, reason = "label values are lower case")]
+    accepted,
+    /// Emitted to a key, redeliveries not counted.
+    #[expect(non_camel_case_types, reason = "label values are lower case")]
+    delivered,
+    /// Acknowledged by a key.
+    #[expect(non_camel_case_types, reason = "label values are lower case")]
+    acknowledged,
+    /// Expired without any acknowledgement.
+    #[expect(non_camel_case_types, reason = "label values are lower case")]
+    expired,
+    /// Cancelled before it was due.
+    #[expect(non_camel_case_types, reason = "label values are lower case")]
+    cancelled,
+}
+
+/// The label of message counts.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct StateLabel {
+    /// What became of it.
+    pub state: MessageState,
+}
+
+/// A call of the store.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct StoreCall {
+    /// The trait's method.
+    pub call: &'static str,
+    /// `ok` or `unavailable`.
+    pub outcome: &'static str,
+}
+
+type StoreLatency = Family<StoreCall, Histogram, fn() -> Histogram>;
+
+/// Every metric of one node.
+pub struct Metrics {
+    registry: Registry,
+    /// Sockets that are in a namespace.
+    pub sockets: Family<SocketLabels, Gauge>,
+    /// Sockets that have joined a namespace since the start.
+    pub connects: Family<SocketLabels, Counter>,
+    /// Open TCP connections on the public listener.
+    pub connections: Gauge,
+    /// Engine.IO sessions, those that have joined nothing included.
+    pub sessions: Gauge,
+    /// Connections, handshakes and joins that were refused.
+    pub refusals: Family<Reason, Counter>,
+    /// Sockets that have left, by reason.
+    pub disconnects: Family<Reason, Counter>,
+    /// Messages by what happened to them on this node.
+    pub messages: Family<StateLabel, Counter>,
+    /// From `deliver_at` to emission, of messages that a connected socket waited for.
+    pub lateness: Histogram,
+    /// Messages emitted again.
+    pub redeliveries: Counter,
+    /// Messages given up on a live socket after the last repeat; they come again after a reconnect.
+    pub given_up: Counter,
+    /// Messages that were due while a socket's window was full.
+    pub window_waits: Counter,
+    /// Connections cut because the client did not read.
+    pub slow_readers: Counter,
+    /// Acknowledgements that named no message in flight.
+    pub stray_acknowledgements: Counter,
+    /// Receipts that were dropped because the store was away for too long.
+    pub receipts_dropped: Counter,
+    /// Messages that the sweep found and no announcement had told of.
+    pub announcements_missed: Counter,
+    /// How long the store took.
+    pub store: StoreLatency,
+    /// By how much the store's clock was ahead of this node's at the last measurement.
+    pub clock_correction: Gauge,
+}
+
+impl Metrics {
+    /// Metrics at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut m = Self {
+            registry: Registry::with_prefix("holdfast"),
+            sockets: Family::default(),
+            connects: Family::default(),
+            connections: Gauge::default(),
+            sessions: Gauge::default(),
+            refusals: Family::default(),
+            disconnects: Family::default(),
+            messages: Family::default(),
+            lateness: Histogram::new([
+                0.000_5, 0.001, 0.002, 0.003, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0,
+            ]),
+            redeliveries: Counter::default(),
+            given_up: Counter::default(),
+            window_waits: Counter::default(),
+            slow_readers: Counter::default(),
+            stray_acknowledgements: Counter::default(),
+            receipts_dropped: Counter::default(),
+            announcements_missed: Counter::default(),
+            store: Family::new_with_constructor(|| {
+                Histogram::new([0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.25, 1.0, 2.0])
+            }),
+            clock_correction: Gauge::default(),
+        };
+        m.register();
+        m
+    }
+
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register("sockets", "Sockets in a namespace", self.sockets.clone());
+        r.register(
+            "connects",
+            "Sockets that joined a namespace",
+            self.connects.clone(),
+        );
+        r.register(
+            "connections",
+            "Open TCP connections",
+            self.connections.clone(),
+        );
+        r.register("sessions", "Engine.IO sessions", self.sessions.clone());
+        r.register(
+            "refusals",
+            "Connections, handshakes and joins refused",
+            self.refusals.clone(),
+        );
+        r.register("disconnects", "Sockets that left", self.disconnects.clone());
+        r.register(
+            "messages",
+            "Messages by what happened to them here",
+            self.messages.clone(),
+        );
+        r.register_with_unit(
+            "lateness",
+            "From deliver_at to emission",
+            Unit::Seconds,
+            self.lateness.clone(),
+        );
+        r.register(
+            "redeliveries",
+            "Messages emitted again",
+            self.redeliveries.clone(),
+        );
+        r.register(
+            "given_up",
+            "Messages that a live socket never acknowledged",
+            self.given_up.clone(),
+        );
+        r.register(
+            "window_waits",
+            "Messages that waited for a full window",
+            self.window_waits.clone(),
+        );
+        r.register(
+            "slow_readers",
+            "Connections cut because the client did not read",
+            self.slow_readers.clone(),
+        );
+        r.register(
+            "stray_acknowledgements",
+            "Acknowledgements that named no message in flight",
+            self.stray_acknowledgements.clone(),
+        );
+        r.register(
+            "receipts_dropped",
+            "Receipts dropped in a store outage",
+            self.receipts_dropped.clone(),
+        );
+        r.register(
+            "announcements_missed",
+            "Messages found by the sweep alone",
+            self.announcements_missed.clone(),
+        );
+        r.register_with_unit(
+            "store_latency",
+            "How long the store took",
+            Unit::Seconds,
+            self.store.clone(),
+        );
+        r.register_with_unit(
+            "clock_correction",
+            "Last correction of the clock by the store's, in microseconds",
+            Unit::Other("microseconds".into()),
+            self.clock_correction.clone(),
+        );
+    }
+
+    /// Counts a refusal.
+    pub fn refused(&self, reason: &'static str) {
+        self.refusals.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Counts what happened to `number` messages.
+    pub fn count(&self, state: MessageState, number: usize) {
+        self.messages
+            .get_or_create(&StateLabel { state })
+            .inc_by(number as u64);
+    }
+
+    /// All metrics in the OpenMetrics text format.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut page = String::new();
+        // Writing to a string cannot fail.
+        let _ = text::encode(&mut page, &self.registry);
+        page
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,188 @@
+//! One node: its parts put together, its listeners served, its end spread over the drain.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::api;
+use crate::clock::Clock;
+use crate::connection::{Listener, open_file_limit};
+use crate::delivery::{Context, Hub, Recorder, Tuning};
+use crate::metrics::Metrics;
+use crate::settings::{Settings, StoreSettings};
+use crate::socketio::{Gate, Handler, engine};
+use crate::store::{Embedded, Store, Watched};
+
+/// The part of the drain over which sessions are closed; the rest is for what is still on its way.
+const SPREAD: f64 = 0.75;
+/// How long what was acknowledged last may take to be stored.
+const LAST_RECEIPTS: Duration = Duration::from_secs(3);
+
+/// A node that serves.
+pub struct Node {
+    /// The address of the public listener.
+    pub address: SocketAddr,
+    /// The address of the listener of `/metrics`.
+    pub admin_address: SocketAddr,
+    handler: Arc<Handler>,
+    stop: CancellationToken,
+    served: JoinHandle<()>,
+}
+
+/// Opens the store that the settings name.
+///
+/// # Errors
+/// When it cannot be opened; says where.
+pub fn open_store(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(match settings {
+        StoreSettings::Memory => Arc::new(Embedded::in_memory()?),
+        StoreSettings::File(directory) => Arc::new(open_embedded(directory)?),
+    })
+}
+
+fn open_embedded(directory: &Path) -> anyhow::Result<Embedded> {
+    Embedded::open(directory).with_context(|| {
+        format!(
+            "STORE=file:{}: the database cannot be opened",
+            directory.display()
+        )
+    })
+}
+
+impl Node {
+    /// Starts a node on `store`: when this returns, it answers.
+    ///
+    /// # Errors
+    /// When the store does not tell the time, or an address is taken; says which setting is concerned.
+    pub async fn start(
+        settings: Settings,
+        store: Arc<dyn Store>,
+        tuning: Tuning,
+    ) -> anyhow::Result<Self> {
+        let settings = Arc::new(settings);
+        let metrics = Arc::new(Metrics::new());
+        let connections = open_file_limit().map_err(anyhow::Error::msg)?;
+        let listener = Listener::bind(
+            settings.bind,
+            connections,
+            settings.keep_alive,
+            metrics.clone(),
+        )
+        .with_context(|| format!("BIND={}: cannot listen", settings.bind))?;
+        let admin = TcpListener::bind(settings.admin_bind)
+            .await
+            .with_context(|| format!("ADMIN_BIND={}: cannot listen", settings.admin_bind))?;
+        let (address, admin_address) = (listener.address()?, admin.local_addr()?);
+
+        let handler = assemble(settings, store, metrics, tuning).await?;
+        let gate = Gate::new(handler.clone(), engine(&handler.settings, handler.clone()));
+        let router = api::router(&handler, gate);
+        let stop = CancellationToken::new();
+        let served = tokio::spawn(listener.serve(router, stop.clone()));
+        tokio::spawn(serve_admin(admin, handler.clone()));
+        tracing::info!(%address, %admin_address, connections, version = env!("CARGO_PKG_VERSION"), "ready");
+        Ok(Self {
+            address,
+            admin_address,
+            handler,
+            stop,
+            served,
+        })
+    }
+
+    /// Leaves: takes no new sessions, closes those there are spread over the drain, stores what was acknowledged.
+    ///
+    /// # Errors
+    /// When the time for it ran out; says what was still there.
+    pub async fn drain(self) -> anyhow::Result<()> {
+        let (drain, start) = (self.handler.settings.drain, Instant::now());
+        self.handler.start_draining();
+        let sessions = self.handler.sessions.list().len();
+        tracing::info!(sessions, "draining");
+        let left = async {
+            self.handler.sessions.drain(drain.mul_f64(SPREAD)).await;
+            // Handshakes that were on their way when the draining began.
+            self.handler.sessions.drain(Duration::ZERO).await;
+            self.stop.cancel();
+            let served = self.served.await;
+            let stored = self.handler.context.recorder.flush(LAST_RECEIPTS).await;
+            (served, stored)
+        };
+        match tokio::time::timeout(drain.mul_f64(0.95), left).await {
+            Ok((Ok(()), true)) => {
+                tracing::info!(ms = start.elapsed().as_millis(), "drained");
+                Ok(())
+            }
+            Ok((_, false)) => {
+                bail!("the last receipts could not be stored; what they say is delivered again")
+            }
+            Ok((Err(error), _)) => bail!("the listener broke: {error}"),
+            Err(_) => bail!(
+                "DRAIN={drain:?} is over with {} sessions left",
+                self.handler.sessions.list().len()
+            ),
+        }
+    }
+
+    /// The node's Socket.IO side.
+    #[must_use]
+    pub fn handler(&self) -> &Arc<Handler> {
+        &self.handler
+    }
+}
+
+async fn assemble(
+    settings: Arc<Settings>,
+    store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
+    tuning: Tuning,
+) -> anyhow::Result<Arc<Handler>> {
+    let store = Arc::new(Watched::new(store, metrics.clone()));
+    let asked = Instant::now();
+    let micros = store
+        .now()
+        .await
+        .context("STORE: its clock cannot be read")?;
+    let clock = Clock::starting_at(micros);
+    clock.correct(micros, asked);
+    let context = Arc::new(Context {
+        node: settings.node_id.clone(),
+        recorder: Recorder::start(store.clone(), metrics.clone()),
+        store,
+        clock,
+        metrics,
+        tuning,
+        max_payload: settings.max_payload,
+    });
+    let hub = Hub::new(context.clone());
+    hub.start();
+    Ok(Handler::new(settings, context, hub))
+}
+
+/// Serves what must not pass the load balancer.
+async fn serve_admin(listener: TcpListener, handler: Arc<Handler>) {
+    let router = Router::new()
+        .route("/metrics", get(metrics))
+        .with_state(handler);
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!(%error, "the admin listener broke");
+    }
+}
+
+async fn metrics(State(handler): State<Arc<Handler>>) -> impl IntoResponse {
+    handler.sessions.count(&handler.context.metrics);
+    let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(CONTENT_TYPE, format)], handler.context.metrics.encode())
+}

@@ -1,0 +1,159 @@
+//! The server's settings: the only place that reads the environment. All mistakes are reported at once.
+
+mod parse;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+
+use crate::keys::BackendKeys;
+use parse::Reader;
+
+/// Where values come from; tests bring their own.
+pub trait Environment {
+    /// The variable's value, if it is set and not empty.
+    fn get(&self, name: &str) -> Option<String>;
+}
+
+/// The process's environment.
+#[derive(Debug, Clone, Copy)]
+pub struct ProcessEnvironment;
+
+impl Environment for ProcessEnvironment {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one file that reads the environment"
+    )]
+    fn get(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+}
+
+/// Every mistake found in the environment, a line each.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Mistakes(pub Vec<String>);
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} mistake{} in the settings:",
+            self.0.len(),
+            if self.0.len() == 1 { "" } else { "s" }
+        )?;
+        self.0
+            .iter()
+            .try_for_each(|mistake| write!(f, "\n  {mistake}"))
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+/// Where messages and keys are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreSettings {
+    /// In memory: gone with the process.
+    Memory,
+    /// An embedded database in this directory.
+    File(PathBuf),
+}
+
+/// The Socket.IO transports that clients may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transports {
+    /// HTTP long-polling.
+    pub polling: bool,
+    /// WebSocket.
+    pub websocket: bool,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Settings of one server process, checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The public listener.
+    pub bind: SocketAddr,
+    /// The listener of `/metrics`, which must not be reachable through the load balancer.
+    pub admin_bind: SocketAddr,
+    /// The path of Socket.IO, without a slash at its end.
+    pub socket_path: String,
+    /// The namespaces that exist.
+    pub namespaces: Vec<String>,
+    /// From one heartbeat to the next; 1 s to 1 h.
+    pub ping_interval: Duration,
+    /// How long a heartbeat may stay unanswered; 1 s to 1 h.
+    pub ping_timeout: Duration,
+    /// Bytes that a client may send in one message or polling body; 256 to 1 MiB.
+    pub max_payload: usize,
+    /// Bytes of `data` that a backend may publish; 1 to 1 MiB.
+    pub max_message: usize,
+    /// The transports that clients may use.
+    pub transports: Transports,
+    /// How long an idle HTTP connection is kept; 1 s to 2 h.
+    pub keep_alive: Duration,
+    /// How long a session may live without joining a namespace; 100 ms to 5 min.
+    pub join_timeout: Duration,
+    /// From SIGTERM to exit; 1 s to 1 h.
+    pub drain: Duration,
+    /// Where messages and keys are kept.
+    pub store: StoreSettings,
+    /// The keys that backends authenticate with.
+    pub s2s_keys: BackendKeys,
+    /// The origins that browsers may connect from.
+    pub cors_origins: Vec<HeaderValue>,
+    /// The load balancer's idle timeout, where the deployer has said it.
+    pub idle_timeout: Option<Duration>,
+    /// Whether to start although a timeout rule is violated.
+    pub allow_rule_violations: bool,
+    /// This node's name in logs and in `x-node-id`.
+    pub node_id: String,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// What is logged: a level, or directives of `tracing_subscriber::EnvFilter`.
+    pub log_level: String,
+}
+
+impl Settings {
+    /// Reads all settings.
+    ///
+    /// # Errors
+    /// Every mistake at once.
+    pub fn read(environment: &dyn Environment) -> Result<Self, Mistakes> {
+        let mut r = Reader::new(environment);
+        let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
+        let settings = Self {
+            bind: r.address("BIND", "0.0.0.0:8080"),
+            admin_bind: r.address("ADMIN_BIND", "127.0.0.1:9100"),
+            socket_path: r.socket_path("SOCKET_PATH", "/websockets"),
+            namespaces: r.namespaces("NAMESPACES", "dropcodes,donations"),
+            ping_interval: r.duration("PING_INTERVAL", "60s", second..=hour),
+            ping_timeout: r.duration("PING_TIMEOUT", "4m", second..=hour),
+            max_payload: r.number("MAX_PAYLOAD", 1024, 256..=1 << 20),
+            max_message: r.number("MAX_MESSAGE", 16384, 1..=1 << 20),
+            transports: r.transports("TRANSPORTS", "polling,websocket"),
+            keep_alive: r.duration("KEEP_ALIVE", "320s", second..=2 * hour),
+            join_timeout: r.duration("JOIN_TIMEOUT", "10s", second / 10..=hour / 12),
+            drain: r.duration("DRAIN", "25s", second..=hour),
+            store: r.store("STORE"),
+            s2s_keys: r.backend_keys("S2S_KEYS", "S2S_KEYS_FILE"),
+            cors_origins: r.origins("CORS_ORIGINS"),
+            idle_timeout: r.optional_duration("IDLE_TIMEOUT", second..=Duration::from_secs(4000)),
+            allow_rule_violations: r.flag("ALLOW_RULE_VIOLATIONS"),
+            node_id: r.node_id("NODE_ID"),
+            log_format: r.log_format("LOG_FORMAT"),
+            log_level: r.log_level("LOG_LEVEL", "info"),
+        };
+        r.finish(settings)
+    }
+}

@@ -1,0 +1,286 @@
+//! Readers of single settings: each notes what is wrong, says what was expected, and goes on.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use tracing_subscriber::EnvFilter;
+
+use super::{Environment, LogFormat, Mistakes, StoreSettings, Transports};
+use crate::keys::{self, BackendKeys};
+use crate::names;
+
+pub(super) struct Reader<'a> {
+    environment: &'a dyn Environment,
+    mistakes: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(environment: &'a dyn Environment) -> Self {
+        Self {
+            environment,
+            mistakes: Vec::new(),
+        }
+    }
+
+    pub(super) fn finish<T>(self, settings: T) -> Result<T, Mistakes> {
+        if self.mistakes.is_empty() {
+            Ok(settings)
+        } else {
+            Err(Mistakes(self.mistakes))
+        }
+    }
+
+    /// The variable's value through `parse`; after a mistake, the value that stands in until the end.
+    fn value<T>(
+        &mut self,
+        name: &str,
+        default: &str,
+        stand_in: T,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> T {
+        let text = self
+            .environment
+            .get(name)
+            .unwrap_or_else(|| default.to_owned());
+        parse(text.trim()).unwrap_or_else(|expected| {
+            self.mistakes.push(format!("{name}={text}: {expected}"));
+            stand_in
+        })
+    }
+
+    pub(super) fn address(&mut self, name: &str, default: &str) -> SocketAddr {
+        self.value(name, default, SocketAddr::from(([0, 0, 0, 0], 0)), |text| {
+            text.parse()
+                .map_err(|_| "expected an address and port such as 0.0.0.0:8080".into())
+        })
+    }
+
+    pub(super) fn duration(
+        &mut self,
+        name: &str,
+        default: &str,
+        range: RangeInclusive<Duration>,
+    ) -> Duration {
+        self.value(name, default, Duration::ZERO, |text| duration(text, &range))
+    }
+
+    pub(super) fn optional_duration(
+        &mut self,
+        name: &str,
+        range: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        self.value(name, "", None, |text| match text {
+            "" => Ok(None),
+            _ => duration(text, &range).map(Some),
+        })
+    }
+
+    pub(super) fn number(
+        &mut self,
+        name: &str,
+        default: usize,
+        range: RangeInclusive<usize>,
+    ) -> usize {
+        self.value(name, &default.to_string(), default, |text| {
+            text.parse()
+                .ok()
+                .filter(|number| range.contains(number))
+                .ok_or_else(|| {
+                    format!(
+                        "expected a whole number from {} to {}",
+                        range.start(),
+                        range.end()
+                    )
+                })
+        })
+    }
+
+    pub(super) fn flag(&mut self, name: &str) -> bool {
+        self.value(name, "false", false, |text| {
+            text.parse().map_err(|_| "expected true or false".into())
+        })
+    }
+
+    pub(super) fn socket_path(&mut self, name: &str, default: &str) -> String {
+        const TAKEN: [&str; 3] = ["/v1", "/healthcheck", "/openapi.json"];
+        self.value(name, default, String::new(), |text| {
+            let path = text.trim_end_matches('/');
+            let sound = path.len() > 1
+                && path.starts_with('/')
+                && !path.contains("//")
+                && path
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"/-._~".contains(&b));
+            let taken = TAKEN
+                .iter()
+                .any(|t| path == *t || path.starts_with(&format!("{t}/")));
+            match (sound, taken) {
+                (true, false) => Ok(path.to_owned()),
+                (true, true) => {
+                    Err("this path belongs to the HTTP interface; choose another".into())
+                }
+                (false, _) => Err("expected a path such as /websockets".into()),
+            }
+        })
+    }
+
+    pub(super) fn namespaces(&mut self, name: &str, default: &str) -> Vec<String> {
+        self.value(name, default, Vec::new(), |text| {
+            let list: Vec<_> = list(text)
+                .map(|item| item.trim_start_matches('/').to_owned())
+                .collect();
+            match list.iter().find(|item| !names::is_name(item)) {
+                Some(bad) => Err(format!("`{bad}` is no namespace: {}", names::EXPECTED)),
+                None if list.is_empty() => Err("expected one namespace at least".into()),
+                None => Ok(list),
+            }
+        })
+    }
+
+    pub(super) fn transports(&mut self, name: &str, default: &str) -> Transports {
+        let none = Transports {
+            polling: false,
+            websocket: false,
+        };
+        self.value(name, default, none, |text| {
+            list(text).try_fold(none, |found, item| match item {
+                "polling" => Ok(Transports {
+                    polling: true,
+                    ..found
+                }),
+                "websocket" => Ok(Transports {
+                    websocket: true,
+                    ..found
+                }),
+                _ => Err(format!(
+                    "`{item}` is no transport; expected polling, websocket or both"
+                )),
+            })
+        })
+    }
+
+    pub(super) fn store(&mut self, name: &str) -> StoreSettings {
+        self.value(name, "memory", StoreSettings::Memory, |text| {
+            match text.split_once(':') {
+                None if text == "memory" => Ok(StoreSettings::Memory),
+                Some(("file", dir)) if !dir.is_empty() => {
+                    Ok(StoreSettings::File(PathBuf::from(dir)))
+                }
+                Some(("redis" | "rediss", _)) => {
+                    Err("this release has no Redis store; use memory or file:DIR".into())
+                }
+                _ => Err("expected memory or file:DIR".into()),
+            }
+        })
+    }
+
+    pub(super) fn backend_keys(&mut self, name: &str, file_name: &str) -> BackendKeys {
+        let found = match (self.environment.get(name), self.environment.get(file_name)) {
+            (Some(_), Some(_)) => Err(format!("{name} and {file_name} are both set; keep one")),
+            (Some(text), None) => Ok((name, text)),
+            (None, Some(path)) => match std::fs::read_to_string(&path) {
+                Ok(text) => Ok((file_name, text)),
+                Err(error) => Err(format!("{file_name}={path}: {error}")),
+            },
+            (None, None) => Err(format!(
+                "{name} is required: the keys that backends authenticate with, \
+                {} characters at least, comma-separated",
+                keys::BACKEND_KEY_MIN
+            )),
+        };
+        // The value itself is a secret: a mistake names its place in the list only.
+        let parsed = found.and_then(|(source, text)| {
+            let keys = text
+                .split([',', '\n'])
+                .map(str::trim)
+                .filter(|key| !key.is_empty());
+            BackendKeys::new(keys).map_err(|mistake| format!("{source}: {mistake}"))
+        });
+        parsed.unwrap_or_else(|mistake| {
+            self.mistakes.push(mistake);
+            BackendKeys::default()
+        })
+    }
+
+    pub(super) fn origins(&mut self, name: &str) -> Vec<HeaderValue> {
+        self.value(name, "", Vec::new(), |text| {
+            list(text).map(origin).collect()
+        })
+    }
+
+    pub(super) fn node_id(&mut self, name: &str) -> String {
+        let random = ulid::Ulid::generate().to_string().to_lowercase();
+        let default = format!("node-{}", &random[random.len() - 8..]);
+        self.value(name, &default, String::new(), |text| {
+            match names::is_name(text) {
+                true => Ok(text.to_owned()),
+                false => Err(names::EXPECTED.into()),
+            }
+        })
+    }
+
+    pub(super) fn log_format(&mut self, name: &str) -> LogFormat {
+        self.value(name, "json", LogFormat::Json, |text| match text {
+            "json" => Ok(LogFormat::Json),
+            "text" => Ok(LogFormat::Text),
+            _ => Err("expected json or text".into()),
+        })
+    }
+
+    pub(super) fn log_level(&mut self, name: &str, default: &str) -> String {
+        self.value(
+            name,
+            default,
+            String::new(),
+            |text| match EnvFilter::try_new(text) {
+                Ok(_) => Ok(text.to_owned()),
+                Err(error) => Err(format!(
+                    "{error}; expected error, warn, info, debug or trace"
+                )),
+            },
+        )
+    }
+}
+
+fn duration(text: &str, range: &RangeInclusive<Duration>) -> Result<Duration, String> {
+    let (min, max) = (
+        humantime::format_duration(*range.start()),
+        humantime::format_duration(*range.end()),
+    );
+    humantime::parse_duration(text)
+        .ok()
+        .filter(|duration| range.contains(duration))
+        .ok_or_else(|| {
+            format!("expected a duration with a unit (such as 60s or 4m) from {min} to {max}")
+        })
+}
+
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    let sound = host.is_some_and(|host| {
+        !host.is_empty()
+            && host
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b))
+    });
+    match HeaderValue::from_str(text) {
+        Ok(value) if sound => Ok(value),
+        _ if text == "*" => {
+            Err("`*` with credentials is refused by every browser; list exact origins".into())
+        }
+        _ => Err(format!(
+            "`{text}` is no origin; expected one such as https://www.example.com"
+        )),
+    }
+}
+
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+}

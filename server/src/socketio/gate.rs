@@ -1,0 +1,289 @@
+//! What stands in front of the engine: who may open a session, and how much a request may carry.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header::{self, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, UPGRADE};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
+use axum::response::IntoResponse;
+use engineioxide::service::EngineIoService;
+use http_body_util::{BodyExt, Limited};
+use tower::ServiceExt;
+
+use super::handler::{Handler, Handshake};
+use crate::connection::Link;
+use crate::keys;
+use crate::problem::Problem;
+use crate::store;
+
+/// Sessions that may be on their way into a namespace at once.
+const MOST_UNJOINED: usize = 2_000;
+/// How long a polling body may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of the answer to a handshake.
+const MOST_HANDSHAKE: usize = 1024;
+
+/// See the module.
+#[derive(Clone)]
+pub struct Gate {
+    handler: Arc<Handler>,
+    engine: EngineIoService<Handler>,
+}
+
+impl Gate {
+    /// The gate in front of `engine`.
+    #[must_use]
+    pub fn new(handler: Arc<Handler>, engine: EngineIoService<Handler>) -> Self {
+        Self { handler, engine }
+    }
+
+    /// Answers a request to the Socket.IO path.
+    pub async fn answer(self, request: Request<Body>) -> Response<Body> {
+        let uri = request.uri().clone();
+        let query = Query::of(uri.query().unwrap_or_default());
+        let answered = match query.sid {
+            Some(_) => self.go_on(request, &query).await,
+            None => self.open(request, &query).await,
+        };
+        answered.unwrap_or_else(IntoResponse::into_response)
+    }
+
+    /// A request of a session.
+    async fn go_on(
+        self,
+        request: Request<Body>,
+        query: &Query<'_>,
+    ) -> Result<Response<Body>, Problem> {
+        let upgrades = request.headers().contains_key(UPGRADE);
+        let link = request.extensions().get::<Arc<Link>>().cloned();
+        if let Some(session) = query
+            .sid
+            .and_then(|sid| sid.parse().ok())
+            .and_then(|id| self.handler.sessions.get(&id))
+        {
+            session.heard(link.filter(|_| upgrades));
+        } else {
+            self.handler.context.metrics.refused("unknown_session");
+        }
+        let (mut parts, body) = request.into_parts();
+        let body = match parts.method {
+            Method::POST => self.read(&parts.headers, body).await?,
+            _ => Body::empty(),
+        };
+        keep_needed(&mut parts.headers);
+        Ok(self.ask(Request::from_parts(parts, body)).await)
+    }
+
+    /// A request for a new session.
+    async fn open(
+        self,
+        request: Request<Body>,
+        query: &Query<'_>,
+    ) -> Result<Response<Body>, Problem> {
+        tracing::debug!(query = query.without_secrets(), headers = ?Masked(request.headers()), "handshake");
+        if self.handler.is_draining() {
+            return Err(self.refuse(
+                "draining",
+                Problem::unavailable("This node is leaving; connect again"),
+            ));
+        }
+        if self.handler.sessions.unjoined() >= MOST_UNJOINED {
+            return Err(self.refuse(
+                "too_many_unjoined",
+                Problem::unavailable("Too many clients are connecting"),
+            ));
+        }
+        let key = self.header_key(request.headers(), query).await?;
+        let (mut parts, _) = request.into_parts();
+        let Some(link) = parts.extensions.get::<Arc<Link>>().cloned() else {
+            return Err(Problem::internal(
+                "the request came over no connection of this server",
+            ));
+        };
+        parts.extensions.insert(Handshake { key, link });
+        keep_needed(&mut parts.headers);
+        let response = self.ask(Request::from_parts(parts, Body::empty())).await;
+        if response.status() == StatusCode::OK {
+            self.correct(response).await
+        } else {
+            Ok(response)
+        }
+    }
+
+    /// The record of the header's key. Protocol 5 may say its key later, in the CONNECT packet.
+    async fn header_key(
+        &self,
+        headers: &HeaderMap,
+        query: &Query<'_>,
+    ) -> Result<Option<Arc<keys::KeyRecord>>, Problem> {
+        let Some(header) = headers.get(AUTHORIZATION) else {
+            let only_header = query.eio == Some("3");
+            let refusal = || {
+                Problem::unauthorized(
+                    "Protocol 4 has no auth: send the header Authorization: ApiKey <key>",
+                )
+            };
+            return if only_header {
+                Err(self.refuse("missing_key", refusal()))
+            } else {
+                Ok(None)
+            };
+        };
+        let context = &self.handler.context;
+        let Some(key) = header.to_str().ok().and_then(keys::of_header) else {
+            let refusal = Problem::unauthorized("The Authorization header must read: ApiKey <key>");
+            return Err(self.refuse("invalid_key", refusal));
+        };
+        match store::find_key(&*context.store, key, context.clock.now()).await {
+            Ok(Some(record)) => Ok(Some(Arc::new(record))),
+            Ok(None) => {
+                let refusal = Problem::unauthorized("This key is unknown, revoked or expired");
+                Err(self.refuse("invalid_key", refusal))
+            }
+            Err(error) => {
+                tracing::info!(%error, "handshake put off");
+                Err(self.refuse(
+                    "store_unavailable",
+                    Problem::unavailable("The key cannot be checked now"),
+                ))
+            }
+        }
+    }
+
+    fn refuse(&self, reason: &'static str, problem: Problem) -> Problem {
+        self.handler.context.metrics.refused(reason);
+        problem
+    }
+
+    /// Reads a polling body within its bounds.
+    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Body, Problem> {
+        let most = self.handler.settings.max_payload;
+        let too_large = || {
+            self.refuse(
+                "payload_too_large",
+                Problem::too_large(format!("A polling body may have {most} bytes")),
+            )
+        };
+        let length = headers
+            .get(CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if length.is_some_and(|length| length > most) {
+            return Err(too_large());
+        }
+        match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, most).collect()).await {
+            Ok(Ok(body)) => Ok(Body::from(body.to_bytes())),
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
+            Ok(Err(_)) => {
+                Err(self.refuse("body_broken", Problem::bad_request("The body broke off")))
+            }
+            Err(_) => Err(self.refuse("slow_body", Problem::timeout("The body took too long"))),
+        }
+    }
+
+    async fn ask(&self, request: Request<Body>) -> Response<Body> {
+        let answer: Result<_, Infallible> = self.engine.clone().oneshot(request).await;
+        let Ok(response) = answer;
+        response.map(Body::new)
+    }
+
+    /// Makes a handshake's answer say what holds: the engine would announce its own bound on polling answers,
+    /// and an upgrade that is switched off. Only protocol 5 reads the bound; protocol 4 is left as it is.
+    async fn correct(&self, response: Response<Body>) -> Result<Response<Body>, Problem> {
+        let (mut parts, body) = response.into_parts();
+        let body = Limited::new(body, MOST_HANDSHAKE).collect().await;
+        let body = body
+            .map_err(|_| Problem::internal("the engine's handshake has no end"))?
+            .to_bytes();
+        let open = body
+            .strip_prefix(b"0")
+            .and_then(|json| serde_json::from_slice::<serde_json::Value>(json).ok());
+        let Some(mut open) = open else {
+            return Ok(Response::from_parts(parts, Body::from(body)));
+        };
+        open["maxPayload"] = self.handler.settings.max_payload.into();
+        if !self.handler.settings.transports.websocket {
+            open["upgrades"] = serde_json::json!([]);
+        }
+        parts.headers.remove(CONTENT_LENGTH);
+        Ok(Response::from_parts(parts, Body::from(format!("0{open}"))))
+    }
+}
+
+/// Drops every header that the engine has no use for: it keeps them as long as the session lives.
+fn keep_needed(headers: &mut HeaderMap) {
+    const NEEDED: [header::HeaderName; 5] = [
+        header::CONNECTION,
+        UPGRADE,
+        header::SEC_WEBSOCKET_KEY,
+        header::SEC_WEBSOCKET_VERSION,
+        header::CONTENT_TYPE,
+    ];
+    let mut kept = HeaderMap::with_capacity(NEEDED.len());
+    for name in NEEDED {
+        if let Some(value) = headers.remove(&name) {
+            kept.insert(name, value);
+        }
+    }
+    *headers = kept;
+}
+
+/// The parts of the query that matter here.
+struct Query<'a> {
+    sid: Option<&'a str>,
+    eio: Option<&'a str>,
+    transport: Option<&'a str>,
+}
+
+impl<'a> Query<'a> {
+    fn of(text: &'a str) -> Self {
+        let find = |name| {
+            text.split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .find(|(n, _)| *n == name)
+        };
+        let value = |name| find(name).map(|(_, value)| value);
+        Self {
+            sid: value("sid"),
+            eio: value("EIO"),
+            transport: value("transport"),
+        }
+    }
+
+    fn without_secrets(&self) -> String {
+        format!(
+            "EIO={} transport={}",
+            self.eio.unwrap_or("-"),
+            self.transport.unwrap_or("-")
+        )
+    }
+}
+
+/// Headers for the log: keys and cookies are not shown.
+struct Masked<'a>(&'a HeaderMap);
+
+impl std::fmt::Debug for Masked<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mask = |name: &header::HeaderName, value: &HeaderValue| match name.as_str() {
+            "authorization" => match value
+                .to_str()
+                .ok()
+                .and_then(keys::of_header)
+                .and_then(keys::id_of)
+            {
+                Some(id) => format!("ApiKey {id} (secret masked)"),
+                None => "(masked)".to_owned(),
+            },
+            "cookie" => "(masked)".to_owned(),
+            _ => String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        };
+        f.debug_map()
+            .entries(
+                self.0
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), mask(name, value))),
+            )
+            .finish()
+    }
+}

@@ -1,0 +1,152 @@
+//! Joining a namespace: with which key, and why not.
+
+use std::sync::Arc;
+
+use engineioxide::ProtocolVersion;
+use engineioxide::sid::Sid;
+use serde::Deserialize;
+
+use super::handler::Handler;
+use super::packet;
+use super::session::{Session, SocketOutlet};
+use crate::delivery::Subscriber;
+use crate::keys::KeyRecord;
+use crate::store::{self, Store, StoreError};
+
+/// Why a client may not join.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    /// For good: asking again would be answered the same.
+    #[error("{message}")]
+    Definite {
+        code: &'static str,
+        message: &'static str,
+    },
+    /// It cannot be known now.
+    #[error(transparent)]
+    Later(#[from] StoreError),
+}
+
+const UNKNOWN_NAMESPACE: Refusal = Refusal::Definite {
+    code: "invalid_namespace",
+    message: "Invalid namespace",
+};
+const NO_KEY: Refusal = Refusal::Definite {
+    code: "missing_key",
+    message: "No key: send it as auth.key, or as the header Authorization: ApiKey <key>",
+};
+const BAD_KEY: Refusal = Refusal::Definite {
+    code: "invalid_key",
+    message: "This key is unknown, revoked or expired",
+};
+const WRONG_NAMESPACE: Refusal = Refusal::Definite {
+    code: "forbidden",
+    message: "This key does not open this namespace",
+};
+
+/// What a client may say when it joins; libraries of others put more into it.
+#[derive(Deserialize)]
+struct Auth {
+    key: Option<String>,
+}
+
+impl Handler {
+    /// Lets the client into the namespace, or tells it why not.
+    pub(super) async fn join(
+        self: Arc<Self>,
+        session: Arc<Session>,
+        namespace: String,
+        auth: Option<String>,
+    ) {
+        let namespace = namespace.as_str();
+        // Protocol 4 asks for the root that it is in already.
+        if namespace.is_empty() && session.protocol() == ProtocolVersion::V3 {
+            return;
+        }
+        match self.admit(&session, namespace, auth.as_deref()).await {
+            Ok(key) => self.enter(&session, namespace, key),
+            Err(Refusal::Definite { code, message }) => {
+                self.context.metrics.refused(code);
+                tracing::info!(connection = session.name, namespace, code, "join refused");
+                session.send(packet::connect_error(
+                    session.protocol(),
+                    namespace,
+                    code,
+                    message,
+                ));
+            }
+            Err(Refusal::Later(error)) => {
+                // A connect_error would be final for the client; after a closed transport it comes back.
+                self.context.metrics.refused("store_unavailable");
+                tracing::info!(connection = session.name, namespace, %error, "join put off");
+                session.close("store_unavailable");
+            }
+        }
+    }
+
+    async fn admit(
+        &self,
+        session: &Session,
+        namespace: &str,
+        auth: Option<&str>,
+    ) -> Result<Arc<KeyRecord>, Refusal> {
+        if !self
+            .settings
+            .namespaces
+            .iter()
+            .any(|known| known == namespace)
+        {
+            return Err(UNKNOWN_NAMESPACE);
+        }
+        let (store, now) = (&*self.context.store, self.context.clock.now());
+        let said = match auth {
+            None => None,
+            Some(json) => serde_json::from_str::<Auth>(json).map_err(|_| BAD_KEY)?.key,
+        };
+        let key = match (said, &session.header_key) {
+            (Some(key), _) => store::find_key(store, &key, now).await?,
+            // It was right at the handshake; it may have been revoked since.
+            (None, Some(key)) => store
+                .key(&key.id)
+                .await?
+                .filter(|k| k.expires_at.is_none_or(|end| now < end)),
+            (None, None) => return Err(NO_KEY),
+        };
+        let key = key.ok_or(BAD_KEY)?;
+        if key.namespaces.iter().any(|opened| opened == namespace) {
+            Ok(Arc::new(key))
+        } else {
+            Err(WRONG_NAMESPACE)
+        }
+    }
+
+    fn enter(&self, session: &Arc<Session>, namespace: &str, key: Arc<KeyRecord>) {
+        let outlet = Arc::new(SocketOutlet {
+            session: session.clone(),
+            namespace: namespace.to_owned(),
+        });
+        let name = session.name.clone();
+        let subscriber =
+            Subscriber::new(namespace, key.clone(), name, outlet, self.context.clone());
+        let expiry = key.expires_at.map(|end| {
+            let (subscriber, end) = (Arc::downgrade(&subscriber), self.context.clock.instant(end));
+            tokio::spawn(async move {
+                tokio::time::sleep_until(end).await;
+                subscriber
+                    .upgrade()
+                    .inspect(|subscriber| subscriber.dismiss());
+            })
+            .abort_handle()
+        });
+        let reply = packet::connected(session.protocol(), namespace, &Sid::new().to_string());
+        if let Some(first) = session.join(namespace, subscriber, reply, expiry) {
+            if first {
+                self.sessions.joined();
+            }
+            tracing::info!(
+                connection = session.name, namespace, channel = key.channel, key = %key.id,
+                protocol = ?session.protocol(), "joined",
+            );
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Socket.IO packets, protocols 5 and 4: what clients send, and what the server answers.
+//! Source: the Socket.IO protocol, <https://socket.io/docs/v4/socket-io-protocol/>.
+
+use std::fmt::Write as _;
+
+use engineioxide::{ProtocolVersion, Str};
+use serde_json::json;
+use socketioxide_core::Value;
+use socketioxide_core::packet::PacketData;
+use socketioxide_core::parser::{Parse, ParseConfig, ParserState};
+use socketioxide_parser_common::CommonParser;
+
+use crate::delivery::Emission;
+use crate::message::Message;
+
+/// What a client may send.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Incoming {
+    /// Wants to join, with this `auth`.
+    Connect(Option<String>),
+    /// Leaves the namespace.
+    Disconnect,
+    /// Acknowledges the event of this number, with these arguments (a JSON array).
+    Acknowledgement(u64, String),
+    /// An event: this server listens to none.
+    Event,
+}
+
+/// Reads a packet; returns it with its namespace, without the slash in front.
+/// None when it is malformed or binary, which no client of this server has reason to send.
+pub(super) fn decode(text: Str) -> Option<(String, Incoming)> {
+    let config = ParseConfig {
+        max_incoming_binaries: 0,
+        ..ParseConfig::default()
+    };
+    let packet = CommonParser
+        .decode_str(&config, &ParserState::default(), text)
+        .ok()?;
+    let incoming = match packet.inner {
+        PacketData::Connect(auth) => Incoming::Connect(auth.map(text_of)),
+        PacketData::Disconnect => Incoming::Disconnect,
+        PacketData::EventAck(arguments, number) => {
+            Incoming::Acknowledgement(u64::try_from(number).ok()?, text_of(arguments))
+        }
+        PacketData::Event(..) => Incoming::Event,
+        PacketData::BinaryEvent(..) | PacketData::BinaryAck(..) | PacketData::ConnectError(_) => {
+            return None;
+        }
+    };
+    Some((
+        packet.ns.strip_prefix('/').unwrap_or(&packet.ns).to_owned(),
+        incoming,
+    ))
+}
+
+fn text_of(value: Value) -> String {
+    match value {
+        Value::Str(text, _) => text.into(),
+        Value::Bytes(_) => String::new(),
+    }
+}
+
+/// The message id of an acknowledgement's arguments: the first, if it is a string.
+pub(super) fn acknowledged_id(arguments: &str) -> Option<String> {
+    let arguments: Vec<serde_json::Value> = serde_json::from_str(arguments).ok()?;
+    arguments.first()?.as_str().map(str::to_owned)
+}
+
+/// That the client has joined; `socket` is the socket's id.
+pub(super) fn connected(protocol: ProtocolVersion, namespace: &str, socket: &str) -> String {
+    match protocol {
+        ProtocolVersion::V3 => format!("0/{namespace},"),
+        ProtocolVersion::V4 => format!("0/{namespace},{}", json!({ "sid": socket })),
+    }
+}
+
+/// That protocol 4 is in its root namespace, where every client of it begins.
+pub(super) const CONNECTED_TO_ROOT: &str = "0";
+
+/// That the client may not join, for good: it does not try again by itself.
+pub(super) fn connect_error(
+    protocol: ProtocolVersion,
+    namespace: &str,
+    code: &str,
+    message: &str,
+) -> String {
+    match protocol {
+        ProtocolVersion::V3 => format!("4/{namespace},{}", json!(message)),
+        ProtocolVersion::V4 => {
+            format!(
+                "4/{namespace},{}",
+                json!({ "message": message, "data": { "code": code } })
+            )
+        }
+    }
+}
+
+/// That the server has put the client out of a namespace: it does not come back by itself.
+pub(super) fn disconnect(namespace: &str) -> String {
+    format!("1/{namespace},")
+}
+
+/// A message as an event that asks for an acknowledgement.
+pub(super) fn event(namespace: &str, emission: &Emission<'_>) -> String {
+    let body = emission
+        .message
+        .packet_body
+        .get_or_init(|| body(emission.message));
+    let mut packet = String::with_capacity(body.len() + namespace.len() + 80);
+    // Writing to a string cannot fail.
+    let _ = write!(
+        packet,
+        "2/{namespace},{}{body},\"expires_in\":{},\"redelivered\":{}}}]",
+        emission.number,
+        emission.expires_in.as_millis(),
+        emission.redelivered,
+    );
+    packet
+}
+
+/// What is the same for every socket: `["event",data,{"id":…,"deliver_at":…,"expires_at":…`.
+fn body(message: &Message) -> String {
+    let event = json!(message.event);
+    format!(
+        "[{event},{},{{\"id\":\"{}\",\"deliver_at\":\"{}\",\"expires_at\":\"{}\"",
+        message.data, message.id, message.deliver_at, message.expires_at,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
+    use super::*;
+    use crate::clock::Millis;
+    use crate::message::Mailbox;
+
+    fn read(text: &str) -> Option<(String, Incoming)> {
+        decode(text.to_owned().into())
+    }
+
+    #[test]
+    fn what_clients_send() {
+        let ns = |incoming| Some(("dropcodes".to_owned(), incoming));
+        assert_eq!(read("0/dropcodes"), ns(Incoming::Connect(None)));
+        assert_eq!(
+            read(r#"0/dropcodes,{"key":"k"}"#),
+            ns(Incoming::Connect(Some(r#"{"key":"k"}"#.into())))
+        );
+        assert_eq!(read("1/dropcodes,"), ns(Incoming::Disconnect));
+        assert_eq!(
+            read(r#"3/dropcodes,7["id"]"#),
+            ns(Incoming::Acknowledgement(7, r#"["id"]"#.into()))
+        );
+        assert_eq!(read(r#"2/dropcodes,["hello"]"#), ns(Incoming::Event));
+        assert_eq!(read("0"), Some((String::new(), Incoming::Connect(None))));
+        assert_eq!(
+            read("0/dropcodes?key=k"),
+            Some(("dropcodes?key=k".into(), Incoming::Connect(None)))
+        );
+    }
+
+    #[test]
+    fn binary_and_broken_packets_are_nothing() {
+        for text in [
+            "",
+            "9",
+            "x",
+            r#"50-["e"]"#,
+            r#"51-["e",{"_placeholder":true,"num":0}]"#,
+            r#"60-/n,1["i"]"#,
+            "3/n,[]",
+            "é",
+            "4/n,{}",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_acknowledgement_names_its_message() {
+        assert_eq!(acknowledged_id(r#"["a","b"]"#).as_deref(), Some("a"));
+        for empty in ["[]", "[null]", "[1]", "{}", "", "[\"a\""] {
+            assert_eq!(acknowledged_id(empty), None, "{empty}");
+        }
+    }
+
+    #[test]
+    fn an_event_is_what_the_protocol_says() {
+        let message = Message {
+            mailbox: Mailbox::channel("n", "c"),
+            id: "id-1".into(),
+            seq: 1,
+            event: "say \"hi\"".into(),
+            data: RawValue::from_string(r#"{"code": "X"}"#.into()).unwrap(),
+            created_at: Millis(0),
+            deliver_at: Millis(1000),
+            expires_at: Millis(61_000),
+            digest: [0; 32],
+            packet_body: OnceLock::new(),
+        };
+        let emission = Emission {
+            message: &message,
+            number: 3,
+            expires_in: Duration::from_secs(60),
+            redelivered: true,
+        };
+        let packet = event("n", &emission);
+        let json: serde_json::Value =
+            serde_json::from_str(packet.strip_prefix("2/n,3").unwrap()).unwrap();
+        assert_eq!(
+            json,
+            json!(["say \"hi\"", { "code": "X" }, {
+                "id": "id-1", "deliver_at": "1970-01-01T00:00:01.000Z", "expires_at": "1970-01-01T00:01:01.000Z",
+                "expires_in": 60000, "redelivered": true,
+            }])
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(text in "[0-6]?[0-9]{0,3}-?(/[a-zé?=]{0,8},?)?[0-9]{0,20}.{0,40}") {
+            if let Some((_, Incoming::Acknowledgement(_, arguments))) = read(&text) {
+                let _ = acknowledged_id(&arguments);
+            }
+        }
+    }
+}

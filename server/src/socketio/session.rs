@@ -1,0 +1,374 @@
+//! The sessions of this node: one Engine.IO session each, with the sockets that it has in namespaces.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use engineioxide::sid::Sid;
+use engineioxide::{DisconnectReason, ProtocolVersion, Socket, TransportType};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::packet;
+use crate::connection::Link;
+use crate::delivery::{Emission, Hub, Outlet, Subscriber};
+use crate::keys::KeyRecord;
+use crate::metrics::{Metrics, Reason, SocketLabels};
+
+/// Packets beside acknowledgements that a client may send at once, and then each second.
+const NOISE_BURST: NonZeroU32 = NonZeroU32::new(32).unwrap();
+const NOISE_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).unwrap();
+
+/// What the engine keeps for us in its own session; set right after its creation.
+pub(super) type Slot = OnceLock<Weak<Session>>;
+
+/// One Engine.IO session.
+pub struct Session {
+    /// The session's id, a secret of the client.
+    pub id: Sid,
+    /// The session's name in logs: not its id, which would let a reader of the log take it over.
+    pub name: String,
+    /// The key of the handshake's header.
+    pub header_key: Option<Arc<KeyRecord>>,
+    engine: Arc<Socket<Slot>>,
+    link: Mutex<Arc<Link>>,
+    last_request: Mutex<Instant>,
+    /// None once the session has ended.
+    sockets: Mutex<Option<Vec<Joined>>>,
+    has_joined: AtomicBool,
+    noise: DefaultDirectRateLimiter,
+    cause: OnceLock<&'static str>,
+    metrics: Arc<Metrics>,
+    hub: Arc<Hub>,
+}
+
+/// A socket of the session.
+struct Joined {
+    namespace: String,
+    subscriber: Arc<Subscriber>,
+    /// Sends the client away when its key expires.
+    expiry: Option<AbortHandle>,
+}
+
+impl Session {
+    pub(super) fn new(
+        engine: Arc<Socket<Slot>>,
+        header_key: Option<Arc<KeyRecord>>,
+        link: Arc<Link>,
+        hub: Arc<Hub>,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            id: engine.id,
+            name: ulid::Ulid::generate().to_string().to_lowercase(),
+            header_key,
+            engine,
+            link: Mutex::new(link),
+            last_request: Mutex::new(Instant::now()),
+            sockets: Mutex::new(Some(Vec::new())),
+            has_joined: AtomicBool::new(false),
+            noise: RateLimiter::direct(
+                Quota::per_second(NOISE_PER_SECOND).allow_burst(NOISE_BURST),
+            ),
+            cause: OnceLock::new(),
+            metrics,
+            hub,
+        })
+    }
+
+    /// The Engine.IO protocol: 4 for Socket.IO 5, 3 for Socket.IO 4.
+    #[must_use]
+    pub fn protocol(&self) -> ProtocolVersion {
+        self.engine.protocol
+    }
+
+    /// Notes a request that belongs to the session, and the connection it came on if that is to carry its WebSocket.
+    pub(super) fn heard(&self, upgrade: Option<Arc<Link>>) {
+        *lock(&self.last_request) = Instant::now();
+        if let Some(link) = upgrade {
+            *lock(&self.link) = link;
+        }
+    }
+
+    /// Whether the client has sent more than it has reason to.
+    pub(super) fn is_noisy(&self) -> bool {
+        self.noise.check().is_err()
+    }
+
+    /// Sends a Socket.IO packet; one that the transport does not take is dropped with the session.
+    pub(super) fn send(&self, packet: String) {
+        // A full buffer means a reader that has stalled: the connection's clock sees to that.
+        let _ = self.engine.emit(packet);
+    }
+
+    /// Ends the session so that the client comes back by itself. `cause` is what is counted.
+    pub fn close(&self, cause: &'static str) {
+        let _ = self.cause.set(cause);
+        self.engine.close(DisconnectReason::TransportClose);
+    }
+
+    /// The same for a client that reads nothing, not even the end.
+    fn cut(&self, cause: &'static str) {
+        let _ = self.cause.set(cause);
+        if self.is_polling() {
+            self.engine.close(DisconnectReason::TransportError);
+        } else {
+            lock(&self.link).cut();
+        }
+    }
+
+    fn is_polling(&self) -> bool {
+        self.engine.transport_type() == TransportType::Polling
+    }
+
+    pub(super) fn has_no_socket(&self) -> bool {
+        lock(&self.sockets).as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// The session's socket in a namespace.
+    pub(super) fn socket(&self, namespace: &str) -> Option<Arc<Subscriber>> {
+        let sockets = lock(&self.sockets);
+        sockets
+            .as_ref()?
+            .iter()
+            .find(|joined| joined.namespace == namespace)
+            .map(|j| j.subscriber.clone())
+    }
+
+    /// Puts a socket into a namespace, telling the client with `reply` before anything else reaches it.
+    /// None if the session has ended, or has joined it already; else whether it is the session's first.
+    pub(super) fn join(
+        &self,
+        namespace: &str,
+        subscriber: Arc<Subscriber>,
+        reply: String,
+        expiry: Option<AbortHandle>,
+    ) -> Option<bool> {
+        let mut guard = lock(&self.sockets);
+        let Some(sockets) = guard
+            .as_mut()
+            .filter(|s| s.iter().all(|joined| joined.namespace != namespace))
+        else {
+            expiry.inspect(AbortHandle::abort);
+            return None;
+        };
+        let first = !self.has_joined.swap(true, Ordering::Relaxed);
+        self.metrics
+            .connects
+            .get_or_create(&self.labels(namespace))
+            .inc();
+        sockets.push(Joined {
+            namespace: namespace.to_owned(),
+            subscriber: subscriber.clone(),
+            expiry,
+        });
+        self.send(reply);
+        // Under the lock: the end of the session finds the socket on the hub, or comes before it.
+        self.hub.join(&subscriber);
+        Some(first)
+    }
+
+    /// Takes the socket out of a namespace. Returns whether the session is left without any.
+    pub(super) fn leave(&self, namespace: &str, cause: &'static str) -> bool {
+        let left = {
+            let mut guard = lock(&self.sockets);
+            let Some(sockets) = guard.as_mut() else {
+                return false;
+            };
+            let index = sockets
+                .iter()
+                .position(|joined| joined.namespace == namespace);
+            (
+                index.map(|index| sockets.swap_remove(index)),
+                sockets.is_empty(),
+            )
+        };
+        if let (Some(joined), _) = &left {
+            self.left(joined, cause);
+        }
+        left.1
+    }
+
+    /// Ends all sockets, because the engine's session has ended.
+    pub(super) fn ended(&self, reason: &DisconnectReason) {
+        let cause = match self.cause.get() {
+            Some(cause) => cause,
+            None if lock(&self.link).has_stalled() => "slow_reader",
+            None => cause_of(reason),
+        };
+        for joined in lock(&self.sockets).take().unwrap_or_default() {
+            self.left(&joined, cause);
+        }
+    }
+
+    fn left(&self, joined: &Joined, cause: &'static str) {
+        self.hub.leave(&joined.subscriber);
+        joined.expiry.as_ref().inspect(|expiry| expiry.abort());
+        self.metrics
+            .disconnects
+            .get_or_create(&Reason { reason: cause })
+            .inc();
+        tracing::info!(
+            connection = self.name,
+            namespace = joined.namespace,
+            channel = joined.subscriber.key.channel,
+            cause,
+            "left"
+        );
+    }
+
+    fn labels(&self, namespace: &str) -> SocketLabels {
+        SocketLabels {
+            transport: if self.is_polling() {
+                "polling"
+            } else {
+                "websocket"
+            },
+            protocol: match self.protocol() {
+                ProtocolVersion::V3 => "4",
+                ProtocolVersion::V4 => "5",
+            },
+            namespace: namespace.to_owned(),
+        }
+    }
+}
+
+fn cause_of(reason: &DisconnectReason) -> &'static str {
+    match reason {
+        DisconnectReason::TransportClose => "client_left",
+        DisconnectReason::MultipleHttpPollingError => "two_polls_at_once",
+        DisconnectReason::PacketParsingError => "malformed_packet",
+        DisconnectReason::TransportError => "connection_lost",
+        DisconnectReason::HeartbeatTimeout => "heartbeat_timeout",
+        DisconnectReason::ClosingServer => "draining",
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A session's socket in one namespace, as delivery sees it.
+pub(super) struct SocketOutlet {
+    pub(super) session: Arc<Session>,
+    pub(super) namespace: String,
+}
+
+impl Outlet for SocketOutlet {
+    fn emit(&self, emission: &Emission<'_>) -> bool {
+        self.session
+            .engine
+            .emit(packet::event(&self.namespace, emission))
+            .is_ok()
+    }
+
+    fn is_polling(&self) -> bool {
+        self.session.is_polling()
+    }
+
+    fn last_heard(&self) -> Instant {
+        let request = *lock(&self.session.last_request);
+        if self.is_polling() {
+            request
+        } else {
+            request.max(lock(&self.session.link).last_heard())
+        }
+    }
+
+    fn probe(&self) {
+        if !self.is_polling() {
+            lock(&self.session.link).ping();
+        }
+    }
+
+    fn cut_slow_reader(&self) {
+        self.session.metrics.slow_readers.inc();
+        tracing::info!(
+            connection = self.session.name,
+            "cutting a client that does not read"
+        );
+        self.session.cut("slow_reader");
+    }
+
+    fn dismiss(&self) {
+        self.session.send(packet::disconnect(&self.namespace));
+        if self.session.leave(&self.namespace, "key_ended") {
+            self.session.close("key_ended");
+        }
+    }
+}
+
+/// Every session of this node.
+#[derive(Default)]
+pub struct Sessions {
+    all: Mutex<HashMap<Sid, Arc<Session>>>,
+    unjoined: AtomicUsize,
+}
+
+impl Sessions {
+    pub(super) fn add(&self, session: &Arc<Session>) {
+        lock(&self.all).insert(session.id, session.clone());
+        self.unjoined.fetch_add(1, Ordering::Relaxed);
+        session.metrics.sessions.inc();
+    }
+
+    /// Notes that a session has joined its first namespace.
+    pub(super) fn joined(&self) {
+        self.unjoined.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn remove(&self, id: Sid) -> Option<Arc<Session>> {
+        let session = lock(&self.all).remove(&id)?;
+        session.metrics.sessions.dec();
+        if !session.has_joined.load(Ordering::Relaxed) {
+            self.unjoined.fetch_sub(1, Ordering::Relaxed);
+        }
+        Some(session)
+    }
+
+    /// The session with this id.
+    #[must_use]
+    pub fn get(&self, id: &Sid) -> Option<Arc<Session>> {
+        lock(&self.all).get(id).cloned()
+    }
+
+    /// Sessions that have joined no namespace yet.
+    #[must_use]
+    pub fn unjoined(&self) -> usize {
+        self.unjoined.load(Ordering::Relaxed)
+    }
+
+    /// Every session.
+    #[must_use]
+    pub fn list(&self) -> Vec<Arc<Session>> {
+        lock(&self.all).values().cloned().collect()
+    }
+
+    /// Counts the sockets for `/metrics`: here, because a session changes its transport without a word.
+    pub fn count(&self, metrics: &Metrics) {
+        let mut counts: HashMap<SocketLabels, i64> = HashMap::new();
+        for session in self.list() {
+            for joined in lock(&session.sockets).iter().flatten() {
+                *counts.entry(session.labels(&joined.namespace)).or_default() += 1;
+            }
+        }
+        metrics.sockets.clear();
+        for (labels, count) in counts {
+            metrics.sockets.get_or_create(&labels).set(count);
+        }
+    }
+
+    /// Ends all sessions, spread evenly over `spread`, so that their clients do not come back all at once.
+    pub async fn drain(&self, spread: Duration) {
+        let sessions = self.list();
+        let start = Instant::now();
+        let total = u32::try_from(sessions.len()).unwrap_or(u32::MAX);
+        for (index, session) in (0u32..).zip(&sessions) {
+            tokio::time::sleep_until(start + spread * index / total.max(1)).await;
+            session.close("draining");
+        }
+    }
+}

@@ -1,0 +1,475 @@
+//! The embedded store: redb in a directory, or in memory. One process, so presence is kept in memory.
+//!
+//! Writes go through one thread (see `writer`), which commits what has gathered while the disk was busy;
+//! reads run beside it on snapshots.
+
+use std::collections::HashMap;
+use std::ops::Bound;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use redb::backends::InMemoryBackend;
+use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition};
+use tokio::sync::{broadcast, oneshot};
+
+use super::writer::{self, Operation, Writer};
+use super::{
+    Announcement, Cancelled, Draft, Expired, Published, Receipt, Result, Store, StoreError, Tally,
+    Waiting, record,
+};
+use crate::clock::Millis;
+use crate::keys::KeyRecord;
+use crate::message::{Mailbox, Message, Position, Status};
+
+/// mailbox, due, sequence → record of a message that may still be delivered.
+pub(super) const MESSAGES: TableDefinition<'_, (&str, i64, u64), &[u8]> =
+    TableDefinition::new("messages");
+/// The same, of messages that expired or were cancelled: kept for a day, out of the way of deliveries.
+pub(super) const ARCHIVE: TableDefinition<'_, (&str, i64, u64), &[u8]> =
+    TableDefinition::new("archive");
+/// mailbox, id → due, sequence.
+pub(super) const IDS: TableDefinition<'_, (&str, &str), (i64, u64)> = TableDefinition::new("ids");
+/// mailbox, sequence → due.
+pub(super) const SEQUENCES: TableDefinition<'_, (&str, u64), i64> =
+    TableDefinition::new("sequences");
+/// mailbox, sequence → keys it was emitted to, keys that acknowledged it, cancelled.
+pub(super) const TALLIES: TableDefinition<'_, (&str, u64), (u32, u32, bool)> =
+    TableDefinition::new("tallies");
+/// mailbox, sequence, key → acknowledged (or only emitted).
+pub(super) const RECEIPTS: TableDefinition<'_, (&str, u64, &str), bool> =
+    TableDefinition::new("receipts");
+/// expiry, mailbox, sequence → due.
+pub(super) const EXPIRIES: TableDefinition<'_, (i64, &str, u64), i64> =
+    TableDefinition::new("expiries");
+/// moment to forget, mailbox, sequence → due.
+pub(super) const RETIRED: TableDefinition<'_, (i64, &str, u64), i64> =
+    TableDefinition::new("retired");
+/// mailbox → live messages, bytes of their data.
+pub(super) const LOADS: TableDefinition<'_, &str, (u32, u64)> = TableDefinition::new("loads");
+/// `seq` → last sequence number, `bytes` → bytes of all live messages.
+pub(super) const COUNTERS: TableDefinition<'_, &str, u64> = TableDefinition::new("counters");
+/// id → key record as JSON.
+pub(super) const KEYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("keys");
+
+/// Announcements that a slow listener may be behind by.
+const ANNOUNCEMENTS: usize = 16_384;
+
+/// The embedded store.
+pub struct Embedded {
+    db: Arc<Database>,
+    writer: Writer,
+    announcements: broadcast::Sender<Announcement>,
+    presence: Mutex<HashMap<Mailbox, HashMap<String, u32>>>,
+}
+
+impl Embedded {
+    /// A store that is gone with the process.
+    ///
+    /// # Errors
+    /// When memory or threads are short.
+    pub fn in_memory() -> Result<Self> {
+        Self::start(
+            Database::builder()
+                .create_with_backend(InMemoryBackend::new())
+                .map_err(broken)?,
+        )
+    }
+
+    /// A store in the file `holdfast.redb` of `directory`, which is made where it is missing.
+    ///
+    /// # Errors
+    /// When the directory cannot be written, or another process has the file open.
+    pub fn open(directory: &Path) -> Result<Self> {
+        std::fs::create_dir_all(directory).map_err(broken)?;
+        Self::start(Database::create(directory.join("holdfast.redb")).map_err(broken)?)
+    }
+
+    fn start(db: Database) -> Result<Self> {
+        let db = Arc::new(db);
+        writer::create_tables(&db).map_err(broken)?;
+        let announcements = broadcast::Sender::new(ANNOUNCEMENTS);
+        let writer = Writer::start(db.clone(), announcements.clone()).map_err(broken)?;
+        Ok(Self {
+            db,
+            writer,
+            announcements,
+            presence: Mutex::default(),
+        })
+    }
+
+    /// Runs `read` on a snapshot, off the runtime's threads.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Snapshot) -> std::result::Result<T, redb::Error> + Send + 'static,
+    ) -> Result<T> {
+        let db = self.db.clone();
+        tokio::task::spawn_blocking(move || {
+            let snapshot = Snapshot(db.begin_read().map_err(redb::Error::from)?);
+            read(&snapshot)
+        })
+        .await
+        .map_err(broken)?
+        .map_err(broken)
+    }
+
+    async fn write<T>(&self, operation: impl FnOnce(oneshot::Sender<T>) -> Operation) -> Result<T> {
+        self.writer.run(operation).await
+    }
+}
+
+/// Microseconds since the Unix epoch: the embedded store's clock is the machine's.
+pub(super) fn system_micros() -> i64 {
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)
+}
+
+pub(super) fn broken(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+/// A consistent view of the database.
+struct Snapshot(ReadTransaction);
+
+type Read<T> = std::result::Result<T, redb::Error>;
+
+impl Snapshot {
+    /// The message at a position, live or archived.
+    fn message(&self, mailbox: &Mailbox, at: Position) -> Read<Option<Arc<Message>>> {
+        for table in [MESSAGES, ARCHIVE] {
+            let table = self.0.open_table(table)?;
+            if let Some(bytes) = table.get((mailbox.as_str(), at.deliver_at.0, at.seq))? {
+                return Ok(record::decode(mailbox, at, bytes.value()));
+            }
+        }
+        Ok(None)
+    }
+
+    fn status(&self, message: Arc<Message>) -> Read<Status> {
+        let tally = self
+            .0
+            .open_table(TALLIES)?
+            .get((message.mailbox.as_str(), message.seq))?;
+        let (delivered_keys, acknowledged_keys, cancelled) =
+            tally.map(|t| t.value()).unwrap_or_default();
+        Ok(Status {
+            message,
+            cancelled,
+            delivered_keys,
+            acknowledged_keys,
+        })
+    }
+
+    /// Up to `limit` of the unexpired messages in `range`, in order, as `pick` makes of them.
+    fn live<T>(
+        &self,
+        mailbox: &Mailbox,
+        range: (Bound<Position>, Position),
+        limit: usize,
+        pick: impl Fn(Arc<Message>) -> Read<Option<T>>,
+    ) -> Read<Vec<T>> {
+        let key = |p: Position| (mailbox.as_str(), p.deliver_at.0, p.seq);
+        let start = match range.0 {
+            Bound::Unbounded => Bound::Included((mailbox.as_str(), i64::MIN, 0)),
+            bound => bound.map(key),
+        };
+        let now = now();
+        let mut found = Vec::new();
+        for row in self
+            .0
+            .open_table(MESSAGES)?
+            .range((start, Bound::Included(key(range.1))))?
+        {
+            let (key, bytes) = row?;
+            if let Some(message) = record::decode(mailbox, position(key.value()), bytes.value())
+                && message.expires_at > now
+                && let Some(picked) = pick(message)?
+            {
+                found.push(picked);
+                if found.len() == limit {
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Up to `limit` messages before `end`, the latest first, of one table.
+    fn latest(
+        &self,
+        table: MessageTable,
+        mailbox: &Mailbox,
+        end: Position,
+        limit: usize,
+    ) -> Read<Vec<Arc<Message>>> {
+        let table = self.0.open_table(table)?;
+        let end = (mailbox.as_str(), end.deliver_at.0, end.seq);
+        let mut found = Vec::new();
+        for row in table
+            .range((mailbox.as_str(), i64::MIN, 0)..end)?
+            .rev()
+            .take(limit)
+        {
+            let (key, bytes) = row?;
+            found.extend(record::decode(
+                mailbox,
+                position(key.value()),
+                bytes.value(),
+            ));
+        }
+        Ok(found)
+    }
+}
+
+pub(super) type MessageTable = TableDefinition<'static, (&'static str, i64, u64), &'static [u8]>;
+
+fn position((_, deliver_at, seq): (&str, i64, u64)) -> Position {
+    Position {
+        deliver_at: Millis(deliver_at),
+        seq,
+    }
+}
+
+fn now() -> Millis {
+    Millis(system_micros().div_euclid(1000))
+}
+
+#[async_trait]
+impl Store for Embedded {
+    async fn now(&self) -> Result<i64> {
+        Ok(system_micros())
+    }
+
+    async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Published>> {
+        self.write(|reply| Operation::Publish(drafts, reply)).await
+    }
+
+    async fn status(&self, mailbox: &Mailbox, id: &str) -> Result<Option<Status>> {
+        let (mailbox, id) = (mailbox.clone(), id.to_owned());
+        self.read(move |snapshot| {
+            let Some(at) = snapshot
+                .0
+                .open_table(IDS)?
+                .get((mailbox.as_str(), id.as_str()))?
+            else {
+                return Ok(None);
+            };
+            let (deliver_at, seq) = at.value();
+            let message = snapshot.message(
+                &mailbox,
+                Position {
+                    deliver_at: Millis(deliver_at),
+                    seq,
+                },
+            )?;
+            message.map(|message| snapshot.status(message)).transpose()
+        })
+        .await
+    }
+
+    async fn list(
+        &self,
+        mailbox: &Mailbox,
+        before: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<Status>> {
+        let mailbox = mailbox.clone();
+        let end = before.unwrap_or(Position {
+            deliver_at: Millis(i64::MAX),
+            seq: u64::MAX,
+        });
+        self.read(move |snapshot| {
+            let mut found = snapshot.latest(MESSAGES, &mailbox, end, limit)?;
+            found.extend(snapshot.latest(ARCHIVE, &mailbox, end, limit)?);
+            found.sort_by_key(|message| std::cmp::Reverse(message.position()));
+            found.truncate(limit);
+            found
+                .into_iter()
+                .map(|message| snapshot.status(message))
+                .collect()
+        })
+        .await
+    }
+
+    async fn tally(&self, mailbox: &Mailbox) -> Result<Tally> {
+        let mailbox = mailbox.clone();
+        self.read(move |snapshot| {
+            let (messages, tallies) = (
+                snapshot.0.open_table(MESSAGES)?,
+                snapshot.0.open_table(TALLIES)?,
+            );
+            let (mut tally, now) = (Tally::default(), now());
+            for row in messages
+                .range((mailbox.as_str(), i64::MIN, 0)..=(mailbox.as_str(), i64::MAX, u64::MAX))?
+            {
+                let (_, deliver_at, seq) = row?.0.value();
+                let counts = tallies
+                    .get((mailbox.as_str(), seq))?
+                    .map(|counts| counts.value());
+                match counts.unwrap_or_default() {
+                    (_, 1.., _) => tally.acknowledged += 1,
+                    (1.., 0, _) => tally.delivered += 1,
+                    _ if deliver_at > now.0 => tally.scheduled += 1,
+                    _ => tally.pending += 1,
+                }
+            }
+            Ok(tally)
+        })
+        .await
+    }
+
+    async fn cancel(&self, mailbox: &Mailbox, id: &str) -> Result<Cancelled> {
+        let (mailbox, id) = (mailbox.clone(), id.to_owned());
+        self.write(|reply| Operation::Cancel(mailbox, id, reply))
+            .await
+    }
+
+    async fn backlog(
+        &self,
+        mailbox: &Mailbox,
+        key: &str,
+        after: Option<Position>,
+        until: Millis,
+        limit: usize,
+    ) -> Result<Vec<Waiting>> {
+        let (mailbox, key) = (mailbox.clone(), key.to_owned());
+        self.read(move |snapshot| {
+            let receipts = snapshot.0.open_table(RECEIPTS)?;
+            let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+            let to = Position {
+                deliver_at: until,
+                seq: u64::MAX,
+            };
+            snapshot.live(&mailbox, (from, to), limit, |message| {
+                let receipt = receipts.get((mailbox.as_str(), message.seq, key.as_str()))?;
+                Ok(match receipt.map(|acknowledged| acknowledged.value()) {
+                    Some(true) => None,
+                    known => Some(Waiting {
+                        message,
+                        redelivered: known.is_some(),
+                    }),
+                })
+            })
+        })
+        .await
+    }
+
+    async fn due(
+        &self,
+        mailbox: &Mailbox,
+        after: Millis,
+        until: Millis,
+    ) -> Result<Vec<Arc<Message>>> {
+        let mailbox = mailbox.clone();
+        self.read(move |snapshot| {
+            let last = |deliver_at| Position {
+                deliver_at,
+                seq: u64::MAX,
+            };
+            snapshot.live(
+                &mailbox,
+                (Bound::Excluded(last(after)), last(until)),
+                usize::MAX,
+                |message| Ok(Some(message)),
+            )
+        })
+        .await
+    }
+
+    async fn since(&self, mailbox: &Mailbox, seq: u64) -> Result<Vec<Arc<Message>>> {
+        let mailbox = mailbox.clone();
+        self.read(move |snapshot| {
+            let (messages, now) = (snapshot.0.open_table(MESSAGES)?, now());
+            let mut found = Vec::new();
+            let range = (mailbox.as_str(), seq.saturating_add(1))..=(mailbox.as_str(), u64::MAX);
+            for row in snapshot.0.open_table(SEQUENCES)?.range(range)? {
+                let (key, deliver_at) = row?;
+                let at = Position {
+                    deliver_at: Millis(deliver_at.value()),
+                    seq: key.value().1,
+                };
+                let bytes = messages.get((mailbox.as_str(), at.deliver_at.0, at.seq))?;
+                let message = bytes.and_then(|bytes| record::decode(&mailbox, at, bytes.value()));
+                found.extend(message.filter(|message| message.expires_at > now));
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn last_seq(&self) -> Result<u64> {
+        self.read(|snapshot| {
+            let counter = snapshot.0.open_table(COUNTERS)?.get("seq")?;
+            Ok(counter.map_or(0, |counter| counter.value()))
+        })
+        .await
+    }
+
+    async fn record(&self, receipts: Vec<Receipt>) -> Result<()> {
+        self.write(|reply| Operation::Record(receipts, reply)).await
+    }
+
+    async fn expire(&self, limit: usize) -> Result<Vec<Expired>> {
+        self.write(|reply| Operation::Expire(limit, reply)).await
+    }
+
+    async fn put_key(&self, key: KeyRecord) -> Result<bool> {
+        self.write(|reply| Operation::PutKey(key, reply)).await
+    }
+
+    async fn key(&self, id: &str) -> Result<Option<KeyRecord>> {
+        let id = id.to_owned();
+        self.read(move |snapshot| {
+            let row = snapshot.0.open_table(KEYS)?.get(id.as_str())?;
+            Ok(row.and_then(|json| serde_json::from_slice(json.value()).ok()))
+        })
+        .await
+    }
+
+    async fn keys(&self, after: Option<&str>, limit: usize) -> Result<Vec<KeyRecord>> {
+        let after = after.unwrap_or_default().to_owned();
+        self.read(move |snapshot| {
+            let table = snapshot.0.open_table(KEYS)?;
+            let rows = table.range::<&str>((Bound::Excluded(after.as_str()), Bound::Unbounded))?;
+            let mut keys = Vec::new();
+            for row in rows.take(limit) {
+                keys.extend(serde_json::from_slice::<KeyRecord>(row?.1.value()).ok());
+            }
+            Ok(keys)
+        })
+        .await
+    }
+
+    async fn revoke_key(&self, id: &str) -> Result<bool> {
+        let id = id.to_owned();
+        self.write(|reply| Operation::RevokeKey(id, reply)).await
+    }
+
+    async fn set_presence(&self, node: &str, mailbox: &Mailbox, sockets: u32) -> Result<()> {
+        let mut presence = self.presence.lock().unwrap_or_else(PoisonError::into_inner);
+        let nodes = presence.entry(mailbox.clone()).or_default();
+        if sockets == 0 {
+            nodes.remove(node)
+        } else {
+            nodes.insert(node.to_owned(), sockets)
+        };
+        if nodes.is_empty() {
+            presence.remove(mailbox);
+        }
+        Ok(())
+    }
+
+    async fn presence(&self, mailbox: &Mailbox) -> Result<u64> {
+        let presence = self.presence.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(presence
+            .get(mailbox)
+            .map_or(0, |nodes| nodes.values().map(|n| u64::from(*n)).sum()))
+    }
+
+    fn announcements(&self) -> broadcast::Receiver<Announcement> {
+        self.announcements.subscribe()
+    }
+}

@@ -1,0 +1,237 @@
+//! What the server asks of a store, whichever it is: in this process, or remote, slow and sometimes away.
+//!
+//! A store keeps mailboxes, receipts and keys, has a clock of its own, and announces to every node what it took.
+//! Announcements may be lost, doubled or late: the mailbox is right, and nodes read it on their own.
+
+mod embedded;
+mod record;
+mod tables;
+mod watched;
+mod writer;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::value::RawValue;
+use tokio::sync::broadcast;
+
+use crate::clock::Millis;
+use crate::keys::{self, KeyRecord};
+use crate::message::{Mailbox, Message, Position, Status};
+
+pub use embedded::Embedded;
+pub use watched::Watched;
+
+/// Live messages of one channel: those neither expired nor cancelled.
+pub const MAX_CHANNEL_MESSAGES: u32 = 10_000;
+/// Bytes of `data` of one channel's live messages.
+pub const MAX_CHANNEL_BYTES: u64 = 16 << 20;
+/// Live messages to everyone in a namespace.
+pub const MAX_EVERYONE_MESSAGES: u32 = 100;
+/// Bytes of `data` of all live messages.
+pub const MAX_STORE_BYTES: u64 = 1 << 30;
+/// Plugin keys, expired ones included until they are deleted.
+pub const MAX_KEYS: u64 = 100_000;
+
+/// Why the store gave no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// It is away, slow or overloaded: the same call may pass later.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// The store's answer, or why there is none.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// A message to be stored; checked, its times resolved.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Where it goes.
+    pub mailbox: Mailbox,
+    /// Unique in the mailbox.
+    pub id: String,
+    /// The Socket.IO event.
+    pub event: String,
+    /// What the plugin gets.
+    pub data: Box<RawValue>,
+    /// When it was received, by the store's clock.
+    pub created_at: Millis,
+    /// When it is due.
+    pub deliver_at: Millis,
+    /// When it is no longer worth delivering; later than `deliver_at`.
+    pub expires_at: Millis,
+    /// SHA-256 of the body as sent.
+    pub digest: [u8; 32],
+}
+
+/// What became of a draft.
+#[derive(Debug, Clone)]
+pub enum Published {
+    /// Stored, and safe from a crash of this process.
+    Stored(Status),
+    /// The same request came before; nothing was stored.
+    Repeated(Status),
+    /// The id stands for another body.
+    Conflict,
+    /// The mailbox or the store has reached this bound.
+    Full(&'static str),
+}
+
+/// What became of a wish to cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It will not be delivered.
+    Done,
+    /// It was due already, by the store's clock.
+    TooLate,
+    /// There is no such message.
+    Unknown,
+}
+
+/// That a key was shown a message, or settled it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The message's mailbox.
+    pub mailbox: Mailbox,
+    /// The message's sequence number.
+    pub seq: u64,
+    /// The key's id.
+    pub key: Arc<str>,
+    /// Whether it was acknowledged, or only emitted.
+    pub acknowledged: bool,
+}
+
+/// A message that a key still has to get.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// The message.
+    pub message: Arc<Message>,
+    /// Whether it was emitted to the key before.
+    pub redelivered: bool,
+}
+
+/// A message that expired with nobody's acknowledgement.
+#[derive(Debug, Clone)]
+pub struct Expired {
+    /// Its mailbox.
+    pub mailbox: Mailbox,
+    /// Its id.
+    pub id: String,
+    /// How many keys it was emitted to.
+    pub delivered_keys: u32,
+}
+
+/// How many of a mailbox's live messages are in each state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Tally {
+    /// Not due yet.
+    pub scheduled: u64,
+    /// Due, and emitted to nobody yet.
+    pub pending: u64,
+    /// Emitted, acknowledged by nobody.
+    pub delivered: u64,
+    /// Acknowledged by one key at least.
+    pub acknowledged: u64,
+}
+
+/// What every node is told, soon after it happened, usually once.
+#[derive(Debug, Clone)]
+pub enum Announcement {
+    /// A message was stored.
+    Published(Arc<Message>),
+    /// A message was withdrawn before it was due.
+    Cancelled(Mailbox, Position),
+    /// The key with this id was revoked.
+    Revoked(Arc<str>),
+}
+
+/// The record of a plugin's key, if it is right and not past its end.
+///
+/// # Errors
+/// When the store is away: then nothing is known of the key.
+pub async fn find_key(store: &dyn Store, key: &str, now: Millis) -> Result<Option<KeyRecord>> {
+    let Some(id) = keys::id_of(key) else {
+        return Ok(None);
+    };
+    Ok(store.key(id).await?.filter(|record| record.opens(key, now)))
+}
+
+/// Mailboxes, receipts and keys. Every call is atomic and may be repeated.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// The store's clock: microseconds since the Unix epoch.
+    async fn now(&self) -> Result<i64>;
+
+    /// Stores messages; an answer for each, in order.
+    async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Published>>;
+
+    /// One message and what became of it; kept for a day after it expired.
+    async fn status(&self, mailbox: &Mailbox, id: &str) -> Result<Option<Status>>;
+
+    /// A mailbox's messages before `before`, the latest first.
+    async fn list(
+        &self,
+        mailbox: &Mailbox,
+        before: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<Status>>;
+
+    /// Counts a mailbox's live messages.
+    async fn tally(&self, mailbox: &Mailbox) -> Result<Tally>;
+
+    /// Withdraws a message that is not due yet.
+    async fn cancel(&self, mailbox: &Mailbox, id: &str) -> Result<Cancelled>;
+
+    /// Live messages after `after` and due by `until` that `key` has not acknowledged, in order.
+    async fn backlog(
+        &self,
+        mailbox: &Mailbox,
+        key: &str,
+        after: Option<Position>,
+        until: Millis,
+        limit: usize,
+    ) -> Result<Vec<Waiting>>;
+
+    /// Live messages due after `after` and by `until`, in order.
+    async fn due(
+        &self,
+        mailbox: &Mailbox,
+        after: Millis,
+        until: Millis,
+    ) -> Result<Vec<Arc<Message>>>;
+
+    /// Live messages that were stored after sequence number `seq`, in the order of storing.
+    async fn since(&self, mailbox: &Mailbox, seq: u64) -> Result<Vec<Arc<Message>>>;
+
+    /// The highest sequence number given so far.
+    async fn last_seq(&self) -> Result<u64>;
+
+    /// Notes what was emitted and acknowledged.
+    async fn record(&self, receipts: Vec<Receipt>) -> Result<()>;
+
+    /// Retires up to `limit` messages that have expired, and forgets those that did so a day ago.
+    /// Returns those that nobody acknowledged; each is returned once, to one node.
+    async fn expire(&self, limit: usize) -> Result<Vec<Expired>>;
+
+    /// Stores a key; false when there are `MAX_KEYS`.
+    async fn put_key(&self, key: KeyRecord) -> Result<bool>;
+
+    /// The key with this id.
+    async fn key(&self, id: &str) -> Result<Option<KeyRecord>>;
+
+    /// Keys after `after`, by id, which is by time of issue.
+    async fn keys(&self, after: Option<&str>, limit: usize) -> Result<Vec<KeyRecord>>;
+
+    /// Deletes a key and announces it; false when there is none.
+    async fn revoke_key(&self, id: &str) -> Result<bool>;
+
+    /// Says how many sockets `node` has on a mailbox.
+    async fn set_presence(&self, node: &str, mailbox: &Mailbox, sockets: u32) -> Result<()>;
+
+    /// Sockets on a mailbox, on all nodes.
+    async fn presence(&self, mailbox: &Mailbox) -> Result<u64>;
+
+    /// What is announced from now on. A receiver that lags loses announcements, and is told so.
+    fn announcements(&self) -> broadcast::Receiver<Announcement>;
+}

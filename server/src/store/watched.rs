@@ -1,0 +1,112 @@
+//! A store under watch: every call is bounded in time and measured, and the last outcome is remembered.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::broadcast;
+use tokio::time::{Instant, timeout};
+
+use super::{
+    Announcement, Cancelled, Draft, Expired, Published, Receipt, Result, Store, StoreError, Tally,
+    Waiting,
+};
+use crate::clock::Millis;
+use crate::keys::KeyRecord;
+use crate::message::{Mailbox, Message, Position, Status};
+use crate::metrics::{Metrics, StoreCall};
+
+/// How long a call may take; a publisher is told within this time that the store is away.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Wraps a store; see the module.
+pub struct Watched<S: ?Sized> {
+    metrics: Arc<Metrics>,
+    away: AtomicBool,
+    inner: Arc<S>,
+}
+
+impl<S: Store + ?Sized> Watched<S> {
+    /// Watches `inner`.
+    #[must_use]
+    pub fn new(inner: Arc<S>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            metrics,
+            away: AtomicBool::new(false),
+            inner,
+        }
+    }
+
+    /// Whether the last call failed.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.away.load(Ordering::Relaxed)
+    }
+
+    async fn call<T>(
+        &self,
+        call: &'static str,
+        answer: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let start = Instant::now();
+        let answer = timeout(PATIENCE, answer).await.unwrap_or_else(|_| {
+            Err(StoreError::Unavailable(format!(
+                "no answer to `{call}` within {} s",
+                PATIENCE.as_secs()
+            )))
+        });
+        let outcome = if answer.is_ok() { "ok" } else { "unavailable" };
+        self.metrics
+            .store
+            .get_or_create(&StoreCall { call, outcome })
+            .observe(start.elapsed().as_secs_f64());
+        if self.away.swap(answer.is_err(), Ordering::Relaxed) != answer.is_err() {
+            match &answer {
+                Ok(_) => tracing::info!(call, "the store is back"),
+                Err(error) => {
+                    tracing::error!(call, %error, "the store is away; deliveries go on from memory")
+                }
+            }
+        }
+        answer
+    }
+}
+
+/// Forwards calls one to one, each watched under its own name.
+macro_rules! watched {
+    ($(fn $name:ident(&self $(, $arg:ident: $type:ty)*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl<S: Store + ?Sized> Store for Watched<S> {
+            $(async fn $name(&self $(, $arg: $type)*) -> Result<$answer> {
+                self.call(stringify!($name), self.inner.$name($($arg),*)).await
+            })*
+
+            fn announcements(&self) -> broadcast::Receiver<Announcement> {
+                self.inner.announcements()
+            }
+        }
+    };
+}
+
+watched! {
+    fn now(&self) -> i64;
+    fn publish(&self, drafts: Vec<Draft>) -> Vec<Published>;
+    fn status(&self, mailbox: &Mailbox, id: &str) -> Option<Status>;
+    fn list(&self, mailbox: &Mailbox, before: Option<Position>, limit: usize) -> Vec<Status>;
+    fn tally(&self, mailbox: &Mailbox) -> Tally;
+    fn cancel(&self, mailbox: &Mailbox, id: &str) -> Cancelled;
+    fn backlog(&self, mailbox: &Mailbox, key: &str, after: Option<Position>, until: Millis, limit: usize) -> Vec<Waiting>;
+    fn due(&self, mailbox: &Mailbox, after: Millis, until: Millis) -> Vec<Arc<Message>>;
+    fn since(&self, mailbox: &Mailbox, seq: u64) -> Vec<Arc<Message>>;
+    fn last_seq(&self) -> u64;
+    fn record(&self, receipts: Vec<Receipt>) -> ();
+    fn expire(&self, limit: usize) -> Vec<Expired>;
+    fn put_key(&self, key: KeyRecord) -> bool;
+    fn key(&self, id: &str) -> Option<KeyRecord>;
+    fn keys(&self, after: Option<&str>, limit: usize) -> Vec<KeyRecord>;
+    fn revoke_key(&self, id: &str) -> bool;
+    fn set_presence(&self, node: &str, mailbox: &Mailbox, sockets: u32) -> ();
+    fn presence(&self, mailbox: &Mailbox) -> u64;
+}
