@@ -36,6 +36,7 @@ pub(crate) enum Output {
 
 #[derive(Subcommand)]
 enum Verb {
+    Init(commands::init::Args),
     Render(commands::render::Args),
     Up(commands::up::Args),
     Probe(commands::probe::Args),
@@ -49,6 +50,7 @@ enum Verb {
 impl Verb {
     fn run(&self, output: Output) -> anyhow::Result<Exit> {
         match self {
+            Self::Init(args) => commands::init::run(args, output),
             Self::Render(args) => commands::render::run(args, output),
             Self::Up(args) => commands::up::run(args, output),
             Self::Probe(args) => commands::probe::run(args, output),

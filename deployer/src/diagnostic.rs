@@ -103,6 +103,9 @@ impl fmt::Display for Mistake {
     }
 }
 
+/// How a mistake about a value begins while nobody has said yet which setting the value is for.
+pub(crate) const EXPECTED: &str = "expected ";
+
 /// All mistakes found in one go; never empty when it is an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mistakes(Vec<Mistake>);
@@ -121,13 +124,29 @@ impl Mistakes {
     /// `value` if nothing is wrong.
     ///
     /// # Errors
-    /// The mistakes, if there are any.
-    pub fn or<T>(self, value: T) -> Result<T, Self> {
+    /// The mistakes, if there are any, in the order in which a reader of the file meets them.
+    pub fn or<T>(mut self, value: T) -> Result<T, Self> {
         if self.0.is_empty() {
-            Ok(value)
-        } else {
-            Err(self)
+            return Ok(value);
         }
+        let key = |mistake: &Mistake| {
+            let place = mistake.place.as_ref()?;
+            Some((place.file().to_owned(), place.line(), place.column()))
+        };
+        self.0.sort_by_cached_key(key);
+        Err(self)
+    }
+
+    /// Reads one entry of a mapping: what it finds wrong with the value itself names the `key`.
+    pub(crate) fn about<T>(&mut self, key: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.0.len();
+        let value = read(self);
+        for mistake in self.0.iter_mut().skip(before) {
+            if mistake.message.starts_with(EXPECTED) {
+                mistake.message = format!("`{key}`: {}", mistake.message);
+            }
+        }
+        value
     }
 
     /// Takes the mistakes out of a result and keeps its value, if it has one.

@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod environment;
+pub(crate) mod init;
 pub(crate) mod leash;
 pub(crate) mod listen;
 pub(crate) mod probe;

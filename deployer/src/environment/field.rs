@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use crate::diagnostic::{Mistake, Mistakes, nearest};
+use crate::diagnostic::{EXPECTED, Mistake, Mistakes, nearest};
 use crate::node::{Map, Node, Origin, Scalar, Value};
 
 /// Reads a value; none once a mistake has been added.
@@ -125,7 +125,7 @@ pub(super) fn entry<T: FromNode>(
             ..
         })
         | None => T::absent(key, parent, mistakes),
-        Some(node) => T::from_node(node, mistakes),
+        Some(node) => mistakes.about(key, |mistakes| T::from_node(node, mistakes)),
     }
 }
 
@@ -135,7 +135,7 @@ pub(super) fn wrong(node: &Node, expected: &str) -> Mistake {
         Value::Scalar(scalar) if !scalar.text.is_empty() => format!("`{}`", scalar.text),
         _ => node.kind_name().to_owned(),
     };
-    at(node, format!("expected {expected}, found {found}"))
+    at(node, format!("{EXPECTED}{expected}, found {found}"))
 }
 
 fn at(node: &Node, message: String) -> Mistake {

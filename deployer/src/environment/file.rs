@@ -65,27 +65,33 @@ fn names_in(directory: &Path) -> Vec<String> {
 /// # Errors
 /// Every mistake in it: unknown keys, wrong types, values out of range, each with its line.
 pub fn load(path: &Path, change: impl FnOnce(&mut Node)) -> Result<Environment, Mistakes> {
-    let mut node = extended(path, &mut Vec::new())?;
+    let mut node = extended(path, read_file(path, Syntax::Plain)?, &mut Vec::new())?;
     change(&mut node);
+    typed(&node)
+}
+
+/// Reads the text of an environment file that is to be written at `path`.
+///
+/// # Errors
+/// Every mistake in it.
+pub fn parse(path: &Path, text: &str) -> Result<Environment, Mistakes> {
+    let node = read(&path.display().to_string(), text, Syntax::Plain)?;
+    typed(&extended(path, node, &mut Vec::new())?)
+}
+
+fn typed(node: &Node) -> Result<Environment, Mistakes> {
     let mut mistakes = Mistakes::default();
-    let environment = Environment::from_node(&node, &mut mistakes);
+    let environment = Environment::from_node(node, &mut mistakes);
     if let Some(environment) = &environment {
         environment.check(&mut mistakes);
     }
-    match environment {
-        Some(environment) => mistakes.or(environment),
-        None => Err(mistakes),
-    }
+    // Without an environment there is a mistake, so that the `Option` is never empty where all is well.
+    mistakes.or(environment)?.ok_or_else(Mistakes::default)
 }
 
-/// The file with what it extends beneath it.
-fn extended(path: &Path, below: &mut Vec<PathBuf>) -> Result<Node, Mistakes> {
-    let is_defaults = path.file_name().is_some_and(|name| name == "defaults.yaml");
-    let mut node = match path.is_file() {
-        false if is_defaults => read("defaults.yaml (built in)", DEFAULTS, Syntax::Plain)?,
-        _ => read_file(path, Syntax::Plain)?,
-    };
-    if matches!(&node.value, Value::Scalar(scalar) if scalar.kind == Kind::Null) {
+/// A file with what it extends beneath it.
+fn extended(path: &Path, mut node: Node, above: &mut Vec<PathBuf>) -> Result<Node, Mistakes> {
+    if is_null(&node) {
         node.value = Value::Map(crate::node::Map::new());
     }
     let Value::Map(map) = &mut node.value else {
@@ -96,29 +102,43 @@ fn extended(path: &Path, below: &mut Vec<PathBuf>) -> Result<Node, Mistakes> {
     };
     let place = extends.node.place().unwrap_or(&extends.key).clone();
     let Some(name) = extends.node.as_text().filter(|name| !name.is_empty()) else {
-        return Err(
-            Mistake::at(&place, "`extends` is the name of another environment file").into(),
-        );
+        let message = "`extends` is the name of another environment file";
+        return Err(Mistake::at(&place, message).into());
     };
-    below.push(path.to_path_buf());
-    let base = path.with_file_name(if has_yaml_extension(Path::new(name)) {
+    above.push(path.to_path_buf());
+    let file = if has_yaml_extension(Path::new(name)) {
         name.to_owned()
     } else {
         format!("{name}.yaml")
-    });
-    if below.contains(&base) {
+    };
+    let below = path.with_file_name(&file);
+    if above.contains(&below) {
         return Err(Mistake::at(&place, format!("`{name}` extends this file itself")).into());
     }
-    if !base.is_file() && base.file_name().is_none_or(|file| file != "defaults.yaml") {
-        return Err(Mistake::at(&place, format!("there is no {}", base.display())).into());
-    }
-    let mut base = extended(&base, below)?;
+    let below_node = match below.is_file() {
+        true => read_file(&below, Syntax::Plain)?,
+        false if file == "defaults.yaml" => {
+            read("defaults.yaml (built in)", DEFAULTS, Syntax::Plain)?
+        }
+        false => {
+            return Err(Mistake::at(&place, format!("there is no {}", below.display())).into());
+        }
+    };
+    let mut base = extended(&below, below_node, above)?;
     merge(&mut base, node);
     Ok(base)
 }
 
+fn is_null(node: &Node) -> bool {
+    matches!(&node.value, Value::Scalar(scalar) if scalar.kind == Kind::Null)
+}
+
 /// Lays one file over another: mappings are merged, everything else is replaced.
 fn merge(base: &mut Node, over: Node) {
+    // A section whose settings are all behind a `#` says nothing; a setting without a value takes back what is below.
+    if is_null(&over) && base.as_map().is_some() {
+        return;
+    }
     match (&mut base.value, over.value) {
         (Value::Map(base_map), Value::Map(over_map)) => {
             // The section is spoken of where the more telling file has it.

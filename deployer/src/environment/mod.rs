@@ -4,22 +4,28 @@
 //! what would be deployed reads the [`Rendered`](crate::template::Rendered) template.
 
 mod choice;
+mod duration;
 mod field;
 mod file;
+mod init;
 mod parameters;
 mod schema;
 mod section;
+mod size;
 mod store;
+mod text;
 mod unit;
 
 pub use choice::{Architecture, LogLevel, Retention, Switch, Target, Transport};
+pub use duration::{Millis, Seconds, Sticky};
 pub use field::Setting;
-pub use file::{DEFAULTS, find, load};
+pub use file::{DEFAULTS, find, load, parse};
+pub use init::{Answers, check_answer};
 pub use schema::schema;
 pub use section::{
     Deployment, Environment, HealthCheck, LoadBalancer, Network, Server, Service, Tasks,
 };
+pub use size::{Bytes, Mebibytes};
 pub use store::Store;
-pub use unit::{
-    Bytes, Mebibytes, Millis, NonEmpty, Number, Path, Region, Seconds, Slug, Sticky, Text,
-};
+pub use text::{Path, Region, Slug, Text};
+pub use unit::{NonEmpty, Number};

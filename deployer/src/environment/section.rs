@@ -3,11 +3,12 @@
 //! Ranges are checked here where no rule speaks of them: a rule says more about what would break.
 
 use super::choice::{Architecture, LogLevel, Retention, Switch, Target, Transport};
+use super::duration::{Millis, Seconds, Sticky};
 use super::field::{Setting, section};
+use super::size::{Bytes, Mebibytes};
 use super::store::Store;
-use super::unit::{
-    Bytes, Mebibytes, Millis, NonEmpty, Number, Path, Region, Seconds, Slug, Sticky, Text,
-};
+use super::text::{Path, Region, Slug, Text};
+use super::unit::{NonEmpty, Number};
 use crate::diagnostic::{Mistake, Mistakes};
 
 section! {

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::field::{FromNode, entries, entry, wrong};
-use super::unit::{Text, inline_schema};
+use super::text::Text;
+use super::unit::inline_schema;
 use crate::diagnostic::{Mistake, Mistakes};
 use crate::node::Node;
 

@@ -3,6 +3,7 @@
 //! A rendered template is made of the same nodes: there, an [`Origin`] leads from a leaf back to the environment
 //! file, and a [`Call`] that is left is a value that only AWS knows.
 
+mod form;
 mod function;
 mod place;
 mod read;

@@ -52,18 +52,28 @@ impl Resolver<'_> {
         match self.conditions.get(name.as_str()) {
             Some(State::Done(truth)) => return *truth,
             Some(State::Begun) => {
+                let from = self
+                    .open_conditions
+                    .iter()
+                    .position(|open| open == name)
+                    .unwrap_or(0);
+                let chain = [&self.open_conditions[from..], std::slice::from_ref(name)]
+                    .concat()
+                    .join(" → ");
                 self.mistakes.push(Mistake::at(
                     &entry.key,
-                    format!("the condition `{name}` depends on itself"),
+                    format!("these conditions depend on each other: {chain}"),
                 ));
                 return Truth::Unknown;
             }
             None => {}
         }
         self.conditions.insert(name, State::Begun);
+        self.open_conditions.push(name.clone());
         let outer = std::mem::replace(&mut self.in_condition, true);
         let truth = self.truth(&entry.node);
         self.in_condition = outer;
+        self.open_conditions.pop();
         self.conditions.insert(name, State::Done(truth));
         truth
     }

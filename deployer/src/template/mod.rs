@@ -9,7 +9,10 @@ mod function;
 mod parameter;
 mod rendered;
 mod resolve;
+mod section;
 mod sub;
+mod text;
+mod used;
 
 use std::path::Path;
 

@@ -210,7 +210,7 @@ impl Parameter {
         let wrong = |expected: String| {
             Err(self.mistake(
                 node,
-                format!("the parameter `{name}` is {expected}, but this is `{text}`"),
+                format!("the parameter `{name}` must be {expected}, but this is `{text}`"),
             ))
         };
         if let Some(allowed) = self.entry.node.get("AllowedValues").and_then(Node::as_list) {
@@ -227,13 +227,17 @@ impl Parameter {
             if let Ok(regex) = regex_lite::Regex::new(&format!("^(?:{pattern})$"))
                 && !regex.is_match(text)
             {
-                return wrong(format!("to match {pattern}"));
+                return wrong(format!("text that matches {pattern}"));
             }
         }
         let length = text.chars().count();
         match (self.limit("MinLength"), self.limit("MaxLength")) {
-            (Some(min), _) if (length as f64) < min => wrong(format!("{min} characters at least")),
-            (_, Some(max)) if (length as f64) > max => wrong(format!("{max} characters at most")),
+            (Some(min), _) if (length as f64) < min => {
+                wrong(format!("of {min} characters at least"))
+            }
+            (_, Some(max)) if (length as f64) > max => {
+                wrong(format!("of {max} characters at most"))
+            }
             _ => Ok(()),
         }
     }

@@ -1,47 +1,16 @@
-//! Fills in a template: walks it once, section by section, and collects every mistake on the way.
+//! Fills in values: walks each once, and collects every mistake on the way.
 
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
 use super::condition::State;
-use super::{Condition, Inputs, Output, Rendered, Resource, Template, Truth, cycle, suggest};
+use super::{Inputs, Template, Truth, suggest};
 use crate::diagnostic::{Mistake, Mistakes};
-use crate::node::{Call, Entry, Function, Map, Node, Place, Value};
+use crate::node::{Entry, Map, Node, Place, Value};
 
 /// Sixteen times CloudFormation's own limit for a template. It bounds what few lines can grow into.
 const MAX_RENDERED_BYTES: usize = 16 * 1024 * 1024;
-
-impl Template {
-    /// Fills in everything that can be known before deploying.
-    ///
-    /// # Errors
-    /// Every mistake: unknown names and functions, cycles, parameters that break their constraints, with their places.
-    pub fn render(&self, inputs: &Inputs) -> Result<Rendered, Mistakes> {
-        let mut resolver = Resolver::new(self, inputs);
-        resolver.check_given(inputs);
-        for (name, _) in self.section("Conditions") {
-            resolver.condition(name);
-        }
-        let resources = resolver.resources();
-        let outputs = resolver.outputs();
-        cycle::check(&resources, &mut resolver.mistakes);
-        let conditions = self
-            .names("Conditions")
-            .map(|name| (name.to_owned(), resolver.condition(name)))
-            .collect();
-        let mut rendered = Rendered {
-            parameters: IndexMap::new(),
-            conditions,
-            resources,
-            outputs,
-            sections: Map::new(),
-        };
-        rendered.sections = resolver.sections_for(&rendered);
-        rendered.parameters = resolver.parameters;
-        resolver.mistakes.or(rendered)
-    }
-}
 
 /// What is known while a template is filled in.
 pub(super) struct Resolver<'t> {
@@ -49,6 +18,8 @@ pub(super) struct Resolver<'t> {
     pub(super) parameters: IndexMap<String, Node>,
     pub(super) pseudo: &'t IndexMap<String, Node>,
     pub(super) conditions: HashMap<&'t str, State>,
+    /// The conditions that are being worked out, each because of the one before.
+    pub(super) open_conditions: Vec<String>,
     pub(super) mistakes: Mistakes,
     /// Inside a condition: secrets may be compared there, and resources may not be spoken of.
     pub(super) in_condition: bool,
@@ -56,7 +27,7 @@ pub(super) struct Resolver<'t> {
 }
 
 impl<'t> Resolver<'t> {
-    fn new(template: &'t Template, inputs: &'t Inputs) -> Self {
+    pub(super) fn new(template: &'t Template, inputs: &'t Inputs) -> Self {
         let mut mistakes = Mistakes::default();
         let mut parameters = IndexMap::new();
         for (name, parameter) in template.parameters() {
@@ -69,6 +40,7 @@ impl<'t> Resolver<'t> {
             parameters,
             pseudo: &inputs.pseudo,
             conditions: HashMap::new(),
+            open_conditions: Vec::new(),
             mistakes,
             in_condition: false,
             bytes_left: MAX_RENDERED_BYTES,
@@ -76,7 +48,7 @@ impl<'t> Resolver<'t> {
     }
 
     /// Values for parameters that the template does not declare.
-    fn check_given(&mut self, inputs: &Inputs) {
+    pub(super) fn check_given(&mut self, inputs: &Inputs) {
         for (name, value) in &inputs.parameters {
             if !self.template.parameters().contains_key(name) {
                 let message = format!("the template has no parameter `{name}`");
@@ -90,133 +62,8 @@ impl<'t> Resolver<'t> {
         }
     }
 
-    fn resources(&mut self) -> IndexMap<String, Resource> {
-        let template = self.template;
-        let mut resources = IndexMap::new();
-        for (logical_id, entry) in template.section("Resources") {
-            let condition = self.condition_of(entry);
-            if condition
-                .as_ref()
-                .is_some_and(|condition| condition.truth == Truth::False)
-            {
-                continue;
-            }
-            let mut attributes = self.map(entry.node.as_map());
-            let kind = attributes
-                .shift_remove("Type")
-                .and_then(|kind| kind.node.as_text().map(str::to_owned));
-            attributes.shift_remove("Condition");
-            let depends_on = attributes
-                .shift_remove("DependsOn")
-                .map(|entry| self.depends_on(&entry))
-                .unwrap_or_default();
-            let properties = attributes.shift_remove("Properties").map_or_else(
-                || Node::new(Value::Map(Map::new()), entry.key.clone()),
-                |entry| entry.node,
-            );
-            let resource = Resource {
-                logical_id: logical_id.clone(),
-                kind: kind.unwrap_or_default(),
-                properties,
-                depends_on,
-                condition,
-                attributes,
-                place: entry.key.clone(),
-            };
-            resources.insert(logical_id.clone(), resource);
-        }
-        resources
-    }
-
-    /// The names under `DependsOn`; CloudFormation passes over those whose condition is false.
-    fn depends_on(&mut self, entry: &Entry) -> Vec<String> {
-        let items = match &entry.node.value {
-            Value::List(items) => items.as_slice(),
-            _ => std::slice::from_ref(&entry.node),
-        };
-        let mut names = Vec::new();
-        for item in items {
-            let place = item.place().unwrap_or(&entry.key);
-            match item.as_text() {
-                Some(name) if self.is_resource(name, place) && self.exists(name) => {
-                    names.push(name.to_owned());
-                }
-                Some(_) => {}
-                None => self.mistakes.push(Mistake::at(
-                    place,
-                    "`DependsOn` names resources of this template",
-                )),
-            }
-        }
-        names
-    }
-
-    fn outputs(&mut self) -> IndexMap<String, Output> {
-        let template = self.template;
-        let mut outputs = IndexMap::new();
-        for (name, entry) in template.section("Outputs") {
-            let condition = self.condition_of(entry);
-            if condition
-                .as_ref()
-                .is_some_and(|condition| condition.truth == Truth::False)
-            {
-                continue;
-            }
-            let mut map = self.map(entry.node.as_map());
-            if condition
-                .as_ref()
-                .is_none_or(|condition| condition.truth == Truth::True)
-            {
-                map.shift_remove("Condition");
-            }
-            let Some(value) = map.get("Value").map(|entry| entry.node.clone()) else {
-                self.mistakes.push(Mistake::at(
-                    &entry.key,
-                    format!("the output `{name}` has no `Value`"),
-                ));
-                continue;
-            };
-            let export = map
-                .get("Export")
-                .and_then(|export| export.node.get("Name").cloned());
-            let node = Node {
-                value: Value::Map(map),
-                origin: entry.node.origin.clone(),
-            };
-            let entry = Entry {
-                key: entry.key.clone(),
-                node,
-            };
-            outputs.insert(
-                name.clone(),
-                Output {
-                    value,
-                    export,
-                    condition,
-                    entry,
-                },
-            );
-        }
-        outputs
-    }
-
-    /// The condition that a resource or an output names.
-    fn condition_of(&mut self, entry: &Entry) -> Option<Condition> {
-        let node = entry.node.get("Condition")?;
-        let place = node.place().unwrap_or(&entry.key);
-        let Some(name) = node.as_text() else {
-            self.mistakes
-                .push(Mistake::at(place, "`Condition` is the name of a condition"));
-            return None;
-        };
-        Some(Condition {
-            name: name.to_owned(),
-            truth: self.named_condition(name, place),
-        })
-    }
-
     /// A mapping with every value filled in; what resolves to `AWS::NoValue` is gone.
-    fn map(&mut self, map: Option<&Map>) -> Map {
+    pub(super) fn map(&mut self, map: Option<&Map>) -> Map {
         let mut resolved = Map::new();
         for (key, entry) in map.into_iter().flatten() {
             if let Some(node) = self.node(&entry.node) {
@@ -315,7 +162,7 @@ impl<'t> Resolver<'t> {
     }
 
     /// Whether a name is one of the template's resources; a mistake if not.
-    fn is_resource(&mut self, name: &str, place: &Place) -> bool {
+    pub(super) fn is_resource(&mut self, name: &str, place: &Place) -> bool {
         let known = self.template.entry("Resources", name).is_some();
         if !known {
             let mistake = Mistake::at(
@@ -331,7 +178,7 @@ impl<'t> Resolver<'t> {
         known
     }
 
-    fn exists(&mut self, name: &str) -> bool {
+    pub(super) fn exists(&mut self, name: &str) -> bool {
         let entry = self.template.entry("Resources", name);
         let condition = entry
             .and_then(|entry| entry.node.get("Condition"))
@@ -363,87 +210,6 @@ impl<'t> Resolver<'t> {
             message: message.into(),
             ..mistake
         });
-    }
-
-    /// The sections that the resolved document keeps: its head, and what symbolic values refer to.
-    fn sections_for(&mut self, rendered: &Rendered) -> Map {
-        let mut used = Used::default();
-        for resource in rendered.resources.values() {
-            used.condition(resource.condition.as_ref());
-            used.walk(&resource.properties);
-            resource
-                .attributes
-                .values()
-                .for_each(|entry| used.walk(&entry.node));
-        }
-        for output in rendered.outputs.values() {
-            used.condition(output.condition.as_ref());
-            used.walk(&output.entry.node);
-        }
-        let template = self.template;
-        let mut sections = Map::new();
-        for name in ["AWSTemplateFormatVersion", "Description", "Transform"] {
-            if let (Some(node), Some(entry)) = (template.text(name), template.sections.get(name)) {
-                sections.insert(
-                    name.to_owned(),
-                    Entry {
-                        key: entry.key.clone(),
-                        node: node.clone(),
-                    },
-                );
-            }
-        }
-        let conditions = self.conditions_for(&mut used);
-        for (name, keep) in [("Parameters", &used.names), ("Mappings", &used.mappings)] {
-            let kept = |(key, entry): (&String, &Entry)| {
-                keep.contains(key).then(|| (key.clone(), entry.clone()))
-            };
-            let map: Map = template.section(name).filter_map(kept).collect();
-            insert_section(&mut sections, template, name, map);
-        }
-        insert_section(&mut sections, template, "Conditions", conditions);
-        sections
-    }
-
-    /// The conditions that are not known before deploying and still spoken of, with those that they speak of.
-    fn conditions_for(&mut self, used: &mut Used) -> Map {
-        let template = self.template;
-        let mut kept = Map::new();
-        let mut waiting = used.conditions.clone();
-        while let Some(name) = waiting.pop() {
-            let Some(entry) = template.entry("Conditions", &name) else {
-                continue;
-            };
-            if kept.contains_key(&name) {
-                continue;
-            }
-            used.walk(&entry.node);
-            waiting.extend(
-                used.conditions
-                    .iter()
-                    .filter(|name| !kept.contains_key(*name))
-                    .cloned(),
-            );
-            kept.insert(name, entry.clone());
-        }
-        kept.sort_by(|a, x, b, y| (x.key.range().start, a).cmp(&(y.key.range().start, b)));
-        kept
-    }
-}
-
-fn insert_section(sections: &mut Map, template: &Template, name: &str, map: Map) {
-    if let (false, Some(entry)) = (map.is_empty(), template.sections.get(name)) {
-        let node = Node {
-            value: Value::Map(map),
-            origin: entry.node.origin.clone(),
-        };
-        sections.insert(
-            name.to_owned(),
-            Entry {
-                key: entry.key.clone(),
-                node,
-            },
-        );
     }
 }
 
@@ -493,53 +259,5 @@ fn size(node: &Node) -> usize {
             .map(|(key, entry)| key.len() + size(&entry.node))
             .sum(),
         Value::Call(call) => size(&call.argument),
-    }
-}
-
-/// The names that symbolic values still speak of.
-#[derive(Default)]
-struct Used {
-    names: std::collections::HashSet<String>,
-    mappings: std::collections::HashSet<String>,
-    conditions: Vec<String>,
-}
-
-impl Used {
-    fn condition(&mut self, condition: Option<&Condition>) {
-        if let Some(Condition {
-            name,
-            truth: Truth::Unknown,
-        }) = condition
-        {
-            self.conditions.push(name.clone());
-        }
-    }
-
-    fn walk(&mut self, node: &Node) {
-        match &node.value {
-            Value::Scalar(_) => {}
-            Value::List(items) => items.iter().for_each(|item| self.walk(item)),
-            Value::Map(map) => map.values().for_each(|entry| self.walk(&entry.node)),
-            Value::Call(Call { function, argument }) => {
-                let first = argument
-                    .as_list()
-                    .and_then(<[Node]>::first)
-                    .unwrap_or(argument)
-                    .as_text();
-                match (function, first) {
-                    (Function::If | Function::Condition, Some(name)) => {
-                        self.conditions.push(name.to_owned());
-                    }
-                    (Function::FindInMap, Some(name)) => _ = self.mappings.insert(name.to_owned()),
-                    (Function::Ref, Some(name)) => _ = self.names.insert(name.to_owned()),
-                    (Function::Sub, Some(text)) => {
-                        self.names
-                            .extend(super::sub::variables(text).map(|(name, _)| name.to_owned()));
-                    }
-                    _ => {}
-                }
-                self.walk(argument);
-            }
-        }
     }
 }
