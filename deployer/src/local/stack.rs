@@ -41,7 +41,7 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The port is taken.
-    #[error("cannot listen on port {port}: {source}; choose another with --port (0: any)")]
+    #[error("cannot listen on port {port} (choose another with --port; 0: any)")]
     Port {
         /// The port.
         port: u16,
@@ -60,7 +60,7 @@ pub enum Error {
     #[error(transparent)]
     Balancer(#[from] crate::balancer::Error),
     /// A process could not be started.
-    #[error("cannot start {name}: {source}")]
+    #[error("cannot start {name}")]
     Start {
         /// Its name.
         name: String,

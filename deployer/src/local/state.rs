@@ -40,7 +40,7 @@ pub enum Error {
     #[error("no local stack runs at {0}; give the key for it")]
     Elsewhere(String),
     /// The directory cannot be used.
-    #[error("cannot use {path}: {source}")]
+    #[error("cannot use {path}")]
     Directory {
         /// The directory.
         path: PathBuf,

@@ -24,16 +24,16 @@ pub(crate) enum Io {
 pub(crate) async fn dial(address: &Address) -> Result<Io, Error> {
     let name = format!("{}:{}", address.host, address.port);
     let tcp = TcpStream::connect(&name).await;
-    let tcp = tcp.map_err(|source| Error::Connect {
+    let tcp = tcp.map_err(|cause| Error::Connect {
         address: name.clone(),
-        source,
+        cause
     })?;
     // Failing to switch Nagle off only costs time.
     let _ = tcp.set_nodelay(true);
     if !address.secure {
         return Ok(Io::Plain(tcp));
     }
-    let failed = |source| Error::Tls {
+    let failed = |cause| Error::Tls {
         address: name.clone(),
         source,
     };

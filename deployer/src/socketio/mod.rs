@@ -22,20 +22,20 @@ pub use self::websocket::WebSocket;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No TCP connection.
-    #[error("cannot connect to {address}: {source}")]
+    #[error("cannot connect to {address}: {cause}")]
     Connect {
         /// Host and port.
         address: String,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// No TLS on the connection.
-    #[error("TLS with {address} failed: {source}")]
+    #[error("TLS with {address} failed: {cause}")]
     Tls {
         /// Host and port.
         address: String,
         /// What the library said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The exchange broke off.
     #[error("the connection broke: {0}")]
