@@ -144,7 +144,7 @@ pub(super) async fn cancel(State(app): State<App>, path: Names) -> Result<Status
             app.context
                 .metrics
                 .count(metrics::MessageState::cancelled, 1);
-            tracing::info!(channel = %mailbox, message = id, "cancelled");
+            tracing::info!(channel = %mailbox, message_id = id, "cancelled");
             Ok(StatusCode::NO_CONTENT)
         }
         Cancelled::TooLate => Err(Problem::conflict(

@@ -172,7 +172,7 @@ fn told(app: &App, id: &str, published: Published) -> Result<(StatusCode, Messag
         Published::Stored(status) => {
             app.context.metrics.count(MessageState::accepted, 1);
             let message = &status.message;
-            tracing::info!(channel = %message.mailbox, message = id, deliver_at = %message.deliver_at, "accepted");
+            tracing::info!(channel = %message.mailbox, message_id = id, deliver_at = %message.deliver_at, "accepted");
             Ok((StatusCode::ACCEPTED, MessageView::new(&status, now)))
         }
         Published::Repeated(status) => Ok((StatusCode::OK, MessageView::new(&status, now))),

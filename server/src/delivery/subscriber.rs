@@ -99,7 +99,7 @@ impl Subscriber {
         let message = state.window.acknowledged(number, id).ok_or(Refused)?;
         self.record(&message, true);
         self.context.metrics.count(MessageState::acknowledged, 1);
-        tracing::debug!(channel = %message.mailbox, message = message.id, connection = self.socket, "acknowledged");
+        tracing::debug!(channel = %message.mailbox, message_id = message.id, connection = self.socket, "acknowledged");
         self.pump(&mut state, false);
         Ok(message)
     }
@@ -205,7 +205,7 @@ impl Subscriber {
             redelivered,
         });
         tracing::debug!(
-            channel = %message.mailbox, message = message.id, connection = self.socket, number, redelivered, emitted,
+            channel = %message.mailbox, message_id = message.id, connection = self.socket, number, redelivered, emitted,
             "emit",
         );
         emitted
@@ -287,7 +287,7 @@ impl Subscriber {
         }
         self.context.metrics.given_up.inc();
         tracing::warn!(
-            channel = %message.mailbox, message = message.id, connection = self.socket, key = %self.key.id,
+            channel = %message.mailbox, message_id = message.id, connection = self.socket, key = %self.key.id,
             "never acknowledged on a live socket; it comes again after a reconnect. \
              Does the plugin call ack(message.id)?",
         );

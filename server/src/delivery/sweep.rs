@@ -154,7 +154,7 @@ impl Hub {
             {
                 self.context.metrics.count(MessageState::expired, 1);
                 tracing::warn!(
-                    channel = %expired.mailbox, message = expired.id, delivered_keys = expired.delivered_keys,
+                    channel = %expired.mailbox, message_id = expired.id, delivered_keys = expired.delivered_keys,
                     "expired unacknowledged",
                 );
             }

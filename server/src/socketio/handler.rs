@@ -124,7 +124,7 @@ impl Handler {
                 connection = session.name,
                 namespace,
                 number,
-                message = id,
+                message_id = id,
                 "ignored an acknowledgement that names no message in flight; \
                  a plugin acknowledges with ack(message.id)",
             );

@@ -1,0 +1,333 @@
+//! A server process of its own for each test, a backend that talks to it, and clients that connect to it.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+/// A backend key that every test server knows.
+pub(crate) const BACKEND_KEY: &str = "test-backend-key-of-32-characters";
+/// How long anything may take that a test waits for.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running server process. Killed when dropped.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    child: Child,
+    log: Arc<Mutex<Vec<Value>>>,
+    http: reqwest::Client,
+}
+
+impl Server {
+    /// Starts a server on free ports with these settings beside the defaults.
+    pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
+        let mut env = HashMap::from([
+            ("BIND", "127.0.0.1:0"),
+            ("ADMIN_BIND", "127.0.0.1:0"),
+            ("S2S_KEYS", BACKEND_KEY),
+            ("LOG_LEVEL", "server=debug"),
+        ]);
+        env.extend(settings.iter().copied());
+        let mut child = Command::new(env!("CARGO_BIN_EXE_server"))
+            .env_clear()
+            .envs(env)
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (ready, is_ready) = tokio::sync::oneshot::channel();
+        let seen = log.clone();
+        tokio::spawn(async move {
+            let mut ready = Some(ready);
+            while let Ok(Some(line)) = lines.next_line().await {
+                let entry: Value = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                if entry["message"] == "ready"
+                    && let Some(ready) = ready.take()
+                {
+                    let _ = ready.send(entry.clone());
+                }
+                seen.lock().unwrap().push(entry);
+            }
+        });
+        let ready = timeout(PATIENCE, is_ready)
+            .await
+            .expect("the server is ready in time");
+        let ready = ready.unwrap_or_else(|_| panic!("the server ended: {:?}", log.lock().unwrap()));
+        let address = |name: &str| ready[name].as_str().unwrap().parse().unwrap();
+        let http = reqwest::Client::new();
+        Self {
+            address: address("address"),
+            admin: address("admin_address"),
+            child,
+            log,
+            http,
+        }
+    }
+
+    /// Calls the API with the backend key.
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> (u16, Value) {
+        let url = format!("http://{}{path}", self.address);
+        let mut request = self
+            .http
+            .request(method, url)
+            .header("authorization", format!("ApiKey {BACKEND_KEY}"));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let text = response.text().await.unwrap();
+        (
+            status,
+            serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        )
+    }
+
+    /// Publishes to `dropcodes/{channel}` and returns the message. Panics unless it was accepted.
+    pub(crate) async fn publish(&self, channel: &str, body: Value) -> Value {
+        let path = format!("/v1/namespaces/dropcodes/channels/{channel}/messages");
+        let (status, message) = self.call(Method::POST, &path, Some(body)).await;
+        assert_eq!(status, 202, "{message}");
+        message
+    }
+
+    /// Issues a key for a channel in both default namespaces; returns id and key.
+    pub(crate) async fn key(&self, channel: &str) -> (String, String) {
+        let body = json!({ "channel": channel, "namespaces": ["dropcodes", "donations"] });
+        let (status, key) = self.call(Method::POST, "/v1/keys", Some(body)).await;
+        assert_eq!(status, 201, "{key}");
+        (
+            key["id"].as_str().unwrap().to_owned(),
+            key["key"].as_str().unwrap().to_owned(),
+        )
+    }
+
+    /// The state of a message of `dropcodes/{channel}`.
+    pub(crate) async fn state(&self, channel: &str, id: &str) -> String {
+        let path = format!("/v1/namespaces/dropcodes/channels/{channel}/messages/{id}");
+        let (status, message) = self.call(Method::GET, &path, None).await;
+        assert_eq!(status, 200, "{message}");
+        message["state"].as_str().unwrap().to_owned()
+    }
+
+    /// The value of a metric's line, such as `holdfast_redeliveries_total`, or zero without such a line.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let page = self
+            .http
+            .get(format!("http://{}/metrics", self.admin))
+            .send()
+            .await
+            .unwrap();
+        let page = page.text().await.unwrap();
+        let line = page
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    /// What the server has logged so far.
+    pub(crate) fn log(&self) -> Vec<Value> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Sends a signal: `TERM`, `INT`, `KILL`, `STOP`, `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(self.child.id().expect("the server runs"), name);
+    }
+
+    /// The process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().expect("the server runs")
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        timeout(PATIENCE * 3, self.child.wait())
+            .await
+            .expect("the server ends in time")
+            .unwrap()
+    }
+}
+
+/// Sends a signal to a process.
+pub(crate) fn signal(pid: u32, name: &str) {
+    let sent = std::process::Command::new("kill")
+        .args([&format!("-{name}"), &pid.to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+/// Waits until `check` gives something, or panics with `what`.
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut check: impl FnMut() -> F,
+) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = check().await {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Which client library, in which of its ways.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// `v4`, `v3`, `v2` (socket.io-client from npm) or `python`.
+    pub(crate) library: &'static str,
+    /// `polling`, `websocket`, or both for the upgrade.
+    pub(crate) transports: Vec<&'static str>,
+    /// The plugin's key as `auth.key`.
+    pub(crate) auth: Option<String>,
+    /// The plugin's key as the handshake's header.
+    pub(crate) header: Option<String>,
+    pub(crate) namespace: String,
+    /// Whether it acknowledges by itself.
+    pub(crate) acknowledge: bool,
+}
+
+impl Options {
+    /// Client v4 with the upgrade, key in `auth`, namespace `dropcodes`.
+    pub(crate) fn new(key: &str) -> Self {
+        Self {
+            library: "v4",
+            transports: vec!["polling", "websocket"],
+            auth: Some(key.to_owned()),
+            header: None,
+            namespace: "/dropcodes".to_owned(),
+            acknowledge: true,
+        }
+    }
+
+    pub(crate) fn library(self, library: &'static str) -> Self {
+        Self { library, ..self }
+    }
+
+    pub(crate) fn transports(self, transports: &[&'static str]) -> Self {
+        Self {
+            transports: transports.to_vec(),
+            ..self
+        }
+    }
+
+    /// Sends the key as a header instead.
+    pub(crate) fn by_header(self) -> Self {
+        Self {
+            header: self.auth,
+            auth: None,
+            ..self
+        }
+    }
+}
+
+/// A client process. It prints what happens to it, a JSON object a line:
+/// `connected`, `connect_error`, `message`, `disconnected`, `upgraded`.
+pub(crate) struct Client {
+    child: Child,
+    stdin: ChildStdin,
+    events: mpsc::UnboundedReceiver<Value>,
+}
+
+impl Client {
+    /// Starts a client that connects to `server`.
+    pub(crate) fn start(server: &Server, options: &Options) -> Self {
+        Self::connect(&format!("http://{}", server.address), options)
+    }
+
+    /// Starts a client that connects to `url`.
+    pub(crate) fn connect(url: &str, options: &Options) -> Self {
+        let config = json!({
+            "url": url, "path": "/websockets", "library": options.library, "transports": options.transports,
+            "auth": options.auth, "header": options.header, "namespace": options.namespace,
+            "acknowledge": options.acknowledge,
+        });
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+        let (program, script): (PathBuf, _) = match options.library {
+            "python" => (root.join(".cache/venv/bin/python"), "client.py"),
+            _ => ("node".into(), "client.cjs"),
+        };
+        let mut child = Command::new(program)
+            .arg(clients.join(script))
+            .arg(config.to_string())
+            .env("NODE_PATH", root.join("tools/node_modules"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("`make tools` installs the clients");
+        let (sender, events) = mpsc::unbounded_channel();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let _ = sender.send(serde_json::from_str(&line).unwrap_or(Value::String(line)));
+            }
+        });
+        let stdin = child.stdin.take().unwrap();
+        Self {
+            child,
+            stdin,
+            events,
+        }
+    }
+
+    /// The next event, whichever.
+    pub(crate) async fn next(&mut self) -> Value {
+        timeout(PATIENCE, self.events.recv())
+            .await
+            .expect("something happens in time")
+            .expect("the client lives")
+    }
+
+    /// Skips to the next event of this type.
+    pub(crate) async fn wait_for(&mut self, kind: &str) -> Value {
+        loop {
+            let event = self.next().await;
+            if event["type"] == kind {
+                return event;
+            }
+        }
+    }
+
+    /// The ids of the next `count` messages, in order of arrival.
+    pub(crate) async fn messages(&mut self, count: usize) -> Vec<String> {
+        let mut ids = Vec::new();
+        while ids.len() < count {
+            let message = self.wait_for("message").await;
+            ids.push(message["message"]["id"].as_str().unwrap().to_owned());
+        }
+        ids
+    }
+
+    /// Tells the client what to do: `disconnect`, `connect`, or `ack` with `number` and `id`.
+    pub(crate) async fn tell(&mut self, command: Value) {
+        self.stdin
+            .write_all(format!("{command}\n").as_bytes())
+            .await
+            .unwrap();
+    }
+
+    /// Sends a signal to the client's process.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(self.child.id().expect("the client runs"), name);
+    }
+}

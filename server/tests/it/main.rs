@@ -1,0 +1,5 @@
+//! The server as its users meet it: real processes, real clients, real signals.
+
+mod harness;
+
+mod smoke;
