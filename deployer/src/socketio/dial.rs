@@ -26,7 +26,7 @@ pub(crate) async fn dial(address: &Address) -> Result<Io, Error> {
     let tcp = TcpStream::connect(&name).await;
     let tcp = tcp.map_err(|cause| Error::Connect {
         address: name.clone(),
-        cause
+        cause,
     })?;
     // Failing to switch Nagle off only costs time.
     let _ = tcp.set_nodelay(true);
@@ -35,7 +35,7 @@ pub(crate) async fn dial(address: &Address) -> Result<Io, Error> {
     }
     let failed = |cause| Error::Tls {
         address: name.clone(),
-        source,
+        cause,
     };
     let host = address.host.trim_matches(['[', ']']).to_owned();
     let host = ServerName::try_from(host).map_err(|error| failed(io::Error::other(error)))?;

@@ -14,6 +14,7 @@ mod init;
 mod render;
 mod resolution;
 mod template_mistakes;
+mod trials;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -13,7 +13,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -62,6 +62,26 @@ pub(crate) async fn echo() -> Echo {
         address,
         connections,
     }
+}
+
+/// A target that closes a connection after this long without a request, as every HTTP server does.
+pub(crate) async fn keeping_alive(keep_alive: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (tcp, _) = listener.accept().await.unwrap();
+            let service = service_fn(|_: Request<Incoming>| async {
+                Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+            });
+            let mut server = hyper::server::conn::http1::Builder::new();
+            server
+                .timer(TokioTimer::new())
+                .header_read_timeout(keep_alive);
+            tokio::spawn(server.serve_connection(TokioIo::new(tcp), service));
+        }
+    });
+    address
 }
 
 /// A raw target: health checks pass; each other connection is handed to `behave` after its first request's head.
