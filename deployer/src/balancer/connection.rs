@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use super::Shared;
 use super::activity::Activity;
+use super::body::RequestBody;
 use super::event::Cause;
-use super::forward::RequestBody;
 use super::stream::Stream;
 use super::target::Target;
 

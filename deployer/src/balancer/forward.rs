@@ -1,30 +1,23 @@
 //! One request through the balancer: rule, target, connection, response, and what goes wrong on the way.
 
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use http_body_util::combinators::BoxBody;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper_util::rt::TokioIo;
+use hyper::body::{Body, Incoming};
 
 use super::activity::Activity;
+use super::body::{Counted, RequestBody, ResponseBody};
 use super::config::{Action, Fixed, Forward, Listener};
 use super::connection::{self, Connection};
 use super::cookie::Kind;
 use super::event::{Cause, Event};
 use super::group::TargetGroup;
-use super::stream::Stream;
-use super::target::{Outstanding, Target};
+use super::target::Target;
 use super::{Shared, action, headers, page, rule, tunnel};
-
-pub(crate) type ResponseBody = BoxBody<Bytes, hyper::Error>;
 
 /// Who asks, and where.
 pub(crate) struct Client {
@@ -232,7 +225,7 @@ async fn exchange(
     let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     if let (true, Some(asked)) = (switched, asked) {
         let granted = hyper::upgrade::on(&mut response);
-        shared.tasks.spawn(upgraded(
+        shared.tasks.spawn(tunnel::join(
             shared.clone(),
             target.clone(),
             asked,
@@ -301,92 +294,5 @@ fn cause(error: &hyper::Error) -> Cause {
         Cause::BadRequest
     } else {
         Cause::TargetClosed
-    }
-}
-
-/// Joins both sides of a granted upgrade and carries their bytes until the end.
-async fn upgraded(
-    shared: Arc<Shared>,
-    target: Arc<Target>,
-    asked: hyper::upgrade::OnUpgrade,
-    granted: hyper::upgrade::OnUpgrade,
-    _under_way: Outstanding,
-) {
-    let Ok((asked, granted)) = tokio::try_join!(asked, granted) else {
-        return;
-    };
-    let (Ok(client), Ok(server)) = (
-        asked.downcast::<TokioIo<Stream>>(),
-        granted.downcast::<TokioIo<Stream>>(),
-    ) else {
-        return;
-    };
-    let (from, to) = (client.io.into_inner(), server.io.into_inner());
-    let early = (client.read_buf, server.read_buf);
-    let cut = tokio::select! {
-        cut = tunnel::carry(&from, &to, early, shared.config.idle_timeout, &target.gone) => cut,
-        () = shared.closing.cancelled() => None,
-    };
-    if let Some(cause) = cut {
-        shared.events.send(Event::Cut {
-            target: target.address,
-            cause,
-        });
-    }
-}
-
-/// A client's body on its way; remembers when all of it has been read.
-pub(crate) struct RequestBody {
-    body: Incoming,
-    sent: Arc<AtomicBool>,
-}
-
-impl Body for RequestBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
-            self.sent.store(true, Ordering::Relaxed);
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// A target's body on its way; the request counts as outstanding until it ends.
-struct Counted {
-    body: Incoming,
-    _under_way: Outstanding,
-}
-
-impl Body for Counted {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -5,6 +5,7 @@
 
 mod action;
 mod activity;
+mod body;
 mod config;
 mod connection;
 mod cookie;

@@ -1,23 +1,59 @@
 //! Upgraded connections: bytes pass both ways until a side ends, the idle timeout cuts, or the target is gone.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
+use super::Shared;
 use super::activity::Activity;
-use super::event::Cause;
+use super::event::{Cause, Event};
 use super::stream::{Stream, end_writing};
+use super::target::{Outstanding, Target};
 
 /// Copied at once. It lives on the stack only while bytes are moved: a quiet tunnel holds no buffer.
 const CHUNK: usize = 8 * 1024;
 
+/// Joins both sides of a granted upgrade and carries their bytes until the end.
+pub(super) async fn join(
+    shared: Arc<Shared>,
+    target: Arc<Target>,
+    asked: OnUpgrade,
+    granted: OnUpgrade,
+    _under_way: Outstanding,
+) {
+    let Ok((asked, granted)) = tokio::try_join!(asked, granted) else {
+        return;
+    };
+    let (Ok(client), Ok(server)) = (
+        asked.downcast::<TokioIo<Stream>>(),
+        granted.downcast::<TokioIo<Stream>>(),
+    ) else {
+        return;
+    };
+    let (from, to) = (client.io.into_inner(), server.io.into_inner());
+    let early = (client.read_buf, server.read_buf);
+    let cut = tokio::select! {
+        cut = carry(&from, &to, early, shared.config.idle_timeout, &target.gone) => cut,
+        () = shared.closing.cancelled() => None,
+    };
+    if let Some(cause) = cut {
+        shared.events.send(Event::Cut {
+            target: target.address,
+            cause,
+        });
+    }
+}
+
 /// Carries bytes between the two until it ends, and says why when the balancer ended it.
 ///
 /// `early` are the bytes that came in with the heads of the upgrade: from the client, from the target.
-pub(crate) async fn carry(
+async fn carry(
     client: &Stream,
     target: &Stream,
     early: (Bytes, Bytes),

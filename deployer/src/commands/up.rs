@@ -1,6 +1,8 @@
 //! `deployer up`: for a local environment, the rendered template on this machine until Ctrl-C.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, bail};
 use deployer::balancer::{Event, Health};
@@ -8,7 +10,7 @@ use deployer::local::log::readable;
 use deployer::local::shape::Shape;
 use deployer::local::stack::{Error, Notice, Options, Stack};
 use deployer::local::state::{self, Local};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::environment;
@@ -54,7 +56,8 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
 async fn up(shape: Shape, options: Options, output: Output) -> anyhow::Result<Exit> {
     let mut signals = Signals::take()?;
     let (notices, received) = mpsc::channel(256);
-    let telling = tokio::spawn(tell(received));
+    let announced = Arc::new(AtomicBool::new(false));
+    let telling = tokio::spawn(tell(received, output, announced.clone()));
     let mut stack = tokio::select! {
         started = Stack::start(shape, options, notices) => started.map_err(failed)?,
         // Dropping what has started kills it.
@@ -63,16 +66,18 @@ async fn up(shape: Shape, options: Options, output: Output) -> anyhow::Result<Ex
     let local = describe(&stack);
     let announcement = state::announce(&state::directory(), &local)?;
     ready(&stack, &local, output)?;
+    announced.store(true, Ordering::Relaxed);
     let error = tokio::select! {
         error = stack.keep() => Some(error),
         () = signals.next() => None,
     };
     drop(announcement);
-    say("stopping: nodes drain; Ctrl-C again kills them")?;
+    // A terminal that is gone must not keep the nodes from draining.
+    let _ = say("stopping: nodes drain; Ctrl-C again kills them");
     stack.stop(signals.next()).await;
     // Ends with the last sender, which went with the stack.
     let _ = telling.await;
-    say("stopped, nothing is left running")?;
+    let _ = say("stopped, nothing is left running");
     error.map_or(Ok(Exit::Well), |error| Err(failed(error)))
 }
 
@@ -134,11 +139,64 @@ Ctrl-C stops it.
     ))
 }
 
-/// Tells people what happens, a line each, with the process's name in front.
-async fn tell(mut notices: mpsc::Receiver<Notice>) {
+/// Tells what happens: people a line each on stderr, with the process's name in front; programs an object each on
+/// stdout, once it is ready. What nodes write stays on stderr.
+async fn tell(mut notices: mpsc::Receiver<Notice>, output: Output, announced: Arc<AtomicBool>) {
     while let Some(notice) = notices.recv().await {
         // A terminal that is gone changes nothing about what runs.
-        let _ = say(&text(&notice));
+        let _ = match (output, document(&notice)) {
+            (Output::Json, Some(document)) if announced.load(Ordering::Relaxed) => {
+                print(&line(&document))
+            }
+            _ => say(&text(&notice)),
+        };
+    }
+}
+
+fn document(notice: &Notice) -> Option<Value> {
+    Some(match notice {
+        Notice::Line(_) => return None,
+        Notice::Started { name, address, pid } => {
+            json!({ "type": "node_started", "node": name, "address": address.to_string(), "pid": pid })
+        }
+        Notice::Ended { name, status } => {
+            json!({ "type": "node_ended", "node": name, "status": status })
+        }
+        Notice::Killed(name) => json!({ "type": "node_killed", "node": name }),
+        Notice::Balancer(
+            Event::Health {
+                health,
+                reason,
+                target,
+                ..
+            },
+            node,
+        ) => json!({
+            "type": "health", "node": node, "address": target.to_string(), "health": word(*health), "reason": reason,
+        }),
+        Notice::Balancer(
+            Event::Failed {
+                status,
+                cause,
+                path,
+                ..
+            },
+            node,
+        ) => json!({
+            "type": "error_response", "node": node, "status": status, "path": path, "cause": cause.to_string(),
+        }),
+        Notice::Balancer(Event::Cut { cause, .. }, node) => {
+            json!({ "type": "connection_cut", "node": node, "cause": cause.to_string() })
+        }
+    })
+}
+
+fn word(health: Health) -> &'static str {
+    match health {
+        Health::Initial => "initial",
+        Health::Healthy => "healthy",
+        Health::Unhealthy => "unhealthy",
+        Health::Draining => "draining",
     }
 }
 
@@ -168,12 +226,7 @@ fn event_text(event: &Event, node: Option<&str>) -> String {
     let node = node.unwrap_or("a node that is gone");
     match event {
         Event::Health { health, reason, .. } => {
-            let health = match health {
-                Health::Initial => "initial",
-                Health::Healthy => "healthy",
-                Health::Unhealthy => "unhealthy",
-                Health::Draining => "draining",
-            };
+            let health = word(*health);
             if reason.is_empty() {
                 format!("{node} is {health}")
             } else {

@@ -15,6 +15,7 @@ mod render;
 mod resolution;
 mod template_mistakes;
 mod trials;
+mod up;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -20,7 +20,7 @@ pub(crate) enum Front {
     Model(Box<Stack>),
     HaProxy {
         address: SocketAddr,
-        _process: Talker,
+        _process: Box<Talker>,
         _directory: tempfile::TempDir,
     },
 }
@@ -61,7 +61,7 @@ impl Front {
             .expect("HAProxy does not listen");
         Self::HaProxy {
             address,
-            _process: process,
+            _process: Box::new(process),
             _directory: directory,
         }
     }

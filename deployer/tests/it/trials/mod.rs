@@ -5,6 +5,6 @@ mod clients;
 mod front;
 mod heartbeat;
 mod keep_alive;
-mod party;
+pub(crate) mod party;
 mod probe;
 mod stickiness;
