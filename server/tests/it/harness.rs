@@ -300,8 +300,14 @@ impl Client {
 
     /// Skips to the next event of this type.
     pub(crate) async fn wait_for(&mut self, kind: &str) -> Value {
+        let event = timeout(PATIENCE, self.wait_long_for(kind)).await;
+        event.unwrap_or_else(|_| panic!("no `{kind}` in time"))
+    }
+
+    /// The same without a bound of its own.
+    pub(crate) async fn wait_long_for(&mut self, kind: &str) -> Value {
         loop {
-            let event = self.next().await;
+            let event = self.events.recv().await.expect("the client lives");
             if event["type"] == kind {
                 return event;
             }
@@ -314,6 +320,20 @@ impl Client {
         while ids.len() < count {
             let message = self.wait_for("message").await;
             ids.push(message["message"]["id"].as_str().unwrap().to_owned());
+        }
+        ids
+    }
+
+    /// The ids of the messages that it still had to tell of when it ended.
+    pub(crate) async fn rest_of_messages(&mut self) -> Vec<String> {
+        let mut ids = Vec::new();
+        while let Some(event) = timeout(PATIENCE, self.events.recv())
+            .await
+            .expect("the client ends in time")
+        {
+            if event["type"] == "message" {
+                ids.push(event["message"]["id"].as_str().unwrap().to_owned());
+            }
         }
         ids
     }
