@@ -1,4 +1,4 @@
-.PHONY: test tools lint
+.PHONY: test tools lint up fuzz bench
 
 # Builds and runs every test, installing what they talk to.
 test: tools
@@ -8,7 +8,20 @@ test: tools
 tools:
 	tools/install
 
+# The whole thing on this machine: nodes behind a model of the load balancer, until Ctrl-C.
+up:
+	cargo build --locked -p server -p deployer
+	PATH="$(CURDIR)/target/debug:$$PATH" deployer up --env local
+
 # The gates before the tests.
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# A minute of texts that nobody would write, for the reader and the resolver of templates.
+fuzz:
+	fuzz/run 60
+
+# Prints how long things take, beside a peer in the same run.
+bench: tools
+	cargo bench --locked -p deployer

@@ -175,10 +175,10 @@ impl<'a> Reader<'a> {
     fn scalar(&self, text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Value {
         let as_string =
             style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.core_suffix() == Some("str"));
-        Value::Scalar(if as_string {
-            Scalar::text(text)
-        } else {
-            Scalar::plain(text)
+        Value::Scalar(match self.syntax {
+            _ if as_string => Scalar::text(text),
+            Syntax::Template => Scalar::plain_in_template(text),
+            Syntax::Plain => Scalar::plain(text),
         })
     }
 

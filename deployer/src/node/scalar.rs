@@ -45,6 +45,16 @@ impl Scalar {
         }
     }
 
+    /// What an unquoted scalar of a template is taken for: CloudFormation reads YAML 1.1, which has more truth values.
+    #[must_use]
+    pub fn plain_in_template(text: &str) -> Self {
+        match text {
+            "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Self::plain("true"),
+            "no" | "No" | "NO" | "off" | "Off" | "OFF" => Self::plain("false"),
+            _ => Self::plain(text),
+        }
+    }
+
     /// What an unquoted scalar is taken for.
     #[must_use]
     pub fn plain(text: &str) -> Self {

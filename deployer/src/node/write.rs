@@ -150,10 +150,14 @@ fn scalar_json(scalar: &Scalar) -> Json {
         Kind::Null => Json::Null,
         Kind::Bool => json!(scalar.text.eq_ignore_ascii_case("true")),
         // `1.10` is a version to someone: a number only where it comes back as it was written.
-        Kind::Number => match serde_json::from_str::<Json>(&scalar.text) {
-            Ok(number) if number == scalar.text => number,
-            _ => json!(scalar.text),
-        },
+        Kind::Number => {
+            let number = serde_json::from_str::<Json>(&scalar.text).ok();
+            let written = number.as_ref().map(Json::to_string);
+            let same = written.is_some_and(|written| written == scalar.text);
+            number
+                .filter(|_| same)
+                .unwrap_or_else(|| json!(scalar.text))
+        }
         Kind::Text => json!(scalar.text),
     }
 }

@@ -39,8 +39,8 @@ const SECTIONS: [&str; 11] = [
     "Hooks",
 ];
 
-/// The attributes of a resource ("Resource attribute reference").
-const ATTRIBUTES: [&str; 9] = [
+/// The attributes of a resource ("Resource attribute reference"); `Version` is that of a custom resource.
+const ATTRIBUTES: [&str; 10] = [
     "Type",
     "Properties",
     "DependsOn",
@@ -50,6 +50,7 @@ const ATTRIBUTES: [&str; 9] = [
     "Metadata",
     "UpdatePolicy",
     "UpdateReplacePolicy",
+    "Version",
 ];
 
 /// A template as it was written, its sections known.
@@ -88,8 +89,10 @@ impl Template {
             );
             return Err(Mistake::at(&place, message).into());
         };
+        // A macro may give a meaning to what CloudFormation itself does not know.
+        let has_macro = sections.contains_key("Transform");
         for (name, entry) in &sections {
-            if !SECTIONS.contains(&name.as_str()) {
+            if !SECTIONS.contains(&name.as_str()) && !has_macro {
                 let mistake =
                     Mistake::at(&entry.key, format!("`{name}` is no section of a template"));
                 mistakes.push(suggest(mistake, name, SECTIONS));
@@ -125,7 +128,7 @@ impl Template {
             }
         }
         for (name, entry) in section(&sections, "Resources") {
-            check_resource(name, entry, &mut mistakes);
+            check_resource(name, entry, has_macro, &mut mistakes);
         }
         mistakes.or(Self {
             sections,
@@ -172,7 +175,7 @@ fn section<'a>(
 }
 
 /// A resource has a type and no attribute that CloudFormation does not know.
-fn check_resource(name: &str, entry: &Entry, mistakes: &mut Mistakes) {
+fn check_resource(name: &str, entry: &Entry, has_macro: bool, mistakes: &mut Mistakes) {
     if name.starts_with("Fn::") {
         let mistake = Mistake::at(
             &entry.key,
@@ -199,7 +202,7 @@ fn check_resource(name: &str, entry: &Entry, mistakes: &mut Mistakes) {
         mistakes.push(Mistake::at(&entry.key, format!("`{name}` has no `Type`")));
     }
     for (attribute, entry) in attributes {
-        if !ATTRIBUTES.contains(&attribute.as_str()) {
+        if !ATTRIBUTES.contains(&attribute.as_str()) && !has_macro {
             let mistake = Mistake::at(
                 &entry.key,
                 format!("`{attribute}` is no attribute of a resource"),

@@ -141,24 +141,23 @@ impl Parameter {
         })
     }
 
-    /// The items of a list, or the one value of anything else.
+    /// The items of a list, or the one value of anything else. An empty list is one of an empty string, as
+    /// templates rely on: `!Equals [!Select [0, !Ref List], ""]`.
     fn items(&self, name: &str, value: &Node) -> Result<Vec<Node>, Mistake> {
+        let item = |text: &str| Node {
+            value: Value::Scalar(Scalar::text(text.trim())),
+            origin: value.origin.clone(),
+        };
         let items = match &value.value {
+            Value::List(items) if self.is_list() && items.is_empty() => vec![item("")],
             Value::List(items) if self.is_list() => items.clone(),
-            Value::Scalar(scalar) if self.is_list() && scalar.text.is_empty() => Vec::new(),
-            Value::Scalar(scalar) if self.is_list() => {
-                let item = |text: &str| Node {
-                    value: Value::Scalar(Scalar::text(text.trim())),
-                    origin: value.origin.clone(),
-                };
-                scalar.text.split(',').map(item).collect()
-            }
+            Value::Scalar(scalar) if self.is_list() => scalar.text.split(',').map(item).collect(),
             Value::Scalar(_) => vec![value.clone()],
             _ => {
+                let kind = value.kind_name();
                 let message = format!(
-                    "the parameter `{name}` is of type {}, but this is {}",
-                    self.kind,
-                    value.kind_name()
+                    "the parameter `{name}` is of type {}, but this is {kind}",
+                    self.kind
                 );
                 return Err(self.mistake(value, message));
             }

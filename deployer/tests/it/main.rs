@@ -9,8 +9,10 @@
 )]
 
 mod balancer;
+mod emulator;
 mod environment_mistakes;
 mod init;
+mod lint;
 mod render;
 mod resolution;
 mod template_mistakes;
