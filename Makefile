@@ -11,7 +11,7 @@ tools:
 # The whole thing on this machine: nodes behind a model of the load balancer, until Ctrl-C.
 up:
 	cargo build --locked -p server -p deployer
-	PATH="$(CURDIR)/target/debug:$$PATH" deployer up --env local
+	target/debug/deployer up --env local
 
 # The gates before the tests.
 lint:

@@ -120,6 +120,10 @@ fn ready(stack: &Stack, local: &Local, output: Output) -> anyhow::Result<()> {
         })));
     }
     let namespace = namespaces.first().map_or("dropcodes", String::as_str);
+    // As it was typed: `make up` does not put it on the PATH.
+    let deployer = std::env::args()
+        .next()
+        .unwrap_or_else(|| "deployer".to_owned());
     print(&format!(
         "
 Ready.
@@ -128,10 +132,10 @@ Ready.
   channel      {channel}
   plugin key   {plugin_key}
 
-In another terminal:
-  deployer listen                                   # a plugin on the channel {channel}
-  deployer send --in 5s '{{\"code\": \"ABC-123\"}}'       # a code, five seconds from now
-  deployer probe {url} --path {path} --namespace {namespace} --key {plugin_key}
+In other terminals:
+  {deployer} listen
+  {deployer} send --in 5s '{{\"code\": \"ABC-123\"}}'
+  {deployer} probe {url} --path {path} --namespace {namespace} --key {plugin_key}
 
 Ctrl-C stops it.
 
