@@ -58,17 +58,33 @@ pub enum Error {
 }
 
 fn refusal(reply: &Reply) -> String {
-    let body = reply.text();
     let server = reply.header("server");
     let by = if server.is_empty() {
         String::new()
     } else {
         format!(" from {server}")
     };
-    let body = if body.len() > 200 || body.contains('<') {
+    let said = said(&reply.text());
+    let said = if said.is_empty() {
+        said
+    } else {
+        format!(": {said}")
+    };
+    format!("HTTP {}{by}{said}", reply.status)
+}
+
+/// What an error's body says to a person: a problem's detail, Engine.IO's message, or a short text. Pages are left out.
+fn said(body: &str) -> String {
+    if let Ok(json) = serde_json::from_str::<serde_json::Value>(body)
+        && let Some(text) = ["detail", "message", "title"]
+            .iter()
+            .find_map(|name| json.get(name)?.as_str())
+    {
+        return text.to_owned();
+    }
+    if body.len() > 200 || body.contains('<') {
         String::new()
     } else {
-        format!(": {}", body.trim())
-    };
-    format!("HTTP {}{by}{body}", reply.status)
+        body.trim().to_owned()
+    }
 }

@@ -15,6 +15,7 @@ mod init;
 mod lint;
 mod render;
 mod resolution;
+mod shape;
 mod template_mistakes;
 mod trials;
 mod up;
