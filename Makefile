@@ -22,6 +22,7 @@ lint:
 fuzz:
 	fuzz/run 60
 
-# Prints how long things take, beside a peer in the same run.
+# Figures beside a peer in the same run; on a quiet machine.
 bench: tools
+	cargo bench --locked -p server --bench delivery
 	cargo bench --locked -p deployer

@@ -201,3 +201,38 @@ async fn one_socket_of_a_key_settles_for_the_others() {
         .unwrap_err();
     assert_eq!(node.handler().context.metrics.redeliveries.get(), repeats);
 }
+
+#[tokio::test]
+async fn a_backlog_is_shown_once() {
+    let node = node("a", Faulty::new(), Tuning::default()).await;
+    for transport in ["polling", "websocket"] {
+        let body = json!({ "channel": transport, "namespaces": ["dropcodes"] });
+        let (_, _, key) = call(&node, Method::POST, "/v1/keys", Some(body)).await;
+        let batch: Vec<_> = (0..100)
+            .map(|n| json!({ "channel": transport, "event": "e", "data": n, "id": format!("m{n:02}") }))
+            .collect();
+        for hundred in 0..5 {
+            let batch: Vec<_> = batch
+                .iter()
+                .map(|message| {
+                    let id = format!("{hundred}{}", message["id"].as_str().unwrap());
+                    json!({ "channel": transport, "event": "e", "data": 0, "id": id })
+                })
+                .collect();
+            call(
+                &node,
+                Method::POST,
+                "/v1/namespaces/dropcodes/batch",
+                Some(json!(batch)),
+            )
+            .await;
+        }
+        let options = Options::new(key["key"].as_str().unwrap()).transports(&[transport]);
+        let mut client = Client::connect(&url(&node), &options);
+        let mut shown = client.messages(500).await;
+        assert!(shown.is_sorted(), "{transport}: in order");
+        shown.dedup();
+        assert_eq!(shown.len(), 500, "{transport}: each once");
+    }
+    assert_eq!(node.handler().context.metrics.redeliveries.get(), 0);
+}
