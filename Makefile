@@ -19,7 +19,7 @@ lint:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 # A minute of texts that nobody would write, for the reader and the resolver of templates.
-fuzz:
+fuzz: tools
 	fuzz/run 60
 
 # Figures beside a peer in the same run; on a quiet machine.

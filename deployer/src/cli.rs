@@ -3,7 +3,7 @@
 //! To add a verb: a file in `commands/` with `Args` and `run`, a variant of [`Verb`], a line in [`Verb::run`].
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -179,15 +179,15 @@ pub(crate) fn line(document: &Value) -> String {
     format!("{document}\n")
 }
 
-/// Writes a result.
+/// Writes a result. A reader that has seen enough, `head` for instance, is no error.
 ///
 /// # Errors
-/// The pipe is closed, or the disk full.
+/// The disk is full, say.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
-    std::io::stdout()
-        .lock()
-        .write_all(text.as_bytes())
-        .context("cannot write to stdout")
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to stdout"),
+    }
 }
 
 /// Writes prose for a person, on stderr.

@@ -26,6 +26,6 @@ pub use section::{
     Deployment, Environment, HealthCheck, LoadBalancer, Network, Server, Service, Tasks,
 };
 pub use size::{Bytes, Mebibytes};
-pub use store::Store;
+pub use store::{Store, StoreUrl};
 pub use text::{Path, Region, Slug, Text};
 pub use unit::{NonEmpty, Number};

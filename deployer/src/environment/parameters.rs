@@ -1,7 +1,7 @@
 //! An environment as parameters of the template: the one way in which its values travel.
 
 use super::section::Environment;
-use super::{Setting, Sticky, Switch, Text};
+use super::{Setting, Sticky, Store, Switch, Text};
 use crate::node::{Node, Origin, Scalar, Value};
 use crate::template::Inputs;
 
@@ -236,18 +236,20 @@ impl Environment {
     }
 
     fn store(&self) -> Vec<(&'static str, Node)> {
-        let mut parameters = vec![("Store", self.store.node(super::Store::text))];
-        if let Some(port) = self.store.value.port() {
-            parameters.push(("StorePort", self.store.node(|_| port.to_string())));
+        match &self.store.value {
+            Store::Memory => vec![("Store", self.store.node(|_| "memory".to_owned()))],
+            Store::File(directory) => {
+                vec![("Store", directory.node(|text| format!("file:{}", text.0)))]
+            }
+            Store::Url { url, credentials } => {
+                let mut parameters = vec![
+                    ("Store", url.node(|url| url.0.clone())),
+                    ("StorePort", url.node(|url| url.port().to_string())),
+                ];
+                parameters.extend(optional("StoreCredentials", credentials.as_ref()));
+                parameters
+            }
         }
-        if let super::Store::Url {
-            credentials: Some(secret),
-            ..
-        } = &self.store.value
-        {
-            parameters.push(("StoreCredentials", self.store.node(|_| secret.clone())));
-        }
-        parameters
     }
 }
 

@@ -200,19 +200,22 @@ impl<'a> Reader<'a> {
             if event == Event::MappingEnd {
                 return Ok(self.long_form(map));
             }
-            let key = self.node(event, &span, depth + 1)?;
-            let (event, span) = self.next()?;
-            let node = self.node(event, &span, depth + 1)?;
-            let Some(place) = key.place().cloned() else {
-                continue;
+            let place = self.place(&span);
+            // A key keeps its text: `Yes` may be a name.
+            let key = match &event {
+                Event::Scalar(text, _, _, None) => Some(text.to_string()),
+                _ => None,
             };
-            let Value::Scalar(Scalar { text, .. }) = key.value else {
+            if key.is_none() {
+                self.node(event, &span, depth + 1)?;
                 self.mistakes.push(Mistake::at(
                     &place,
                     "a key must be a plain word or a string",
                 ));
-                continue;
-            };
+            }
+            let (event, span) = self.next()?;
+            let node = self.node(event, &span, depth + 1)?;
+            let Some(text) = key else { continue };
             if text == "<<" {
                 let mistake = Mistake::at(
                     &place,

@@ -3,15 +3,15 @@
 use super::resolve::Resolver;
 use super::{Truth, suggest};
 use crate::diagnostic::Mistake;
-use crate::node::{Call, Function, Leaf, Node, Place, Value};
+use crate::node::{Call, Function, Leaf, Node, Origin, Place, Value};
 
 /// How far the evaluation of a condition has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Its own parts are being looked at: meeting it again is a cycle.
     Begun,
-    /// It is known how it comes out.
-    Done(Truth),
+    /// It is known how it comes out, and which values decided it.
+    Done(Truth, Origin),
 }
 
 impl Truth {
@@ -50,7 +50,11 @@ impl Resolver<'_> {
             return Truth::Unknown;
         };
         match self.conditions.get(name.as_str()) {
-            Some(State::Done(truth)) => return *truth,
+            Some(State::Done(truth, deciders)) => {
+                let truth = *truth;
+                self.deciders = std::mem::take(&mut self.deciders).then(deciders);
+                return truth;
+            }
             Some(State::Begun) => {
                 let from = self
                     .open_conditions
@@ -71,11 +75,24 @@ impl Resolver<'_> {
         self.conditions.insert(name, State::Begun);
         self.open_conditions.push(name.clone());
         let outer = std::mem::replace(&mut self.in_condition, true);
+        let outer_deciders = std::mem::take(&mut self.deciders);
         let truth = self.truth(&entry.node);
+        let deciders = std::mem::replace(&mut self.deciders, outer_deciders);
+        self.deciders = std::mem::take(&mut self.deciders).then(&deciders);
         self.in_condition = outer;
         self.open_conditions.pop();
-        self.conditions.insert(name, State::Done(truth));
+        self.conditions.insert(name, State::Done(truth, deciders));
         truth
+    }
+
+    /// A value that a condition chose: what decided the condition also decided the value, and comes first for what
+    /// the template itself says.
+    pub(super) fn chosen(&mut self, condition: &str, branch: &Node) -> Option<Node> {
+        let mut node = self.node(branch)?;
+        if let Some(State::Done(_, deciders)) = self.conditions.get(condition) {
+            decide(&mut node, deciders);
+        }
+        Some(node)
     }
 
     /// How an expression comes out.
@@ -159,6 +176,21 @@ impl Resolver<'_> {
                 Truth::Unknown
             }
         }
+    }
+}
+
+fn decide(node: &mut Node, deciders: &Origin) {
+    let own = std::mem::take(&mut node.origin);
+    node.origin = match own.places().count() {
+        0 | 1 => deciders.clone().then(&own),
+        _ => own.then(deciders),
+    };
+    match &mut node.value {
+        Value::List(items) => items.iter_mut().for_each(|item| decide(item, deciders)),
+        Value::Map(map) => map
+            .values_mut()
+            .for_each(|entry| decide(&mut entry.node, deciders)),
+        Value::Scalar(_) | Value::Call(_) => {}
     }
 }
 

@@ -70,8 +70,8 @@ impl Resolver<'_> {
             return Err(Expected("the name of a condition first"));
         };
         Ok(match self.named_condition(condition, place) {
-            Truth::True => self.node(yes),
-            Truth::False => self.node(no),
+            Truth::True => self.chosen(condition, yes),
+            Truth::False => self.chosen(condition, no),
             Truth::Unknown => {
                 let branch =
                     |branch: &Node, value: Option<Node>| value.unwrap_or_else(|| no_value(branch));

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::condition::State;
 use super::{Inputs, Template, Truth, suggest};
 use crate::diagnostic::{Mistake, Mistakes};
-use crate::node::{Entry, Map, Node, Place, Value};
+use crate::node::{Entry, Map, Node, Origin, Place, Value};
 
 /// Sixteen times CloudFormation's own limit for a template. It bounds what few lines can grow into.
 const MAX_RENDERED_BYTES: usize = 16 * 1024 * 1024;
@@ -20,6 +20,8 @@ pub(super) struct Resolver<'t> {
     pub(super) conditions: HashMap<&'t str, State>,
     /// The conditions that are being worked out, each because of the one before.
     pub(super) open_conditions: Vec<String>,
+    /// The parameters that the condition being worked out has looked at.
+    pub(super) deciders: Origin,
     pub(super) mistakes: Mistakes,
     /// Inside a condition: secrets may be compared there, and resources may not be spoken of.
     pub(super) in_condition: bool,
@@ -41,6 +43,7 @@ impl<'t> Resolver<'t> {
             pseudo: &inputs.pseudo,
             conditions: HashMap::new(),
             open_conditions: Vec::new(),
+            deciders: Origin::default(),
             mistakes,
             in_condition: false,
             bytes_left: MAX_RENDERED_BYTES,
@@ -139,6 +142,9 @@ impl<'t> Resolver<'t> {
             };
             if matches!(value.value, Value::Call(_)) || (parameter.secret && !self.in_condition) {
                 return symbolic;
+            }
+            if self.in_condition {
+                self.deciders = std::mem::take(&mut self.deciders).then(&value.origin);
             }
             return self.used(&value, user);
         }
