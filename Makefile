@@ -1,4 +1,4 @@
-.PHONY: test tools lint fuzz bench
+.PHONY: test tools lint up fuzz bench
 
 # Builds and runs every test, installing what they talk to. Most of the time they wait: more threads than cores.
 test: tools
@@ -7,6 +7,11 @@ test: tools
 # Everything that the tests need beyond Rust, Node and Python.
 tools:
 	tools/install
+
+# The whole thing on this machine: nodes behind a model of the load balancer, until Ctrl-C.
+up:
+	cargo build --locked -p server -p deployer
+	target/debug/deployer up --env local
 
 # The gates before the tests.
 lint:
@@ -17,7 +22,7 @@ lint:
 fuzz: tools
 	fuzz/run 60
 
-# Prints figures beside a peer in the same run; on a quiet machine.
+# Figures beside a peer in the same run; on a quiet machine.
 bench: tools
 	cargo bench --locked -p server --bench delivery
 	cargo bench --locked -p deployer

@@ -40,7 +40,13 @@ enum Verb {
     Explain(commands::explain::Args),
     Init(commands::init::Args),
     Render(commands::render::Args),
+    Up(commands::up::Args),
+    Probe(commands::probe::Args),
+    Listen(commands::listen::Args),
+    Send(commands::send::Args),
     Completions(commands::completions::Args),
+    #[command(hide = true)]
+    Leash(commands::leash::Args),
 }
 
 impl Verb {
@@ -50,7 +56,12 @@ impl Verb {
             Self::Explain(args) => commands::explain::run(args, output),
             Self::Init(args) => commands::init::run(args, output),
             Self::Render(args) => commands::render::run(args, output),
+            Self::Up(args) => commands::up::run(args, output),
+            Self::Probe(args) => commands::probe::run(args, output),
+            Self::Listen(args) => commands::listen::run(args, output),
+            Self::Send(args) => commands::send::run(args, output),
             Self::Completions(args) => commands::completions::run::<Cli>(args),
+            Self::Leash(args) => commands::leash::run(args),
         }
     }
 }
@@ -60,15 +71,33 @@ impl Verb {
 pub(crate) enum Exit {
     /// All is well.
     Well = 0,
-    /// A rule is violated.
-    Violated = 1,
+    /// A rule is violated, or a probe failed.
+    Failed = 1,
     /// It could not run: usage, environment file, credentials, declined.
     CouldNotRun = 2,
+    /// The deployment failed.
+    NotDeployed = 3,
+    /// Interrupted before it was done.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
+    }
+}
+
+/// Put on an error as context, it decides the exit code: not every error means that a verb could not run.
+#[derive(Debug)]
+pub(crate) struct Ended(pub(crate) Exit);
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Exit::NotDeployed => f.write_str("the stack failed"),
+            Exit::Interrupted => f.write_str("interrupted"),
+            Exit::Well | Exit::Failed | Exit::CouldNotRun => f.write_str("failed"),
+        }
     }
 }
 
@@ -90,7 +119,12 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
     };
     match cli.verb.run(cli.output) {
         Ok(exit) => exit.into(),
-        Err(error) => finish(report(&error, cli.output), Exit::CouldNotRun),
+        Err(error) => {
+            let exit = error
+                .downcast_ref::<Ended>()
+                .map_or(Exit::CouldNotRun, |ended| ended.0);
+            finish(report(&error, cli.output), exit)
+        }
     }
 }
 

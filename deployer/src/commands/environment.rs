@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use deployer::environment::{Environment, find, load};
+use deployer::environment::{Environment, Target, find, load};
 use deployer::node::{Entry, Node, Origin, Place, Scalar, Source, Value};
 use deployer::render::{render, render_with, service_template};
 use deployer::report::Ignore;
@@ -37,6 +37,8 @@ pub(crate) struct Args {
 pub(crate) struct Loaded {
     /// The environment's name; none for a template alone.
     pub(crate) name: Option<String>,
+    /// Whether the environment is one of this machine; none for a template alone.
+    pub(crate) local: Option<bool>,
     /// The template as written.
     pub(crate) template: Template,
     /// The template as it would be applied.
@@ -71,6 +73,7 @@ impl Args {
             let rendered = render_with(&template, &self.parameters, self.region.as_deref())?;
             return Ok(Loaded {
                 name: None,
+                local: None,
                 template,
                 rendered,
                 region: self.region.clone(),
@@ -83,6 +86,7 @@ impl Args {
         let rendered = render(&template, &name, &environment)?;
         Ok(Loaded {
             name: Some(name),
+            local: Some(environment.target.value == Target::Local),
             template,
             rendered,
             region: Some(environment.region.value.0.clone()),

@@ -1,11 +1,14 @@
-//! The `deployer` as its users meet it: the real binary, in a directory of its own.
+//! The `deployer` as its users meet it: the real binary, in a directory of its own; and the parts that need real
+//! sockets and processes.
 
 #![expect(
+    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     reason = "a test fails by panicking"
 )]
 
+mod balancer;
 mod check_broken;
 mod check_cli;
 mod check_live;
@@ -16,8 +19,11 @@ mod init;
 mod lint;
 mod render;
 mod resolution;
+mod shape;
 mod sound;
 mod template_mistakes;
+mod trials;
+mod up;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,0 +1,218 @@
+//! `deployer listen`: a plugin by hand, which prints what arrives and how late, and acknowledges it.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, bail};
+use deployer::local::api::Api;
+use deployer::socketio::{Address, Error, Incoming, Session, Settings};
+use serde_json::{Value, json};
+
+use super::server::{backend_key, local, path, with_slash};
+use super::signal::{Signals, runtime};
+use crate::cli::{Exit, Output, line, print, say};
+
+/// The first wait before connecting again; it doubles up to the longest.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Connect as a plugin does, print what arrives and how late, and acknowledge it. Without --url, to the local stack
+/// that is running.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The server.
+    #[arg(long)]
+    url: Option<String>,
+    /// The plugin key; the local stack's demo key unless this or --channel is given.
+    #[arg(long, conflicts_with = "channel")]
+    key: Option<String>,
+    /// Create a key for this channel, with the backend's key, and use it.
+    #[arg(long)]
+    channel: Option<String>,
+    /// A file with the backend's key, for --channel at a server that is not the local stack.
+    #[arg(long, value_name = "FILE", requires = "channel")]
+    backend_key_file: Option<PathBuf>,
+    /// The namespace.
+    #[arg(long, default_value = "dropcodes")]
+    namespace: String,
+    /// The Socket.IO path; the local stack's, or /websockets.
+    #[arg(long)]
+    path: Option<String>,
+    /// Leave after so many messages.
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+    /// Do not acknowledge: messages come again.
+    #[arg(long)]
+    no_ack: bool,
+}
+
+pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    runtime()?.block_on(async {
+        let mut signals = Signals::take()?;
+        tokio::select! {
+            outcome = listen(args, output) => outcome,
+            () = signals.next() => Ok(Exit::Interrupted),
+        }
+    })
+}
+
+async fn listen(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    let settings = settings(args).await?;
+    let (mut left, mut wait) = (args.count, FIRST_WAIT);
+    loop {
+        let Some(error) = attend(args, &settings, output, &mut left, &mut wait).await? else {
+            return Ok(Exit::Well);
+        };
+        // As plugins do: a refusal is definite, anything else is worth another try.
+        if matches!(error, Error::ConnectError(_))
+            || matches!(&error, Error::Refused(reply) if reply.status == 401)
+        {
+            bail!("{error}; is the key right, and for this namespace?");
+        }
+        say(&format!(
+            "disconnected: {error}; connecting again in {wait:?}"
+        ))?;
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+/// Where and with what key.
+async fn settings(args: &Args) -> anyhow::Result<Settings> {
+    let url = args.url.as_deref();
+    let stack = local(url);
+    let url = match (url, &stack) {
+        (Some(url), _) => url.to_owned(),
+        (None, Ok(stack)) => stack.url.clone(),
+        (None, Err(_)) => return Err(stack.err().context("no stack")?),
+    };
+    let address: Address = url.parse()?;
+    let path = match (&args.path, &stack) {
+        (Some(given), _) => path(given),
+        (None, Ok(stack)) => stack.path.clone(),
+        (None, Err(_)) => "/websockets".to_owned(),
+    };
+    let key = match (&args.key, &args.channel) {
+        (Some(key), _) => key.clone(),
+        (None, Some(channel)) => {
+            let backend_key = backend_key(args.backend_key_file.as_ref(), Some(&url))?;
+            let namespaces = [args.namespace.trim_start_matches('/').to_owned()];
+            Api {
+                address: address.clone(),
+                backend_key,
+            }
+            .create_key(channel, &namespaces)
+            .await?
+        }
+        (None, None) => {
+            stack
+                .context("a key is needed: give --key, or --channel to create one")?
+                .plugin_key
+        }
+    };
+    Ok(Settings {
+        address,
+        path,
+        namespace: with_slash(&args.namespace),
+        key: Some(key),
+    })
+}
+
+/// One session until its end: none when enough has arrived, else why it ended.
+async fn attend(
+    args: &Args,
+    settings: &Settings,
+    output: Output,
+    left: &mut Option<u64>,
+    wait: &mut Duration,
+) -> anyhow::Result<Option<Error>> {
+    let mut session = match Session::connect(settings).await {
+        Ok(session) => session,
+        Err(error) => return Ok(Some(error)),
+    };
+    *wait = FIRST_WAIT;
+    let node = if session.node.is_empty() {
+        String::new()
+    } else {
+        format!(" (node {})", session.node)
+    };
+    say(&format!(
+        "connected to {}{}{node}",
+        settings.address, settings.namespace
+    ))?;
+    while *left != Some(0) {
+        let incoming = match session.event().await {
+            Ok(incoming) => incoming,
+            Err(error) => return Ok(Some(error)),
+        };
+        let message = incoming.arguments.get(1).cloned().unwrap_or(Value::Null);
+        let acknowledge = match (args.no_ack, incoming.ack, message.get("id")) {
+            (false, Some(number), Some(id)) => Some((number, id.clone())),
+            _ => None,
+        };
+        show(
+            &incoming,
+            &message,
+            late(&message, &settings.address),
+            acknowledge.is_some(),
+            output,
+        )?;
+        if let Some((number, id)) = acknowledge
+            && let Err(error) = session.acknowledge(number, vec![id]).await
+        {
+            return Ok(Some(error));
+        }
+        *left = left.map(|left| left - 1);
+    }
+    session.close().await;
+    Ok(None)
+}
+
+/// Milliseconds after its moment. On this machine by the clock at arrival; else by the server's own clock when it was
+/// sent (`expires_at` less `expires_in`), which does not need this machine's to be right.
+fn late(message: &Value, address: &Address) -> Option<f64> {
+    let time = |name: &str| humantime::parse_rfc3339(message.get(name)?.as_str()?).ok();
+    let now = if address.is_local() {
+        SystemTime::now()
+    } else {
+        time("expires_at")? - Duration::from_millis(message.get("expires_in")?.as_u64()?)
+    };
+    let millis = match now.duration_since(time("deliver_at")?) {
+        Ok(late) => late.as_secs_f64() * 1000.0,
+        Err(early) => -early.duration().as_secs_f64() * 1000.0,
+    };
+    Some((millis * 10.0).round() / 10.0)
+}
+
+fn show(
+    incoming: &Incoming,
+    message: &Value,
+    late: Option<f64>,
+    acknowledged: bool,
+    output: Output,
+) -> anyhow::Result<()> {
+    let data = incoming.arguments.first().cloned().unwrap_or(Value::Null);
+    if output == Output::Json {
+        return print(&line(&json!({
+            "type": "message", "event": incoming.event, "data": data, "message": message, "late_ms": late,
+            "acknowledged": acknowledged,
+        })));
+    }
+    let now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+    let time = now.split('T').nth(1).unwrap_or_default();
+    let id = message
+        .get("id")
+        .and_then(Value::as_str)
+        .unwrap_or("without id");
+    let again = if message.get("redelivered") == Some(&Value::Bool(true)) {
+        ", again"
+    } else {
+        ""
+    };
+    let late = late.map_or_else(String::new, |late| format!(", {late} ms late"));
+    let acknowledged = if acknowledged { ", acknowledged" } else { "" };
+    print(&format!(
+        "{time} {} {data}  ({id}{late}{again}{acknowledged})\n",
+        incoming.event
+    ))
+}

@@ -1,0 +1,77 @@
+//! `deployer probe`: a real Socket.IO session through whatever is in front of a server, step by step.
+
+use std::time::Duration;
+
+use deployer::probe::{Options, Step, run as probe};
+use deployer::socketio::{Address, Settings};
+use serde_json::json;
+
+use super::server::{path, with_slash};
+use super::signal::runtime;
+use crate::cli::{Exit, Output, line, print, say};
+
+/// Open real Socket.IO sessions through a load balancer: polling, stickiness, upgrade, heartbeat, quiet time.
+///
+/// Works for any server of Socket.IO 3 or 4: `deployer probe https://example.com --path /socket.io --namespace /`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The server, `https://drops.example.com` for instance.
+    url: Address,
+    /// The plugin key; sent as a header and as `auth: { key }`.
+    #[arg(long)]
+    key: Option<String>,
+    /// The Socket.IO path.
+    #[arg(long, default_value = "/websockets")]
+    path: String,
+    /// The namespace to join.
+    #[arg(long, default_value = "/dropcodes")]
+    namespace: String,
+    /// How long to stay quiet on open connections; the ping interval and 5 s unless given.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    quiet_for: Option<Duration>,
+    /// How long each answer may take.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    timeout: Duration,
+}
+
+pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    let namespace = if args.namespace == "/" {
+        args.namespace.clone()
+    } else {
+        with_slash(&args.namespace)
+    };
+    let (address, path, key) = (args.url.clone(), path(&args.path), args.key.clone());
+    let settings = Settings {
+        address,
+        path,
+        namespace,
+        key,
+    };
+    let options = Options {
+        settings,
+        quiet_for: args.quiet_for,
+        timeout: args.timeout,
+    };
+    let show = |step: &Step| {
+        if output == Output::Text {
+            // A closed pipe does not change what the probe finds.
+            let _ = print(&format!("{}\n", step.text()));
+        }
+    };
+    let wait = |time: Duration| {
+        // Whole seconds: nobody sets their watch by it.
+        let _ = say(&format!(
+            "staying quiet for {} s …",
+            time.as_secs_f64().ceil()
+        ));
+    };
+    let report = runtime()?.block_on(probe(&options, show, wait));
+    if output == Output::Json {
+        let mut document = json!({ "schema": 1, "type": "probe" });
+        document["url"] = json!(report.url);
+        document["ok"] = json!(report.ok);
+        document["steps"] = serde_json::to_value(&report.steps)?;
+        print(&line(&document))?;
+    }
+    Ok(if report.ok { Exit::Well } else { Exit::Failed })
+}

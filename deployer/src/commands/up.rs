@@ -1,0 +1,255 @@
+//! `deployer up`: for a local environment, the rendered template on this machine until Ctrl-C.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context as _, bail};
+use deployer::balancer::{Event, Health};
+use deployer::local::log::readable;
+use deployer::local::shape::Shape;
+use deployer::local::stack::{Error, Notice, Options, Stack};
+use deployer::local::state::{self, Local};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::environment;
+use super::signal::{Signals, runtime};
+use crate::cli::{Ended, Exit, Output, line, print, say};
+
+/// Run the rendered template on this machine: server nodes behind a model of the load balancer, until Ctrl-C.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    environment: environment::Args,
+    /// The load balancer's port on this machine; 0 for any.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// The server binary; the one beside the deployer unless given.
+    #[arg(long, value_name = "FILE")]
+    server_bin: Option<PathBuf>,
+    /// The URL of a Redis, where the template has one; one is started unless given.
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
+}
+
+pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    let loaded = args.environment.load()?;
+    if loaded.local != Some(true) {
+        bail!("this environment's target is AWS; `deployer up` runs local ones: --env local");
+    }
+    let shape = Shape::read(&loaded.rendered)?;
+    let leash = std::env::current_exe().context("cannot find the deployer's own program")?;
+    let server = args
+        .server_bin
+        .clone()
+        .unwrap_or_else(|| leash.with_file_name("server"));
+    let options = Options {
+        server,
+        leash,
+        port: args.port,
+        redis: args.redis.clone(),
+    };
+    runtime()?.block_on(up(shape, options, output))
+}
+
+async fn up(shape: Shape, options: Options, output: Output) -> anyhow::Result<Exit> {
+    let mut signals = Signals::take()?;
+    let (notices, received) = mpsc::channel(256);
+    let announced = Arc::new(AtomicBool::new(false));
+    let telling = tokio::spawn(tell(received, output, announced.clone()));
+    let mut stack = tokio::select! {
+        started = Stack::start(shape, options, notices) => started.map_err(failed)?,
+        // Dropping what has started kills it.
+        () = signals.next() => return Err(anyhow::anyhow!("nothing is left running").context(Ended(Exit::Interrupted))),
+    };
+    let local = describe(&stack);
+    let announcement = state::announce(&state::directory(), &local)?;
+    ready(&stack, &local, output)?;
+    announced.store(true, Ordering::Relaxed);
+    let error = tokio::select! {
+        error = stack.keep() => Some(error),
+        () = signals.next() => None,
+    };
+    drop(announcement);
+    // A terminal that is gone must not keep the nodes from draining.
+    let _ = say("stopping: nodes drain; Ctrl-C again kills them");
+    stack.stop(signals.next()).await;
+    // Ends with the last sender, which went with the stack.
+    let _ = telling.await;
+    let _ = say("stopped, nothing is left running");
+    error.map_or(Ok(Exit::Well), |error| Err(failed(error)))
+}
+
+fn failed(error: Error) -> anyhow::Error {
+    if error.is_usage() {
+        error.into()
+    } else {
+        anyhow::Error::new(error).context(Ended(Exit::NotDeployed))
+    }
+}
+
+fn describe(stack: &Stack) -> Local {
+    Local {
+        url: stack.url.clone(),
+        backend_key: stack.backend_key.clone(),
+        channel: stack.channel.clone(),
+        plugin_key: stack.plugin_key.clone(),
+        path: stack.socket_path(),
+        namespaces: stack.namespaces(),
+        pid: std::process::id(),
+    }
+}
+
+fn ready(stack: &Stack, local: &Local, output: Output) -> anyhow::Result<()> {
+    let Local {
+        url,
+        backend_key,
+        channel,
+        plugin_key,
+        path,
+        namespaces,
+        ..
+    } = local;
+    if output == Output::Json {
+        let node = |node: &deployer::local::stack::Node| json!({ "id": node.process.name, "address": node.address.to_string(), "pid": node.process.pid });
+        let nodes: Vec<_> = stack.nodes.iter().map(node).collect();
+        return print(&line(&json!({
+            "type": "ready", "url": url, "backend_key": backend_key, "channel": channel, "plugin_key": plugin_key,
+            "nodes": nodes,
+        })));
+    }
+    let namespace = namespaces.first().map_or("dropcodes", String::as_str);
+    // As it was typed: `make up` does not put it on the PATH.
+    let deployer = std::env::args()
+        .next()
+        .unwrap_or_else(|| "deployer".to_owned());
+    print(&format!(
+        "
+Ready.
+  URL          {url}
+  backend key  {backend_key}
+  channel      {channel}
+  plugin key   {plugin_key}
+
+In other terminals:
+  {deployer} listen
+  {deployer} send --in 5s '{{\"code\": \"ABC-123\"}}'
+  {deployer} probe {url} --path {path} --namespace {namespace} --key {plugin_key}
+
+Ctrl-C stops it.
+
+"
+    ))
+}
+
+/// Tells what happens: people a line each on stderr, with the process's name in front; programs an object each on
+/// stdout, once it is ready. What nodes write stays on stderr.
+async fn tell(mut notices: mpsc::Receiver<Notice>, output: Output, announced: Arc<AtomicBool>) {
+    while let Some(notice) = notices.recv().await {
+        // A terminal that is gone changes nothing about what runs.
+        let _ = match (output, document(&notice)) {
+            (Output::Json, Some(document)) if announced.load(Ordering::Relaxed) => {
+                print(&line(&document))
+            }
+            _ => say(&text(&notice)),
+        };
+    }
+}
+
+fn document(notice: &Notice) -> Option<Value> {
+    Some(match notice {
+        Notice::Line(_) => return None,
+        Notice::Started { name, address, pid } => {
+            json!({ "type": "node_started", "node": name, "address": address.to_string(), "pid": pid })
+        }
+        Notice::Ended { name, status } => {
+            json!({ "type": "node_ended", "node": name, "status": status })
+        }
+        Notice::Killed(name) => json!({ "type": "node_killed", "node": name }),
+        Notice::Balancer(
+            Event::Health {
+                health,
+                reason,
+                target,
+                ..
+            },
+            node,
+        ) => json!({
+            "type": "health", "node": node, "address": target.to_string(), "health": word(*health), "reason": reason,
+        }),
+        Notice::Balancer(
+            Event::Failed {
+                status,
+                cause,
+                path,
+                ..
+            },
+            node,
+        ) => json!({
+            "type": "error_response", "node": node, "status": status, "path": path, "cause": cause.to_string(),
+        }),
+        Notice::Balancer(Event::Cut { cause, .. }, node) => {
+            json!({ "type": "connection_cut", "node": node, "cause": cause.to_string() })
+        }
+    })
+}
+
+fn word(health: Health) -> &'static str {
+    match health {
+        Health::Initial => "initial",
+        Health::Healthy => "healthy",
+        Health::Unhealthy => "unhealthy",
+        Health::Draining => "draining",
+    }
+}
+
+fn text(notice: &Notice) -> String {
+    match notice {
+        Notice::Line(line) => format!("{:<8} | {}", line.process, readable(&line.text)),
+        Notice::Started { name, address, pid } => {
+            by("stack", &format!("{name} listens on {address}, pid {pid}"))
+        }
+        Notice::Ended { name, status } => by(
+            "stack",
+            &format!("{name} ended with {status}; another takes its place"),
+        ),
+        Notice::Killed(name) => by(
+            "stack",
+            &format!("{name} did not stop in time and was killed"),
+        ),
+        Notice::Balancer(event, node) => by("balancer", &event_text(event, node.as_deref())),
+    }
+}
+
+fn by(who: &str, what: &str) -> String {
+    format!("{who:<8} | {what}")
+}
+
+fn event_text(event: &Event, node: Option<&str>) -> String {
+    let node = node.unwrap_or("a node that is gone");
+    match event {
+        Event::Health { health, reason, .. } => {
+            let health = word(*health);
+            if reason.is_empty() {
+                format!("{node} is {health}")
+            } else {
+                format!("{node} is {health} ({reason})")
+            }
+        }
+        Event::Failed {
+            status,
+            cause,
+            target,
+            path,
+        } => {
+            let at = if target.is_some() {
+                format!(" from {node}")
+            } else {
+                String::new()
+            };
+            format!("{status} on {path}{at}: {cause}")
+        }
+        Event::Cut { cause, .. } => format!("cut a WebSocket to {node}: {cause}"),
+    }
+}

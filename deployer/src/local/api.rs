@@ -1,0 +1,107 @@
+//! The server's HTTP API, as far as the deployer is a backend itself: keys, messages.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use http::header::{self, HeaderMap, HeaderValue};
+use serde_json::{Value, json};
+
+use crate::socketio::{Address, Error as HttpError, request};
+
+/// How long a call may take.
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// A server and a backend's key to it.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// The server.
+    pub address: Address,
+    /// The backend's key.
+    pub backend_key: String,
+}
+
+/// Why a call did not come off.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No answer.
+    #[error("{0}")]
+    Http(#[from] HttpError),
+    /// The key has characters that no header takes.
+    #[error("the backend key has characters that an HTTP header cannot carry")]
+    Key,
+    /// The server refused; with its own words.
+    #[error("the server answered {status}: {detail}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// The problem's detail or title, or the body.
+        detail: String,
+    },
+    /// The answer lacks what it should have.
+    #[error("the server's answer has no `{0}`")]
+    Answer(&'static str),
+}
+
+impl Api {
+    /// Creates a plugin key for a channel; the key itself, which the server never shows again.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn create_key(&self, channel: &str, namespaces: &[String]) -> Result<String, Error> {
+        let answer = self
+            .post(
+                "/v1/keys",
+                &json!({ "channel": channel, "namespaces": namespaces }),
+            )
+            .await?;
+        let key = answer
+            .get("key")
+            .and_then(Value::as_str)
+            .ok_or(Error::Answer("key"))?;
+        Ok(key.to_owned())
+    }
+
+    /// Publishes a message to a channel; the message as the server has stored it.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn publish(
+        &self,
+        namespace: &str,
+        channel: &str,
+        message: &Value,
+    ) -> Result<Value, Error> {
+        self.post(
+            &format!("/v1/namespaces/{namespace}/channels/{channel}/messages"),
+            message,
+        )
+        .await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Result<Value, Error> {
+        let mut headers = HeaderMap::new();
+        let mut key = HeaderValue::from_str(&format!("ApiKey {}", self.backend_key))
+            .map_err(|_| Error::Key)?;
+        key.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, key);
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        let body = Bytes::from(body.to_string());
+        let reply = request(&self.address, (Method::POST, path), &headers, body, WITHIN).await?;
+        let answer = serde_json::from_slice::<Value>(&reply.body).unwrap_or(Value::Null);
+        if (200..300).contains(&reply.status) {
+            return Ok(answer);
+        }
+        let said = ["detail", "title"]
+            .iter()
+            .find_map(|name| answer.get(name)?.as_str().map(str::to_owned));
+        let detail = said.unwrap_or_else(|| reply.text().chars().take(200).collect());
+        Err(Error::Refused {
+            status: reply.status,
+            detail,
+        })
+    }
+}

@@ -1,0 +1,276 @@
+//! One process of the stack, kept on a leash: it gets signals as a group, and dies with the deployer.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::process::{Pid, Signal, getppid, kill_process_group, set_parent_process_death_signal};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::{mpsc, watch};
+
+/// Lines kept of what a process said last, for the error when it dies.
+const LAST_LINES: usize = 20;
+
+/// Variables of the server: those that the template does not set must not come from the user's own environment.
+const SERVER_VARIABLES: [&str; 25] = [
+    "BIND",
+    "ADMIN_BIND",
+    "SOCKET_PATH",
+    "NAMESPACES",
+    "PING_INTERVAL",
+    "PING_TIMEOUT",
+    "MAX_PAYLOAD",
+    "MAX_MESSAGE",
+    "TRANSPORTS",
+    "KEEP_ALIVE",
+    "JOIN_TIMEOUT",
+    "DRAIN",
+    "STORE",
+    "STORE_USERNAME",
+    "STORE_PASSWORD",
+    "STORE_PASSWORD_FILE",
+    "S2S_KEYS",
+    "S2S_KEYS_FILE",
+    "CORS_ORIGINS",
+    "IDLE_TIMEOUT",
+    "ALLOW_RULE_VIOLATIONS",
+    "NODE_ID",
+    "LOG_FORMAT",
+    "LOG_LEVEL",
+    "RUST_LOG",
+];
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// Its name in output.
+    pub name: String,
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Its environment, beside the user's.
+    pub environment: Vec<(String, String)>,
+}
+
+/// A line that a process wrote.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// The process's name.
+    pub process: String,
+    /// The line, without its end.
+    pub text: String,
+}
+
+/// What a process is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Run,
+    Terminate,
+    Kill,
+}
+
+/// A running process.
+#[derive(Debug)]
+pub struct Process {
+    /// Its name.
+    pub name: String,
+    /// Its id, which is its group's too.
+    pub pid: u32,
+    order: watch::Sender<Order>,
+    exit: watch::Receiver<Option<String>>,
+    said: Arc<Mutex<VecDeque<String>>>,
+}
+
+impl Process {
+    /// Starts a process by way of `leash`, the deployer's own program (see [`on_leash`]); its lines go to `lines`.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn start(leash: &Path, spec: &Spec, lines: mpsc::Sender<Line>) -> io::Result<Self> {
+        let mut command = Command::new(leash);
+        command
+            .arg("leash")
+            .arg(std::process::id().to_string())
+            .arg(&spec.program)
+            .arg("--")
+            .args(&spec.arguments);
+        for name in SERVER_VARIABLES {
+            command.env_remove(name);
+        }
+        command.envs(spec.environment.iter().map(|(name, value)| (name, value)));
+        // A group of its own: Ctrl-C in the terminal is for the deployer, which then drains.
+        command.process_group(0).kill_on_drop(true);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        let pid = child
+            .id()
+            .ok_or_else(|| io::Error::other("the process ended at once"))?;
+        let said = Arc::new(Mutex::new(VecDeque::new()));
+        let readers = [
+            child
+                .stdout
+                .take()
+                .map(|out| tokio::spawn(read(spec.name.clone(), out, said.clone(), lines.clone()))),
+            child
+                .stderr
+                .take()
+                .map(|err| tokio::spawn(read(spec.name.clone(), err, said.clone(), lines))),
+        ];
+        let (order, orders) = watch::channel(Order::Run);
+        let (ended, exit) = watch::channel(None);
+        tokio::spawn(async move {
+            let status = keep(child, pid, orders).await;
+            // What it said last has been read before its end is told.
+            for reader in readers.into_iter().flatten() {
+                let _ = reader.await;
+            }
+            ended.send_replace(Some(
+                status.map_or_else(|error| error.to_string(), |status| describe(&status)),
+            ));
+        });
+        Ok(Self {
+            name: spec.name.clone(),
+            pid,
+            order,
+            exit,
+            said,
+        })
+    }
+
+    /// Asks it to end: SIGTERM.
+    pub fn terminate(&self) {
+        self.order.send_replace(Order::Terminate);
+    }
+
+    /// Ends it: SIGKILL.
+    pub fn kill(&self) {
+        self.order.send_replace(Order::Kill);
+    }
+
+    /// Ends when the process has; says how.
+    pub async fn exited(&self) -> String {
+        let mut exit = self.exit.clone();
+        match exit.wait_for(Option::is_some).await {
+            Ok(status) => status.clone().unwrap_or_default(),
+            Err(_) => "lost".to_owned(),
+        }
+    }
+
+    /// How it ended, if it has.
+    #[must_use]
+    pub fn exit(&self) -> Option<String> {
+        self.exit.borrow().clone()
+    }
+
+    /// The last lines that it wrote.
+    #[must_use]
+    pub fn last_lines(&self) -> Vec<String> {
+        self.said
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
+    }
+}
+
+/// Passes orders on to the process's group until the process has ended. Holding the child unreaped keeps its id from
+/// being given to another process meanwhile.
+async fn keep(
+    mut child: Child,
+    pid: u32,
+    mut orders: watch::Receiver<Order>,
+) -> io::Result<ExitStatus> {
+    let group = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    loop {
+        tokio::select! {
+            status = child.wait() => {
+                // Whatever it started and left behind goes with it.
+                signal(group, Signal::KILL);
+                return status;
+            }
+            changed = orders.changed() => {
+                if changed.is_err() {
+                    // Nobody holds the process any more.
+                    signal(group, Signal::KILL);
+                    return child.wait().await;
+                }
+                match *orders.borrow_and_update() {
+                    Order::Run => {}
+                    Order::Terminate => signal(group, Signal::TERM),
+                    Order::Kill => signal(group, Signal::KILL),
+                }
+            }
+        }
+    }
+}
+
+fn signal(group: Option<Pid>, signal: Signal) {
+    if let Some(group) = group {
+        // A group that has ended already is as it should be.
+        let _ = kill_process_group(group, signal);
+    }
+}
+
+fn describe(status: &ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "an unknown status".to_owned(),
+    }
+}
+
+async fn read(
+    process: String,
+    from: impl AsyncRead + Unpin,
+    said: Arc<Mutex<VecDeque<String>>>,
+    to: mpsc::Sender<Line>,
+) {
+    let mut reader = BufReader::new(from);
+    let mut bytes = Vec::new();
+    while matches!(reader.read_until(b'\n', &mut bytes).await, Ok(n) if n > 0) {
+        let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+        bytes.clear();
+        {
+            let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+            if said.len() == LAST_LINES {
+                said.pop_front();
+            }
+            said.push_back(text.clone());
+        }
+        // Nobody reads any more when the stack has been given up.
+        let _ = to
+            .send(Line {
+                process: process.clone(),
+                text,
+            })
+            .await;
+    }
+}
+
+/// Becomes `program`, with SIGKILL to come when the deployer `parent` dies, however it does. Returns only when that
+/// failed. A process of its own does this because between fork and exec nothing safe can be run.
+#[must_use]
+pub fn on_leash(parent: u32, program: &Path, arguments: &[String]) -> io::Error {
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
+        return error.into();
+    }
+    // The deployer may have died before the line above.
+    if getppid()
+        .map(Pid::as_raw_nonzero)
+        .map(std::num::NonZero::get)
+        != i32::try_from(parent).ok()
+    {
+        return io::Error::other("the deployer is gone");
+    }
+    std::process::Command::new(program).args(arguments).exec()
+}

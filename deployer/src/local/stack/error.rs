@@ -1,0 +1,93 @@
+//! Why a stack could not be started or kept.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::local::api;
+
+/// Why a stack could not be started or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The port is taken.
+    #[error("cannot listen on port {port} (choose another with --port; 0: any)")]
+    Port {
+        /// The port.
+        port: u16,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// No server binary.
+    #[error("no server binary at {}; build it with `cargo build -p server`, or name it with --server-bin", .0.display())]
+    NoServer(PathBuf),
+    /// The template needs a Redis, and there is none.
+    #[error(
+        "the template's store is a Redis, and neither redis-server nor valkey-server is on this machine; install one, or give --redis URL"
+    )]
+    NoRedis,
+    /// The balancer's configuration is inconsistent.
+    #[error(transparent)]
+    Balancer(#[from] crate::balancer::Error),
+    /// A process could not be started.
+    #[error("cannot start {name}")]
+    Start {
+        /// Its name.
+        name: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A process ended by itself before it was of use.
+    #[error("{name} ended with {status}{}", quote(.said))]
+    Ended {
+        /// Its name.
+        name: String,
+        /// How.
+        status: String,
+        /// What it said last.
+        said: Vec<String>,
+    },
+    /// A process runs, but does not listen.
+    #[error("{name} does not listen on {address} after 30 s{}", quote(.said))]
+    Deaf {
+        /// Its name.
+        name: String,
+        /// Where it should.
+        address: SocketAddr,
+        /// What it said last.
+        said: Vec<String>,
+    },
+    /// A node failed its health checks.
+    #[error("{name} is unhealthy: {reason}{}", quote(.said))]
+    Unhealthy {
+        /// Its name.
+        name: String,
+        /// What the health check saw.
+        reason: String,
+        /// What it said last.
+        said: Vec<String>,
+    },
+    /// The API refused the demo channel's key.
+    #[error("cannot create a key for the demo channel: {0}")]
+    Key(#[from] api::Error),
+}
+
+impl Error {
+    /// Whether nothing was started because of what the user gave, rather than that what was started failed.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Port { .. } | Self::NoServer(_) | Self::NoRedis | Self::Balancer(_)
+        )
+    }
+}
+
+fn quote(said: &[String]) -> String {
+    if said.is_empty() {
+        return ", without a word".to_owned();
+    }
+    let lines: String = said
+        .iter()
+        .map(|line| format!("\n  {}", crate::local::log::readable(line)))
+        .collect();
+    format!("; it said last:{lines}")
+}

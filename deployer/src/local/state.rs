@@ -1,0 +1,213 @@
+//! Where `listen` and `send` find the running local stack: a file of its own for each, readable by this user alone.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, geteuid, test_kill_process};
+use serde::{Deserialize, Serialize};
+
+/// A running local stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Local {
+    /// The balancer's URL.
+    pub url: String,
+    /// A backend's key.
+    pub backend_key: String,
+    /// The demo channel.
+    pub channel: String,
+    /// The demo channel's plugin key.
+    pub plugin_key: String,
+    /// The Socket.IO path.
+    pub path: String,
+    /// The namespaces that the server knows.
+    pub namespaces: Vec<String>,
+    /// The deployer that runs it.
+    pub pid: u32,
+}
+
+/// Why no stack was found.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// None runs.
+    #[error("no local stack is running; start one with `deployer up --env local`, or give --url")]
+    None,
+    /// Which one is meant is not clear.
+    #[error("several local stacks are running; choose one with --url: {}", .0.join(", "))]
+    Several(Vec<String>),
+    /// No stack of that URL, so its keys are not known.
+    #[error("no local stack runs at {0}; give the key for it")]
+    Elsewhere(String),
+    /// The directory cannot be used.
+    #[error("cannot use {path}")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The file of a running stack; dropping it removes the file.
+#[derive(Debug)]
+pub struct Announcement(PathBuf);
+
+impl Drop for Announcement {
+    fn drop(&mut self) {
+        // A file that stays behind names a process that is gone, and is swept up by the next reader.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// This user's directory of running stacks.
+#[must_use]
+pub fn directory() -> PathBuf {
+    std::env::temp_dir().join(format!("holdfast-{}", geteuid().as_raw()))
+}
+
+fn open_directory(directory: &Path) -> Result<(), Error> {
+    let failed = |source| Error::Directory {
+        path: directory.to_owned(),
+        source,
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(failed)?;
+    // The place is known to everyone: another user may have made it first, to read keys or to plant some.
+    let found = fs::symlink_metadata(directory).map_err(failed)?;
+    if !found.is_dir() || found.uid() != geteuid().as_raw() || found.mode() & 0o077 != 0 {
+        return Err(failed(io::Error::other(
+            "it is not a directory of this user's alone; remove it",
+        )));
+    }
+    Ok(())
+}
+
+/// Announces a running stack in `directory`.
+///
+/// # Errors
+/// When the directory is not this user's alone, or cannot be written.
+pub fn announce(directory: &Path, local: &Local) -> Result<Announcement, Error> {
+    open_directory(directory)?;
+    let path = directory.join(format!("{}.json", local.pid));
+    let write = || -> io::Result<()> {
+        let mut file: File = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)?;
+        file.write_all(serde_json::to_string(local)?.as_bytes())
+    };
+    write().map_err(|source| Error::Directory {
+        path: path.clone(),
+        source,
+    })?;
+    Ok(Announcement(path))
+}
+
+/// The running stack: the only one, or the one at `url`.
+///
+/// # Errors
+/// When there is none, or several and no `url`.
+pub fn find(directory: &Path, url: Option<&str>) -> Result<Local, Error> {
+    let mut running = running(directory)?;
+    match url {
+        Some(url) => {
+            let wanted = url.trim_end_matches('/');
+            let found = running.into_iter().find(|local| local.url == wanted);
+            found.ok_or_else(|| Error::Elsewhere(url.to_owned()))
+        }
+        None if running.len() > 1 => Err(Error::Several(
+            running.into_iter().map(|local| local.url).collect(),
+        )),
+        None => running.pop().ok_or(Error::None),
+    }
+}
+
+fn running(directory: &Path) -> Result<Vec<Local>, Error> {
+    if !directory.exists() {
+        return Ok(vec![]);
+    }
+    open_directory(directory)?;
+    let files = fs::read_dir(directory).map_err(|source| Error::Directory {
+        path: directory.to_owned(),
+        source,
+    })?;
+    let mut running: Vec<Local> = vec![];
+    for path in files.filter_map(|file| Some(file.ok()?.path())) {
+        let local = fs::read(&path)
+            .ok()
+            .and_then(|text| serde_json::from_slice::<Local>(&text).ok());
+        match local {
+            Some(local) if alive(local.pid) => running.push(local),
+            // Left behind by a deployer that was killed.
+            _ => drop(fs::remove_file(&path)),
+        }
+    }
+    Ok(running)
+}
+
+fn alive(pid: u32) -> bool {
+    i32::try_from(pid)
+        .ok()
+        .and_then(Pid::from_raw)
+        .is_some_and(|pid| test_kill_process(pid).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn local(url: &str, pid: u32) -> Local {
+        Local {
+            url: url.into(),
+            backend_key: "b".into(),
+            channel: "demo".into(),
+            plugin_key: "p".into(),
+            path: "/websockets".into(),
+            namespaces: vec!["dropcodes".into()],
+            pid,
+        }
+    }
+
+    #[test]
+    fn a_running_stack_is_found_and_one_that_is_gone_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = home.path().join("stacks");
+        assert!(matches!(find(&directory, None), Err(Error::None)));
+        let mine = local("http://127.0.0.1:1", std::process::id());
+        let announced = announce(&directory, &mine).unwrap();
+        // No process has this id: it is above what Linux gives.
+        let gone = announce(&directory, &local("http://127.0.0.1:2", 99_999_999)).unwrap();
+        assert_eq!(find(&directory, None).unwrap(), mine);
+        assert!(!gone.0.exists());
+        assert_eq!(find(&directory, Some("http://127.0.0.1:1/")).unwrap(), mine);
+        assert!(matches!(
+            find(&directory, Some("http://127.0.0.1:2")),
+            Err(Error::Elsewhere(_))
+        ));
+        let _init = announce(&directory, &local("http://127.0.0.1:3", 1)).unwrap();
+        if alive(1) {
+            assert!(matches!(find(&directory, None), Err(Error::Several(_))));
+        }
+        drop(announced);
+        assert!(find(&directory, Some("http://127.0.0.1:1")).is_err());
+    }
+
+    #[test]
+    fn a_directory_that_others_can_enter_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().unwrap();
+        let directory = home.path().join("stacks");
+        fs::create_dir(&directory).unwrap();
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(matches!(
+            announce(&directory, &local("http://a", 1)),
+            Err(Error::Directory { .. })
+        ));
+    }
+}

@@ -1,0 +1,368 @@
+//! The steps of a probe up to the quiet time: handshake, stickiness, upgrade, WebSocket alone.
+
+use std::time::{Duration, Instant};
+
+use super::advice::{about, engine_code};
+use super::report::{Outcome, Report, Step, short};
+use super::{Options, offers_websocket};
+use crate::socketio::{Cookies, Engine, Error, Handshake, Polling, Reply, WebSocket};
+
+/// Sessions that are tried without their cookies. Few, so that the probe is no load; enough that a second node
+/// that gets every other request shows.
+const WITHOUT_COOKIE: usize = 3;
+
+/// A probe under way.
+pub(super) struct Probe<'a, F> {
+    pub(super) options: &'a Options,
+    on_step: F,
+    steps: Vec<Step>,
+}
+
+impl<'a, F: FnMut(&Step)> Probe<'a, F> {
+    pub(super) fn new(options: &'a Options, on_step: F) -> Self {
+        Self {
+            options,
+            on_step,
+            steps: Vec::new(),
+        }
+    }
+
+    pub(super) fn report(self) -> Report {
+        let ok = self
+            .steps
+            .iter()
+            .all(|step| step.outcome != Outcome::Failed);
+        Report {
+            url: self.options.settings.address.to_string(),
+            ok,
+            steps: self.steps,
+        }
+    }
+
+    pub(super) fn add(&mut self, step: Step) {
+        (self.on_step)(&step);
+        self.steps.push(step);
+    }
+
+    pub(super) fn say(
+        &mut self,
+        name: &'static str,
+        outcome: Outcome,
+        took: Duration,
+        saw: impl Into<String>,
+    ) {
+        self.add(Step {
+            name,
+            outcome,
+            saw: saw.into(),
+            took,
+            means: None,
+            change: None,
+        });
+    }
+
+    fn fail(&mut self, name: &'static str, took: Duration, error: &Error) {
+        let advice = about(error);
+        let (means, change) = (advice.means, advice.change);
+        self.add(Step {
+            name,
+            outcome: Outcome::Failed,
+            saw: error.to_string(),
+            took,
+            means,
+            change,
+        });
+    }
+
+    /// Handshake, namespace, cookie and stickiness by polling. The flag says whether a heartbeat has come already.
+    pub(super) async fn polling_session(&mut self) -> Option<(Polling, Handshake, bool)> {
+        let mut polling = self.options.settings.polling();
+        let began = Instant::now();
+        let (handshake, reply) = match polling.open(self.options.timeout).await {
+            Ok(opened) => opened,
+            Err(error) if engine_code(&error) == Some(0) => {
+                let saw = "the server does not offer polling";
+                self.say("polling handshake", Outcome::Skipped, began.elapsed(), saw);
+                return None;
+            }
+            Err(error) => {
+                self.fail("polling handshake", began.elapsed(), &error);
+                return None;
+            }
+        };
+        self.say(
+            "polling handshake",
+            Outcome::Passed,
+            began.elapsed(),
+            describe(&handshake, &reply),
+        );
+        let mut nodes = vec![node(&reply)];
+        let began = Instant::now();
+        let pinged = match join(&mut polling, self.options, &mut nodes).await {
+            Ok(pinged) => pinged,
+            Err(error) => {
+                let name = if engine_code(&error) == Some(1) {
+                    "stickiness"
+                } else {
+                    "join by polling"
+                };
+                self.fail(name, began.elapsed(), &error);
+                return None;
+            }
+        };
+        let namespace = &self.options.settings.namespace;
+        self.say(
+            "join by polling",
+            Outcome::Passed,
+            began.elapsed(),
+            format!("joined {namespace}"),
+        );
+        self.stickiness(&polling.cookies, &nodes);
+        self.without_cookie().await;
+        Some((polling, handshake, pinged))
+    }
+
+    fn stickiness(&mut self, cookies: &Cookies, nodes: &[String]) {
+        let names: Vec<_> = cookies.names().collect();
+        let cookie = if names.is_empty() {
+            "no cookie".to_owned()
+        } else {
+            format!("cookies {}", names.join(", "))
+        };
+        let polls = nodes.len() - 1;
+        let (first, same) = (&nodes[0], nodes.windows(2).all(|two| two[0] == two[1]));
+        let (outcome, saw) = if first.is_empty() {
+            (
+                Outcome::Passed,
+                format!(
+                    "{cookie}; {polls} more requests found the session (the server names no node)"
+                ),
+            )
+        } else if same {
+            (
+                Outcome::Passed,
+                format!("{cookie}; {polls} more requests, all answered by node {first}"),
+            )
+        } else {
+            (
+                Outcome::Noted,
+                format!(
+                    "{cookie}; answered by nodes {}, and the session was known",
+                    nodes.join(", ")
+                ),
+            )
+        };
+        self.say("stickiness", outcome, Duration::ZERO, saw);
+    }
+
+    /// What happens to clients that keep no cookies.
+    async fn without_cookie(&mut self) {
+        let began = Instant::now();
+        let mut nodes = vec![];
+        for _ in 0..WITHOUT_COOKIE {
+            let mut polling = self.options.settings.polling();
+            let Ok((_, reply)) = polling.open(self.options.timeout).await else {
+                continue;
+            };
+            nodes.push(node(&reply));
+            polling.cookies = Cookies::default();
+            match join_forgetful(&mut polling, self.options).await {
+                Err(error) if engine_code(&error) == Some(1) => {
+                    return self.refused_without_cookie(began, &error);
+                }
+                _ => {}
+            }
+        }
+        nodes.sort();
+        nodes.dedup();
+        let of = if nodes.len() > 1 {
+            format!(" of nodes {}", nodes.join(", "))
+        } else {
+            String::new()
+        };
+        let saw = format!(
+            "{WITHOUT_COOKIE} sessions{of} were found without it: one node, or a shared session"
+        );
+        self.say("without the cookie", Outcome::Passed, began.elapsed(), saw);
+    }
+
+    fn refused_without_cookie(&mut self, began: Instant, error: &Error) {
+        self.add(Step {
+            name: "without the cookie",
+            outcome: Outcome::Noted,
+            saw: format!("refused: {error}"),
+            took: began.elapsed(),
+            means: Some("several nodes run, and the cookie is what keeps a session on one".to_owned()),
+            change: Some(
+                "clients that keep no cookies (most outside browsers) need transports: [\"websocket\"]".to_owned(),
+            ),
+        });
+    }
+
+    /// From polling to WebSocket, as clients do it.
+    pub(super) async fn upgrade(
+        &mut self,
+        polling: &Polling,
+        handshake: &Handshake,
+    ) -> Option<WebSocket> {
+        if !offers_websocket(handshake) {
+            self.say(
+                "upgrade",
+                Outcome::Skipped,
+                Duration::ZERO,
+                "the server offers no upgrade to WebSocket",
+            );
+            return None;
+        }
+        let began = Instant::now();
+        match upgrade(polling, self.options.timeout).await {
+            Ok(socket) => {
+                self.say(
+                    "upgrade",
+                    Outcome::Passed,
+                    began.elapsed(),
+                    "101, probe answered, WebSocket from here on",
+                );
+                Some(socket)
+            }
+            Err(error) => {
+                self.fail("upgrade", began.elapsed(), &error);
+                None
+            }
+        }
+    }
+
+    /// A session that never polls. Kept open when `keep` says so.
+    pub(super) async fn websocket_only(&mut self, keep: bool) -> Option<(WebSocket, Handshake)> {
+        let began = Instant::now();
+        match websocket_session(self.options).await {
+            Ok((socket, handshake)) => {
+                let saw = format!(
+                    "101, session {}, joined {}",
+                    handshake.sid, self.options.settings.namespace
+                );
+                self.say("websocket only", Outcome::Passed, began.elapsed(), saw);
+                if keep {
+                    return Some((socket, handshake));
+                }
+                socket.close().await;
+                None
+            }
+            Err(error) if engine_code(&error) == Some(0) => {
+                self.say(
+                    "websocket only",
+                    Outcome::Skipped,
+                    began.elapsed(),
+                    "the server does not offer WebSocket",
+                );
+                None
+            }
+            Err(error) => {
+                self.fail("websocket only", began.elapsed(), &error);
+                None
+            }
+        }
+    }
+}
+
+fn node(reply: &Reply) -> String {
+    reply.header("x-node-id").to_owned()
+}
+
+fn describe(handshake: &Handshake, reply: &Reply) -> String {
+    let node = node(reply);
+    let by = if node.is_empty() {
+        String::new()
+    } else {
+        format!(" by node {node}")
+    };
+    let (interval, wait) = (
+        short(handshake.ping_interval),
+        short(handshake.ping_timeout),
+    );
+    format!(
+        "200{by}, session {}, ping every {interval}, pong within {wait}",
+        handshake.sid
+    )
+}
+
+/// Joins the namespace; notes which node answered each request, and whether a heartbeat came meanwhile.
+pub(super) async fn join(
+    polling: &mut Polling,
+    options: &Options,
+    nodes: &mut Vec<String>,
+) -> Result<bool, Error> {
+    nodes.push(node(
+        &polling
+            .post(&options.settings.join(), options.timeout)
+            .await?,
+    ));
+    let (began, mut pinged) = (Instant::now(), false);
+    loop {
+        let left = options
+            .timeout
+            .checked_sub(began.elapsed())
+            .ok_or(Error::Timeout(options.timeout))?;
+        let (packets, reply) = polling.poll(left).await?;
+        nodes.push(node(&reply));
+        let mut joined = false;
+        for packet in packets {
+            if packet == Engine::Ping(String::new()) {
+                pinged = true;
+                nodes.push(node(
+                    &polling
+                        .post(&Engine::Pong(String::new()), options.timeout)
+                        .await?,
+                ));
+            }
+            if let Some(decided) = options.settings.joined(&packet) {
+                decided?;
+                joined = true;
+            }
+        }
+        if joined {
+            return Ok(pinged);
+        }
+    }
+}
+
+/// Joins with the cookie jar emptied before each request.
+async fn join_forgetful(polling: &mut Polling, options: &Options) -> Result<(), Error> {
+    polling
+        .post(&options.settings.join(), options.timeout)
+        .await?;
+    polling.cookies = Cookies::default();
+    polling.poll(options.timeout).await?;
+    polling.cookies = Cookies::default();
+    // Leaves no session behind that the server would have to time out.
+    polling
+        .post(&Engine::Close, options.timeout)
+        .await
+        .map(|_| ())
+}
+
+async fn upgrade(polling: &Polling, within: Duration) -> Result<WebSocket, Error> {
+    let mut socket = WebSocket::open(polling, within).await?;
+    socket.send(&Engine::Ping("probe".to_owned())).await?;
+    let answered = |packet| (packet == Engine::Pong("probe".to_owned())).then_some(());
+    socket.wait(within, answered).await?;
+    socket.send(&Engine::Upgrade).await?;
+    Ok(socket)
+}
+
+async fn websocket_session(options: &Options) -> Result<(WebSocket, Handshake), Error> {
+    let mut socket = WebSocket::open(&options.settings.polling(), options.timeout).await?;
+    let open = |packet| {
+        if let Engine::Open(handshake) = packet {
+            Some(handshake)
+        } else {
+            None
+        }
+    };
+    let handshake = socket.wait(options.timeout, open).await?;
+    socket.send(&options.settings.join()).await?;
+    socket
+        .wait(options.timeout, |packet| options.settings.joined(&packet))
+        .await??;
+    Ok((socket, handshake))
+}

@@ -1,0 +1,81 @@
+//! Every client library of the server's own tests, on each transport, through the balancer to the real server: a
+//! message on time, acknowledged.
+
+use std::time::Duration;
+
+use deployer::environment::{find, load};
+use deployer::local::api::Api;
+use deployer::local::shape::Shape;
+use deployer::local::stack::{Options, Stack};
+use deployer::render::{render, service_template};
+use serde_json::{Value, json};
+use std::path::Path;
+use tokio::sync::mpsc;
+
+use super::party::{Client, PATIENCE, server_binary};
+use crate::project;
+
+/// The project's own local environment, running.
+async fn local() -> (Stack, Api) {
+    let template = service_template().unwrap();
+    let path = find("local", &project().join("environments")).unwrap();
+    let environment = load(&path, |_| {}).unwrap();
+    let shape = Shape::read(&render(&template, "local", &environment).unwrap()).unwrap();
+    let leash = Path::new(env!("CARGO_BIN_EXE_deployer")).to_owned();
+    let options = Options {
+        server: server_binary(),
+        leash,
+        port: 0,
+        redis: None,
+    };
+    let (notices, mut received) = mpsc::channel(64);
+    tokio::spawn(async move { while received.recv().await.is_some() {} });
+    let stack = Stack::start(shape, options, notices).await.unwrap();
+    let api = Api {
+        address: stack.url.parse().unwrap(),
+        backend_key: stack.backend_key.clone(),
+    };
+    (stack, api)
+}
+
+#[tokio::test]
+async fn every_client_library_gets_its_message_through_the_balancer() {
+    let (stack, api) = local().await;
+    for library in ["v4", "v3", "v2", "python"] {
+        for transports in [&["polling", "websocket"][..], &["websocket"], &["polling"]] {
+            let channel = format!("{library}-{}", transports.join("-"));
+            let key = api.create_key(&channel, &stack.namespaces()).await.unwrap();
+            // Client v2 has no `auth`: its key is a header.
+            let by = if library == "v2" { "header" } else { "auth" };
+            let mut config = json!({ "path": "/websockets", "namespace": "/dropcodes", "transports": transports, "acknowledge": true });
+            config[by] = json!(key);
+            let mut client = Client::start(library, &stack.url, config);
+            client.wait_for("connected").await;
+            let message = json!({ "event": "code", "data": { "code": channel }, "deliver_in": 50 });
+            let sent = api.publish("dropcodes", &channel, &message).await.unwrap();
+            let arrived = client.wait_for("message").await;
+            assert_eq!(arrived["data"], json!({ "code": channel }), "{channel}");
+            assert_eq!(arrived["message"]["id"], sent["id"], "{channel}");
+            acknowledged(&api, &channel, &sent).await;
+        }
+    }
+    stack.stop(std::future::pending()).await;
+}
+
+/// Publishing the same id again tells its state, without a second delivery.
+async fn acknowledged(api: &Api, channel: &str, sent: &Value) {
+    let again =
+        json!({ "id": sent["id"], "event": "code", "data": { "code": channel }, "deliver_in": 50 });
+    let settled = async {
+        loop {
+            let state = api.publish("dropcodes", channel, &again).await.unwrap();
+            if state["state"] == "acknowledged" {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, settled)
+        .await
+        .expect("not acknowledged in time");
+}
