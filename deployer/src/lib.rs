@@ -12,7 +12,6 @@ pub mod node;
 pub mod probe;
 pub mod reading;
 pub mod render;
-pub mod render;
 pub mod report;
 pub mod socketio;
 pub mod template;

@@ -23,6 +23,9 @@ fn main() -> ExitCode {
         Err(mistakes) => return refuse(&mistakes),
     };
     logging::start(&settings);
+    if let Err(violations) = server::rules::check(&settings) {
+        return refuse(&violations);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

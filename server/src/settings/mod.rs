@@ -70,6 +70,19 @@ pub struct Transports {
     pub websocket: bool,
 }
 
+impl Transports {
+    /// The transports' names, in the order in which a client tries them.
+    #[must_use]
+    pub fn names(self) -> Vec<String> {
+        let names = [(self.polling, "polling"), (self.websocket, "websocket")];
+        names
+            .into_iter()
+            .filter(|(used, _)| *used)
+            .map(|(_, name)| name.to_owned())
+            .collect()
+    }
+}
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {

@@ -152,11 +152,6 @@ impl Server {
         signal(self.child.id().expect("the server runs"), name);
     }
 
-    /// The process id.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id().expect("the server runs")
-    }
-
     /// Waits for the end of the process.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         timeout(PATIENCE * 3, self.child.wait())
@@ -245,7 +240,7 @@ pub(crate) struct Client {
     name: String,
     child: Child,
     stdin: ChildStdin,
-    events: mpsc::UnboundedReceiver<Value>,
+    events: mpsc::Receiver<Value>,
 }
 
 impl Client {
@@ -276,11 +271,12 @@ impl Client {
             .kill_on_drop(true)
             .spawn()
             .expect("`make tools` installs the clients");
-        let (sender, events) = mpsc::unbounded_channel();
+        let (sender, events) = mpsc::channel(65_536);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
-                let _ = sender.send(serde_json::from_str(&line).unwrap_or(Value::String(line)));
+                let event = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                let _ = sender.send(event).await;
             }
         });
         let stdin = child.stdin.take().unwrap();

@@ -1,11 +1,20 @@
 //! The server as its users meet it: real processes, real clients, real signals.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
+
 mod clients;
 mod crash;
 mod faulty;
 mod harness;
 mod openapi;
 mod outage;
+mod rules;
 mod slow;
 mod smoke;
 mod store;
