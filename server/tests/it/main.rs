@@ -1,5 +1,6 @@
 //! The server as its users meet it: real processes, real clients, real signals.
 
+mod api;
 mod harness;
 
 mod openapi;
