@@ -1,7 +1,8 @@
 //! The server as its users meet it: real processes, real clients, real signals.
 
-mod api;
 mod harness;
 
+mod api;
 mod openapi;
+mod settings;
 mod smoke;
