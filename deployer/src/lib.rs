@@ -1,1 +1,13 @@
 //! Renders, checks and deploys a Socket.IO service on AWS, and runs the same stack locally.
+//!
+//! Data flows one way: an environment file gives parameters, a template with parameters gives a
+//! [`template::Rendered`], and everything else reads that alone.
+
+pub mod aws;
+pub mod diagnostic;
+pub mod environment;
+pub mod node;
+pub mod reading;
+pub mod render;
+pub mod report;
+pub mod template;

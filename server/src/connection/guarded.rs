@@ -193,3 +193,103 @@ impl AsyncWrite for Guarded {
         Poll::Ready(socket2::SockRef::from(&*self.stream).shutdown(std::net::Shutdown::Write))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// A guarded connection and its client's end. The clock is paused: it leaps to the next deadline
+    /// when nothing else is left to do.
+    async fn pair(metrics: &Arc<Metrics>) -> (Guarded, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        (
+            Guarded::new(server, Open::new(metrics.clone(), place)),
+            client,
+        )
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_is_cut_after_the_stall_timeout() {
+        let metrics = Arc::new(Metrics::new());
+        let (mut server, _client) = pair(&metrics).await;
+        let start = Instant::now();
+        let error = loop {
+            if let Err(error) = server.write_all(&[0; 65536]).await {
+                break error;
+            }
+        };
+        assert_eq!(error.to_string(), "the client does not read");
+        assert!(start.elapsed() >= STALL_TIMEOUT && start.elapsed() < 2 * STALL_TIMEOUT);
+        assert!(server.link().has_stalled());
+        assert_eq!(
+            (metrics.slow_readers.get(), metrics.connections.get()),
+            (1, 1)
+        );
+        drop(server);
+        assert_eq!(metrics.connections.get(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_header_must_arrive_in_time_but_an_idle_connection_may_wait() {
+        let metrics = Arc::new(Metrics::new());
+        let (mut server, mut client) = pair(&metrics).await;
+        client.write_all(b"GET / HT").await.unwrap();
+        let mut buffer = [0; 8];
+        server.read_exact(&mut buffer).await.unwrap();
+        // The request is answered, and the connection is idle for long.
+        server.link().enter(Phase::Idle);
+        let idle = tokio::time::timeout(Duration::from_secs(3600), server.read(&mut buffer)).await;
+        assert!(
+            idle.is_err(),
+            "nothing ends an idle connection here: {idle:?}"
+        );
+        // The next request begins, and goes on too slowly.
+        client.write_all(b"GET").await.unwrap();
+        server.read_exact(&mut buffer[..3]).await.unwrap();
+        let start = Instant::now();
+        let error = server.read(&mut buffer).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(start.elapsed() <= HEADER_TIMEOUT + Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_never_says_anything_ends() {
+        let (mut server, _client) = pair(&Arc::new(Metrics::new())).await;
+        let start = Instant::now();
+        assert_eq!(
+            server.read(&mut [0; 8]).await.unwrap_err().kind(),
+            io::ErrorKind::TimedOut
+        );
+        assert!(start.elapsed() >= FIRST_BYTE_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn a_ping_goes_between_frames_and_a_cut_ends_the_connection() {
+        let (mut server, mut client) = pair(&Arc::new(Metrics::new())).await;
+        let link = server.link();
+        link.ping();
+        link.enter(Phase::Upgraded);
+        server.write_all(b"frame").await.unwrap();
+        link.ping();
+        server.flush().await.unwrap();
+        link.ping();
+        let mut received = [0; 7];
+        client.read_exact(&mut received).await.unwrap();
+        assert_eq!(
+            &received, b"frame\x89\x00",
+            "one ping, after the frame was flushed"
+        );
+        link.cut();
+        let end = client.read(&mut received).await;
+        assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+    }
+}

@@ -179,6 +179,7 @@ pub(super) mod tests {
         queue.start_reading();
         queue.offer(&message(9, 9));
         queue.take_page(page([1, 2]), true, |_| false);
+        queue.pop();
         assert!(
             queue.wants_page(),
             "what was offered during the reading is read again"

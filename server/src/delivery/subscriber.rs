@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::queue::{PAGE, Queue};
-use super::window::{Due, Window};
+use super::window::{Acknowledged, Due, Window};
 use super::{Context, Emission, Outlet};
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message, Position};
@@ -74,10 +74,7 @@ impl Subscriber {
     /// Takes a message that has fallen due.
     pub(super) fn offer(self: &Arc<Self>, message: &Arc<Message>) {
         let mut state = self.lock();
-        if let Some(index) = self
-            .mailboxes
-            .iter()
-            .position(|mailbox| *mailbox == message.mailbox)
+        if let Some(index) = self.index_of(message)
             && !state.window.holds(message)
         {
             state.queues[index].offer(message);
@@ -90,28 +87,36 @@ impl Subscriber {
         self.pump(&mut self.lock(), false);
     }
 
-    /// Takes a client's acknowledgement.
+    /// Takes a client's acknowledgement; returns the message, unless it was settled before.
     ///
     /// # Errors
     /// When it settles nothing: number and id must both be those of a message in flight on this socket.
-    pub fn acknowledge(self: &Arc<Self>, number: u64, id: &str) -> Result<Arc<Message>, Refused> {
+    pub fn acknowledge(
+        self: &Arc<Self>,
+        number: u64,
+        id: &str,
+    ) -> Result<Option<Arc<Message>>, Refused> {
         let mut state = self.lock();
-        let message = state.window.acknowledged(number, id).ok_or(Refused)?;
+        let message = match state.window.acknowledged(number, id) {
+            Acknowledged::Now(message) => message,
+            Acknowledged::Before => return Ok(None),
+            Acknowledged::Unknown => return Err(Refused),
+        };
+        // A page that is being read may be older than this acknowledgement.
+        if let Some(index) = self.index_of(&message) {
+            state.queues[index].settle(&message);
+        }
         self.record(&message, true);
         self.context.metrics.count(MessageState::acknowledged, 1);
         tracing::debug!(channel = %message.mailbox, message_id = message.id, connection = self.socket, "acknowledged");
         self.pump(&mut state, false);
-        Ok(message)
+        Ok(Some(message))
     }
 
     /// Drops a message that another socket of the same key has acknowledged.
     pub(super) fn settle(self: &Arc<Self>, message: &Message) {
         let mut state = self.lock();
-        if let Some(index) = self
-            .mailboxes
-            .iter()
-            .position(|mailbox| *mailbox == message.mailbox)
-        {
+        if let Some(index) = self.index_of(message) {
             state.queues[index].settle(message);
             state.window.settle(message);
             self.pump(&mut state, false);
@@ -131,6 +136,13 @@ impl Subscriber {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which of the two mailboxes a message is from.
+    fn index_of(&self, message: &Message) -> Option<usize> {
+        self.mailboxes
+            .iter()
+            .position(|mailbox| *mailbox == message.mailbox)
     }
 
     fn record(&self, message: &Message, acknowledged: bool) {
@@ -240,6 +252,9 @@ impl Subscriber {
             if !state.closed {
                 for number in state.window.due(Instant::now()) {
                     self.repeat_one(&mut state, number);
+                    if state.closed {
+                        break;
+                    }
                 }
                 self.pump(&mut state, false);
             }
@@ -278,11 +293,7 @@ impl Subscriber {
             return;
         };
         let message = entry.message;
-        if let Some(index) = self
-            .mailboxes
-            .iter()
-            .position(|mailbox| *mailbox == message.mailbox)
-        {
+        if let Some(index) = self.index_of(&message) {
             state.queues[index].give_up(&message);
         }
         self.context.metrics.given_up.inc();

@@ -242,6 +242,7 @@ impl Options {
 /// A client process. It prints what happens to it, a JSON object a line:
 /// `connected`, `connect_error`, `message`, `disconnected`, `upgraded`.
 pub(crate) struct Client {
+    name: String,
     child: Child,
     stdin: ChildStdin,
     events: mpsc::UnboundedReceiver<Value>,
@@ -284,6 +285,7 @@ impl Client {
         });
         let stdin = child.stdin.take().unwrap();
         Self {
+            name: format!("{} {:?}", options.library, options.transports),
             child,
             stdin,
             events,
@@ -294,14 +296,20 @@ impl Client {
     pub(crate) async fn next(&mut self) -> Value {
         timeout(PATIENCE, self.events.recv())
             .await
-            .expect("something happens in time")
-            .expect("the client lives")
+            .unwrap_or_else(|_| panic!("{}: nothing happens", self.name))
+            .unwrap_or_else(|| panic!("{}: the client's process ended", self.name))
     }
 
     /// Skips to the next event of this type.
     pub(crate) async fn wait_for(&mut self, kind: &str) -> Value {
+        let event = timeout(PATIENCE, self.wait_long_for(kind)).await;
+        event.unwrap_or_else(|_| panic!("no `{kind}` in time"))
+    }
+
+    /// The same without a bound of its own.
+    pub(crate) async fn wait_long_for(&mut self, kind: &str) -> Value {
         loop {
-            let event = self.next().await;
+            let event = self.events.recv().await.expect("the client lives");
             if event["type"] == kind {
                 return event;
             }
@@ -314,6 +322,20 @@ impl Client {
         while ids.len() < count {
             let message = self.wait_for("message").await;
             ids.push(message["message"]["id"].as_str().unwrap().to_owned());
+        }
+        ids
+    }
+
+    /// The ids of the messages that it still had to tell of when it ended.
+    pub(crate) async fn rest_of_messages(&mut self) -> Vec<String> {
+        let mut ids = Vec::new();
+        while let Some(event) = timeout(PATIENCE, self.events.recv())
+            .await
+            .expect("the client ends in time")
+        {
+            if event["type"] == "message" {
+                ids.push(event["message"]["id"].as_str().unwrap().to_owned());
+            }
         }
         ids
     }

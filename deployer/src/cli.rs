@@ -1,0 +1,169 @@
+//! The command line as it was typed, and what every verb shares: output format, exit codes, how errors are shown.
+//!
+//! To add a verb: a file in `commands/` with `Args` and `run`, a variant of [`Verb`], a line in [`Verb::run`].
+
+use std::ffi::OsString;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand, ValueEnum};
+use deployer::diagnostic::{Mistake, Mistakes};
+use serde_json::{Value, json};
+
+use crate::commands;
+
+/// Renders, checks and deploys a Socket.IO service on AWS, and runs the same stack on this machine.
+#[derive(Parser)]
+#[command(name = "deployer", version, arg_required_else_help = true)]
+struct Cli {
+    /// How results and errors are written.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    output: Output,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// How results and errors are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people: results on stdout, prose and errors on stderr.
+    #[default]
+    Text,
+    /// For programs: one JSON document on stdout, errors included.
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Check(Box<commands::check::Args>),
+    Explain(commands::explain::Args),
+    Init(commands::init::Args),
+    Render(commands::render::Args),
+    Completions(commands::completions::Args),
+}
+
+impl Verb {
+    fn run(&self, output: Output) -> anyhow::Result<Exit> {
+        match self {
+            Self::Check(args) => commands::check::run(args, output),
+            Self::Explain(args) => commands::explain::run(args, output),
+            Self::Init(args) => commands::init::run(args, output),
+            Self::Render(args) => commands::render::run(args, output),
+            Self::Completions(args) => commands::completions::run::<Cli>(args),
+        }
+    }
+}
+
+/// How a verb ended, for whatever runs it. The numbers are an interface: they do not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All is well.
+    Well = 0,
+    /// A rule is violated.
+    Violated = 1,
+    /// It could not run: usage, environment file, credentials, declined.
+    CouldNotRun = 2,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Parses the arguments, runs the verb, and reports its error, if any.
+pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let args: Vec<_> = args.collect();
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && wants_json(&args) => {
+            let message = error.render().to_string();
+            let message = message.trim().trim_start_matches("error: ");
+            return finish(
+                print(&line(&error_document("usage", message, &[]))),
+                Exit::CouldNotRun,
+            );
+        }
+        // Help and version are no errors; clap knows which stream each goes to, and its codes are 0 and 2.
+        Err(error) => error.exit(),
+    };
+    match cli.verb.run(cli.output) {
+        Ok(exit) => exit.into(),
+        Err(error) => finish(report(&error, cli.output), Exit::CouldNotRun),
+    }
+}
+
+/// Nobody reads what cannot be written: a closed pipe changes nothing about how the verb ended.
+fn finish(_written: anyhow::Result<()>, exit: Exit) -> ExitCode {
+    exit.into()
+}
+
+/// Whether `--output json` was asked for, in a command line that could not be parsed.
+fn wants_json(args: &[OsString]) -> bool {
+    args.iter().any(|arg| arg == "--output=json")
+        || args
+            .windows(2)
+            .any(|two| two[0] == "--output" && two[1] == "json")
+}
+
+fn report(error: &anyhow::Error, output: Output) -> anyhow::Result<()> {
+    let mistakes = error.downcast_ref::<Mistakes>();
+    if output == Output::Json {
+        let list: Vec<_> = mistakes
+            .iter()
+            .flat_map(|mistakes| mistakes.iter())
+            .map(Mistake::json)
+            .collect();
+        let (code, message) = match (mistakes, list.len()) {
+            (None, _) => ("failed", format!("{error:#}")),
+            (Some(mistakes), 1) => (
+                "mistakes",
+                mistakes
+                    .iter()
+                    .map(|mistake| mistake.message.clone())
+                    .collect(),
+            ),
+            (Some(_), count) => ("mistakes", format!("{count} mistakes")),
+        };
+        return print(&line(&error_document(code, &message, &list)));
+    }
+    let mut stderr = std::io::stderr().lock();
+    match mistakes {
+        Some(mistakes) => writeln!(stderr, "{}", mistakes.text(std::io::stderr().is_terminal()))?,
+        None => writeln!(stderr, "error: {error:#}")?,
+    }
+    Ok(())
+}
+
+fn error_document(code: &str, message: &str, mistakes: &[Value]) -> Value {
+    let mut document = json!({ "schema": 1, "type": "error", "code": code, "message": message });
+    if !mistakes.is_empty() {
+        document["mistakes"] = json!(mistakes);
+    }
+    document
+}
+
+/// A document on one line.
+pub(crate) fn line(document: &Value) -> String {
+    format!("{document}\n")
+}
+
+/// Writes a result. A reader that has seen enough, `head` for instance, is no error.
+///
+/// # Errors
+/// The disk is full, say.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to stdout"),
+    }
+}
+
+/// Writes prose for a person, on stderr.
+///
+/// # Errors
+/// The pipe is closed, or the disk full.
+pub(crate) fn say(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stderr().lock(), "{text}").context("cannot write to stderr")
+}

@@ -1,0 +1,130 @@
+//! What the verbs that work on an environment share: `--env` or `--template`, and what comes of it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use deployer::environment::{Environment, find, load};
+use deployer::node::{Entry, Node, Origin, Place, Scalar, Source, Value};
+use deployer::render::{render, render_with, service_template};
+use deployer::report::Ignore;
+use deployer::template::{Rendered, Template};
+
+/// Which environment, or which template of anyone's.
+#[derive(clap::Args)]
+#[group(skip)]
+pub(crate) struct Args {
+    /// An environment: a name in the directory of environments, or a path.
+    #[arg(long, value_name = "NAME", required_unless_present = "template")]
+    env: Option<String>,
+    /// The directory of environment files.
+    #[arg(long, value_name = "DIR", default_value = "environments")]
+    environments: PathBuf,
+    /// The image, instead of the environment file's.
+    #[arg(long, requires = "env")]
+    image: Option<String>,
+    /// Another template: with --env for its parameters, or alone.
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+    /// A value for a parameter of a template without --env; repeat it for several.
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter, requires = "template", conflicts_with = "env")]
+    parameters: Vec<(String, String)>,
+    /// The region, for a template without --env.
+    #[arg(long, requires = "template", conflicts_with = "env")]
+    region: Option<String>,
+}
+
+/// What [`Args`] lead to.
+pub(crate) struct Loaded {
+    /// The environment's name; none for a template alone.
+    pub(crate) name: Option<String>,
+    /// The template as written.
+    pub(crate) template: Template,
+    /// The template as it would be applied.
+    pub(crate) rendered: Rendered,
+    /// The region, where one is given.
+    pub(crate) region: Option<String>,
+    /// The rules that the environment passes over.
+    pub(crate) ignores: Vec<Ignore>,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl Args {
+    /// Whether an environment or a template was named; a verb may have other things to work on.
+    pub(crate) fn is_given(&self) -> bool {
+        self.env.is_some() || self.template.is_some()
+    }
+
+    /// Reads the files and renders.
+    ///
+    /// # Errors
+    /// Every mistake in the environment file or the template.
+    pub(crate) fn load(&self) -> anyhow::Result<Loaded> {
+        let template = match &self.template {
+            Some(path) => Template::read(path)?,
+            None => service_template()?,
+        };
+        let Some(env) = &self.env else {
+            let rendered = render_with(&template, &self.parameters, self.region.as_deref())?;
+            return Ok(Loaded {
+                name: None,
+                template,
+                rendered,
+                region: self.region.clone(),
+                ignores: Vec::new(),
+            });
+        };
+        let path = find(env, &self.environments)?;
+        let name = name_of(&path)?;
+        let environment = load(&path, |node| self.change(node))?;
+        let rendered = render(&template, &name, &environment)?;
+        Ok(Loaded {
+            name: Some(name),
+            template,
+            rendered,
+            region: Some(environment.region.value.0.clone()),
+            ignores: ignores(&environment),
+        })
+    }
+
+    fn change(&self, node: &mut Node) {
+        let (Some(image), Value::Map(map)) = (&self.image, &mut node.value) else {
+            return;
+        };
+        let source = Source {
+            name: "--image".to_owned(),
+            text: image.clone(),
+        };
+        let image = Node {
+            value: Value::Scalar(Scalar::text(image)),
+            origin: Origin::default(),
+        };
+        map.insert(
+            "image".to_owned(),
+            Entry {
+                key: Place::start_of(&source.into()),
+                node: image,
+            },
+        );
+    }
+}
+
+fn ignores(environment: &Environment) -> Vec<Ignore> {
+    let ignores = environment.ignore.iter().flatten();
+    ignores
+        .map(|ignore| Ignore {
+            rule: ignore.rule.value.0.clone(),
+            reason: ignore.reason.value.0.clone(),
+        })
+        .collect()
+}
+
+/// An environment is called after its file.
+fn name_of(path: &Path) -> anyhow::Result<String> {
+    let name = path.file_stem().and_then(|name| name.to_str());
+    name.map(str::to_owned)
+        .with_context(|| format!("{} has no name that can be read", path.display()))
+}

@@ -1,0 +1,31 @@
+//! Environment files: all that differs between environments, each value with the line that says it.
+//!
+//! An environment becomes parameters of the template ([`Environment::inputs`]) and nothing else: whoever wants to know
+//! what would be deployed reads the [`Rendered`](crate::template::Rendered) template.
+
+mod choice;
+mod duration;
+mod field;
+mod file;
+mod init;
+mod parameters;
+mod schema;
+mod section;
+mod size;
+mod store;
+mod text;
+mod unit;
+
+pub use choice::{Architecture, LogLevel, Retention, Switch, Target, Transport};
+pub use duration::{Millis, Seconds, Sticky};
+pub use field::Setting;
+pub use file::{DEFAULTS, find, load, parse};
+pub use init::{Answers, check_answer};
+pub use schema::schema;
+pub use section::{
+    Deployment, Environment, HealthCheck, Ignore, LoadBalancer, Network, Server, Service, Tasks,
+};
+pub use size::{Bytes, Mebibytes};
+pub use store::{Store, StoreUrl};
+pub use text::{Path, Region, Slug, Text};
+pub use unit::{NonEmpty, Number};

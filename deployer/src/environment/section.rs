@@ -1,0 +1,229 @@
+//! The settings of an environment file. These doc comments are also what an editor shows, through the schema.
+//!
+//! Ranges are checked here where no rule speaks of them: a rule says more about what would break.
+
+use super::choice::{Architecture, LogLevel, Retention, Switch, Target, Transport};
+use super::duration::{Millis, Seconds, Sticky};
+use super::field::{Setting, section};
+use super::size::{Bytes, Mebibytes};
+use super::store::Store;
+use super::text::{Path, Region, Slug, Text};
+use super::unit::{NonEmpty, Number};
+use crate::diagnostic::{Mistake, Mistakes, nearest};
+
+section! {
+    /// All that differs between environments.
+    Environment {
+        /// Where it runs: `aws`, or `local` for this machine.
+        target: Setting<Target>,
+        /// The AWS region, `eu-west-1` for instance.
+        region: Setting<Region>,
+        /// Names are `{prefix}-{name}-{environment}`; the environment is the file's name.
+        prefix: Setting<Slug>,
+        /// Names are `{prefix}-{name}-{environment}`; the environment is the file's name.
+        name: Setting<Slug>,
+        /// The server's image, with its tag or digest; `--image` overrides it.
+        image: Setting<Text>,
+        /// The host name that clients use; the certificate is for it.
+        domain: Option<Setting<Text>>,
+        /// The Route 53 hosted zone in which the domain becomes an alias of the load balancer.
+        hosted_zone: Option<Setting<Text>>,
+        /// Where in the network it runs.
+        network: Network,
+        /// The Application Load Balancer and its target group.
+        load_balancer: LoadBalancer,
+        /// What the server is told by its environment variables.
+        server: Server,
+        /// The ECS service and its tasks, on Fargate.
+        service: Service,
+        /// Where messages are kept: `memory`, `{ file: DIR }` or `{ url: rediss://… }`.
+        store: Setting<Store>,
+        /// Rules that `check` and `up` pass over here, each with a reason.
+        ignore: Option<Vec<Ignore>>,
+    }
+}
+
+section! {
+    /// A rule that is passed over.
+    Ignore {
+        /// The rule's name; `deployer explain` lists them.
+        rule: Setting<Text>,
+        /// Why it does not matter here.
+        reason: Setting<Text>,
+    }
+}
+
+section! {
+    /// Where in the network it runs.
+    Network {
+        /// The VPC.
+        vpc: Setting<Text>,
+        /// The load balancer's subnets: public ones, in two zones at least.
+        subnets: Setting<NonEmpty<Setting<Text>>>,
+        /// The tasks' subnets, in the load balancer's zones; the load balancer's own unless given.
+        task_subnets: Option<Setting<NonEmpty<Setting<Text>>>>,
+        /// Whether tasks get a public address: needed to pull the image where their subnets have no NAT or endpoints.
+        public_tasks: Setting<Switch>,
+    }
+}
+
+section! {
+    /// The Application Load Balancer and its target group.
+    LoadBalancer {
+        /// The ARN of the certificate for HTTPS; without one, there is HTTP alone.
+        certificate: Option<Setting<Text>>,
+        /// After this long without a byte in either direction a connection is cut; above the server's heartbeat.
+        idle_timeout: Setting<Seconds>,
+        /// How long a client's HTTP connection may live in all.
+        client_keep_alive: Setting<Seconds>,
+        /// How long a client keeps its task: a duration, or `off`.
+        stickiness: Setting<Sticky>,
+        /// How long a task that leaves keeps its connections.
+        deregistration_delay: Setting<Seconds>,
+        /// Whether AWS refuses to delete the load balancer.
+        deletion_protection: Setting<Switch>,
+        /// The S3 bucket for access logs; it must allow the load balancer to write.
+        access_logs: Option<Setting<Text>>,
+        /// How the load balancer tells a healthy task.
+        health_check: HealthCheck,
+    }
+}
+
+section! {
+    /// How the load balancer tells a healthy task.
+    HealthCheck {
+        /// The path that is asked; it must answer 200.
+        path: Setting<Path>,
+        /// The time between two checks of one task.
+        interval: Setting<Seconds>,
+        /// How long an answer may take; below the interval.
+        timeout: Setting<Seconds>,
+        /// The passes after which an unhealthy task is healthy again. A new task needs one.
+        healthy: Setting<Number<1, 100>>,
+        /// The failures after which a task is unhealthy, and ECS replaces it.
+        unhealthy: Setting<Number<1, 100>>,
+    }
+}
+
+section! {
+    /// What the server is told by its environment variables.
+    Server {
+        /// The Socket.IO path.
+        path: Setting<Path>,
+        /// The Socket.IO namespaces that exist, without their slash.
+        namespaces: Setting<NonEmpty<Setting<Text>>>,
+        /// The transports that clients may use: `polling`, `websocket`.
+        transports: Setting<NonEmpty<Setting<Transport>>>,
+        /// The time between two pings.
+        ping_interval: Setting<Millis<100, 3_600_000>>,
+        /// How long a pong may take until the client counts as gone.
+        ping_timeout: Setting<Millis<100, 3_600_000>>,
+        /// The bytes that a client may send in one message.
+        max_payload: Setting<Bytes<128, 10_485_760>>,
+        /// The bytes of data that a backend may publish in one message.
+        max_message: Setting<Bytes<1, 1_048_576>>,
+        /// How long an idle HTTP connection is kept; above the load balancer's idle timeout.
+        keep_alive: Setting<Millis<1_000, 86_400_000>>,
+        /// A session that has joined no namespace by then is closed.
+        join_timeout: Setting<Millis<100, 600_000>>,
+        /// The time from SIGTERM to exit in which clients are moved; below `service.stop_timeout`.
+        drain: Setting<Millis<0, 600_000>>,
+        /// The origins of the pages that may connect, exactly: `https://studio.example.com`.
+        cors_origins: Setting<Vec<Setting<Text>>>,
+        /// What is logged: `error`, `warn`, `info`, `debug` or `trace`.
+        log_level: Setting<LogLevel>,
+    }
+}
+
+section! {
+    /// The ECS service and its tasks, on Fargate.
+    Service {
+        /// CPU units of a task; 1024 are one virtual CPU.
+        cpu: Setting<Number<256, 32_768>>,
+        /// The memory of a task, in MiB unless a unit is given.
+        memory: Setting<Mebibytes<512, 249_856>>,
+        /// The processor that the image is for: `X86_64` or `ARM64`.
+        architecture: Setting<Architecture>,
+        /// How many tasks run.
+        tasks: Tasks,
+        /// The connections that one task is sized for; open files and scaling follow from it.
+        connections_per_task: Setting<Number<1, 1_000_000>>,
+        /// How long a task may take from SIGTERM to exit; ECS kills it then.
+        stop_timeout: Setting<Seconds>,
+        /// How long a new task may fail its health checks.
+        health_check_grace_period: Setting<Seconds>,
+        /// How many tasks may run during a deployment.
+        deployment: Deployment,
+        /// The days that logs are kept: a number that CloudWatch Logs offers, 30 for instance.
+        log_retention_days: Setting<Retention>,
+    }
+}
+
+section! {
+    /// How many tasks run. With a maximum above the minimum, their number follows the connections.
+    Tasks {
+        /// The least.
+        min: Setting<Number<1, 1_000>>,
+        /// The most.
+        max: Setting<Number<1, 1_000>>,
+    }
+}
+
+section! {
+    /// How many tasks may run during a deployment, in percent of those wanted.
+    Deployment {
+        /// The most; 100 means that old and new tasks never overlap.
+        maximum_percent: Setting<Number<100, 200>>,
+        /// The least.
+        minimum_healthy_percent: Setting<Number<0, 100>>,
+    }
+}
+
+impl Environment {
+    /// Mistakes that no single value shows.
+    pub(super) fn check(&self, mistakes: &mut Mistakes) {
+        for ignore in self.ignore.iter().flatten() {
+            ignore.check(mistakes);
+        }
+        let tasks = &self.service.tasks;
+        if tasks.min.value.0 > tasks.max.value.0 {
+            let message = format!(
+                "`max` is {}, below `min`, which is {}",
+                tasks.max.value.0, tasks.min.value.0
+            );
+            mistakes.push(Mistake {
+                message,
+                place: tasks.max.origin.first().cloned(),
+                help: None,
+            });
+        }
+    }
+}
+
+impl Ignore {
+    fn check(&self, mistakes: &mut Mistakes) {
+        let mut mistake = |setting: &Setting<Text>, message: String, help: Option<String>| {
+            mistakes.push(Mistake {
+                message,
+                place: setting.origin.first().cloned(),
+                help,
+            });
+        };
+        let name = &self.rule.value.0;
+        if timeouts::rule(name).is_none() {
+            let near = nearest(name, timeouts::RULES.iter().map(|rule| rule.name));
+            let help = near.map_or_else(
+                || "`deployer explain` lists the rules".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            );
+            mistake(&self.rule, format!("there is no rule `{name}`"), Some(help));
+        }
+        if self.reason.value.0.trim().is_empty() {
+            mistake(
+                &self.reason,
+                format!("say why `{name}` does not matter here"),
+                None,
+            );
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! `store:`, where messages are kept.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::field::{FromNode, Setting, entries, entry, wrong};
+use super::text::Text;
+use super::unit::inline_schema;
+use crate::diagnostic::{Mistake, Mistakes};
+use crate::node::Node;
+
+/// Where messages are kept.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Store {
+    /// In the process: gone when it ends, and seen by no other task.
+    Memory,
+    /// In a directory of the task.
+    File(Setting<Text>),
+    /// In a Redis or Valkey that is there already.
+    Url {
+        /// Where it is.
+        url: Setting<StoreUrl>,
+        /// The Secrets Manager secret with `username` and `password`.
+        credentials: Option<Setting<Text>>,
+    },
+}
+
+/// `rediss://host:port`, or `redis://…` without TLS; never with a password, since many can read a task definition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreUrl(pub String);
+
+impl StoreUrl {
+    /// The host and port, without a path or query.
+    fn authority(&self) -> &str {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        rest.split(['/', '?']).next().unwrap_or_default()
+    }
+
+    /// The port that a task must reach: Redis's own unless the URL says another.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        let port = self
+            .authority()
+            .rsplit_once(':')
+            .filter(|(_, port)| !port.contains(']'));
+        port.and_then(|(_, port)| port.parse().ok()).unwrap_or(6379)
+    }
+}
+
+impl FromNode for StoreUrl {
+    fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
+        let url = Self(node.as_text().unwrap_or_default().to_owned());
+        if !url.0.starts_with("rediss://") && !url.0.starts_with("redis://") {
+            mistakes.push(wrong(
+                node,
+                "a URL that begins with `rediss://` or `redis://`",
+            ));
+            return None;
+        }
+        if url.authority().contains('@') {
+            let place = node.place().cloned();
+            let message = "a user name or password in the store's URL would be readable in the task definition".to_owned();
+            let help = "put them into a secret with `username` and `password`, and its ARN into `credentials`".to_owned();
+            mistakes.push(Mistake {
+                message,
+                place,
+                help: Some(help),
+            });
+            return None;
+        }
+        if url.authority().is_empty() {
+            mistakes.push(wrong(
+                node,
+                "a URL with a host, `rediss://cache.example.com:6379` for instance",
+            ));
+            return None;
+        }
+        Some(url)
+    }
+}
+
+impl FromNode for Store {
+    fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
+        const EXPECTED: &str = "`memory`, `{ file: DIR }` or `{ url: rediss://… }`";
+        if node.as_text() == Some("memory") {
+            return Some(Self::Memory);
+        }
+        if node.as_map().is_none() {
+            mistakes.push(wrong(node, EXPECTED));
+            return None;
+        }
+        let map = entries(node, &["file", "url", "credentials", "redis"], mistakes)?;
+        if let Some(redis) = map.get("redis") {
+            let mistake = Mistake::at(
+                &redis.key,
+                "`redis`: a Redis of the stack's own cannot be made yet",
+            );
+            mistakes.push(mistake.help("give the URL of one that is there: `{ url: rediss://… }`"));
+            return None;
+        }
+        let file = entry::<Option<Setting<Text>>>(map, "file", node, mistakes);
+        let url = entry::<Option<Setting<StoreUrl>>>(map, "url", node, mistakes);
+        let credentials = entry::<Option<Setting<Text>>>(map, "credentials", node, mistakes);
+        match (file?, url?, credentials?) {
+            (Some(directory), None, None) => Some(Self::File(directory)),
+            (None, Some(url), credentials) => Some(Self::Url { url, credentials }),
+            _ => {
+                mistakes.push(wrong(node, EXPECTED));
+                None
+            }
+        }
+    }
+}
+
+inline_schema!([] Store, "Store", json_schema!({ "anyOf": [
+    { "const": "memory" },
+    { "type": "object", "additionalProperties": false, "required": ["file"], "properties": {
+        "file": { "type": "string", "description": "A directory of the task." } } },
+    { "type": "object", "additionalProperties": false, "required": ["url"], "properties": {
+        "url": { "type": "string", "pattern": "^rediss?://", "description": "A Redis or Valkey that is there already." },
+        "credentials": { "type": "string", "description": "The ARN of a secret with username and password." } } },
+] }));

@@ -1,0 +1,98 @@
+//! Names and other text in an environment file.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::field::FromNode;
+use super::unit::{inline_schema, parsed};
+use crate::diagnostic::Mistakes;
+use crate::node::Node;
+
+/// Text that is not empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text(pub String);
+
+impl FromNode for Text {
+    fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
+        parsed(node, "some text", mistakes, |text| {
+            (!text.trim().is_empty()).then(|| Self(text.to_owned()))
+        })
+    }
+}
+
+inline_schema!([] Text, "Text", json_schema!({ "type": "string", "minLength": 1 }));
+
+/// A part of a name: small letters, digits and inner hyphens, a letter first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slug(pub String);
+
+impl FromNode for Slug {
+    fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
+        let expected = "small letters, digits and inner hyphens, a letter first";
+        parsed(node, expected, mistakes, |text| {
+            is_slug(text).then(|| Self(text.to_owned()))
+        })
+    }
+}
+
+/// Whether a text can be part of a name.
+pub(super) fn is_slug(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && !text.ends_with('-')
+        && !text.contains("--")
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+inline_schema!([] Slug, "Slug", json_schema!({ "type": "string", "pattern": "^[a-z][a-z0-9]*(-[a-z0-9]+)*$" }));
+
+/// An AWS region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region(pub String);
+
+impl FromNode for Region {
+    fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
+        parsed(
+            node,
+            "an AWS region, `eu-west-1` for instance",
+            mistakes,
+            |text| {
+                let number = text
+                    .rsplit_once('-')
+                    .filter(|(area, _)| area.contains('-'))
+                    .map(|(_, number)| number);
+                let is_region =
+                    is_slug(text) && number.is_some_and(|number| number.parse::<u8>().is_ok());
+                is_region.then(|| Self(text.to_owned()))
+            },
+        )
+    }
+}
+
+inline_schema!([] Region, "Region", json_schema!({ "type": "string", "pattern": "^[a-z]+(-[a-z]+)+-[0-9]+$" }));
+
+/// A path of a URL, without pattern or query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path(pub String);
+
+impl FromNode for Path {
+    fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
+        parsed(
+            node,
+            "a path that begins with `/`, of letters, digits and `/-_.~`",
+            mistakes,
+            |text| {
+                let fits = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
+                (text.len() > 1
+                    && text.starts_with('/')
+                    && !text.ends_with('/')
+                    && text.chars().all(fits))
+                .then(|| Self(text.to_owned()))
+            },
+        )
+    }
+}
+
+inline_schema!([] Path, "Path", json_schema!({ "type": "string", "pattern": "^/[A-Za-z0-9/_.~-]*[A-Za-z0-9_.~-]$" }));

@@ -1,0 +1,498 @@
+//! The contract of a store: what every implementation must do. Each test runs on each implementation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::value::to_raw_value;
+use server::clock::Millis;
+use server::keys::KeyRecord;
+use server::message::{Mailbox, Position, State};
+use server::store::{
+    Announcement, Cancelled, Draft, Embedded, MAX_CHANNEL_BYTES, MAX_EVERYONE_MESSAGES, Published,
+    Receipt, Store, Tally,
+};
+
+use crate::harness::eventually;
+
+/// Runs a test on the store in memory and on the one in a directory.
+macro_rules! contract {
+    ($($name:ident),* $(,)?) => {
+        mod memory {
+            $(#[tokio::test] async fn $name() {
+                super::$name(std::sync::Arc::new(server::store::Embedded::in_memory().unwrap())).await;
+            })*
+        }
+        mod file {
+            $(#[tokio::test] async fn $name() {
+                let directory = tempfile::tempdir().unwrap();
+                super::$name(std::sync::Arc::new(server::store::Embedded::open(directory.path()).unwrap())).await;
+            })*
+        }
+    };
+}
+
+contract!(
+    publishing_twice_stores_once,
+    a_batch_is_answered_in_order,
+    a_key_gets_what_it_has_not_acknowledged,
+    pages_lose_and_double_nothing,
+    what_falls_due_is_found_by_moment_and_by_sequence,
+    cancelling_is_for_what_is_not_due,
+    receipts_count_keys_once,
+    expiry_is_told_once,
+    bounds_hold_and_are_freed,
+    keys_are_kept_listed_and_revoked,
+    presence_adds_up,
+    everything_new_is_announced,
+    the_clock_moves,
+);
+
+async fn now(store: &dyn Store) -> Millis {
+    Millis(store.now().await.unwrap() / 1000)
+}
+
+/// A draft for channel `n/c`, due in `due` ms and of use for `ttl` ms from then.
+async fn draft(store: &dyn Store, id: &str, due: i64, ttl: i64) -> Draft {
+    let now = now(store).await;
+    Draft {
+        mailbox: Mailbox::channel("n", "c"),
+        id: id.into(),
+        event: "e".into(),
+        data: to_raw_value(id).unwrap(),
+        created_at: now,
+        deliver_at: Millis(now.0 + due),
+        expires_at: Millis(now.0 + due + ttl),
+        digest: [7; 32],
+    }
+}
+
+async fn publish(store: &dyn Store, id: &str, due: i64, ttl: i64) -> Position {
+    let draft = draft(store, id, due, ttl).await;
+    match store.publish(vec![draft]).await.unwrap().remove(0) {
+        Published::Stored(status) => status.message.position(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn mailbox() -> Mailbox {
+    Mailbox::channel("n", "c")
+}
+
+fn receipt(at: Position, key: &str, acknowledged: bool) -> Receipt {
+    Receipt {
+        mailbox: mailbox(),
+        seq: at.seq,
+        key: key.into(),
+        acknowledged,
+    }
+}
+
+async fn backlog(store: &dyn Store, key: &str) -> Vec<(String, bool)> {
+    let until = now(store).await;
+    let found = store
+        .backlog(&mailbox(), key, None, until, 100)
+        .await
+        .unwrap();
+    found
+        .into_iter()
+        .map(|w| (w.message.id.clone(), w.redelivered))
+        .collect()
+}
+
+async fn publishing_twice_stores_once(store: Arc<Embedded>) {
+    let first = draft(&*store, "a", 0, 60_000).await;
+    let same = Draft {
+        deliver_at: Millis(first.deliver_at.0 + 5),
+        ..first.clone()
+    };
+    let other = Draft {
+        digest: [8; 32],
+        ..first.clone()
+    };
+    let elsewhere = Draft {
+        mailbox: Mailbox::channel("n", "d"),
+        digest: [8; 32],
+        ..first.clone()
+    };
+    let Published::Stored(stored) = store.publish(vec![first]).await.unwrap().remove(0) else {
+        panic!()
+    };
+    let Published::Repeated(again) = store.publish(vec![same]).await.unwrap().remove(0) else {
+        panic!()
+    };
+    assert_eq!(again.message.position(), stored.message.position());
+    assert!(matches!(
+        store.publish(vec![other]).await.unwrap()[0],
+        Published::Conflict
+    ));
+    assert!(matches!(
+        store.publish(vec![elsewhere]).await.unwrap()[0],
+        Published::Stored(_)
+    ));
+    assert_eq!(store.list(&mailbox(), None, 10).await.unwrap().len(), 1);
+}
+
+async fn a_batch_is_answered_in_order(store: Arc<Embedded>) {
+    let (a, b) = (
+        draft(&*store, "a", 0, 60_000).await,
+        draft(&*store, "b", 0, 60_000).await,
+    );
+    let answers = store.publish(vec![a.clone(), b, a]).await.unwrap();
+    assert!(matches!(
+        &answers[..],
+        [Published::Stored(x), Published::Stored(y), Published::Repeated(z)]
+            if x.message.id == "a" && y.message.id == "b" && z.message.id == "a" && x.message.seq < y.message.seq
+    ));
+}
+
+async fn a_key_gets_what_it_has_not_acknowledged(store: Arc<Embedded>) {
+    let second = publish(&*store, "second", -1_000, 60_000).await;
+    let first = publish(&*store, "first", -2_000, 60_000).await;
+    publish(&*store, "later", 60_000, 60_000).await;
+    publish(&*store, "over", -5, 1).await;
+    let shown = |ids: &[(&str, bool)]| {
+        ids.iter()
+            .map(|(id, r)| ((*id).to_owned(), *r))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        backlog(&*store, "k").await,
+        shown(&[("first", false), ("second", false)])
+    );
+    store
+        .record(vec![
+            receipt(first, "k", false),
+            receipt(second, "other", true),
+        ])
+        .await
+        .unwrap();
+    assert_eq!(
+        backlog(&*store, "k").await,
+        shown(&[("first", true), ("second", false)])
+    );
+    store.record(vec![receipt(first, "k", true)]).await.unwrap();
+    assert_eq!(backlog(&*store, "k").await, shown(&[("second", false)]));
+}
+
+async fn pages_lose_and_double_nothing(store: Arc<Embedded>) {
+    let base = draft(&*store, "m", -100, 60_000).await;
+    let draft = |n: i64| Draft {
+        id: format!("m{n:02}"),
+        // Several share a moment.
+        deliver_at: Millis(base.deliver_at.0 + n / 4),
+        ..base.clone()
+    };
+    store.publish((0..25).map(draft).collect()).await.unwrap();
+    let (mut after, mut forward) = (None, Vec::new());
+    loop {
+        let page = store
+            .backlog(&mailbox(), "k", after, now(&*store).await, 7)
+            .await
+            .unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.message.position());
+        forward.extend(page.iter().map(|w| w.message.id.clone()));
+    }
+    assert_eq!(
+        forward,
+        (0..25).map(|n| format!("m{n:02}")).collect::<Vec<_>>()
+    );
+    let (mut before, mut backward) = (None, Vec::new());
+    loop {
+        let page = store.list(&mailbox(), before, 7).await.unwrap();
+        let Some(last) = page.last() else { break };
+        before = Some(last.message.position());
+        backward.extend(page.iter().map(|s| s.message.id.clone()));
+    }
+    backward.reverse();
+    assert_eq!(forward, backward);
+}
+
+async fn what_falls_due_is_found_by_moment_and_by_sequence(store: Arc<Embedded>) {
+    let base = store.last_seq().await.unwrap();
+    let start = now(&*store).await;
+    let far = publish(&*store, "far", 90_000, 60_000).await;
+    let near = publish(&*store, "near", 30_000, 60_000).await;
+    publish(&*store, "past", -10_000, 60_000).await;
+    let ids = |found: Vec<Arc<server::message::Message>>| {
+        found.iter().map(|m| m.id.clone()).collect::<Vec<_>>()
+    };
+    let until = start.plus(Duration::from_secs(60));
+    assert_eq!(
+        ids(store.due(&mailbox(), start, until).await.unwrap()),
+        ["near"]
+    );
+    assert_eq!(
+        ids(store
+            .due(&mailbox(), until, until.plus(Duration::from_secs(60)))
+            .await
+            .unwrap()),
+        ["far"]
+    );
+    // The lower bound is exclusive, the upper one inclusive.
+    assert_eq!(
+        ids(store
+            .due(&mailbox(), near.deliver_at, far.deliver_at)
+            .await
+            .unwrap()),
+        ["far"]
+    );
+    assert_eq!(
+        ids(store.since(&mailbox(), base).await.unwrap()),
+        ["far", "near", "past"]
+    );
+    assert_eq!(
+        ids(store.since(&mailbox(), far.seq).await.unwrap()),
+        ["near", "past"]
+    );
+    assert_eq!(store.last_seq().await.unwrap(), base + 3);
+}
+
+async fn cancelling_is_for_what_is_not_due(store: Arc<Embedded>) {
+    publish(&*store, "due", -1, 60_000).await;
+    publish(&*store, "ahead", 60_000, 60_000).await;
+    assert_eq!(
+        store.cancel(&mailbox(), "due").await.unwrap(),
+        Cancelled::TooLate
+    );
+    assert_eq!(
+        store.cancel(&mailbox(), "none").await.unwrap(),
+        Cancelled::Unknown
+    );
+    assert_eq!(
+        store.cancel(&mailbox(), "ahead").await.unwrap(),
+        Cancelled::Done
+    );
+    assert_eq!(
+        store.cancel(&mailbox(), "ahead").await.unwrap(),
+        Cancelled::Done
+    );
+    let status = store.status(&mailbox(), "ahead").await.unwrap().unwrap();
+    assert_eq!(status.state(now(&*store).await), State::Cancelled);
+    let horizon = now(&*store).await.plus(Duration::from_secs(3600));
+    assert!(
+        store
+            .due(&mailbox(), Millis(0), horizon)
+            .await
+            .unwrap()
+            .iter()
+            .all(|m| m.id != "ahead")
+    );
+    assert!(
+        store
+            .since(&mailbox(), 0)
+            .await
+            .unwrap()
+            .iter()
+            .all(|m| m.id != "ahead")
+    );
+}
+
+async fn receipts_count_keys_once(store: Arc<Embedded>) {
+    let at = publish(&*store, "a", 0, 60_000).await;
+    let status = async || store.status(&mailbox(), "a").await.unwrap().unwrap();
+    assert_eq!(status().await.state(now(&*store).await), State::Pending);
+    store
+        .record(vec![
+            receipt(at, "k", false),
+            receipt(at, "k", false),
+            receipt(at, "l", false),
+        ])
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            status().await.delivered_keys,
+            status().await.acknowledged_keys
+        ),
+        (2, 0)
+    );
+    assert_eq!(status().await.state(now(&*store).await), State::Delivered);
+    // An acknowledgement may overtake its emission, and either may be repeated.
+    let receipts = vec![
+        receipt(at, "m", true),
+        receipt(at, "m", false),
+        receipt(at, "k", true),
+        receipt(at, "k", true),
+    ];
+    store.record(receipts).await.unwrap();
+    assert_eq!(
+        (
+            status().await.delivered_keys,
+            status().await.acknowledged_keys
+        ),
+        (3, 2)
+    );
+    assert_eq!(
+        status().await.state(now(&*store).await),
+        State::Acknowledged
+    );
+    store
+        .record(vec![Receipt {
+            seq: at.seq + 1000,
+            ..receipt(at, "k", true)
+        }])
+        .await
+        .unwrap();
+    assert_eq!(
+        store.tally(&mailbox()).await.unwrap(),
+        Tally {
+            acknowledged: 1,
+            ..Tally::default()
+        }
+    );
+}
+
+async fn expiry_is_told_once(store: Arc<Embedded>) {
+    publish(&*store, "alone", -10, 1).await;
+    let at = publish(&*store, "read", -10, 1).await;
+    publish(&*store, "live", 0, 60_000).await;
+    store.record(vec![receipt(at, "k", true)]).await.unwrap();
+    let expired = store.expire(100).await.unwrap();
+    assert_eq!(
+        expired
+            .iter()
+            .map(|e| (e.id.as_str(), e.delivered_keys))
+            .collect::<Vec<_>>(),
+        [("alone", 0)]
+    );
+    assert!(store.expire(100).await.unwrap().is_empty());
+    // What became of it stays known, and its id stays taken.
+    let status = store.status(&mailbox(), "alone").await.unwrap().unwrap();
+    assert_eq!(status.state(now(&*store).await), State::Expired);
+    let again = draft(&*store, "alone", 0, 60_000).await;
+    assert!(matches!(
+        store.publish(vec![again]).await.unwrap()[0],
+        Published::Repeated(_)
+    ));
+    assert_eq!(store.list(&mailbox(), None, 10).await.unwrap().len(), 3);
+    assert_eq!(
+        store.tally(&mailbox()).await.unwrap(),
+        Tally {
+            pending: 1,
+            ..Tally::default()
+        }
+    );
+}
+
+async fn bounds_hold_and_are_freed(store: Arc<Embedded>) {
+    let base = draft(&*store, "m", 60_000, 60_000).await;
+    let everyone = |n: u32| Draft {
+        mailbox: Mailbox::everyone("n"),
+        id: format!("m{n}"),
+        ..base.clone()
+    };
+    let answers = store
+        .publish((0..=MAX_EVERYONE_MESSAGES).map(everyone).collect())
+        .await
+        .unwrap();
+    let (last, stored) = answers.split_last().unwrap();
+    assert!(stored.iter().all(|a| matches!(a, Published::Stored(_))));
+    assert!(matches!(last, Published::Full(_)), "{last:?}");
+    assert_eq!(
+        store.cancel(&Mailbox::everyone("n"), "m0").await.unwrap(),
+        Cancelled::Done
+    );
+    let next = everyone(MAX_EVERYONE_MESSAGES);
+    assert!(matches!(
+        store.publish(vec![next]).await.unwrap()[0],
+        Published::Stored(_)
+    ));
+
+    let quarter =
+        to_raw_value(&"x".repeat(usize::try_from(MAX_CHANNEL_BYTES / 4).unwrap() - 2)).unwrap();
+    let large = |n: u32| Draft {
+        id: format!("l{n}"),
+        data: quarter.clone(),
+        ..base.clone()
+    };
+    let answers = store.publish((0..5).map(large).collect()).await.unwrap();
+    assert!(
+        answers[..4]
+            .iter()
+            .all(|a| matches!(a, Published::Stored(_)))
+    );
+    assert!(matches!(answers[4], Published::Full(_)));
+}
+
+async fn keys_are_kept_listed_and_revoked(store: Arc<Embedded>) {
+    let mut ids = Vec::new();
+    for n in 0..5 {
+        let (record, _) =
+            KeyRecord::issue(format!("c{n}"), vec!["n".into()], Millis(n), None).unwrap();
+        assert!(store.put_key(record.clone()).await.unwrap());
+        assert_eq!(store.key(&record.id).await.unwrap(), Some(record.clone()));
+        ids.push(record.id.to_string());
+    }
+    ids.sort();
+    let page = store.keys(None, 3).await.unwrap();
+    let rest = store.keys(Some(&page[2].id), 3).await.unwrap();
+    assert_eq!(
+        page.iter()
+            .chain(&rest)
+            .map(|k| k.id.to_string())
+            .collect::<Vec<_>>(),
+        ids
+    );
+    assert!(store.revoke_key(&ids[0]).await.unwrap());
+    assert!(!store.revoke_key(&ids[0]).await.unwrap());
+    assert_eq!(store.key(&ids[0]).await.unwrap(), None);
+}
+
+async fn presence_adds_up(store: Arc<Embedded>) {
+    store.set_presence("a", &mailbox(), 2).await.unwrap();
+    store.set_presence("b", &mailbox(), 3).await.unwrap();
+    store
+        .set_presence("b", &Mailbox::everyone("n"), 9)
+        .await
+        .unwrap();
+    assert_eq!(store.presence(&mailbox()).await.unwrap(), 5);
+    store.set_presence("a", &mailbox(), 0).await.unwrap();
+    assert_eq!(store.presence(&mailbox()).await.unwrap(), 3);
+}
+
+async fn everything_new_is_announced(store: Arc<Embedded>) {
+    let mut announcements = store.announcements();
+    let at = publish(&*store, "a", 60_000, 60_000).await;
+    store.cancel(&mailbox(), "a").await.unwrap();
+    let (key, _) = KeyRecord::issue("c".into(), vec![], Millis(0), None).unwrap();
+    store.put_key(key.clone()).await.unwrap();
+    store.revoke_key(&key.id).await.unwrap();
+    assert!(
+        matches!(announcements.recv().await.unwrap(), Announcement::Published(m) if m.position() == at)
+    );
+    assert!(
+        matches!(announcements.recv().await.unwrap(), Announcement::Cancelled(m, p) if m == mailbox() && p == at)
+    );
+    assert!(
+        matches!(announcements.recv().await.unwrap(), Announcement::Revoked(id) if id == key.id)
+    );
+}
+
+async fn the_clock_moves(store: Arc<Embedded>) {
+    let start = store.now().await.unwrap();
+    eventually("the clock moves", async || {
+        (store.now().await.unwrap() > start).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_directory_keeps_everything_and_belongs_to_one_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Embedded::open(directory.path()).unwrap();
+    let at = publish(&store, "a", 0, 60_000).await;
+    store.record(vec![receipt(at, "k", true)]).await.unwrap();
+    assert!(
+        Embedded::open(directory.path()).is_err(),
+        "it is open already"
+    );
+    drop(store);
+    let store = eventually("the file is closed", async || {
+        Embedded::open(directory.path()).ok()
+    })
+    .await;
+    assert_eq!(backlog(&store, "l").await, [("a".to_owned(), false)]);
+    assert!(backlog(&store, "k").await.is_empty());
+    assert!(publish(&store, "b", 0, 60_000).await.seq > at.seq);
+}
