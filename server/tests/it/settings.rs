@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::harness::{BACKEND_KEY, Server};
+use crate::harness::{BACKEND_KEY, Server, eventually, signal};
 
 /// Runs a server that must refuse to start; returns what it printed.
 async fn refused(command: &mut Command) -> String {
@@ -174,4 +174,20 @@ async fn what_cannot_be_had_is_named_by_its_setting() {
     )
     .await;
     assert!(text.contains("ulimit -n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_silent_server_lives_as_long_as_any() {
+    for level in ["off", "error", "warn"] {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap().to_string();
+        drop(free);
+        let mut command = server(&[("BIND", &address), ("LOG_LEVEL", level)]);
+        let mut child = command.kill_on_drop(true).spawn().unwrap();
+        let url = format!("http://{address}/healthcheck");
+        eventually("it answers", async || reqwest::get(&url).await.ok()).await;
+        assert!(child.try_wait().unwrap().is_none(), "{level}");
+        signal(child.id().unwrap(), "TERM");
+        assert!(child.wait().await.unwrap().success());
+    }
 }
