@@ -28,7 +28,9 @@ impl Environment for ProcessEnvironment {
         reason = "this is the one file that reads the environment"
     )]
     fn get(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok().filter(|value| !value.is_empty())
+        // What is no Unicode is no right value either: it is shown as far as it can be, and refused.
+        let value = std::env::var_os(name)?.to_string_lossy().into_owned();
+        (!value.is_empty()).then_some(value)
     }
 }
 

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod api;
 mod clients;
 mod crash;
 mod faulty;
@@ -15,6 +16,7 @@ mod harness;
 mod openapi;
 mod outage;
 mod rules;
+mod settings;
 mod slow;
 mod smoke;
 mod store;
