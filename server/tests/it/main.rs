@@ -2,6 +2,10 @@
 
 mod harness;
 
+mod abuse;
 mod clients;
+mod leaving;
+mod raw;
+mod refusals;
 mod smoke;
 mod ways;
