@@ -8,13 +8,17 @@
     reason = "a test fails by panicking"
 )]
 
+mod abuse;
 mod api;
 mod clients;
 mod crash;
 mod faulty;
 mod harness;
+mod leaving;
 mod openapi;
 mod outage;
+mod raw;
+mod refusals;
 mod rules;
 mod settings;
 mod slow;
