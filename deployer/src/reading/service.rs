@@ -1,6 +1,6 @@
 //! The ECS service, its task definition and what scales it.
 
-use timeouts::Setting::*;
+use timeouts::Setting::{self, *};
 use timeouts::Value;
 
 use super::network::PortRange;
@@ -225,18 +225,15 @@ fn task<'a>(
         Some(names) => view.see(Containers, names, list),
         None => view.symbolic(Containers, list),
     }
-    view.see(
-        TaskPorts,
-        Value::Ports(containers.iter().flat_map(ports).collect()),
-        list,
-    );
+    see_ports(view, TaskPorts, containers, list);
     let balanced = containers
         .iter()
         .find(|container| container.get("Name").and_then(Node::as_text) == target);
     if let Some(balanced) = balanced {
-        view.see(
+        see_ports(
+            view,
             MappedPorts,
-            Value::Ports(ports(balanced).collect()),
+            [balanced],
             balanced.get("PortMappings").unwrap_or(balanced),
         );
     }
@@ -253,18 +250,39 @@ fn task<'a>(
     })
 }
 
-fn ports(container: &Node) -> impl Iterator<Item = PortRange> {
-    let mappings = container
-        .get("PortMappings")
-        .and_then(Node::as_list)
-        .unwrap_or_default();
-    mappings.iter().filter_map(|mapping| {
+/// Records the ports of some containers, unless one of them is not known.
+fn see_ports<'n>(
+    view: &mut View<'_, '_>,
+    setting: Setting,
+    containers: impl IntoIterator<Item = &'n Node>,
+    place: &Node,
+) {
+    let ports: Option<Vec<_>> = containers.into_iter().map(ports).collect();
+    match ports {
+        Some(ports) => view.see(setting, Value::Ports(ports.concat()), place),
+        None => view.symbolic(setting, place),
+    }
+}
+
+/// The ports that a container maps; none where they are not known.
+fn ports(container: &Node) -> Option<Vec<PortRange>> {
+    let Some(mappings) = container.get("PortMappings") else {
+        return Some(Vec::new());
+    };
+    let port = |mapping: &Node| {
         let port = u16::try_from(mapping.get("ContainerPort")?.as_u64()?).ok()?;
         Some((port, port))
-    })
+    };
+    mappings.as_list()?.iter().map(port).collect()
 }
 
 fn nofile(view: &mut View<'_, '_>, server: &Node) {
+    if let Some(limits) = server
+        .get("Ulimits")
+        .filter(|limits| limits.as_list().is_none())
+    {
+        return view.symbolic(Nofile, limits);
+    }
     let limits = server
         .get("Ulimits")
         .and_then(Node::as_list)
@@ -282,7 +300,7 @@ fn nofile(view: &mut View<'_, '_>, server: &Node) {
 }
 
 /// CPU units and MiB, which a task definition may also write as `1 vCPU` and `2 GB`.
-fn size(view: &mut View<'_, '_>, definition: &Resource, setting: timeouts::Setting, name: &str) {
+fn size(view: &mut View<'_, '_>, definition: &Resource, setting: Setting, name: &str) {
     let Some(node) = definition.properties.get(name) else {
         return;
     };
