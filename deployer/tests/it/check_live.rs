@@ -180,7 +180,7 @@ fn numbers(value: &mut serde_json::Value) {
             for (key, value) in object.iter_mut() {
                 match value {
                     Value::Number(number) if TEXTS.contains(&key.as_str()) => {
-                        *value = number.to_string().into()
+                        *value = number.to_string().into();
                     }
                     Value::String(_) if TEXTS.contains(&key.as_str()) => {}
                     _ => numbers(value),
