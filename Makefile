@@ -1,8 +1,8 @@
 .PHONY: test tools lint up fuzz bench
 
-# Builds and runs every test, installing what they talk to.
+# Builds and runs every test, installing what they talk to. Most of the time they wait: more threads than cores.
 test: tools
-	cargo test --workspace --locked
+	RUST_TEST_THREADS=8 cargo test --workspace --locked
 
 # Everything that the tests need beyond Rust, Node and Python.
 tools:
@@ -22,7 +22,7 @@ lint:
 fuzz: tools
 	fuzz/run 60
 
-# Figures beside a peer in the same run; on a quiet machine.
+# Prints figures beside a peer in the same run; on a quiet machine.
 bench: tools
 	cargo bench --locked -p server --bench delivery
 	cargo bench --locked -p deployer

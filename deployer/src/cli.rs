@@ -36,6 +36,8 @@ pub(crate) enum Output {
 
 #[derive(Subcommand)]
 enum Verb {
+    Check(Box<commands::check::Args>),
+    Explain(commands::explain::Args),
     Init(commands::init::Args),
     Render(commands::render::Args),
     Up(commands::up::Args),
@@ -50,6 +52,8 @@ enum Verb {
 impl Verb {
     fn run(&self, output: Output) -> anyhow::Result<Exit> {
         match self {
+            Self::Check(args) => commands::check::run(args, output),
+            Self::Explain(args) => commands::explain::run(args, output),
             Self::Init(args) => commands::init::run(args, output),
             Self::Render(args) => commands::render::run(args, output),
             Self::Up(args) => commands::up::run(args, output),
@@ -68,7 +72,7 @@ pub(crate) enum Exit {
     /// All is well.
     Well = 0,
     /// A rule is violated, or a probe failed.
-    Failed = 1,
+    Violated = 1,
     /// It could not run: usage, environment file, credentials, declined.
     CouldNotRun = 2,
     /// The deployment failed.
@@ -92,7 +96,7 @@ impl std::fmt::Display for Ended {
         match self.0 {
             Exit::NotDeployed => f.write_str("the stack failed"),
             Exit::Interrupted => f.write_str("interrupted"),
-            Exit::Well | Exit::Failed | Exit::CouldNotRun => f.write_str("failed"),
+            Exit::Well | Exit::Violated | Exit::CouldNotRun => f.write_str("failed"),
         }
     }
 }

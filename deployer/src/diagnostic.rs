@@ -86,7 +86,7 @@ impl Mistake {
 }
 
 /// The part of a place to mark: the end of its first line at most, so that a long block shows one line.
-fn marked(place: &Place) -> std::ops::Range<usize> {
+pub(crate) fn marked(place: &Place) -> std::ops::Range<usize> {
     let text = &place.source().text;
     let range = place.range();
     let start = range.start.min(text.len());

@@ -3,12 +3,15 @@
 //! Data flows one way: an environment file gives parameters, a template with parameters gives a
 //! [`template::Rendered`], and everything else reads that alone.
 
+pub mod aws;
 pub mod balancer;
 pub mod diagnostic;
 pub mod environment;
 pub mod local;
 pub mod node;
 pub mod probe;
+pub mod reading;
 pub mod render;
+pub mod report;
 pub mod socketio;
 pub mod template;

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use deployer::environment::{Target, find, load};
+use deployer::environment::{Environment, Target, find, load};
 use deployer::node::{Entry, Node, Origin, Place, Scalar, Source, Value};
 use deployer::render::{render, render_with, service_template};
+use deployer::report::Ignore;
 use deployer::template::{Rendered, Template};
 
 /// Which environment, or which template of anyone's.
@@ -42,6 +43,10 @@ pub(crate) struct Loaded {
     pub(crate) template: Template,
     /// The template as it would be applied.
     pub(crate) rendered: Rendered,
+    /// The region, where one is given.
+    pub(crate) region: Option<String>,
+    /// The rules that the environment passes over.
+    pub(crate) ignores: Vec<Ignore>,
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {
@@ -50,6 +55,11 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 }
 
 impl Args {
+    /// Whether an environment or a template was named; a verb may have other things to work on.
+    pub(crate) fn is_given(&self) -> bool {
+        self.env.is_some() || self.template.is_some()
+    }
+
     /// Reads the files and renders.
     ///
     /// # Errors
@@ -66,6 +76,8 @@ impl Args {
                 local: None,
                 template,
                 rendered,
+                region: self.region.clone(),
+                ignores: Vec::new(),
             });
         };
         let path = find(env, &self.environments)?;
@@ -77,6 +89,8 @@ impl Args {
             local: Some(environment.target.value == Target::Local),
             template,
             rendered,
+            region: Some(environment.region.value.0.clone()),
+            ignores: ignores(&environment),
         })
     }
 
@@ -100,6 +114,16 @@ impl Args {
             },
         );
     }
+}
+
+fn ignores(environment: &Environment) -> Vec<Ignore> {
+    let ignores = environment.ignore.iter().flatten();
+    ignores
+        .map(|ignore| Ignore {
+            rule: ignore.rule.value.0.clone(),
+            reason: ignore.reason.value.0.clone(),
+        })
+        .collect()
 }
 
 /// An environment is called after its file.

@@ -1,7 +1,9 @@
 //! One file a verb; each is a thin wrapper over the library.
 
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod environment;
+pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod leash;
 pub(crate) mod listen;

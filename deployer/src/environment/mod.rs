@@ -23,7 +23,7 @@ pub use file::{DEFAULTS, find, load, parse};
 pub use init::{Answers, check_answer};
 pub use schema::schema;
 pub use section::{
-    Deployment, Environment, HealthCheck, LoadBalancer, Network, Server, Service, Tasks,
+    Deployment, Environment, HealthCheck, Ignore, LoadBalancer, Network, Server, Service, Tasks,
 };
 pub use size::{Bytes, Mebibytes};
 pub use store::{Store, StoreUrl};

@@ -9,7 +9,7 @@ use super::size::{Bytes, Mebibytes};
 use super::store::Store;
 use super::text::{Path, Region, Slug, Text};
 use super::unit::{NonEmpty, Number};
-use crate::diagnostic::{Mistake, Mistakes};
+use crate::diagnostic::{Mistake, Mistakes, nearest};
 
 section! {
     /// All that differs between environments.
@@ -38,6 +38,18 @@ section! {
         service: Service,
         /// Where messages are kept: `memory`, `{ file: DIR }` or `{ url: rediss://… }`.
         store: Setting<Store>,
+        /// Rules that `check` and `up` pass over here, each with a reason.
+        ignore: Option<Vec<Ignore>>,
+    }
+}
+
+section! {
+    /// A rule that is passed over.
+    Ignore {
+        /// The rule's name; `deployer explain` lists them.
+        rule: Setting<Text>,
+        /// Why it does not matter here.
+        reason: Setting<Text>,
     }
 }
 
@@ -170,6 +182,9 @@ section! {
 impl Environment {
     /// Mistakes that no single value shows.
     pub(super) fn check(&self, mistakes: &mut Mistakes) {
+        for ignore in self.ignore.iter().flatten() {
+            ignore.check(mistakes);
+        }
         let tasks = &self.service.tasks;
         if tasks.min.value.0 > tasks.max.value.0 {
             let message = format!(
@@ -181,6 +196,34 @@ impl Environment {
                 place: tasks.max.origin.first().cloned(),
                 help: None,
             });
+        }
+    }
+}
+
+impl Ignore {
+    fn check(&self, mistakes: &mut Mistakes) {
+        let mut mistake = |setting: &Setting<Text>, message: String, help: Option<String>| {
+            mistakes.push(Mistake {
+                message,
+                place: setting.origin.first().cloned(),
+                help,
+            });
+        };
+        let name = &self.rule.value.0;
+        if timeouts::rule(name).is_none() {
+            let near = nearest(name, timeouts::RULES.iter().map(|rule| rule.name));
+            let help = near.map_or_else(
+                || "`deployer explain` lists the rules".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            );
+            mistake(&self.rule, format!("there is no rule `{name}`"), Some(help));
+        }
+        if self.reason.value.0.trim().is_empty() {
+            mistake(
+                &self.reason,
+                format!("say why `{name}` does not matter here"),
+                None,
+            );
         }
     }
 }

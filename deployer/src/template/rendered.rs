@@ -107,6 +107,17 @@ pub struct Output {
 }
 
 impl Rendered {
+    /// Resources that no template was rendered for, such as those that are live.
+    pub(crate) fn of(resources: IndexMap<String, Resource>) -> Self {
+        Self {
+            parameters: IndexMap::new(),
+            conditions: IndexMap::new(),
+            resources,
+            outputs: IndexMap::new(),
+            sections: Map::new(),
+        }
+    }
+
     /// The resources of one type, in the template's order.
     pub fn of_type(&self, kind: &str) -> impl Iterator<Item = &Resource> {
         self.resources

@@ -9,6 +9,10 @@
 )]
 
 mod balancer;
+mod check_broken;
+mod check_cli;
+mod check_live;
+mod check_shapes;
 mod emulator;
 mod environment_mistakes;
 mod init;
@@ -16,6 +20,7 @@ mod lint;
 mod render;
 mod resolution;
 mod shape;
+mod sound;
 mod template_mistakes;
 mod trials;
 mod up;

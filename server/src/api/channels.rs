@@ -1,10 +1,11 @@
 //! A channel at a glance: who is connected, what waits.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 
-use super::{App, input};
+use super::App;
+use super::input::{self, Parts};
 use crate::problem::Problem;
 use crate::store::{Store, Tally};
 
@@ -21,7 +22,7 @@ pub(super) struct ChannelView {
 /// `GET /v1/namespaces/{namespace}/channels/{channel}`
 pub(super) async fn show(
     State(app): State<App>,
-    Path((namespace, channel)): Path<(String, String)>,
+    Parts((namespace, channel)): Parts<(String, String)>,
 ) -> Result<Json<ChannelView>, Problem> {
     let mailbox = input::mailbox(&app, &namespace, Some(&channel))?;
     let sockets = app.context.store.presence(&mailbox).await?;

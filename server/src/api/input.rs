@@ -1,14 +1,9 @@
-//! Reading requests: bodies within bounds of size and time, paths and queries with every mistake named.
+//! Reading paths and queries, with every mistake named.
 
-use std::time::Duration;
-
-use axum::body::Body;
-use axum::extract::Request;
-use axum::http::header::CONTENT_TYPE;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::App;
@@ -16,64 +11,22 @@ use crate::message::Mailbox;
 use crate::names;
 use crate::problem::{FieldError, Problem};
 
-/// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Items of a list that are asked for without `limit`, and at most.
 const DEFAULT_LIMIT: usize = 50;
 const MOST_ITEMS: usize = 100;
 
-/// Reads a body of at most `most` bytes.
-pub(super) async fn body(request: Request, most: usize) -> Result<Bytes, Problem> {
-    let media_type = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let essence = media_type.map(|t| t.split(';').next().unwrap_or_default().trim());
-    if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
-        return Err(Problem::unsupported_media_type());
-    }
-    collect(request.into_body(), most).await
-}
+/// The parts of a path by name.
+pub(super) struct Parts<T>(pub(super) T);
 
-async fn collect(body: Body, most: usize) -> Result<Bytes, Problem> {
-    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, most).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::too_large(format!(
-            "The body of this request may have {most} bytes"
-        ))),
-        Ok(Err(_)) => Err(Problem::bad_request("The body broke off")),
-        Err(_) => Err(Problem::timeout(format!(
-            "The body took longer than {} s",
-            BODY_TIMEOUT.as_secs()
-        ))),
-    }
-}
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Parts<T> {
+    type Rejection = Problem;
 
-/// Reads JSON: 400 if it is none, 422 with the field's path if it has another shape.
-pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let field = error.path().to_string();
-        let inner = error.into_inner();
-        match inner.is_data() {
-            true => Problem::invalid(vec![FieldError::new(
-                if field == "." { "" } else { &field },
-                said(&inner),
-            )]),
-            false => Problem::bad_request(format!("The body is no JSON: {inner}")),
+    async fn from_request_parts(parts: &mut request::Parts, state: &S) -> Result<Self, Problem> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(names)) => Ok(Self(names)),
+            Err(rejection) => Err(Problem::bad_request(rejection.body_text())),
         }
-    })?;
-    deserializer
-        .end()
-        .map_err(|error| Problem::bad_request(format!("The body is no JSON: {error}")))?;
-    Ok(value)
-}
-
-/// What serde says, without the place in the text, which the field's path replaces.
-fn said(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.rsplit_once(" at line ")
-        .map_or(text.clone(), |(said, _)| said.to_owned())
+    }
 }
 
 /// The mailbox that a path names.
@@ -200,23 +153,5 @@ mod tests {
             .map(|e| e["field"].as_str().unwrap())
             .collect();
         assert_eq!(fields, ["limit", "cursor", "ofset"]);
-    }
-
-    #[test]
-    fn json_mistakes_are_told_apart() {
-        #[derive(Debug, serde::Deserialize)]
-        #[expect(dead_code, reason = "only its mistakes are looked at")]
-        struct Body {
-            list: Vec<u8>,
-        }
-        assert_eq!(json::<Body>(b"{").unwrap_err().status(), 400);
-        assert_eq!(json::<Body>(b"{\"list\":[]} x").unwrap_err().status(), 400);
-        let problem =
-            serde_json::to_value(json::<Body>(b"{\"list\":[1,\"a\"]}").unwrap_err()).unwrap();
-        assert_eq!(problem["errors"][0]["field"], "list[1]");
-        assert_eq!(
-            problem["errors"][0]["detail"],
-            "invalid type: string \"a\", expected u8"
-        );
     }
 }

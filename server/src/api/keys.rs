@@ -1,12 +1,13 @@
 //! Plugin keys: issued, listed, revoked.
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::App;
-use super::input::{self, Page, encode_cursor, json};
+use super::body::{self, object};
+use super::input::{Page, Parts, encode_cursor};
 use super::messages::List;
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
@@ -63,7 +64,7 @@ pub(super) async fn issue(
     State(app): State<App>,
     request: Request,
 ) -> Result<(StatusCode, Json<KeyView>), Problem> {
-    let body: KeyBody = json(&input::body(request, MOST_BODY).await?)?;
+    let body: KeyBody = object(&body::read(request, MOST_BODY).await?)?;
     let now = app.context.clock.now();
     check(&app, &body, now)?;
     let (record, key) = KeyRecord::issue(body.channel, body.namespaces, now, body.expires_at)
@@ -134,7 +135,7 @@ pub(super) async fn list(
 /// `DELETE /v1/keys/{id}`
 pub(super) async fn revoke(
     State(app): State<App>,
-    Path(id): Path<String>,
+    Parts(id): Parts<String>,
 ) -> Result<StatusCode, Problem> {
     if !app.context.store.revoke_key(&id).await? {
         return Err(Problem::not_found("There is no key with this id"));

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::App;
-use super::input::{self, Page, cursor_mistake, encode_cursor};
+use super::input::{self, Page, Parts, cursor_mistake, encode_cursor};
 use crate::clock::Millis;
 use crate::message::{Mailbox, Position, State as MessageState, Status};
 use crate::metrics;
@@ -69,7 +69,7 @@ pub(super) struct List<T> {
 }
 
 /// `namespace`, and `channel` and `id` where the path has them.
-pub(super) type Names = Path<HashMap<String, String>>;
+type Names = Parts<HashMap<String, String>>;
 
 fn mailbox_of(app: &App, path: &HashMap<String, String>) -> Result<Mailbox, Problem> {
     let namespace = path.get("namespace").map_or("", String::as_str);
@@ -89,7 +89,7 @@ fn unknown() -> Problem {
 /// `GET …/messages/{id}`
 pub(super) async fn show(
     State(app): State<App>,
-    path: Names,
+    Parts(path): Names,
 ) -> Result<Json<MessageView>, Problem> {
     let status = app
         .context
@@ -103,7 +103,7 @@ pub(super) async fn show(
 /// `GET …/messages`: the latest first.
 pub(super) async fn list(
     State(app): State<App>,
-    path: Names,
+    Parts(path): Names,
     RawQuery(query): RawQuery,
 ) -> Result<Json<List<MessageView>>, Problem> {
     let mailbox = mailbox_of(&app, &path)?;
@@ -137,7 +137,10 @@ fn position(cursor: &str) -> Result<Position, Problem> {
 }
 
 /// `DELETE …/messages/{id}`
-pub(super) async fn cancel(State(app): State<App>, path: Names) -> Result<StatusCode, Problem> {
+pub(super) async fn cancel(
+    State(app): State<App>,
+    Parts(path): Names,
+) -> Result<StatusCode, Problem> {
     let (mailbox, id) = (mailbox_of(&app, &path)?, id_of(&path)?);
     match app.context.store.cancel(&mailbox, id).await? {
         Cancelled::Done => {

@@ -1,5 +1,6 @@
 //! The HTTP interface: JSON for backends, problem details for refusals, and the door to Socket.IO.
 
+mod body;
 mod channels;
 mod health;
 mod input;
@@ -31,7 +32,6 @@ const NODE_ID: HeaderName = HeaderName::from_static("x-node-id");
 type App = Arc<Handler>;
 
 /// The public interface of a node.
-#[must_use]
 pub fn router(app: &App, gate: Gate) -> Router {
     let (settings, node) = (&app.settings, &app.context.node);
     let socket_io = any(move |request: Request<Body>| gate.clone().answer(request));

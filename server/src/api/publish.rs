@@ -1,7 +1,7 @@
 //! Publishing: one message to a channel, one to everyone, or a batch.
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,8 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::App;
-use super::input::{self, json};
+use super::body::{self, Whole, object};
+use super::input::{self, Parts};
 use super::messages::MessageView;
 use crate::clock::Millis;
 use crate::message::Mailbox;
@@ -29,6 +30,8 @@ const MOST_TTL: u64 = 7 * DAY;
 const MOST_TTL_EVERYONE: u64 = HOUR;
 /// Messages in a batch.
 const MOST_BATCH: usize = 100;
+/// Bytes of a batch, however large its messages may be; several of the largest fit.
+const MOST_BATCH_BYTES: usize = 8 << 20;
 /// Bytes of a message's body beside its `data`.
 const ENVELOPE: usize = 2048;
 
@@ -42,9 +45,9 @@ pub(super) struct MessageBody {
     data: Box<RawValue>,
     id: Option<String>,
     deliver_at: Option<Millis>,
-    deliver_in: Option<u64>,
+    deliver_in: Option<Whole>,
     expires_at: Option<Millis>,
-    ttl: Option<u64>,
+    ttl: Option<Whole>,
 }
 
 /// The answer for one message of a batch.
@@ -60,7 +63,7 @@ struct BatchAnswer {
 /// `POST …/channels/{channel}/messages`
 pub(super) async fn to_channel(
     State(app): State<App>,
-    Path((namespace, channel)): Path<(String, String)>,
+    Parts((namespace, channel)): Parts<(String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
     let mailbox = input::mailbox(&app, &namespace, Some(&channel))?;
@@ -70,7 +73,7 @@ pub(super) async fn to_channel(
 /// `POST …/{namespace}/messages`
 pub(super) async fn to_everyone(
     State(app): State<App>,
-    Path(namespace): Path<String>,
+    Parts(namespace): Parts<String>,
     request: Request,
 ) -> Result<Response, Problem> {
     let mailbox = input::mailbox(&app, &namespace, None)?;
@@ -78,8 +81,8 @@ pub(super) async fn to_everyone(
 }
 
 async fn publish_one(app: &App, mailbox: Mailbox, request: Request) -> Result<Response, Problem> {
-    let bytes = input::body(request, app.settings.max_message + ENVELOPE).await?;
-    let body: MessageBody = json(&bytes)?;
+    let bytes = body::read(request, app.settings.max_message + ENVELOPE).await?;
+    let body: MessageBody = object(&bytes)?;
     if body.channel.is_some() {
         return Err(Problem::invalid(vec![FieldError::new(
             "channel",
@@ -101,12 +104,13 @@ async fn publish_one(app: &App, mailbox: Mailbox, request: Request) -> Result<Re
 /// `POST …/{namespace}/batch`
 pub(super) async fn batch(
     State(app): State<App>,
-    Path(namespace): Path<String>,
+    Parts(namespace): Parts<String>,
     request: Request,
 ) -> Result<Response, Problem> {
     input::known_namespace(&app, &namespace)?;
-    let bytes = input::body(request, MOST_BATCH * (app.settings.max_message + ENVELOPE)).await?;
-    let items: Vec<Box<RawValue>> = json(&bytes)?;
+    let each = app.settings.max_message + ENVELOPE;
+    let bytes = body::read(request, (MOST_BATCH * each).min(MOST_BATCH_BYTES)).await?;
+    let items = body::list(&bytes)?;
     if !(1..=MOST_BATCH).contains(&items.len()) {
         let detail = format!("must hold 1 to {MOST_BATCH} messages, not {}", items.len());
         return Err(Problem::invalid(vec![FieldError::new("", detail)]));
@@ -154,7 +158,7 @@ pub(super) async fn batch(
 }
 
 fn batch_draft(app: &App, namespace: &str, item: &RawValue) -> Result<Draft, Problem> {
-    let body: MessageBody = json(item.get().as_bytes())?;
+    let body: MessageBody = object(item.get().as_bytes())?;
     let Some(channel) = body.channel.as_deref() else {
         return Err(Problem::invalid(vec![FieldError::new(
             "channel",
@@ -245,12 +249,12 @@ impl MessageBody {
                 "deliver_at",
                 "must be within 30 days from now",
             )),
-            (None, Some(ms)) if ms > MOST_AHEAD => Err(FieldError::new(
+            (None, Some(Whole(ms))) if ms > MOST_AHEAD => Err(FieldError::new(
                 "deliver_in",
                 format!("must be at most {MOST_AHEAD} ms, which is 30 days"),
             )),
             (Some(at), None) => Ok(at.max(now)),
-            (None, ms) => Ok(later(now, ms.unwrap_or(0))),
+            (None, ms) => Ok(later(now, ms.map_or(0, |Whole(ms)| ms))),
         }
     }
 
@@ -273,11 +277,11 @@ impl MessageBody {
                 format!("must be within {words} from deliver_at"),
             )),
             (Some(at), None) => Ok(at),
-            (None, Some(ttl)) if !(1..=most).contains(&ttl) => Err(FieldError::new(
+            (None, Some(Whole(ttl))) if !(1..=most).contains(&ttl) => Err(FieldError::new(
                 "ttl",
                 format!("must be 1 to {most} ms, which is {words}"),
             )),
-            (None, ttl) => Ok(later(deliver_at, ttl.unwrap_or(DEFAULT_TTL))),
+            (None, ttl) => Ok(later(deliver_at, ttl.map_or(DEFAULT_TTL, |Whole(ms)| ms))),
         }
     }
 
@@ -287,9 +291,9 @@ impl MessageBody {
             &self.event,
             self.data.get(),
             self.deliver_at,
-            self.deliver_in,
+            self.deliver_in.map(|Whole(ms)| ms),
             self.expires_at,
-            self.ttl,
+            self.ttl.map(|Whole(ms)| ms),
         );
         // Strings and numbers can always be written.
         let json = serde_json::to_vec(&fields).unwrap_or_default();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::queue::{PAGE, Queue};
-use super::window::{Due, Window};
+use super::window::{Acknowledged, Due, Window};
 use super::{Context, Emission, Outlet};
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message, Position};
@@ -87,13 +87,21 @@ impl Subscriber {
         self.pump(&mut self.lock(), false);
     }
 
-    /// Takes a client's acknowledgement.
+    /// Takes a client's acknowledgement; returns the message, unless it was settled before.
     ///
     /// # Errors
     /// When it settles nothing: number and id must both be those of a message in flight on this socket.
-    pub fn acknowledge(self: &Arc<Self>, number: u64, id: &str) -> Result<Arc<Message>, Refused> {
+    pub fn acknowledge(
+        self: &Arc<Self>,
+        number: u64,
+        id: &str,
+    ) -> Result<Option<Arc<Message>>, Refused> {
         let mut state = self.lock();
-        let message = state.window.acknowledged(number, id).ok_or(Refused)?;
+        let message = match state.window.acknowledged(number, id) {
+            Acknowledged::Now(message) => message,
+            Acknowledged::Before => return Ok(None),
+            Acknowledged::Unknown => return Err(Refused),
+        };
         // A page that is being read may be older than this acknowledgement.
         if let Some(index) = self.index_of(&message) {
             state.queues[index].settle(&message);
@@ -102,7 +110,7 @@ impl Subscriber {
         self.context.metrics.count(MessageState::acknowledged, 1);
         tracing::debug!(channel = %message.mailbox, message_id = message.id, connection = self.socket, "acknowledged");
         self.pump(&mut state, false);
-        Ok(message)
+        Ok(Some(message))
     }
 
     /// Drops a message that another socket of the same key has acknowledged.

@@ -1,6 +1,6 @@
 //! The window of one socket: messages in flight, and when each must be repeated. No I/O, no clock of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -12,6 +12,9 @@ use crate::message::Message;
 /// `43/…,<number>["…"]`, a separator, and protocol 4's length in front.
 const ACK_OVERHEAD: usize = 32;
 
+/// Settled messages that a socket remembers, to know a second acknowledgement from a wrong one.
+const SETTLED: usize = 32;
+
 /// A message that was emitted and is not acknowledged yet.
 #[derive(Debug)]
 pub(super) struct InFlight {
@@ -20,6 +23,17 @@ pub(super) struct InFlight {
     /// How often it was repeated on this socket.
     pub(super) repeats: u32,
     pub(super) repeat_at: Instant,
+}
+
+/// What an acknowledgement means.
+#[derive(Debug)]
+pub(super) enum Acknowledged {
+    /// It settles this message.
+    Now(Arc<Message>),
+    /// It was settled before: by a repeat's acknowledgement, or by another socket of the key.
+    Before,
+    /// It names nothing that this socket was shown lately.
+    Unknown,
 }
 
 /// What is to be done about a message whose time to be repeated has come.
@@ -36,6 +50,8 @@ pub(super) enum Due {
 pub(super) struct Window {
     in_flight: BTreeMap<u64, InFlight>,
     last_number: u64,
+    /// The latest that were settled, whose acknowledgements may still come.
+    settled: VecDeque<(u64, Arc<Message>)>,
 }
 
 impl Window {
@@ -86,21 +102,45 @@ impl Window {
     }
 
     /// Takes out the message that an acknowledgement settles: number and id must both be right.
-    pub(super) fn acknowledged(&mut self, number: u64, id: &str) -> Option<Arc<Message>> {
-        let matches = self
+    pub(super) fn acknowledged(&mut self, number: u64, id: &str) -> Acknowledged {
+        if self
             .in_flight
             .get(&number)
-            .is_some_and(|entry| entry.message.id == id);
-        matches
-            .then(|| self.in_flight.remove(&number))
-            .flatten()
-            .map(|entry| entry.message)
+            .is_some_and(|entry| entry.message.id == id)
+        {
+            return self
+                .take_settled(number)
+                .map_or(Acknowledged::Unknown, Acknowledged::Now);
+        }
+        match self
+            .settled
+            .iter()
+            .any(|(settled, message)| *settled == number && message.id == id)
+        {
+            true => Acknowledged::Before,
+            false => Acknowledged::Unknown,
+        }
     }
 
     /// Takes out a message that another socket of the key has settled.
     pub(super) fn settle(&mut self, message: &Message) {
-        self.in_flight
-            .retain(|_, e| e.message.seq != message.seq || e.message.mailbox != message.mailbox);
+        let same =
+            |e: &InFlight| e.message.seq == message.seq && e.message.mailbox == message.mailbox;
+        let number = self
+            .in_flight
+            .iter()
+            .find(|(_, entry)| same(entry))
+            .map(|(number, _)| *number);
+        number.and_then(|number| self.take_settled(number));
+    }
+
+    fn take_settled(&mut self, number: u64) -> Option<Arc<Message>> {
+        let message = self.in_flight.remove(&number)?.message;
+        if self.settled.len() == SETTLED {
+            self.settled.pop_front();
+        }
+        self.settled.push_back((number, message.clone()));
+        Some(message)
     }
 
     /// When the first message must be repeated.
@@ -150,11 +190,20 @@ mod tests {
         let (mut window, tuning) = (Window::default(), Tuning::default());
         window.emitted(message(1, 1), Instant::now(), &tuning);
         window.emitted(message(2, 2), Instant::now(), &tuning);
-        assert!(window.acknowledged(1, "m2").is_none());
-        assert!(window.acknowledged(3, "m1").is_none());
-        assert!(window.acknowledged(1, "").is_none());
-        assert_eq!(window.acknowledged(1, "m1").unwrap().seq, 1);
-        assert!(window.acknowledged(1, "m1").is_none());
+        for (number, id) in [(1, "m2"), (3, "m1"), (1, "")] {
+            assert!(
+                matches!(window.acknowledged(number, id), Acknowledged::Unknown),
+                "{number} {id}"
+            );
+        }
+        assert!(matches!(window.acknowledged(1, "m1"), Acknowledged::Now(m) if m.seq == 1));
+        assert!(matches!(window.acknowledged(1, "m1"), Acknowledged::Before));
+        window.settle(&message(2, 2));
+        assert!(matches!(window.acknowledged(2, "m2"), Acknowledged::Before));
+        assert!(matches!(
+            window.acknowledged(2, "m1"),
+            Acknowledged::Unknown
+        ));
     }
 
     #[test]

@@ -111,13 +111,11 @@ impl Handler {
         arguments: &str,
     ) -> bool {
         let id = packet::acknowledged_id(arguments);
-        let settled = session
-            .socket(namespace)
-            .zip(id.as_deref())
-            .and_then(|(subscriber, id)| {
-                let message = subscriber.acknowledge(number, id).ok()?;
-                Some(self.hub.settled(&subscriber, &message))
-            });
+        let answer = session.socket(namespace).zip(id.as_deref());
+        let settled = answer.and_then(|(subscriber, id)| {
+            let message = subscriber.acknowledge(number, id).ok()?;
+            Some(message.inspect(|message| self.hub.settled(&subscriber, message)))
+        });
         if settled.is_none() {
             self.context.metrics.stray_acknowledgements.inc();
             tracing::info!(

@@ -58,12 +58,14 @@ impl Handler {
         namespace: String,
         auth: Option<String>,
     ) {
-        let namespace = namespace.as_str();
+        // Client v2 puts its `query` behind the namespace, which may hold a key: it is neither logged, nor
+        // sent back, where the client would not know it as its own.
+        let (asked, namespace) = (&*namespace, namespace.split('?').next().unwrap_or_default());
         // Protocol 4 asks for the root that it is in already.
         if namespace.is_empty() && session.protocol() == ProtocolVersion::V3 {
             return;
         }
-        match self.admit(&session, namespace, auth.as_deref()).await {
+        match self.admit(&session, asked, auth.as_deref()).await {
             Ok(key) => self.enter(&session, namespace, key),
             Err(Refusal::Definite { code, message }) => {
                 self.context.metrics.refused(code);

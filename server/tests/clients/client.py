@@ -1,7 +1,9 @@
 """A plugin on python-socketio, with the interface of client.cjs."""
 
 import json
+import socket
 import sys
+import threading
 import time
 
 import socketio
@@ -11,8 +13,13 @@ client = socketio.Client(reconnection_delay=0.05, reconnection_delay_max=0.5)
 namespace = config["namespace"]
 
 
+# The library calls each handler in a thread of its own.
+printing = threading.Lock()
+
+
 def tell(kind, **rest):
-    print(json.dumps({"type": kind, "at": int(time.time() * 1000), **rest}), flush=True)
+    with printing:
+        print(json.dumps({"type": kind, "at": int(time.time() * 1000), **rest}), flush=True)
 
 
 @client.event(namespace=namespace)
@@ -54,4 +61,4 @@ for line in sys.stdin:
     if command["do"] == "disconnect":
         client.disconnect()
     if command["do"] == "drop":
-        client.eio.disconnect(abort=True)
+        client.eio.ws.sock.shutdown(socket.SHUT_RDWR)  # the connection is lost; the library comes back

@@ -242,6 +242,7 @@ impl Options {
 /// A client process. It prints what happens to it, a JSON object a line:
 /// `connected`, `connect_error`, `message`, `disconnected`, `upgraded`.
 pub(crate) struct Client {
+    name: String,
     child: Child,
     stdin: ChildStdin,
     events: mpsc::UnboundedReceiver<Value>,
@@ -284,6 +285,7 @@ impl Client {
         });
         let stdin = child.stdin.take().unwrap();
         Self {
+            name: format!("{} {:?}", options.library, options.transports),
             child,
             stdin,
             events,
@@ -294,8 +296,8 @@ impl Client {
     pub(crate) async fn next(&mut self) -> Value {
         timeout(PATIENCE, self.events.recv())
             .await
-            .expect("something happens in time")
-            .expect("the client lives")
+            .unwrap_or_else(|_| panic!("{}: nothing happens", self.name))
+            .unwrap_or_else(|| panic!("{}: the client's process ended", self.name))
     }
 
     /// Skips to the next event of this type.

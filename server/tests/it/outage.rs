@@ -236,3 +236,36 @@ async fn a_backlog_is_shown_once() {
     }
     assert_eq!(node.handler().context.metrics.redeliveries.get(), 0);
 }
+
+#[tokio::test]
+async fn sockets_of_one_key_may_all_acknowledge() {
+    let node = node("a", Faulty::new(), Tuning::default()).await;
+    let key = key(&node).await;
+    let mut clients: Vec<_> = (0..3)
+        .map(|_| Client::connect(&url(&node), &Options::new(&key)))
+        .collect();
+    for client in &mut clients {
+        client.wait_for("connected").await;
+    }
+    // More than a client may send beside acknowledgements; few enough at once for every window.
+    for group in 0..12 {
+        for n in 0..5 {
+            publish(&node, &format!("{group}-{n}"), 0).await;
+        }
+        for client in &mut clients {
+            while client.messages(1).await != [format!("{group}-4")] {}
+        }
+    }
+    let metrics = &node.handler().context.metrics;
+    assert_eq!(
+        (
+            metrics.stray_acknowledgements.get(),
+            metrics.redeliveries.get()
+        ),
+        (0, 0)
+    );
+    let noisy = server::metrics::Reason {
+        reason: "noisy_client",
+    };
+    assert_eq!(metrics.refusals.get_or_create(&noisy).get(), 0);
+}

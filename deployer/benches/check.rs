@@ -1,0 +1,87 @@
+//! How long `check` takes for a template of 500 resources: to read, render and check it, and to write the report.
+//! Beside it what cfn-lint needs for the same file, start-up included. Prints, and judges nothing.
+
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark reports to whoever runs it"
+)]
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use deployer::reading::{Given, read};
+use deployer::report::Report;
+use deployer::template::{Inputs, Template};
+
+const SOUND: &str = include_str!("../tests/it/templates/sound.yaml");
+const RESOURCES: usize = 500;
+const RUNS: usize = 21;
+
+fn main() {
+    let text = template();
+    let check = || {
+        let template = Template::parse("bench.yaml", text.as_str()).expect("it is right");
+        let rendered = template.render(&Inputs::default()).expect("it renders");
+        assert_eq!(rendered.resources.len(), RESOURCES);
+        let report = Report::new(
+            read(&rendered, &Given::default()).expect("it has a service"),
+            &[],
+        );
+        report.text(false).len()
+    };
+    let mut times: Vec<_> = (0..RUNS)
+        .map(|_| {
+            let start = Instant::now();
+            assert!(std::hint::black_box(check()) > 0);
+            start.elapsed()
+        })
+        .collect();
+    times.sort();
+    let ours = times[RUNS / 2];
+    println!(
+        "check: {ours:?} for {RESOURCES} resources, {} KiB (median of {RUNS} runs, in process)",
+        text.len() / 1024
+    );
+    match lint(&text) {
+        Some(lint) => println!(
+            "cfn-lint: {lint:?}, {:.0} times as long",
+            lint.as_secs_f64() / ours.as_secs_f64()
+        ),
+        None => println!("cfn-lint: not installed (`make tools`)"),
+    }
+}
+
+/// The sound template among queues, so that the service must be found.
+fn template() -> String {
+    let mut text = SOUND.to_owned();
+    let has = SOUND.matches("\n    Type: AWS::").count();
+    for number in has..RESOURCES {
+        write!(
+            text,
+            "  Queue{number}:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !Sub '${{AWS::StackName}}-{number}'\n      VisibilityTimeout: 30\n      Tags: [{{ Key: cluster, Value: !Ref Cluster }}]\n"
+        )
+        .expect("memory is there");
+    }
+    text
+}
+
+/// How long cfn-lint takes, where it is installed.
+fn lint(text: &str) -> Option<Duration> {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-check.yaml");
+    std::fs::write(&path, text).expect("it can be written");
+    let start = Instant::now();
+    let output = Command::new(project.join(".cache/cfn/bin/cfn-lint"))
+        .arg("--")
+        .arg(path)
+        .output()
+        .ok()?;
+    assert!(
+        !output.stdout.is_empty() || output.status.success(),
+        "it looked at the template"
+    );
+    Some(start.elapsed())
+}

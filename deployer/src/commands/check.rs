@@ -1,0 +1,219 @@
+//! `deployer check`: the rules over the template as it would be applied.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use deployer::aws::read_stack;
+use deployer::reading::{Given, Readings, read, read_live};
+use deployer::report::{Ignore, Report};
+use deployer::template::Rendered;
+use timeouts::{Setting, Value, rule};
+
+use super::{environment, explain};
+use crate::cli::{Exit, Output, line, print};
+
+/// Find the settings that break long-lived connections, before anything is deployed.
+///
+/// Exit code 1 when a rule is violated, or what is live differs from the template. Warnings, and rules whose settings were not seen, are 0 unless --strict.
+#[derive(clap::Args)]
+#[command(mut_arg("env", |env| env.required_unless_present_any(["template", "stack"])))]
+pub(crate) struct Args {
+    #[command(flatten)]
+    environment: environment::Args,
+    /// Pass over a rule; repeat it for several. An environment file has `ignore:` for this, with a reason.
+    #[arg(long, value_name = "RULE")]
+    ignore: Vec<String>,
+    /// Check what is live on AWS too, and show where it differs from the template.
+    #[arg(long)]
+    live: bool,
+    /// The live stack; alone, a stack that was deployed by other means.
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
+    /// Exit with 1 for warnings and for rules whose settings were not seen, too.
+    #[arg(long)]
+    strict: bool,
+    /// How the report is written.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// The service that the flags below describe, where a template has several: its logical id.
+    #[arg(long, value_name = "LOGICAL_ID")]
+    service: Option<String>,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// One JSON document, as with --output json.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Annotations of GitHub Actions.
+    Github,
+}
+
+/// Declares the flags for what a template does not show, each named like its key.
+macro_rules! server_flags {
+    ($($(#[$doc:meta])+ $field:ident: $type:ty = $setting:ident, $parse:expr;)+) => {
+        #[derive(clap::Args)]
+        #[command(next_help_heading = "What a template does not show of its server")]
+        struct Server {
+            $($(#[$doc])+ #[arg(long, value_parser = $parse)] $field: Option<$type>,)+
+        }
+
+        impl Server {
+            fn given(&self) -> Given {
+                let mut given = Given::default();
+                $(if let Some(value) = &self.$field {
+                    let flag = stringify!($field).replace('_', "-");
+                    given.set(Setting::$setting, Value::from(value.clone()), format!("the flag --{flag}"));
+                })+
+                given
+            }
+        }
+    };
+}
+
+server_flags! {
+    /// How often it pings, `25s` for instance.
+    ping_interval: Duration = PingInterval, humantime::parse_duration;
+    /// How long it waits for the answer to a ping.
+    ping_timeout: Duration = PingTimeout, humantime::parse_duration;
+    /// How long an upgrade to WebSocket may take.
+    upgrade_timeout: Duration = UpgradeTimeout, humantime::parse_duration;
+    /// How long it keeps an idle HTTP connection.
+    keep_alive: Duration = KeepAlive, humantime::parse_duration;
+    /// From SIGTERM to exit.
+    drain: Duration = Drain, humantime::parse_duration;
+    /// From its start to the first passing health check.
+    start_up: Duration = StartUp, humantime::parse_duration;
+    /// `polling`, `websocket` or both, with a comma.
+    transports: Words = Transports, transports;
+    /// The Engine.IO protocols that it speaks: `4`, `5` or both, with a comma.
+    protocols: Words = Protocols, words;
+    /// The Socket.IO path.
+    path: String = SocketPath, clap::builder::NonEmptyStringValueParser::new();
+    /// Origins of pages that may connect, with commas.
+    cors_origins: Words = CorsOrigins, words;
+    /// The connections that one task must carry.
+    connections_per_task: u64 = ConnectionsPerTask, clap::value_parser!(u64);
+    /// `memory`, `file` or `redis`.
+    store: String = Store, ["memory", "file", "redis"];
+}
+
+/// Words with commas between them.
+#[derive(Clone)]
+struct Words(Vec<String>);
+
+impl From<Words> for Value {
+    fn from(words: Words) -> Self {
+        words.0.into()
+    }
+}
+
+fn words(text: &str) -> Result<Words, std::convert::Infallible> {
+    Ok(Words(
+        text.split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    ))
+}
+
+fn transports(text: &str) -> Result<Words, String> {
+    let Ok(words) = words(text);
+    match words
+        .0
+        .iter()
+        .find(|word| !["polling", "websocket"].contains(&word.as_str()))
+    {
+        Some(other) => Err(format!("`{other}` is neither polling nor websocket")),
+        None => Ok(words),
+    }
+}
+
+pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    let mut ignores = args
+        .ignore
+        .iter()
+        .map(|name| ignore(name))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let mut given = args.server.given();
+    if let Some(service) = &args.service {
+        given.about(service);
+    }
+    let report = if args.environment.is_given() {
+        let mut loaded = args.environment.load()?;
+        ignores.append(&mut loaded.ignores);
+        let mut readings = read(&loaded.rendered, &given)?;
+        let mut drifts = Vec::new();
+        if args.live || args.stack.is_some() {
+            let stack = args
+                .stack
+                .clone()
+                .or_else(|| stack_name(&loaded.rendered))
+                .context("say which stack with --stack")?;
+            drifts = readings.add_live(live(&stack, loaded.region, &given)?);
+        }
+        Report::new(readings, &ignores).with_drifts(drifts)
+    } else {
+        let stack = args
+            .stack
+            .as_deref()
+            .context("say what to check: --env, --template or --stack")?;
+        Report::new(live(stack, None, &given)?, &ignores)
+    };
+    let default = if output == Output::Json {
+        Format::Json
+    } else {
+        Format::Text
+    };
+    print(&match args.format.unwrap_or(default) {
+        Format::Text => report.text(std::io::stdout().is_terminal()),
+        Format::Json => line(&report.json()),
+        Format::Sarif => format!("{:#}\n", report.sarif()),
+        Format::Github => report.github(),
+    })?;
+    let well = report.errors() == 0 && report.drifts.is_empty();
+    let spotless = report.warnings() == 0 && report.undecided.is_empty();
+    Ok(if well && (spotless || !args.strict) {
+        Exit::Well
+    } else {
+        Exit::Violated
+    })
+}
+
+/// The stack of an environment has the name that its resources begin with.
+fn stack_name(rendered: &Rendered) -> Option<String> {
+    let part = |name: &str| rendered.parameters.get(name)?.as_text();
+    Some(format!(
+        "{}-{}-{}",
+        part("Prefix")?,
+        part("Name")?,
+        part("Environment")?
+    ))
+}
+
+fn live(stack: &str, region: Option<String>, given: &Given) -> anyhow::Result<Readings> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")?;
+    Ok(read_live(
+        &runtime.block_on(read_stack(stack, region))?,
+        given,
+    )?)
+}
+
+fn ignore(name: &str) -> anyhow::Result<Ignore> {
+    let found = rule(name).ok_or_else(|| explain::unknown(name))?;
+    Ok(Ignore {
+        rule: found.name.to_owned(),
+        reason: "--ignore".to_owned(),
+    })
+}

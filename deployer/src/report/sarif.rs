@@ -1,0 +1,84 @@
+//! The report as SARIF 2.1.0, which code scanning shows beside the lines.
+
+use serde_json::{Value, json};
+use timeouts::{Finding, RULES, Rule};
+
+use super::Report;
+use crate::node::Place;
+
+impl Report {
+    /// The report as a SARIF 2.1.0 log with one run.
+    #[must_use]
+    pub fn sarif(&self) -> Value {
+        let found = self.findings.iter().map(|finding| self.result(finding));
+        let drifted = self.drifts.iter().map(|drift| {
+            let place = self.file(&drift.template.place).map(location);
+            json!({
+                "ruleId": "drift",
+                "level": "error",
+                "message": { "text": format!("{}: {}", drift.message(), drift.live.place) },
+                "locations": place.into_iter().collect::<Vec<_>>(),
+            })
+        });
+        let ignored = self.ignored.iter().map(|(finding, reason)| {
+            let mut result = self.result(finding);
+            result["suppressions"] = json!([{ "kind": "external", "justification": reason }]);
+            result
+        });
+        json!({
+            "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+            "version": "2.1.0",
+            "runs": [{
+                "tool": { "driver": {
+                    "name": "deployer check",
+                    "version": env!("CARGO_PKG_VERSION"),
+                    "rules": RULES.iter().map(rule).collect::<Vec<_>>(),
+                } },
+                // Columns are counted in characters, as the text report counts them.
+                "columnKind": "unicodeCodePoints",
+                "results": found.chain(drifted).chain(ignored).collect::<Vec<_>>(),
+            }],
+        })
+    }
+
+    fn result(&self, finding: &Finding) -> Value {
+        let violation = &finding.violation;
+        let index = RULES.iter().position(|rule| rule.name == finding.rule.name);
+        let related: Vec<_> = violation
+            .seen
+            .iter()
+            .filter_map(|seen| {
+                let mut location = location(self.file(&seen.place)?);
+                location["message"] =
+                    json!({ "text": format!("{} = {}", seen.setting, seen.value) });
+                Some(location)
+            })
+            .collect();
+        json!({
+            "ruleId": finding.rule.name,
+            "ruleIndex": index,
+            "level": violation.level.to_string(),
+            "message": { "text": finding.to_string() },
+            "locations": self.primary(finding).map(location).into_iter().collect::<Vec<_>>(),
+            "relatedLocations": related,
+        })
+    }
+}
+
+fn location(place: &Place) -> Value {
+    json!({ "physicalLocation": {
+        "artifactLocation": { "uri": place.file() },
+        "region": { "startLine": place.line(), "startColumn": place.column() },
+    } })
+}
+
+fn rule(rule: &Rule) -> Value {
+    json!({
+        "id": rule.name,
+        "shortDescription": { "text": rule.summary },
+        "fullDescription": { "text": rule.breaks },
+        "help": { "text": rule.page() },
+        "helpUri": rule.sources.iter().map(|source| source.url).find(|url| !url.is_empty()),
+        "defaultConfiguration": { "level": rule.levels[0].to_string() },
+    })
+}

@@ -1,0 +1,171 @@
+//! Sound production shapes raise no error, and templates as people copy them raise exactly the right ones.
+
+use deployer::reading::{Given, read};
+use deployer::report::Report;
+use deployer::template::{Inputs, Template};
+use timeouts::Setting::*;
+use timeouts::{Level, Value};
+
+use crate::sound::{Change, on, s};
+
+const TUTORIAL: &str = include_str!("templates/tutorial.yaml");
+
+const NOT_STICKY: (&str, &str) = (
+    "{ Key: stickiness.enabled, Value: \"true\" }",
+    "{ Key: stickiness.enabled, Value: \"false\" }",
+);
+
+fn not_sticky(change: Change) -> Change {
+    change.line(NOT_STICKY.0, NOT_STICKY.1)
+}
+
+/// Shapes that run well in production, most of them unlike the one that this project deploys.
+fn shapes() -> Vec<Change> {
+    let forward = "      DefaultActions: [{ Type: forward, TargetGroupArn: !Ref Targets }]\n";
+    vec![
+        not_sticky(on("websocket only")).server(Transports, ["websocket"].as_slice()),
+        on("sidecar proxy")
+            .line(
+                "        - Name: app\n",
+                "        - Name: envoy\n          Image: envoy\n          PortMappings: [{ ContainerPort: 8443 }, { ContainerPort: 9901 }]\n          StopTimeout: 60\n          Ulimits: [{ Name: nofile, SoftLimit: 200000, HardLimit: 200000 }]\n        - Name: app\n",
+            )
+            .line("ContainerName: app, ContainerPort: 3000", "ContainerName: envoy, ContainerPort: 8443")
+            .line("FromPort: 3000, ToPort: 3000", "FromPort: 8443, ToPort: 9901")
+            .line("HealthCheckPath: /health", "HealthCheckPath: /ready\n      HealthCheckPort: 9901"),
+        on("CloudFront in front, with TLS, and its default timeout")
+            .line("Protocol: HTTPS", "Protocol: HTTP")
+            .line(", OriginReadTimeout: 60", "")
+            .server(CorsOrigins, ["https://app.example.com"].as_slice()),
+        not_sticky(on("one task"))
+            .line("MinCapacity: 2", "MinCapacity: 1")
+            .line("MaxCapacity: 6", "MaxCapacity: 1")
+            .line("MaximumPercent: 200", "MaximumPercent: 100")
+            .line("MinimumHealthyPercent: 100", "MinimumHealthyPercent: 0")
+            .server(Store, "memory"),
+        on("EC2 launch type")
+            .line("LaunchType: FARGATE", "LaunchType: EC2")
+            .line("NetworkMode: awsvpc", "NetworkMode: bridge")
+            .line("TargetType: ip", "TargetType: instance")
+            .line("StopTimeout: 30", "StopTimeout: 300\n          Memory: 1024")
+            .line("      Cpu: 512\n      Memory: 1024\n      Con", "      Con")
+            .line("PortMappings: [{ ContainerPort: 3000 }]", "PortMappings: [{ ContainerPort: 3000, HostPort: 0 }]")
+            .line("FromPort: 3000, ToPort: 3000", "FromPort: 32768, ToPort: 65535"),
+        on("protocol 4 only").server(Protocols, ["4"].as_slice()).server(PingTimeout, s(60)),
+        on("several services").line(
+            "  Cluster:\n",
+            "  ApiTargets:\n    Type: AWS::ElasticLoadBalancingV2::TargetGroup\n    Properties: { VpcId: !Ref Vpc, Port: 8000, Protocol: HTTP, TargetType: ip, HealthCheckPath: /up }\n  ApiRule:\n    Type: AWS::ElasticLoadBalancingV2::ListenerRule\n    Properties:\n      ListenerArn: !Ref Https\n      Priority: 5\n      Conditions: [{ Field: host-header, Values: [api.example.com] }]\n      Actions: [{ Type: forward, TargetGroupArn: !Ref ApiTargets }]\n  ApiService:\n    Type: AWS::ECS::Service\n    DependsOn: ApiRule\n    Properties:\n      TaskDefinition: api\n      DesiredCount: 1\n      LaunchType: FARGATE\n      LoadBalancers: [{ ContainerName: api, ContainerPort: 8000, TargetGroupArn: !Ref ApiTargets }]\n  Cluster:\n",
+        ).server(Store, "redis"),
+        on("HTTP inside a VPC").line("Protocol: HTTPS", "Protocol: HTTP").line("Scheme: internet-facing", "Scheme: internal"),
+        on("canary target groups").line(
+            forward,
+            "      DefaultActions:\n        - Type: forward\n          ForwardConfig:\n            TargetGroups:\n              - { TargetGroupArn: !Ref Targets, Weight: 95 }\n              - { TargetGroupArn: !Ref Canary, Weight: 5 }\n            TargetGroupStickinessConfig: { Enabled: true, DurationSeconds: 3600 }\n",
+        ),
+        on("blue and green, one of them without traffic").line(
+            forward,
+            "      DefaultActions:\n        - Type: forward\n          ForwardConfig:\n            TargetGroups:\n              - { TargetGroupArn: !Ref Targets, Weight: 100 }\n              - { TargetGroupArn: !Ref Canary, Weight: 0 }\n",
+        ),
+        on("autoscaling on capacity providers")
+            .line("LaunchType: FARGATE", "CapacityProviderStrategy: [{ CapacityProvider: FARGATE, Weight: 1 }]")
+            .line("MaxCapacity: 6", "MaxCapacity: 40"),
+    ]
+}
+
+#[test]
+fn sound_shapes_raise_no_error() {
+    for shape in shapes() {
+        let report = shape.report();
+        assert_eq!(report.errors(), 0, "{}\n{}", shape.rule, report.text(false));
+    }
+}
+
+/// The names of the findings at one level, for the tutorial's template and a server.
+fn tutorial(interval: u64, timeout: u64, level: Level) -> Vec<&'static str> {
+    let template = Template::parse("tutorial.yaml", TUTORIAL).expect("a template");
+    let rendered = template
+        .render(&Inputs::default())
+        .expect("a rendered template");
+    let mut given = Given::default();
+    let mut set = |setting, value: Value| given.set(setting, value, "the command line");
+    set(PingInterval, s(interval).into());
+    set(PingTimeout, s(timeout).into());
+    set(KeepAlive, s(5).into()); // Node's default before version 25
+    set(Transports, ["polling", "websocket"].as_slice().into());
+    let report = Report::new(read(&rendered, &given).expect("a reading"), &[]);
+    report
+        .findings
+        .iter()
+        .filter(|finding| finding.level() == level)
+        .map(|finding| finding.rule.name)
+        .collect()
+}
+
+#[test]
+fn a_tutorial_gets_exactly_the_right_findings() {
+    let always = ["keep-alive-not-above-idle-timeout"];
+    assert_eq!(tutorial(25, 20, Level::Error), always);
+    assert_eq!(tutorial(60, 240, Level::Error), always);
+    assert_eq!(
+        tutorial(300, 60, Level::Error),
+        [
+            "idle-timeout-not-above-ping-interval",
+            "keep-alive-not-above-idle-timeout"
+        ]
+    );
+
+    let defaults = [
+        "az-rebalancing-cuts-connections",
+        "no-circuit-breaker",
+        "no-deployment-alarm",
+        "no-tls",
+        "stickiness-too-long",
+    ];
+    let with = |more: &[&'static str]| {
+        let mut names = [&defaults, more].concat();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(tutorial(25, 20, Level::Warning), with(&[]));
+    assert_eq!(
+        tutorial(60, 240, Level::Warning),
+        with(&["idle-timeout-below-ping-timeout"])
+    );
+    assert_eq!(
+        tutorial(300, 60, Level::Warning),
+        with(&[
+            "idle-timeout-below-ping-timeout",
+            "slow-dead-peer-detection"
+        ])
+    );
+}
+
+/// What cfn-lint 1.58 accepts without a word.
+#[test]
+fn what_linters_let_pass_is_caught() {
+    let cases = [
+        on("idle-timeout-out-of-range").line("Value: \"120\"", "Value: \"5000\""),
+        on("unknown-attribute").line("client_keep_alive.seconds", "client_keep_alive.second"),
+        on("deregistration-delay-out-of-range").line("Value: \"30\"", "Value: \"9999\""),
+        on("stop-timeout-out-of-range").line("StopTimeout: 30", "StopTimeout: 200"),
+        on("health-check-timeout-not-below-interval").line(
+            "HealthCheckTimeoutSeconds: 5",
+            "HealthCheckTimeoutSeconds: 60",
+        ),
+        on("name-too-long").line(
+            "Scheme: internet-facing",
+            "Name: a-name-of-forty-four-characters-is-too-long-4",
+        ),
+        on("container-port-mismatch").line("ContainerName: app", "ContainerName: application"),
+        on("target-type-not-ip").line("TargetType: ip", "TargetType: instance"),
+        on("service-not-after-listener").line("    DependsOn: Https\n", ""),
+    ];
+    for case in cases {
+        let report = case.report();
+        let errors: Vec<_> = report
+            .findings
+            .iter()
+            .filter(|finding| finding.level() == Level::Error)
+            .map(|finding| finding.rule.name)
+            .collect();
+        assert!(errors.contains(&case.rule), "{}: {errors:?}", case.rule);
+    }
+}

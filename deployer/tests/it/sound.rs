@@ -1,0 +1,84 @@
+//! A template in which no rule finds anything, to be changed one thing at a time.
+
+use std::time::Duration;
+
+use deployer::reading::{Given, read};
+use deployer::report::Report;
+use deployer::template::{Inputs, Template};
+use timeouts::Setting::{self, *};
+use timeouts::Value;
+
+/// A template in which no rule finds anything.
+const SOUND: &str = include_str!("templates/sound.yaml");
+
+/// What is changed: lines of the template, and what is said about the server.
+#[derive(Default)]
+pub(crate) struct Change {
+    pub(crate) rule: &'static str,
+    lines: Vec<(&'static str, &'static str)>,
+    server: Vec<(Setting, Value)>,
+}
+
+pub(crate) fn on(rule: &'static str) -> Change {
+    Change {
+        rule,
+        ..Change::default()
+    }
+}
+
+impl Change {
+    pub(crate) fn line(mut self, from: &'static str, to: &'static str) -> Self {
+        self.lines.push((from, to));
+        self
+    }
+
+    pub(crate) fn server(mut self, setting: Setting, value: impl Into<Value>) -> Self {
+        self.server.push((setting, value.into()));
+        self
+    }
+
+    pub(crate) fn report(&self) -> Report {
+        let mut text = SOUND.to_owned();
+        for (from, to) in &self.lines {
+            assert_eq!(
+                text.matches(from).count(),
+                1,
+                "{}: `{from}` is one line of the template",
+                self.rule
+            );
+            text = text.replace(from, to);
+        }
+        let template = Template::parse("template.yaml", text).expect("a template");
+        let rendered = template
+            .render(&Inputs::default())
+            .expect("a rendered template");
+        let mut given = server();
+        for (setting, value) in &self.server {
+            given.set(*setting, value.clone(), format!("the flag --{setting}"));
+        }
+        given.about("Service");
+        Report::new(read(&rendered, &given).expect("a reading"), &[])
+    }
+}
+
+pub(crate) fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A server that fits the sound template.
+fn server() -> Given {
+    let mut given = Given::default();
+    let mut set = |setting, value: Value| given.set(setting, value, "the command line");
+    set(PingInterval, s(25).into());
+    set(PingTimeout, s(20).into());
+    set(UpgradeTimeout, s(10).into());
+    set(KeepAlive, s(130).into());
+    set(Drain, s(20).into());
+    set(StartUp, s(10).into());
+    set(Transports, ["polling", "websocket"].as_slice().into());
+    set(SocketPath, "/socket.io".into());
+    set(CorsOrigins, Value::List(Vec::new()));
+    set(ConnectionsPerTask, 10_000.into());
+    set(Store, "redis".into());
+    given
+}

@@ -1,0 +1,92 @@
+//! Conditions that several rules ask for.
+
+use crate::Setting::{
+    self, CapacityProviders, LaunchType, MaximumPercent, Store, TasksMax, Transports,
+};
+use crate::logic::{Fact, any};
+use crate::reading::{NotSeen, Reading};
+
+/// Clients may use HTTP long polling.
+pub(crate) fn polling(r: &Reading) -> Fact {
+    Ok(r.list(Transports)?
+        .value
+        .iter()
+        .any(|transport| transport == "polling"))
+}
+
+/// Clients may use WebSocket.
+pub(crate) fn websocket(r: &Reading) -> Fact {
+    Ok(r.list(Transports)?
+        .value
+        .iter()
+        .any(|transport| transport == "websocket"))
+}
+
+/// Two tasks run at the same time: always, or while a deployment replaces the only one.
+pub(crate) fn tasks_overlap(r: &Reading) -> Fact {
+    any([several_tasks(r), overlap_in_deploys(r)])
+}
+
+/// The service may have more than one task.
+pub(crate) fn several_tasks(r: &Reading) -> Fact {
+    Ok(r.count(TasksMax)?.value > 1)
+}
+
+fn overlap_in_deploys(r: &Reading) -> Fact {
+    Ok(share(r.count(TasksMax)?.value, r.count(MaximumPercent)?.value) > 1)
+}
+
+/// A percentage of a number of tasks, rounded down as ECS does for the maximum.
+pub(crate) fn share(tasks: u64, percent: u64) -> u64 {
+    tasks.saturating_mul(percent) / 100
+}
+
+/// A percentage of a number of tasks, rounded up as ECS does for the minimum.
+pub(crate) fn share_up(tasks: u64, percent: u64) -> u64 {
+    tasks.saturating_mul(percent).div_ceil(100)
+}
+
+/// Stickiness is on.
+pub(crate) fn sticky(r: &Reading) -> Fact {
+    r.is_unset(Setting::Stickiness).map(|unset| !unset)
+}
+
+/// Tasks run on Fargate, its Spot capacity included.
+pub(crate) fn fargate(r: &Reading) -> Fact {
+    let launched = r
+        .text(LaunchType)
+        .map(|launch| launch.value.eq_ignore_ascii_case("FARGATE"));
+    let provided = r.list(CapacityProviders).map(|providers| {
+        providers
+            .value
+            .iter()
+            .any(|name| name.starts_with("FARGATE"))
+    });
+    match (launched, provided) {
+        // A service has a launch type or capacity providers, so one of the two is enough to know.
+        (Err(_), Ok(provided))
+            if r.list(CapacityProviders)
+                .is_ok_and(|list| !list.value.is_empty()) =>
+        {
+            Ok(provided)
+        }
+        (launched, provided) => any([launched, Ok(provided.unwrap_or(false))]),
+    }
+}
+
+/// The store is Redis.
+pub(crate) fn redis(r: &Reading) -> Fact {
+    Ok(r.text(Store)?.value.starts_with("redis"))
+}
+
+/// The ranges hold this port.
+pub(crate) fn open(ranges: &[(u16, u16)], port: u64) -> bool {
+    ranges
+        .iter()
+        .any(|(low, high)| (u64::from(*low)..=u64::from(*high)).contains(&port))
+}
+
+/// One setting's fact, for conditions on a seen value.
+pub(crate) fn text_is(r: &Reading, setting: Setting, word: &str) -> Result<bool, NotSeen> {
+    Ok(r.text(setting)?.value.eq_ignore_ascii_case(word))
+}
