@@ -22,7 +22,7 @@ lint:
 fuzz: tools
 	fuzz/run 60
 
-# Prints figures beside a peer in the same run; on a quiet machine.
+# Figures beside a peer in the same run; on a quiet machine.
 bench: tools
 	cargo bench --locked -p server --bench delivery
 	cargo bench --locked -p deployer

@@ -72,7 +72,7 @@ pub(crate) enum Exit {
     /// All is well.
     Well = 0,
     /// A rule is violated, or a probe failed.
-    Violated = 1,
+    Failed = 1,
     /// It could not run: usage, environment file, credentials, declined.
     CouldNotRun = 2,
     /// The deployment failed.
@@ -96,7 +96,7 @@ impl std::fmt::Display for Ended {
         match self.0 {
             Exit::NotDeployed => f.write_str("the stack failed"),
             Exit::Interrupted => f.write_str("interrupted"),
-            Exit::Well | Exit::Violated | Exit::CouldNotRun => f.write_str("failed"),
+            Exit::Well | Exit::Failed | Exit::CouldNotRun => f.write_str("failed"),
         }
     }
 }

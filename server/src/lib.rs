@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod names;
 pub mod node;
 pub mod problem;
+pub mod rules;
 pub mod settings;
 pub mod socketio;
 pub mod store;

@@ -23,6 +23,9 @@ fn main() -> ExitCode {
         Err(mistakes) => return refuse(&mistakes),
     };
     logging::start(&settings);
+    if let Err(violations) = server::rules::check(&settings) {
+        return refuse(&violations);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -46,7 +49,9 @@ async fn live(settings: Settings) -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return refuse(&format!("cannot listen for signals: {error}")),
     };
-    tracing::info!(signal = signals.next().await, "asked to leave");
+    // Outside the macro, which does not evaluate what it does not log.
+    let signal = signals.next().await;
+    tracing::info!(signal, "asked to leave");
     end_after(drain);
     tokio::select! {
         drained = node.drain() => {

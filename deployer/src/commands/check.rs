@@ -184,7 +184,7 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     Ok(if well && (spotless || !args.strict) {
         Exit::Well
     } else {
-        Exit::Violated
+        Exit::Failed
     })
 }
 

@@ -73,9 +73,5 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         document["steps"] = serde_json::to_value(&report.steps)?;
         print(&line(&document))?;
     }
-    Ok(if report.ok {
-        Exit::Well
-    } else {
-        Exit::Violated
-    })
+    Ok(if report.ok { Exit::Well } else { Exit::Failed })
 }

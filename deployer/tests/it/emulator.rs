@@ -203,6 +203,54 @@ fn our_environments() {
     }
 }
 
+#[test]
+fn the_template_stands_alone() {
+    let given = [
+        ("Prefix", "acme"),
+        ("Name", "drops"),
+        ("Environment", "alone"),
+        ("Image", "example.com/drops:1"),
+        ("Vpc", "vpc-00000001"),
+        ("Subnets", "subnet-00000001,subnet-00000002"),
+        ("TaskSubnets", "subnet-00000003,subnet-00000004"),
+    ];
+    let mut args = vec![
+        "render",
+        "--template",
+        "cloudformation/service.yaml",
+        "--region",
+        "eu-west-1",
+        "--format",
+        "json",
+    ];
+    let options: Vec<_> = given
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    for option in &options {
+        args.extend(["--parameter", option]);
+    }
+    let run = deployer(&project(), &args);
+    assert_eq!(
+        (run.code, run.stderr.as_str()),
+        (0, ""),
+        "no other parameter is needed"
+    );
+    let source = std::fs::read_to_string(project().join("cloudformation/service.yaml"))
+        .expect("it is there");
+    let parameters: serde_json::Map<_, _> = given
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), json!(v)))
+        .collect();
+    for report in reports(&[case("alone", &source, &parameters.into(), &run.stdout)]) {
+        assert_eq!(report["source"]["status"], "CREATE_COMPLETE", "{report:#}");
+        assert_eq!(
+            report["rendered"], report["source"],
+            "the emulator sees two different stacks"
+        );
+    }
+}
+
 /// The parameters that an environment gives, as the command line of AWS would take them.
 fn parameters(environment: &str) -> Value {
     let path = project().join(format!("environments/{environment}.yaml"));

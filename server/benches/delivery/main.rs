@@ -1,6 +1,14 @@
 //! Figures of one node, each beside socket.io on Node in the same run: lateness, CPU per delivered message,
 //! memory per idle connection. `make bench` prints them; nothing is asserted.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark fails by panicking, and prints"
+)]
+
 mod client;
 mod process;
 

@@ -28,7 +28,9 @@ impl Environment for ProcessEnvironment {
         reason = "this is the one file that reads the environment"
     )]
     fn get(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok().filter(|value| !value.is_empty())
+        // What is no Unicode is no right value either: it is shown as far as it can be, and refused.
+        let value = std::env::var_os(name)?.to_string_lossy().into_owned();
+        (!value.is_empty()).then_some(value)
     }
 }
 
@@ -68,6 +70,19 @@ pub struct Transports {
     pub polling: bool,
     /// WebSocket.
     pub websocket: bool,
+}
+
+impl Transports {
+    /// The transports' names, in the order in which a client tries them.
+    #[must_use]
+    pub fn names(self) -> Vec<String> {
+        let names = [(self.polling, "polling"), (self.websocket, "websocket")];
+        names
+            .into_iter()
+            .filter(|(used, _)| *used)
+            .map(|(_, name)| name.to_owned())
+            .collect()
+    }
 }
 
 /// How log lines are written.

@@ -46,7 +46,8 @@ impl<'a> Reader<'a> {
             .get(name)
             .unwrap_or_else(|| default.to_owned());
         parse(text.trim()).unwrap_or_else(|expected| {
-            self.mistakes.push(format!("{name}={text}: {expected}"));
+            self.mistakes
+                .push(format!("{name}={}: {expected}", shown(&text)));
             stand_in
         })
     }
@@ -132,11 +133,17 @@ impl<'a> Reader<'a> {
             let list: Vec<_> = list(text)
                 .map(|item| item.trim_start_matches('/').to_owned())
                 .collect();
-            match list.iter().find(|item| !names::is_name(item)) {
-                Some(bad) => Err(format!("`{bad}` is no namespace: {}", names::EXPECTED)),
-                None if list.is_empty() => Err("expected one namespace at least".into()),
-                None => Ok(list),
+            for (index, item) in list.iter().enumerate() {
+                if !names::is_name(item) {
+                    return Err(format!("`{item}` is no namespace: {}", names::EXPECTED));
+                } else if list[..index].contains(item) {
+                    return Err(format!("`{item}` is named twice"));
+                }
             }
+            if list.is_empty() {
+                return Err("expected one namespace at least".into());
+            }
+            Ok(list)
         })
     }
 
@@ -146,7 +153,7 @@ impl<'a> Reader<'a> {
             websocket: false,
         };
         self.value(name, default, none, |text| {
-            list(text).try_fold(none, |found, item| match item {
+            let found = list(text).try_fold(none, |found, item| match item {
                 "polling" => Ok(Transports {
                     polling: true,
                     ..found
@@ -158,7 +165,11 @@ impl<'a> Reader<'a> {
                 _ => Err(format!(
                     "`{item}` is no transport; expected polling, websocket or both"
                 )),
-            })
+            })?;
+            if found == none {
+                return Err("expected polling, websocket or both".into());
+            }
+            Ok(found)
         })
     }
 
@@ -231,18 +242,31 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn log_level(&mut self, name: &str, default: &str) -> String {
-        self.value(
-            name,
-            default,
-            String::new(),
-            |text| match EnvFilter::try_new(text) {
-                Ok(_) => Ok(text.to_owned()),
-                Err(error) => Err(format!(
-                    "{error}; expected error, warn, info, debug or trace"
-                )),
-            },
-        )
+        const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+        self.value(name, default, String::new(), |text| {
+            // A bare word that is no level would be taken for a module's name, and silence all others.
+            let misspelt = list(text).find(|part| {
+                part.bytes().all(|b| b.is_ascii_alphanumeric())
+                    && !LEVELS.contains(&part.to_lowercase().as_str())
+            });
+            match EnvFilter::try_new(text) {
+                Ok(_) if misspelt.is_none() => Ok(text.to_owned()),
+                _ => Err(
+                    "expected error, warn, info, debug or trace, or such as info,server=debug"
+                        .into(),
+                ),
+            }
+        })
     }
+}
+
+/// A value as a mistake shows it: on one line, and without what a URL says before its `@`.
+fn shown(text: &str) -> String {
+    let text = match text.split_once("://").zip(text.rsplit_once('@')) {
+        Some(((scheme, _), (_, host))) => format!("{scheme}://***@{host}"),
+        None => text.to_owned(),
+    };
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 fn duration(text: &str, range: &RangeInclusive<Duration>) -> Result<Duration, String> {

@@ -66,7 +66,7 @@ impl Handler {
             return;
         }
         match self.admit(&session, asked, auth.as_deref()).await {
-            Ok(key) => self.enter(&session, namespace, key),
+            Ok(key) => self.enter(&session, namespace, &key),
             Err(Refusal::Definite { code, message }) => {
                 self.context.metrics.refused(code);
                 tracing::info!(connection = session.name, namespace, code, "join refused");
@@ -122,7 +122,7 @@ impl Handler {
         }
     }
 
-    fn enter(&self, session: &Arc<Session>, namespace: &str, key: Arc<KeyRecord>) {
+    fn enter(&self, session: &Arc<Session>, namespace: &str, key: &Arc<KeyRecord>) {
         let outlet = Arc::new(SocketOutlet {
             session: session.clone(),
             namespace: namespace.to_owned(),
@@ -141,7 +141,7 @@ impl Handler {
             .abort_handle()
         });
         let reply = packet::connected(session.protocol(), namespace, &Sid::new().to_string());
-        if let Some(first) = session.join(namespace, subscriber, reply, expiry) {
+        if let Some(first) = session.join(namespace, &subscriber, reply, expiry) {
             if first {
                 self.sessions.joined();
             }

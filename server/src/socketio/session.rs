@@ -143,7 +143,7 @@ impl Session {
     pub(super) fn join(
         &self,
         namespace: &str,
-        subscriber: Arc<Subscriber>,
+        subscriber: &Arc<Subscriber>,
         reply: String,
         expiry: Option<AbortHandle>,
     ) -> Option<bool> {
@@ -167,7 +167,7 @@ impl Session {
         });
         self.send(reply);
         // Under the lock: the end of the session finds the socket on the hub, or comes before it.
-        self.hub.join(&subscriber);
+        self.hub.join(subscriber);
         Some(first)
     }
 

@@ -66,7 +66,7 @@ impl<S: Store + ?Sized> Watched<S> {
             match &answer {
                 Ok(_) => tracing::info!(call, "the store is back"),
                 Err(error) => {
-                    tracing::error!(call, %error, "the store is away; deliveries go on from memory")
+                    tracing::error!(call, %error, "the store is away; deliveries go on from memory");
                 }
             }
         }

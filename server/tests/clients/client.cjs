@@ -22,7 +22,7 @@ socket.on("connect", () => {
   tell("transport", { name: engine.transport.name });
   engine.on("upgrade", (transport) => tell("upgraded", { name: transport.name }));
 });
-socket.on("connect_error", (error) => tell("connect_error", { message: error.message ?? String(error), data: error.data ?? null, description: error.description?.status ?? error.description ?? null }));
+socket.on("connect_error", (error) => tell("connect_error", { message: error.message ?? String(error), data: error.data ?? null, description: error.description?.message ?? error.description ?? null }));
 socket.on("error", (error) => tell("connect_error", { message: String(error?.message ?? error), data: null }));
 socket.on("disconnect", (reason) => tell("disconnected", { reason }));
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -119,6 +119,26 @@ impl Server {
         )
     }
 
+    /// Issues a key that ends after `left`; returns id and key.
+    pub(crate) async fn expiring_key(&self, channel: &str, left: Duration) -> (String, String) {
+        let end = humantime::format_rfc3339_millis(SystemTime::now() + left).to_string();
+        let body = json!({ "channel": channel, "namespaces": ["dropcodes"], "expires_at": end });
+        let (status, key) = self.call(Method::POST, "/v1/keys", Some(body)).await;
+        assert_eq!(status, 201, "{key}");
+        (
+            key["id"].as_str().unwrap().to_owned(),
+            key["key"].as_str().unwrap().to_owned(),
+        )
+    }
+
+    /// Revokes a key.
+    pub(crate) async fn revoke(&self, id: &str) {
+        let (status, answer) = self
+            .call(Method::DELETE, &format!("/v1/keys/{id}"), None)
+            .await;
+        assert_eq!(status, 204, "{answer}");
+    }
+
     /// The state of a message of `dropcodes/{channel}`.
     pub(crate) async fn state(&self, channel: &str, id: &str) -> String {
         let path = format!("/v1/namespaces/dropcodes/channels/{channel}/messages/{id}");
@@ -150,11 +170,6 @@ impl Server {
     /// Sends a signal: `TERM`, `INT`, `KILL`, `STOP`, `CONT`.
     pub(crate) fn signal(&self, name: &str) {
         signal(self.child.id().expect("the server runs"), name);
-    }
-
-    /// The process id.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id().expect("the server runs")
     }
 
     /// Waits for the end of the process.
@@ -229,6 +244,22 @@ impl Options {
         }
     }
 
+    /// Joins another namespace; begins with a slash.
+    pub(crate) fn namespace(self, namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            ..self
+        }
+    }
+
+    /// Acknowledges only when told to.
+    pub(crate) fn unacknowledging(self) -> Self {
+        Self {
+            acknowledge: false,
+            ..self
+        }
+    }
+
     /// Sends the key as a header instead.
     pub(crate) fn by_header(self) -> Self {
         Self {
@@ -245,7 +276,7 @@ pub(crate) struct Client {
     name: String,
     child: Child,
     stdin: ChildStdin,
-    events: mpsc::UnboundedReceiver<Value>,
+    events: mpsc::Receiver<Value>,
 }
 
 impl Client {
@@ -276,11 +307,12 @@ impl Client {
             .kill_on_drop(true)
             .spawn()
             .expect("`make tools` installs the clients");
-        let (sender, events) = mpsc::unbounded_channel();
+        let (sender, events) = mpsc::channel(65_536);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
-                let _ = sender.send(serde_json::from_str(&line).unwrap_or(Value::String(line)));
+                let event = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                let _ = sender.send(event).await;
             }
         });
         let stdin = child.stdin.take().unwrap();
@@ -300,19 +332,34 @@ impl Client {
             .unwrap_or_else(|| panic!("{}: the client's process ended", self.name))
     }
 
+    /// Panics if an event of this type comes within `time`.
+    pub(crate) async fn stays_without(&mut self, kind: &str, time: Duration) {
+        if let Ok(event) = timeout(time, self.wait_for(kind)).await {
+            panic!("{}: {event}", self.name);
+        }
+    }
+
     /// Skips to the next event of this type.
     pub(crate) async fn wait_for(&mut self, kind: &str) -> Value {
-        let event = timeout(PATIENCE, self.wait_long_for(kind)).await;
-        event.unwrap_or_else(|_| panic!("no `{kind}` in time"))
+        let mut skipped = Vec::new();
+        let found = timeout(PATIENCE, self.skip_to(kind, &mut skipped)).await;
+        found.unwrap_or_else(|_| panic!("{}: no {kind}, but {skipped:?}", self.name))
     }
 
     /// The same without a bound of its own.
     pub(crate) async fn wait_long_for(&mut self, kind: &str) -> Value {
+        self.skip_to(kind, &mut Vec::new()).await
+    }
+
+    async fn skip_to(&mut self, kind: &str, skipped: &mut Vec<Value>) -> Value {
         loop {
-            let event = self.events.recv().await.expect("the client lives");
+            let event = self.events.recv().await;
+            let event =
+                event.unwrap_or_else(|| panic!("{}: the client's process ended", self.name));
             if event["type"] == kind {
                 return event;
             }
+            skipped.push(event);
         }
     }
 

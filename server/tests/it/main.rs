@@ -1,11 +1,26 @@
 //! The server as its users meet it: real processes, real clients, real signals.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
+
+mod abuse;
+mod api;
 mod clients;
 mod crash;
 mod faulty;
 mod harness;
+mod leaving;
 mod openapi;
 mod outage;
+mod raw;
+mod refusals;
+mod rules;
+mod settings;
 mod slow;
 mod smoke;
 mod store;

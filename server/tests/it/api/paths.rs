@@ -1,0 +1,102 @@
+//! Paths and methods that are none, and what needs no key.
+
+use serde_json::json;
+
+use super::*;
+
+#[tokio::test]
+async fn paths_and_methods_that_are_none_say_so() {
+    let server = Server::start(&[]).await;
+    let key = format!("ApiKey {BACKEND_KEY}");
+    let auth = [("authorization", key.as_str())];
+    for path in [
+        "/",
+        "/v2/keys",
+        "/v1",
+        "/v1/",
+        "/v1/nothing",
+        "/v1/keys/",
+        "/v1/namespaces/dropcodes",
+        "/healthcheck/",
+        "/metrics",
+    ] {
+        assert_eq!(
+            send(&server, "GET", path, &auth, "").await.status,
+            404,
+            "{path}"
+        );
+    }
+    for (method, path, allowed) in [
+        ("PUT", MESSAGES, "GET,HEAD,POST"),
+        ("PATCH", "/v1/keys", "GET,HEAD,POST"),
+        ("GET", BATCH, "POST"),
+        ("GET", "/v1/keys/x", "DELETE"),
+        ("OPTIONS", CHANNEL, "GET,HEAD"),
+        ("POST", "/healthcheck", "GET,HEAD"),
+        ("BREW", "/openapi.json", "GET,HEAD"),
+    ] {
+        let answer = send(&server, method, path, &auth, "").await;
+        let mut allow: Vec<_> = answer.headers["allow"]
+            .to_str()
+            .unwrap()
+            .split(',')
+            .collect();
+        allow.sort_unstable();
+        assert_eq!(
+            (answer.status, allow.join(",").as_str()),
+            (405, allowed),
+            "{method} {path}"
+        );
+    }
+    let head = send(&server, "HEAD", MESSAGES, &auth, "").await;
+    assert_eq!((head.status, head.text.as_str()), (200, ""));
+    assert_eq!(
+        send(
+            &server,
+            "HEAD",
+            &MESSAGES.replace("dropcodes", "x"),
+            &auth,
+            ""
+        )
+        .await
+        .status,
+        404
+    );
+}
+
+#[tokio::test]
+async fn health_and_description_need_no_key() {
+    let server = Server::start(&[("NODE_ID", "node-7")]).await;
+    let health = send(&server, "GET", "/healthcheck", &[], "").await;
+    assert_eq!(
+        (health.status, &health.headers["x-node-id"]),
+        (200, &"node-7".parse().unwrap())
+    );
+    assert_eq!(
+        health.json(),
+        json!({ "status": "ok", "node": "node-7", "version": env!("CARGO_PKG_VERSION") })
+    );
+    assert_eq!(
+        send(&server, "HEAD", "/healthcheck", &[], "").await.status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn browsers_of_listed_origins_may_read_answers() {
+    let server =
+        Server::start(&[("CORS_ORIGINS", "https://a.example, http://localhost:3000")]).await;
+    for (origin, allowed) in [
+        ("https://a.example", true),
+        ("http://localhost:3000", true),
+        ("https://b.example", false),
+    ] {
+        let answer = send(&server, "GET", "/v1/keys", &[("origin", origin)], "").await;
+        assert_eq!(answer.status, 401);
+        let allow = answer
+            .headers
+            .get("access-control-allow-origin")
+            .map(|value| value.to_str().unwrap());
+        assert_eq!(allow, allowed.then_some(origin));
+    }
+}

@@ -1,0 +1,136 @@
+//! The end of a process: sessions are closed so that clients come back, and nothing holds it longer than `DRAIN`.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::harness::{Client, Options, Server, eventually};
+use crate::raw::{self, Polling};
+use crate::ways::Way;
+
+/// For what the machine may be late with.
+const SLACK: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn every_client_comes_back_to_the_next_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = format!("file:{}", directory.path().display());
+    let origin = "https://plugins.example";
+    let mut server = Server::start(&[
+        ("STORE", &store),
+        ("DRAIN", "4s"),
+        ("NODE_ID", "first"),
+        ("CORS_ORIGINS", origin),
+    ])
+    .await;
+    let mut ways = Way::transports();
+    // python-socketio takes a close by the server for final.
+    ways.retain(|way| way.library != "python");
+    let mut clients = join_all(ways.iter().map(async |way| {
+        let (_, key) = server.key(&way.name()).await;
+        let options = way.options(&key).unacknowledging();
+        let mut client = Client::start(&server, &options);
+        client.wait_for("connected").await;
+        let body = json!({ "event": "e", "data": null, "id": "m" });
+        server.publish(&way.name(), body).await;
+        assert_eq!(client.messages(1).await, ["m"]);
+        client
+    }))
+    .await;
+
+    let start = Instant::now();
+    server.signal("TERM");
+    let health = eventually("the health check fails", async || {
+        let url = format!("http://{}/healthcheck", server.address);
+        let answer = reqwest::get(url).await.unwrap();
+        (answer.status() == 503).then_some(answer)
+    })
+    .await;
+    assert_eq!(health.headers()["x-node-id"], "first");
+    let handshake = raw::handshake(&server, 4, "polling", None).header("origin", origin);
+    let refused = handshake.send().await.unwrap();
+    assert_eq!(refused.status(), 503);
+    assert!(refused.headers().contains_key("retry-after"));
+    assert_eq!(refused.headers()["x-node-id"], "first");
+    assert_eq!(refused.headers()["access-control-allow-origin"], origin);
+    assert!(server.ended().await.success());
+    assert!(
+        start.elapsed() < Duration::from_secs(4) + SLACK,
+        "{:?}",
+        start.elapsed()
+    );
+
+    let address = server.address.to_string();
+    let next = Server::start(&[("STORE", &store), ("BIND", &address), ("NODE_ID", "second")]).await;
+    join_all(ways.iter().zip(&mut clients).map(async |(way, client)| {
+        let gone = client.wait_for("disconnected").await;
+        assert_eq!(gone["reason"], "transport close", "{}", way.name());
+        client.wait_for("connected").await;
+        let again = client.wait_for("message").await;
+        assert_eq!(again["message"]["id"], "m", "{}", way.name());
+        assert_eq!(again["message"]["redelivered"], true, "{}", way.name());
+        client
+            .tell(json!({ "do": "ack", "index": 1, "arguments": ["m"] }))
+            .await;
+        eventually(&format!("{} acknowledges", way.name()), async || {
+            (next.state(&way.name(), "m").await == "acknowledged").then_some(())
+        })
+        .await;
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn a_stopped_client_does_not_hold_the_process() {
+    let mut server = Server::start(&[("DRAIN", "3s")]).await;
+    let (_, key) = server.key("c").await;
+    let clients = join_all(["polling", "websocket"].map(async |transport| {
+        let mut client = Client::start(&server, &Options::new(&key).transports(&[transport]));
+        client.wait_for("connected").await;
+        client.signal("STOP");
+        client
+    }))
+    .await;
+    for n in 0..8 {
+        let body = json!({ "event": "e", "data": "x".repeat(16_000), "id": format!("{n}") });
+        server.publish("c", body).await;
+    }
+    // A request that never ends.
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = b"POST /v1/keys HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{";
+    stream.write_all(head).await.unwrap();
+    let start = Instant::now();
+    server.signal("TERM");
+    assert_eq!(server.ended().await.code(), Some(0));
+    assert!(
+        start.elapsed() < Duration::from_secs(3) + SLACK,
+        "{:?}",
+        start.elapsed()
+    );
+    clients.iter().for_each(|client| client.signal("CONT"));
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_at_once() {
+    for name in ["TERM", "INT"] {
+        let mut server = Server::start(&[("DRAIN", "60s"), ("JOIN_TIMEOUT", "2m")]).await;
+        // The closes are spread over the drain: several sessions keep it going.
+        let mut sessions = Vec::new();
+        for _ in 0..4 {
+            sessions.push(Polling::open(&server, 4, None).await);
+        }
+        server.signal(name);
+        eventually("it drains", async || {
+            let draining = |line: &Value| line["message"] == "draining";
+            server.log().iter().any(draining).then_some(())
+        })
+        .await;
+        let start = Instant::now();
+        server.signal(name);
+        assert_eq!(server.ended().await.code(), Some(130));
+        assert!(start.elapsed() < SLACK, "{:?}", start.elapsed());
+    }
+}
