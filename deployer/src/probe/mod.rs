@@ -4,6 +4,7 @@
 //! Socket.IO 3 or 4; it assumes nothing of Holdfast's but what the caller gives.
 
 mod advice;
+mod exchange;
 mod quiet;
 mod report;
 mod steps;

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use tokio::time::{Instant as Clock, timeout_at};
 
 use super::advice::about;
+use super::exchange::join;
 use super::report::{Outcome, Step, short};
-use super::steps::{Probe, join};
+use super::steps::Probe;
 use super::{Options, PAST_THE_PING};
 use crate::socketio::{Engine, Error, Handshake, WebSocket};
 

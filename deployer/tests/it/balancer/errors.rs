@@ -60,7 +60,7 @@ async fn a_request_that_meets_the_targets_close_is_502() {
     .await;
     // As long as a packet may be on its way, wide enough for a test to aim at.
     let config = Config {
-        notice_close: Duration::from_secs(5),
+        notice_close: Duration::from_secs(1),
         ..config(group())
     };
     let mut stack = Stack::start(config, &[target]).await;

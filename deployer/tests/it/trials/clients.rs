@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use std::path::Path;
 use tokio::sync::mpsc;
 
-use super::party::{Client, PATIENCE, server_binary};
+use super::front::{Front, Setup};
+use super::party::{BACKEND_KEY, Client, PATIENCE, Server, server_binary};
 use crate::project;
 
 /// The project's own local environment, running.
@@ -60,6 +61,63 @@ async fn every_client_library_gets_its_message_through_the_balancer() {
         }
     }
     stack.stop(std::future::pending()).await;
+}
+
+/// The real server's heartbeat, twice as fast as the idle timeout's clock: a quiet plugin stays for ten idle timeouts
+/// on either transport, and still gets its message.
+#[tokio::test]
+async fn a_quiet_plugin_stays_and_gets_its_message() {
+    let idle = Duration::from_millis(1500);
+    let server = Server::start(&[("PING_INTERVAL", "1s"), ("PING_TIMEOUT", "2s")]).await;
+    let front = Front::model(&Setup { idle, sticky: true }, &[server.address]).await;
+    let api = Api {
+        address: front.url().parse().unwrap(),
+        backend_key: BACKEND_KEY.to_owned(),
+    };
+    let stays = async |transport: &str| {
+        let key = api
+            .create_key(transport, &["dropcodes".to_owned()])
+            .await
+            .unwrap();
+        let config = json!({ "path": "/websockets", "namespace": "/dropcodes", "transports": [transport], "acknowledge": true, "auth": key, "cookies": true });
+        let mut client = Client::start("v4", &front.url(), config);
+        client.wait_for("connected").await;
+        client.quiet_until(idle * 11, &["transport"]).await;
+        let message = json!({ "event": "code", "data": 1 });
+        let sent = api.publish("dropcodes", transport, &message).await.unwrap();
+        assert_eq!(
+            client.wait_for("message").await["message"]["id"],
+            sent["id"]
+        );
+    };
+    tokio::join!(stays("websocket"), stays("polling"));
+}
+
+/// A heartbeat slower than the idle timeout: the plugin is cut, comes back and still gets what was sent meanwhile.
+#[tokio::test]
+async fn a_plugin_that_is_cut_comes_back_for_its_message() {
+    let idle = Duration::from_millis(1200);
+    let server = Server::start(&[("PING_INTERVAL", "10s")]).await;
+    let front = Front::model(&Setup { idle, sticky: true }, &[server.address]).await;
+    let api = Api {
+        address: front.url().parse().unwrap(),
+        backend_key: BACKEND_KEY.to_owned(),
+    };
+    let key = api
+        .create_key("c", &["dropcodes".to_owned()])
+        .await
+        .unwrap();
+    let config = json!({ "path": "/websockets", "namespace": "/dropcodes", "transports": ["websocket"], "acknowledge": true, "auth": key });
+    let mut client = Client::start("v4", &front.url(), config);
+    client.wait_for("connected").await;
+    client.wait_for("disconnected").await;
+    let message = json!({ "event": "code", "data": 1 });
+    let sent = api.publish("dropcodes", "c", &message).await.unwrap();
+    client.wait_for("connected").await;
+    assert_eq!(
+        client.wait_for("message").await["message"]["id"],
+        sent["id"]
+    );
 }
 
 /// Publishing the same id again tells its state, without a second delivery.

@@ -32,7 +32,9 @@ impl Front {
             stickiness,
             ..group()
         };
+        // Targets of either kind: what is not served there is answered, too.
         group.health_check.path = "/".into();
+        group.health_check.matcher = vec![(200, 499)];
         let config = Config {
             idle_timeout: setup.idle,
             ..config(group)

@@ -75,6 +75,50 @@ impl Target {
     }
 }
 
+/// The backend key of every real server here.
+pub(crate) const BACKEND_KEY: &str = "test-backend-key-of-32-characters";
+
+/// The real server, by itself.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    _child: Child,
+}
+
+impl Server {
+    /// Starts one with these settings beside the defaults; it listens when this returns.
+    pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let mut command = Command::new(server_binary());
+        command
+            .env_clear()
+            .env("BIND", address.to_string())
+            .env("ADMIN_BIND", "127.0.0.1:0");
+        command
+            .env("S2S_KEYS", BACKEND_KEY)
+            .envs(settings.iter().copied());
+        let child = command
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let up = async {
+            while tokio::net::TcpStream::connect(address).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(PATIENCE, up)
+            .await
+            .expect("the server does not listen");
+        Self {
+            address,
+            _child: child,
+        }
+    }
+}
+
 /// A client on one of the official libraries, as the server's own tests use them.
 pub(crate) struct Client {
     process: Talker,
