@@ -3,6 +3,7 @@
 //! Data flows one way: an environment file gives parameters, a template with parameters gives a
 //! [`template::Rendered`], and everything else reads that alone.
 
+#[cfg(feature = "aws")]
 pub mod aws;
 pub mod balancer;
 pub mod diagnostic;

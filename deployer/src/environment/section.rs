@@ -119,7 +119,7 @@ section! {
         /// How long a pong may take until the client counts as gone.
         ping_timeout: Setting<Millis<100, 3_600_000>>,
         /// The bytes that a client may send in one message.
-        max_payload: Setting<Bytes<128, 10_485_760>>,
+        max_payload: Setting<Bytes<256, 1_048_576>>,
         /// The bytes of data that a backend may publish in one message.
         max_message: Setting<Bytes<1, 1_048_576>>,
         /// How long an idle HTTP connection is kept; above the load balancer's idle timeout.

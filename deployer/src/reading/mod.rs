@@ -114,7 +114,7 @@ pub fn read(rendered: &Rendered, given: &Given) -> Result<Readings, Mistakes> {
     read_ways(rendered, given, false)
 }
 
-/// Reads what is live ([`crate::aws::read_stack`]).
+/// Reads what is live (`aws::read_stack`).
 ///
 /// # Errors
 /// As for [`read()`].
