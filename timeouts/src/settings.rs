@@ -47,11 +47,11 @@ settings! {
     /// How long a session may live without having joined a namespace.
     JoinTimeout: Duration("server.join_timeout", "join timeout").variable("JOIN_TIMEOUT").range(100, 600_000).socket_io(DefaultValue::Seconds(45));
     /// From SIGTERM to exit.
-    Drain: Duration("server.drain", "drain").variable("DRAIN").range(0, 600_000);
+    Drain: Duration("server.drain", "drain").variable("DRAIN").range(1_000, 600_000);
     /// From the start of the process until its first passing health check.
     StartUp: Duration("server.start_up", "start-up time").not_in_file();
     /// Bytes that a client may send in one message.
-    MaxPayload: Bytes("server.max_payload", "largest client message").variable("MAX_PAYLOAD").range(128, 10_485_760).socket_io(DefaultValue::Count(1_000_000));
+    MaxPayload: Bytes("server.max_payload", "largest client message").variable("MAX_PAYLOAD").range(256, 1_048_576).socket_io(DefaultValue::Count(1_000_000));
     /// Bytes of data that a backend may publish.
     MaxMessage: Bytes("server.max_message", "largest published message").variable("MAX_MESSAGE").range(1, 1_048_576);
     /// The transports that the server offers.

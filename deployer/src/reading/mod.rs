@@ -11,6 +11,7 @@ mod routes;
 mod server;
 mod service;
 mod store;
+mod task;
 mod view;
 
 use timeouts::Setting::{self, *};

@@ -62,6 +62,10 @@ pub(super) fn read(view: &mut View<'_, '_>, container: &Node, definition: &Resou
     if !is_ours(container) {
         return;
     }
+    let variables = container
+        .get("Environment")
+        .map_or(Some([].as_slice()), Node::as_list);
+    let hidden = variables.is_none_or(|items| items.iter().any(|item| item.as_map().is_none()));
     let place = view.place(container);
     let built_in = || Place::named("the server").through(place.clone());
     view.reading
@@ -74,6 +78,7 @@ pub(super) fn read(view: &mut View<'_, '_>, container: &Node, definition: &Resou
         let name = setting.spec().variable.unwrap_or_default();
         match variable(container, name) {
             Some(node) => stated(view, setting, node),
+            None if hidden => _ = view.reading.hide(setting, "variables that only AWS knows"),
             None => {
                 if let Some(value) = parse(setting, default) {
                     view.reading.see(

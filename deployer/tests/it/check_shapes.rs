@@ -138,6 +138,69 @@ fn a_tutorial_gets_exactly_the_right_findings() {
     );
 }
 
+/// The errors in a template of another tool's, for a server of Socket.IO's defaults.
+fn errors(name: &str, text: &str, transports: &[&str]) -> Vec<&'static str> {
+    let template = Template::parse(name, text).expect("a template");
+    let rendered = template
+        .render(&Inputs::default())
+        .expect("a rendered template");
+    let mut given = Given::default();
+    let mut set = |setting, value: Value| given.set(setting, value, "the command line");
+    set(PingInterval, s(25).into());
+    set(PingTimeout, s(20).into());
+    set(KeepAlive, s(130).into());
+    set(Store, "redis".into());
+    set(Transports, transports.into());
+    let readings = read(&rendered, &given).expect("a reading");
+    assert!(
+        readings
+            .readings
+            .iter()
+            .all(|reading| reading.get(BalancerToTask).is_ok()),
+        "the security groups are read"
+    );
+    let report = Report::new(readings, &[]);
+    report
+        .findings
+        .iter()
+        .filter(|finding| finding.level() == Level::Error)
+        .map(|finding| finding.rule.name)
+        .collect()
+}
+
+#[test]
+fn what_cdk_writes_is_read() {
+    let cdk = include_str!("templates/cdk.json");
+    assert_eq!(errors("cdk.json", cdk, &["websocket"]), [""; 0]);
+    assert_eq!(
+        errors("cdk.json", cdk, &["polling", "websocket"]),
+        ["polling-without-stickiness"]
+    );
+    let closed = cdk
+        .replace(
+            "\"FromPort\": 3000, \"GroupId\": {\"Fn::GetAtt\": [\"ServiceSecurityGroupA8DA8B70\"",
+            "\"FromPort\": 3001, \"GroupId\": {\"Fn::GetAtt\": [\"ServiceSecurityGroupA8DA8B70\"",
+        )
+        .replace(
+            "\"ToPort\": 3000\n   }\n  },\n  \"EcsDefault",
+            "\"ToPort\": 3001\n   }\n  },\n  \"EcsDefault",
+        );
+    assert_eq!(
+        errors("cdk.json", &closed, &["websocket"]),
+        ["security-group-closed"]
+    );
+}
+
+/// SAM's templates have a transform, and the resources that are not SAM's own are written as everywhere.
+#[test]
+fn what_sam_is_given_is_read() {
+    let sam = include_str!("templates/sound.yaml").replace(
+        "Resources:\n",
+        "Transform: AWS::Serverless-2016-10-31\nGlobals: { Function: { Timeout: 3 } }\nResources:\n  Hook: { Type: AWS::Serverless::Function, Properties: { Handler: a.b, Runtime: nodejs22.x, InlineCode: x } }\n",
+    );
+    assert_eq!(errors("sam.yaml", &sam, &["polling", "websocket"]), [""; 0]);
+}
+
 /// What cfn-lint 1.58 accepts without a word.
 #[test]
 fn what_linters_let_pass_is_caught() {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use deployer::diagnostic::Mistakes;
 use deployer::reading::{Given, read};
 use deployer::report::Report;
 use deployer::template::{Inputs, Template};
@@ -9,7 +10,7 @@ use timeouts::Setting::{self, *};
 use timeouts::Value;
 
 /// A template in which no rule finds anything.
-const SOUND: &str = include_str!("templates/sound.yaml");
+pub(crate) const SOUND: &str = include_str!("templates/sound.yaml");
 
 /// What is changed: lines of the template, and what is said about the server.
 #[derive(Default)]
@@ -48,17 +49,19 @@ impl Change {
             );
             text = text.replace(from, to);
         }
-        let template = Template::parse("template.yaml", text).expect("a template");
-        let rendered = template
-            .render(&Inputs::default())
-            .expect("a rendered template");
-        let mut given = server();
-        for (setting, value) in &self.server {
-            given.set(*setting, value.clone(), format!("the flag --{setting}"));
-        }
-        given.about("Service");
-        Report::new(read(&rendered, &given).expect("a reading"), &[])
+        report_of(&text, &self.server).expect("a report")
     }
+}
+
+/// The report of a template, for a server that fits the sound one but for some settings.
+pub(crate) fn report_of(text: &str, server: &[(Setting, Value)]) -> Result<Report, Mistakes> {
+    let rendered = Template::parse("template.yaml", text)?.render(&Inputs::default())?;
+    let mut given = fitting();
+    for (setting, value) in server {
+        given.set(*setting, value.clone(), format!("the flag --{setting}"));
+    }
+    given.about("Service");
+    Ok(Report::new(read(&rendered, &given)?, &[]))
 }
 
 pub(crate) fn s(seconds: u64) -> Duration {
@@ -66,7 +69,7 @@ pub(crate) fn s(seconds: u64) -> Duration {
 }
 
 /// A server that fits the sound template.
-fn server() -> Given {
+fn fitting() -> Given {
     let mut given = Given::default();
     let mut set = |setting, value: Value| given.set(setting, value, "the command line");
     set(PingInterval, s(25).into());

@@ -74,6 +74,14 @@ impl Link {
         self.stalled.load(Ordering::Relaxed)
     }
 
+    /// Ends the connection: what was written still arrives, then the client sees its end.
+    pub fn end(&self) {
+        if let Some(stream) = self.stream.upgrade() {
+            // An error means that it is closed already.
+            let _ = SockRef::from(&*stream).shutdown(std::net::Shutdown::Both);
+        }
+    }
+
     /// Cuts the connection at once; what is not sent yet is dropped.
     pub fn cut(&self) {
         if let Some(stream) = self.stream.upgrade() {

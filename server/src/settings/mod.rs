@@ -1,4 +1,5 @@
 //! The server's settings: the only place that reads the environment. All mistakes are reported at once.
+//! Ranges are those of the `timeouts` crate, so that the deployer refuses what the server would.
 
 mod parse;
 
@@ -8,6 +9,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
+
+use timeouts::Setting;
 
 use crate::keys::BackendKeys;
 use parse::Reader;
@@ -105,21 +108,21 @@ pub struct Settings {
     pub socket_path: String,
     /// The namespaces that exist.
     pub namespaces: Vec<String>,
-    /// From one heartbeat to the next; 1 s to 1 h.
+    /// From one heartbeat to the next.
     pub ping_interval: Duration,
-    /// How long a heartbeat may stay unanswered; 1 s to 1 h.
+    /// How long a heartbeat may stay unanswered.
     pub ping_timeout: Duration,
-    /// Bytes that a client may send in one message or polling body; 256 to 1 MiB.
+    /// Bytes that a client may send in one message or polling body.
     pub max_payload: usize,
-    /// Bytes of `data` that a backend may publish; 1 to 1 MiB.
+    /// Bytes of `data` that a backend may publish.
     pub max_message: usize,
     /// The transports that clients may use.
     pub transports: Transports,
-    /// How long an idle HTTP connection is kept; 1 s to 2 h.
+    /// How long an idle HTTP connection is kept.
     pub keep_alive: Duration,
-    /// How long a session may live without joining a namespace; 100 ms to 5 min.
+    /// How long a session may live without joining a namespace.
     pub join_timeout: Duration,
-    /// From SIGTERM to exit; 1 s to 1 h.
+    /// From SIGTERM to exit.
     pub drain: Duration,
     /// Where messages and keys are kept.
     pub store: StoreSettings,
@@ -146,24 +149,23 @@ impl Settings {
     /// Every mistake at once.
     pub fn read(environment: &dyn Environment) -> Result<Self, Mistakes> {
         let mut r = Reader::new(environment);
-        let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
         let settings = Self {
             bind: r.address("BIND", "0.0.0.0:8080"),
             admin_bind: r.address("ADMIN_BIND", "127.0.0.1:9100"),
             socket_path: r.socket_path("SOCKET_PATH", "/websockets"),
             namespaces: r.namespaces("NAMESPACES", "dropcodes,donations"),
-            ping_interval: r.duration("PING_INTERVAL", "60s", second..=hour),
-            ping_timeout: r.duration("PING_TIMEOUT", "4m", second..=hour),
-            max_payload: r.number("MAX_PAYLOAD", 1024, 256..=1 << 20),
-            max_message: r.number("MAX_MESSAGE", 16384, 1..=1 << 20),
+            ping_interval: r.duration(Setting::PingInterval, "60s"),
+            ping_timeout: r.duration(Setting::PingTimeout, "4m"),
+            max_payload: r.number(Setting::MaxPayload, 1024),
+            max_message: r.number(Setting::MaxMessage, 16384),
             transports: r.transports("TRANSPORTS", "polling,websocket"),
-            keep_alive: r.duration("KEEP_ALIVE", "320s", second..=2 * hour),
-            join_timeout: r.duration("JOIN_TIMEOUT", "10s", second / 10..=hour / 12),
-            drain: r.duration("DRAIN", "25s", second..=hour),
+            keep_alive: r.duration(Setting::KeepAlive, "320s"),
+            join_timeout: r.duration(Setting::JoinTimeout, "10s"),
+            drain: r.duration(Setting::Drain, "25s"),
             store: r.store("STORE"),
             s2s_keys: r.backend_keys("S2S_KEYS", "S2S_KEYS_FILE"),
             cors_origins: r.origins("CORS_ORIGINS"),
-            idle_timeout: r.optional_duration("IDLE_TIMEOUT", second..=Duration::from_secs(4000)),
+            idle_timeout: r.optional_duration(Setting::IdleTimeout),
             allow_rule_violations: r.flag("ALLOW_RULE_VIOLATIONS"),
             node_id: r.node_id("NODE_ID"),
             log_format: r.log_format("LOG_FORMAT"),

@@ -1,11 +1,11 @@
 //! Readers of single settings: each notes what is wrong, says what was expected, and goes on.
 
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
+use timeouts::Setting;
 use tracing_subscriber::EnvFilter;
 
 use super::{Environment, LogFormat, Mistakes, StoreSettings, Transports};
@@ -59,43 +59,25 @@ impl<'a> Reader<'a> {
         })
     }
 
-    pub(super) fn duration(
-        &mut self,
-        name: &str,
-        default: &str,
-        range: RangeInclusive<Duration>,
-    ) -> Duration {
-        self.value(name, default, Duration::ZERO, |text| duration(text, &range))
-    }
-
-    pub(super) fn optional_duration(
-        &mut self,
-        name: &str,
-        range: RangeInclusive<Duration>,
-    ) -> Option<Duration> {
-        self.value(name, "", None, |text| match text {
-            "" => Ok(None),
-            _ => duration(text, &range).map(Some),
+    pub(super) fn duration(&mut self, setting: Setting, default: &str) -> Duration {
+        self.value(name(setting), default, Duration::ZERO, |text| {
+            duration(text, setting)
         })
     }
 
-    pub(super) fn number(
-        &mut self,
-        name: &str,
-        default: usize,
-        range: RangeInclusive<usize>,
-    ) -> usize {
-        self.value(name, &default.to_string(), default, |text| {
-            text.parse()
-                .ok()
-                .filter(|number| range.contains(number))
-                .ok_or_else(|| {
-                    format!(
-                        "expected a whole number from {} to {}",
-                        range.start(),
-                        range.end()
-                    )
-                })
+    pub(super) fn optional_duration(&mut self, setting: Setting) -> Option<Duration> {
+        self.value(name(setting), "", None, |text| match text {
+            "" => Ok(None),
+            _ => duration(text, setting).map(Some),
+        })
+    }
+
+    pub(super) fn number(&mut self, setting: Setting, default: usize) -> usize {
+        self.value(name(setting), &default.to_string(), default, |text| {
+            let number = text.parse().ok().filter(|n| setting.admits(*n).is_ok());
+            let legal = setting.legal().unwrap_or_default();
+            let number = number.and_then(|n: u64| usize::try_from(n).ok());
+            number.ok_or_else(|| format!("expected a whole number from {legal}"))
         })
     }
 
@@ -269,17 +251,18 @@ fn shown(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }
 
-fn duration(text: &str, range: &RangeInclusive<Duration>) -> Result<Duration, String> {
-    let (min, max) = (
-        humantime::format_duration(*range.start()),
-        humantime::format_duration(*range.end()),
-    );
-    humantime::parse_duration(text)
+/// The variable that a setting is read from.
+fn name(setting: Setting) -> &'static str {
+    setting.spec().variable.unwrap_or(setting.key())
+}
+
+fn duration(text: &str, setting: Setting) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text)
         .ok()
-        .filter(|duration| range.contains(duration))
-        .ok_or_else(|| {
-            format!("expected a duration with a unit (such as 60s or 4m) from {min} to {max}")
-        })
+        .filter(|d| setting.admits(*d).is_ok());
+    let legal = setting.legal().unwrap_or_default();
+    duration
+        .ok_or_else(|| format!("expected a duration with a unit (such as 60s or 4m) from {legal}"))
 }
 
 fn origin(text: &str) -> Result<HeaderValue, String> {

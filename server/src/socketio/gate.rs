@@ -58,22 +58,28 @@ impl Gate {
     ) -> Result<Response<Body>, Problem> {
         let upgrades = request.headers().contains_key(UPGRADE);
         let link = request.extensions().get::<Arc<Link>>().cloned();
-        if let Some(session) = query
-            .sid
-            .and_then(|sid| sid.parse().ok())
-            .and_then(|id| self.handler.sessions.get(&id))
-        {
-            session.heard(link.filter(|_| upgrades));
-        } else {
-            self.handler.context.metrics.refused("unknown_session");
+        let id = query.sid.and_then(|sid| sid.parse().ok());
+        let session = id.and_then(|id| self.handler.sessions.get(&id));
+        match &session {
+            Some(session) => session.heard(link.filter(|_| upgrades)),
+            None => self.handler.context.metrics.refused("unknown_session"),
         }
         let (mut parts, body) = request.into_parts();
+        let polls = parts.method == Method::GET && !upgrades;
         let body = match parts.method {
             Method::POST => self.read(&parts.headers, body).await?,
             _ => Body::empty(),
         };
         keep_needed(&mut parts.headers);
-        Ok(self.ask(Request::from_parts(parts, body)).await)
+        let answer = self.ask(Request::from_parts(parts, body));
+        match session.filter(|_| polls) {
+            None => Ok(answer.await),
+            Some(session) => tokio::select! {
+                biased;
+                () = session.ending() => Err(Problem::unavailable("The session has ended; connect again")),
+                response = answer => Ok(response),
+            },
+        }
     }
 
     /// A request for a new session.

@@ -11,6 +11,7 @@ use engineioxide::{DisconnectReason, ProtocolVersion, Socket, TransportType};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::packet;
 use crate::connection::Link;
@@ -41,6 +42,7 @@ pub struct Session {
     has_joined: AtomicBool,
     noise: DefaultDirectRateLimiter,
     cause: OnceLock<&'static str>,
+    ending: CancellationToken,
     metrics: Arc<Metrics>,
     hub: Arc<Hub>,
 }
@@ -74,6 +76,7 @@ impl Session {
                 Quota::per_second(NOISE_PER_SECOND).allow_burst(NOISE_BURST),
             ),
             cause: OnceLock::new(),
+            ending: CancellationToken::new(),
             metrics,
             hub,
         })
@@ -105,19 +108,38 @@ impl Session {
     }
 
     /// Ends the session so that the client comes back by itself. `cause` is what is counted.
+    ///
+    /// The engine's close packet would do for the JavaScript clients, but python-socketio takes it for final.
+    /// What no client takes for final is a connection that ends: the WebSocket's, or a poll that fails.
     pub fn close(&self, cause: &'static str) {
+        let _ = self.cause.set(cause);
+        if self.is_polling() {
+            self.ending.cancel();
+            self.engine.close(DisconnectReason::TransportError);
+        } else {
+            lock(&self.link).end();
+        }
+    }
+
+    /// Ends the session of a client that must not come back, after what was sent to it.
+    fn close_for_good(&self, cause: &'static str) {
         let _ = self.cause.set(cause);
         self.engine.close(DisconnectReason::TransportClose);
     }
 
-    /// The same for a client that reads nothing, not even the end.
+    /// Ends the session of a client that reads nothing, not even the end.
     fn cut(&self, cause: &'static str) {
-        let _ = self.cause.set(cause);
         if self.is_polling() {
-            self.engine.close(DisconnectReason::TransportError);
+            self.close(cause);
         } else {
+            let _ = self.cause.set(cause);
             lock(&self.link).cut();
         }
+    }
+
+    /// Waits until the session is ended by this side: its poll is to fail then.
+    pub(super) async fn ending(&self) {
+        self.ending.cancelled().await;
     }
 
     fn is_polling(&self) -> bool {
@@ -296,7 +318,7 @@ impl Outlet for SocketOutlet {
     fn dismiss(&self) {
         self.session.send(packet::disconnect(&self.namespace));
         if self.session.leave(&self.namespace, "key_ended") {
-            self.session.close("key_ended");
+            self.session.close_for_good("key_ended");
         }
     }
 }

@@ -26,9 +26,7 @@ async fn every_client_comes_back_to_the_next_process() {
         ("CORS_ORIGINS", origin),
     ])
     .await;
-    let mut ways = Way::transports();
-    // python-socketio takes a close by the server for final.
-    ways.retain(|way| way.library != "python");
+    let ways = Way::transports();
     let mut clients = join_all(ways.iter().map(async |way| {
         let (_, key) = server.key(&way.name()).await;
         let options = way.options(&key).unacknowledging();
@@ -67,11 +65,21 @@ async fn every_client_comes_back_to_the_next_process() {
     let next = Server::start(&[("STORE", &store), ("BIND", &address), ("NODE_ID", "second")]).await;
     join_all(ways.iter().zip(&mut clients).map(async |(way, client)| {
         let gone = client.wait_for("disconnected").await;
-        assert_eq!(gone["reason"], "transport close", "{}", way.name());
+        let reason = gone["reason"].as_str().unwrap();
+        // Not `io server disconnect`, after which no client would come back.
+        assert!(
+            ["transport close", "transport error"].contains(&reason),
+            "{}: {reason}",
+            way.name()
+        );
         client.wait_for("connected").await;
         let again = client.wait_for("message").await;
         assert_eq!(again["message"]["id"], "m", "{}", way.name());
         assert_eq!(again["message"]["redelivered"], true, "{}", way.name());
+        if way.library == "python" {
+            // It acknowledges by returning, at once or not at all.
+            return;
+        }
         client
             .tell(json!({ "do": "ack", "index": 1, "arguments": ["m"] }))
             .await;
