@@ -182,6 +182,7 @@ async fn listen_and_send_find_the_stack() {
     up.document().await;
     let mut listen = command(directory.path())
         .args(["listen", "--count", "2", "--output", "json"])
+        .stderr(std::process::Stdio::null())
         .stdout(std::process::Stdio::piped())
         .kill_on_drop(true)
         .spawn()
