@@ -43,10 +43,14 @@ impl FromStr for Millis {
 
     /// Reads RFC 3339 with an offset (`2026-01-31T20:00:00.250Z`); parts of a millisecond are dropped.
     fn from_str(text: &str) -> Result<Self, String> {
-        // jiff also reads looser ISO 8601; the interface promises RFC 3339 alone.
-        let strict = text.len() >= 20
-            && text
-                .as_bytes()
+        // jiff also reads looser ISO 8601 and its extensions; the interface promises RFC 3339 alone.
+        let bytes = text.as_bytes();
+        let offset = matches!(
+            bytes,
+            [.., b'Z' | b'z'] | [.., b'+' | b'-', _, _, b':', _, _]
+        );
+        let strict = offset
+            && bytes
                 .get(10)
                 .is_some_and(|b| matches!(b, b'T' | b't' | b' '));
         match text.parse::<jiff::Timestamp>() {
@@ -143,6 +147,9 @@ mod tests {
             "1769889600",
             "",
             "2026-02-30T00:00:00Z",
+            "2026-01-31T20:00:00+01",
+            "2026-01-31T20:00:00+01:00[Europe/Madrid]",
+            "20260131T200000Z",
         ] {
             assert!(bad.parse::<Millis>().is_err(), "{bad}");
         }

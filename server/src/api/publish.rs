@@ -185,6 +185,12 @@ fn told(app: &App, id: &str, published: Published) -> Result<(StatusCode, Messag
                 format!("The id `{id}` stands for another message here; nothing was changed");
             Err(Problem::conflict(detail).with_id(id))
         }
+        // Only now: a repeated request is one, however late it comes.
+        Published::Expired => {
+            let mistake =
+                FieldError::new("expires_at", "must be later than now and than deliver_at");
+            Err(Problem::invalid(vec![mistake]).with_id(id))
+        }
         Published::Full(bound) => {
             app.context.metrics.refused("mailbox_full");
             let detail = format!(
@@ -267,10 +273,6 @@ impl MessageBody {
             (Some(_), Some(_)) => Err(FieldError::new(
                 "ttl",
                 "contradicts expires_at; send one of them",
-            )),
-            (Some(at), None) if at <= deliver_at => Err(FieldError::new(
-                "expires_at",
-                "must be later than now and than deliver_at",
             )),
             (Some(at), None) if at > later(deliver_at, most) => Err(FieldError::new(
                 "expires_at",

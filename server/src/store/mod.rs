@@ -59,7 +59,7 @@ pub struct Draft {
     pub created_at: Millis,
     /// When it is due.
     pub deliver_at: Millis,
-    /// When it is no longer worth delivering; later than `deliver_at`.
+    /// When it is no longer worth delivering.
     pub expires_at: Millis,
     /// SHA-256 of the body as sent.
     pub digest: [u8; 32],
@@ -74,6 +74,8 @@ pub enum Published {
     Repeated(Status),
     /// The id stands for another body.
     Conflict,
+    /// It would expire before it is due; nothing was stored.
+    Expired,
     /// The mailbox or the store has reached this bound.
     Full(&'static str),
 }

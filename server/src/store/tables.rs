@@ -67,6 +67,9 @@ impl<'txn> Tables<'txn> {
                 _ => Published::Conflict,
             });
         }
+        if draft.expires_at <= draft.deliver_at {
+            return Ok(Published::Expired);
+        }
         let size = draft.data.get().len() as u64;
         if let Some(bound) = self.add_load(&mailbox, size)? {
             return Ok(Published::Full(bound));

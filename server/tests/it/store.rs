@@ -34,6 +34,7 @@ macro_rules! contract {
 contract!(
     publishing_twice_stores_once,
     a_batch_is_answered_in_order,
+    a_repeat_is_one_however_late,
     a_key_gets_what_it_has_not_acknowledged,
     pages_lose_and_double_nothing,
     what_falls_due_is_found_by_moment_and_by_sequence,
@@ -130,6 +131,25 @@ async fn publishing_twice_stores_once(store: Arc<Embedded>) {
         Published::Stored(_)
     ));
     assert_eq!(store.list(&mailbox(), None, 10).await.unwrap().len(), 1);
+}
+
+async fn a_repeat_is_one_however_late(store: Arc<Embedded>) {
+    let first = draft(&*store, "a", 0, 60_000).await;
+    let late = Draft {
+        deliver_at: first.expires_at,
+        ..first.clone()
+    };
+    let other = Draft {
+        id: "b".into(),
+        ..late.clone()
+    };
+    store.publish(vec![first]).await.unwrap();
+    let answers = store.publish(vec![late, other]).await.unwrap();
+    assert!(matches!(
+        &answers[..],
+        [Published::Repeated(_), Published::Expired]
+    ));
+    assert!(store.status(&mailbox(), "b").await.unwrap().is_none());
 }
 
 async fn a_batch_is_answered_in_order(store: Arc<Embedded>) {
