@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{self, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, UPGRADE};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
 use axum::response::IntoResponse;
 use engineioxide::service::EngineIoService;
@@ -70,7 +71,7 @@ impl Gate {
             Method::POST => self.read(&parts.headers, body).await?,
             _ => Body::empty(),
         };
-        keep_needed(&mut parts.headers);
+        keep_needed(&mut parts);
         let answer = self.ask(Request::from_parts(parts, body));
         match session.filter(|_| polls) {
             None => Ok(answer.await),
@@ -109,7 +110,7 @@ impl Gate {
             ));
         };
         parts.extensions.insert(Handshake { key, link });
-        keep_needed(&mut parts.headers);
+        keep_needed(&mut parts);
         let response = self.ask(Request::from_parts(parts, Body::empty())).await;
         if response.status() == StatusCode::OK {
             self.correct(response).await
@@ -217,8 +218,9 @@ impl Gate {
     }
 }
 
-/// Drops every header that the engine has no use for: it keeps them as long as the session lives.
-fn keep_needed(headers: &mut HeaderMap) {
+/// Leaves the engine the headers that it needs, and copies of them: it keeps a handshake's request as long as the
+/// session lives, and with it the whole buffer of 8 KiB that the request was read into, of which all parts are slices.
+fn keep_needed(parts: &mut Parts) {
     const NEEDED: [header::HeaderName; 5] = [
         header::CONNECTION,
         UPGRADE,
@@ -228,11 +230,18 @@ fn keep_needed(headers: &mut HeaderMap) {
     ];
     let mut kept = HeaderMap::with_capacity(NEEDED.len());
     for name in NEEDED {
-        if let Some(value) = headers.remove(&name) {
-            kept.insert(name, value);
+        if let Some(Ok(copy)) = parts
+            .headers
+            .get(&name)
+            .map(|value| HeaderValue::from_bytes(value.as_bytes()))
+        {
+            kept.insert(name, copy);
         }
     }
-    *headers = kept;
+    parts.headers = kept;
+    if let Ok(copy) = parts.uri.to_string().parse() {
+        parts.uri = copy;
+    }
 }
 
 /// The parts of the query that matter here.
