@@ -75,22 +75,23 @@ impl Link {
     }
 
     /// Ends the connection: what was written still arrives, then the client sees its end.
-    pub fn end(&self) {
-        if let Some(stream) = self.stream.upgrade() {
-            // An error means that it is closed already.
-            let _ = SockRef::from(&*stream).shutdown(std::net::Shutdown::Both);
+    /// False if there was none any more.
+    pub fn end(&self) -> bool {
+        let stream = self.stream.upgrade();
+        if let Some(stream) = &stream {
+            // An error means that it is closed already, which its reader is about to learn.
+            let _ = SockRef::from(&**stream).shutdown(std::net::Shutdown::Both);
         }
+        stream.is_some()
     }
 
-    /// Cuts the connection at once; what is not sent yet is dropped.
-    pub fn cut(&self) {
+    /// Cuts the connection at once; what is not sent yet is dropped. False if there was none any more.
+    pub fn cut(&self) -> bool {
         if let Some(stream) = self.stream.upgrade() {
-            let socket = SockRef::from(&*stream);
             // Without lingering, closing resets the connection: a client that does not read cannot hold it.
-            // Errors mean that it is closed already.
-            let _ = socket.set_linger(Some(Duration::ZERO));
-            let _ = socket.shutdown(std::net::Shutdown::Both);
+            let _ = SockRef::from(&*stream).set_linger(Some(Duration::ZERO));
         }
+        self.end()
     }
 
     /// Sends a WebSocket ping past the WebSocket's own writer, if that stands between two frames.

@@ -57,7 +57,8 @@ impl Gate {
         request: Request<Body>,
         query: &Query<'_>,
     ) -> Result<Response<Body>, Problem> {
-        let upgrades = request.headers().contains_key(UPGRADE);
+        let upgrade = request.headers().get(UPGRADE);
+        let upgrades = upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
         let link = request.extensions().get::<Arc<Link>>().cloned();
         let id = query.sid.and_then(|sid| sid.parse().ok());
         let session = id.and_then(|id| self.handler.sessions.get(&id));

@@ -66,7 +66,11 @@ impl Handler {
             return;
         }
         match self.admit(&session, asked, auth.as_deref()).await {
-            Ok(key) => self.enter(&session, namespace, &key),
+            Ok(key) => {
+                self.enter(&session, namespace, &key);
+                // Revoked since it was looked up: nobody found the socket then.
+                self.hub.check_key(&key.id).await;
+            }
             Err(Refusal::Definite { code, message }) => {
                 self.context.metrics.refused(code);
                 tracing::info!(connection = session.name, namespace, code, "join refused");

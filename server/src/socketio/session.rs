@@ -20,7 +20,7 @@ use crate::keys::KeyRecord;
 use crate::metrics::{Metrics, Reason, SocketLabels};
 
 /// Packets beside acknowledgements that a client may send at once, and then each second.
-const NOISE_BURST: NonZeroU32 = NonZeroU32::new(32).unwrap();
+const NOISE_BURST: NonZeroU32 = NonZeroU32::new(64).unwrap();
 const NOISE_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).unwrap();
 
 /// What the engine keeps for us in its own session; set right after its creation.
@@ -91,7 +91,8 @@ impl Session {
     /// Notes a request that belongs to the session, and the connection it came on if that is to carry its WebSocket.
     pub(super) fn heard(&self, upgrade: Option<Arc<Link>>) {
         *lock(&self.last_request) = Instant::now();
-        if let Some(link) = upgrade {
+        // A second upgrade of a session is refused by the engine: its connection is none of the session's.
+        if let Some(link) = upgrade.filter(|_| self.is_polling()) {
             *lock(&self.link) = link;
         }
     }
@@ -116,8 +117,9 @@ impl Session {
         if self.is_polling() {
             self.ending.cancel();
             self.engine.close(DisconnectReason::TransportError);
-        } else {
-            lock(&self.link).end();
+        } else if !lock(&self.link).end() {
+            // The connection has gone without the engine's notice, as it does when it breaks during the handshake.
+            self.engine.close(DisconnectReason::TransportError);
         }
     }
 
@@ -133,7 +135,9 @@ impl Session {
             self.close(cause);
         } else {
             let _ = self.cause.set(cause);
-            lock(&self.link).cut();
+            if !lock(&self.link).cut() {
+                self.engine.close(DisconnectReason::TransportError);
+            }
         }
     }
 
@@ -345,7 +349,8 @@ impl Sessions {
     pub(super) fn remove(&self, id: Sid) -> Option<Arc<Session>> {
         let session = lock(&self.all).remove(&id)?;
         session.metrics.sessions.dec();
-        if !session.has_joined.load(Ordering::Relaxed) {
+        // A join under way may be about to count it as joined: only one of the two may.
+        if !session.has_joined.swap(true, Ordering::AcqRel) {
             self.unjoined.fetch_sub(1, Ordering::Relaxed);
         }
         Some(session)
