@@ -1,6 +1,6 @@
 //! A mailbox on this node: who is on it, and what falls due soon. No I/O.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Subscriber;
@@ -18,6 +18,10 @@ pub(super) struct Channel {
     swept_seq: Option<u64>,
     /// Announced since the last sweep, and whether that put it among the upcoming.
     announced: HashMap<u64, bool>,
+    /// Cancelled since the last sweep: a reading under way may be older.
+    cancelled: HashSet<u64>,
+    /// Cancellations may have been missed: what the next sweep does not find is gone.
+    distrusted: bool,
 }
 
 impl Channel {
@@ -46,6 +50,14 @@ impl Channel {
 
     pub(super) fn cancel(&mut self, position: Position) {
         self.upcoming.remove(&position);
+        self.cancelled.insert(position.seq);
+    }
+
+    /// Announcements were lost: the next sweep reads everything that falls due after `now` anew.
+    pub(super) fn distrust(&mut self, now: Millis) {
+        self.loaded_until = now;
+        self.announced.clear();
+        self.distrusted = true;
     }
 
     /// Takes what a sweep has read: what falls due by `until`, and what was stored up to `seq`.
@@ -62,11 +74,24 @@ impl Channel {
             .filter(|m| !self.announced.contains_key(&m.seq))
             .collect();
         let count = missed.len();
+        if std::mem::take(&mut self.distrusted) {
+            let found: HashSet<u64> = due.iter().map(|message| message.seq).collect();
+            let (announced, loaded_until) = (&self.announced, self.loaded_until);
+            self.upcoming.retain(|at, _| {
+                at.deliver_at <= loaded_until
+                    || found.contains(&at.seq)
+                    || announced.contains_key(&at.seq)
+            });
+        }
+        let cancelled = std::mem::take(&mut self.cancelled);
         let due = due
             .into_iter()
             .filter(|m| self.announced.get(&m.seq) != Some(&true));
         let mut times = Vec::new();
-        for message in due.chain(missed) {
+        for message in due
+            .chain(missed)
+            .filter(|message| !cancelled.contains(&message.seq))
+        {
             // A missed message beyond the horizon is found again by its moment.
             if message.deliver_at <= until
                 && self
@@ -152,5 +177,26 @@ mod tests {
         channel.announce(&message(1, 10), Millis(100));
         channel.cancel(message(1, 10).position());
         assert!(channel.take_due(Millis(10)).is_empty());
+    }
+
+    #[test]
+    fn a_reading_older_than_a_cancellation_does_not_bring_the_message_back() {
+        let mut channel = Channel::starting_at(Millis(0));
+        channel.cancel(message(1, 10).position());
+        channel.sweep(vec![message(1, 10)], vec![], Millis(100), 1);
+        assert!(channel.take_due(Millis(100)).is_empty());
+    }
+
+    #[test]
+    fn after_lost_announcements_only_what_the_store_has_falls_due() {
+        let mut channel = Channel::starting_at(Millis(0));
+        for seq in 1..=3 {
+            channel.announce(&message(seq, 10 * seq as i64), Millis(100));
+        }
+        channel.distrust(Millis(10));
+        channel.announce(&message(4, 40), Millis(100));
+        // 2 was cancelled without a word; 1 is due already, and 5 was announced without a word.
+        channel.sweep(vec![message(3, 30), message(5, 50)], vec![], Millis(100), 5);
+        assert_eq!(seqs(&channel.take_due(Millis(100))), [1, 3, 4, 5]);
     }
 }

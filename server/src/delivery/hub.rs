@@ -16,8 +16,8 @@ use crate::store::{Announcement, Store};
 pub struct Hub {
     pub(super) context: Arc<Context>,
     state: Mutex<State>,
-    /// A message falls due earlier than the scheduler knows.
-    earlier: Notify,
+    /// A message falls due earlier than the scheduler knows, or the clock was corrected.
+    pub(super) earlier: Notify,
     /// A mailbox has to be read soon.
     pub(super) sweep_now: Notify,
 }
@@ -112,7 +112,7 @@ impl Hub {
     }
 
     /// Tells the key's other sockets on this node that it has acknowledged a message.
-    pub fn settled(&self, by: &Arc<Subscriber>, message: &Message) {
+    pub fn settled(&self, by: &Arc<Subscriber>, message: &Arc<Message>) {
         for other in self.sockets_of(&by.key.id) {
             if !Arc::ptr_eq(&other, by) {
                 other.settle(message);
@@ -124,6 +124,24 @@ impl Hub {
     #[must_use]
     pub fn sockets_of(&self, key: &str) -> Vec<Arc<Subscriber>> {
         self.lock().keys.get(key).cloned().unwrap_or_default()
+    }
+
+    /// Sends the key's sockets away if the store no longer has it: the announcement of that may be lost, or come
+    /// before the socket does. A store that is away says nothing of a key.
+    pub async fn check_key(&self, key: &str) {
+        if let Ok(None) = self.context.store.key(key).await {
+            self.sockets_of(key)
+                .iter()
+                .for_each(|subscriber| subscriber.dismiss());
+        }
+    }
+
+    /// The same for every key that has sockets here.
+    pub(super) async fn check_keys(&self) {
+        let keys: Vec<Arc<str>> = self.lock().keys.keys().cloned().collect();
+        for key in keys {
+            self.check_key(&key).await;
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -162,16 +180,26 @@ impl Hub {
                 }
                 Err(broadcast::error::RecvError::Lagged(lost)) => {
                     tracing::warn!(lost, "announcements were lost; reading every mailbox");
-                    let mut state = self.lock();
-                    let State {
-                        channels, urgent, ..
-                    } = &mut *state;
-                    urgent.extend(channels.keys().cloned());
-                    self.sweep_now.notify_one();
+                    self.distrust_all();
+                    self.check_keys().await;
                 }
                 Err(broadcast::error::RecvError::Closed) => return,
             }
         }
+    }
+
+    /// Has every mailbox read anew: what was announced of it may be wrong.
+    fn distrust_all(&self) {
+        let now = self.context.clock.now();
+        let mut state = self.lock();
+        let State {
+            channels, urgent, ..
+        } = &mut *state;
+        channels
+            .values_mut()
+            .for_each(|channel| channel.distrust(now));
+        urgent.extend(channels.keys().cloned());
+        self.sweep_now.notify_one();
     }
 
     fn published(&self, message: &Arc<Message>) {

@@ -19,6 +19,8 @@ pub(super) const PAGE: usize = 32;
 #[derive(Debug)]
 pub(super) struct Queue {
     waiting: BTreeMap<Position, Waiting>,
+    /// What has fallen due while the store was being read: it comes after what is read.
+    aside: BTreeMap<Position, Waiting>,
     /// Messages may be missing here: the store must be read from the start.
     behind: bool,
     /// The store is being read.
@@ -34,6 +36,7 @@ impl Queue {
     pub(super) fn new() -> Self {
         Self {
             waiting: BTreeMap::new(),
+            aside: BTreeMap::new(),
             behind: true,
             catching_up: false,
             shown: HashSet::new(),
@@ -43,14 +46,19 @@ impl Queue {
 
     /// Takes a message that has fallen due, if the socket keeps up.
     pub(super) fn offer(&mut self, message: &Arc<Message>) {
-        if self.behind || self.catching_up || self.waiting.len() >= MOST {
+        let queue = if self.catching_up {
+            &mut self.aside
+        } else {
+            &mut self.waiting
+        };
+        if self.behind || queue.len() >= MOST {
             self.behind = true;
         } else {
             let waiting = Waiting {
                 message: message.clone(),
                 redelivered: false,
             };
-            self.waiting.entry(message.position()).or_insert(waiting);
+            queue.entry(message.position()).or_insert(waiting);
         }
     }
 
@@ -71,6 +79,7 @@ impl Queue {
         self.behind = true;
         self.catching_up = false;
         self.shown.clear();
+        self.aside.clear();
     }
 
     /// Takes a page of the reading; `last` ends it.
@@ -91,6 +100,13 @@ impl Queue {
         }
         if last {
             self.catching_up = false;
+            let aside = std::mem::take(&mut self.aside).into_iter();
+            let new = aside.filter(|(at, waiting)| {
+                !self.shown.contains(&at.seq) && !in_flight(&waiting.message)
+            });
+            for (position, waiting) in new {
+                self.waiting.entry(position).or_insert(waiting);
+            }
             self.shown.clear();
         }
     }
@@ -112,6 +128,7 @@ impl Queue {
     /// Takes out a message that another socket of the key has settled.
     pub(super) fn settle(&mut self, message: &Message) {
         self.waiting.remove(&message.position());
+        self.aside.remove(&message.position());
         if self.catching_up {
             self.shown.insert(message.seq);
         }
@@ -179,15 +196,22 @@ pub(super) mod tests {
         queue.start_reading();
         queue.offer(&message(9, 9));
         queue.take_page(page([1, 2]), true, |_| false);
-        queue.pop();
-        assert!(
-            queue.wants_page(),
-            "what was offered during the reading is read again"
+        assert_eq!(
+            drain(&mut queue),
+            [1, 2, 9],
+            "what fell due meanwhile comes after what was read"
         );
-        queue.start_reading();
-        queue.take_page(page([1, 2, 9]), true, |m| m.seq == 1);
-        assert_eq!(drain(&mut queue), [2, 9]);
         assert!(!queue.wants_page());
+    }
+
+    #[test]
+    fn too_much_during_a_reading_is_read_again() {
+        let mut queue = Queue::new();
+        queue.start_reading();
+        (1..=65).for_each(|seq| queue.offer(&message(seq, 1)));
+        queue.take_page(page([70]), true, |m| m.seq < 60);
+        assert_eq!(drain(&mut queue), [60, 61, 62, 63, 64, 70]);
+        assert!(queue.wants_page());
     }
 
     #[test]

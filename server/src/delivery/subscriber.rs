@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::queue::{PAGE, Queue};
@@ -12,7 +13,10 @@ use super::{Context, Emission, Outlet};
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message, Position};
 use crate::metrics::MessageState;
-use crate::store::{Receipt, Store};
+use crate::store::{Receipt, Store, StoreError};
+
+/// How long what this node has noted may take to be stored before a mailbox is read.
+const LAST_RECEIPTS: Duration = Duration::from_secs(2);
 
 /// Why an acknowledgement was ignored: it names nothing in flight, or another message.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,13 +26,15 @@ pub struct Refused;
 pub struct Subscriber {
     /// The key that the socket joined with.
     pub key: Arc<KeyRecord>,
-    /// The socket's name in logs: its session's id.
+    /// The socket's name in logs: its session's.
     pub socket: String,
     /// The channel's mailbox, then that of everyone in the namespace.
     pub mailboxes: [Mailbox; 2],
     outlet: Arc<dyn Outlet>,
     context: Arc<Context>,
     state: Mutex<State>,
+    /// Wakes the task that waits for the next repeat, to end with the socket.
+    ended: Notify,
 }
 
 struct State {
@@ -38,6 +44,8 @@ struct State {
     repeating: bool,
     /// A task reads the store.
     reading: bool,
+    /// Which mailbox it read last.
+    last_read: usize,
     closed: bool,
 }
 
@@ -59,6 +67,7 @@ impl Subscriber {
             window: Window::default(),
             repeating: false,
             reading: false,
+            last_read: 1,
             closed: false,
         };
         Arc::new(Self {
@@ -68,6 +77,7 @@ impl Subscriber {
             outlet,
             context,
             state: Mutex::new(state),
+            ended: Notify::new(),
         })
     }
 
@@ -75,7 +85,7 @@ impl Subscriber {
     pub(super) fn offer(self: &Arc<Self>, message: &Arc<Message>) {
         let mut state = self.lock();
         if let Some(index) = self.index_of(message)
-            && !state.window.holds(message)
+            && !state.window.knows(message)
         {
             state.queues[index].offer(message);
             self.pump(&mut state, true);
@@ -114,7 +124,7 @@ impl Subscriber {
     }
 
     /// Drops a message that another socket of the same key has acknowledged.
-    pub(super) fn settle(self: &Arc<Self>, message: &Message) {
+    pub(super) fn settle(self: &Arc<Self>, message: &Arc<Message>) {
         let mut state = self.lock();
         if let Some(index) = self.index_of(message) {
             state.queues[index].settle(message);
@@ -132,6 +142,7 @@ impl Subscriber {
     /// Ends the socket: nothing more is emitted.
     pub(super) fn close(&self) {
         self.lock().closed = true;
+        self.ended.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -186,9 +197,10 @@ impl Subscriber {
                 break;
             }
             state.queues[index].pop();
+            let expires = self.context.clock.instant(waiting.message.expires_at);
             state
                 .window
-                .emitted(waiting.message.clone(), Instant::now(), tuning);
+                .emitted(waiting.message.clone(), Instant::now(), expires, tuning);
             self.after_first_emission(&waiting.message, waiting.redelivered, on_time);
         }
         self.start_tasks(state);
@@ -247,7 +259,10 @@ impl Subscriber {
                     }
                 }
             };
-            sleep_until(next).await;
+            tokio::select! {
+                () = sleep_until(next) => {}
+                () = self.ended.notified() => {}
+            }
             let mut state = self.lock();
             if !state.closed {
                 for number in state.window.due(Instant::now()) {
@@ -266,8 +281,9 @@ impl Subscriber {
             return;
         };
         let (message, repeats) = (entry.message.clone(), entry.repeats);
+        let entry_expired = entry.expires <= Instant::now();
         let silent = self.outlet.last_heard() < entry.first_emitted;
-        if message.expires_at <= self.context.clock.now() {
+        if entry_expired {
             state.window.remove(number);
         } else if silent && repeats > 0 {
             // It was probed at the first repeat, and has neither answered that nor anything else.
@@ -319,11 +335,13 @@ impl Subscriber {
     /// The mailbox to read next; none ends the reading task.
     fn next_to_read(&self) -> Option<usize> {
         let mut state = self.lock();
-        let next = state
-            .queues
-            .iter()
-            .position(Queue::wants_page)
-            .filter(|_| !state.closed);
+        // The other mailbox first: one that is always behind must not starve it.
+        let order = [1 - state.last_read, state.last_read];
+        let next = order
+            .into_iter()
+            .find(|index| state.queues[*index].wants_page());
+        let next = next.filter(|_| !state.closed);
+        state.last_read = next.unwrap_or(state.last_read);
         state.reading = next.is_some();
         next
     }
@@ -332,7 +350,10 @@ impl Subscriber {
         let (context, mailbox) = (&self.context, &self.mailboxes[index]);
         self.lock().queues[index].start_reading();
         // What this node has shown and settled must be in the store before it is asked.
-        context.recorder.flush(Duration::from_secs(2)).await;
+        if !context.recorder.flush(LAST_RECEIPTS).await {
+            self.lock().queues[index].stop_reading();
+            return Err(StoreError::Unavailable("receipts are still waiting".into()));
+        }
         let until = context.clock.now();
         let mut after: Option<Position> = None;
         loop {
@@ -345,7 +366,7 @@ impl Subscriber {
             after = page.last().map(|waiting| waiting.message.position());
             let last = page.len() < PAGE;
             let State { queues, window, .. } = &mut *state;
-            queues[index].take_page(page, last, |message| window.holds(message));
+            queues[index].take_page(page, last, |message| window.knows(message));
             self.pump(&mut state, false);
             if last || state.closed {
                 return Ok(());

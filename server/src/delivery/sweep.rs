@@ -5,50 +5,69 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use futures_util::future::join_all;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use super::Hub;
 use crate::message::Mailbox;
 use crate::metrics::MessageState;
 use crate::store::{Result, Store};
 
+/// Mailboxes that are read at the same time.
+const AT_ONCE: usize = 8;
 /// How soon a mailbox is read again that could not be read.
 const RETRY: Duration = Duration::from_millis(500);
 /// From a change of presence to telling the store; changes meanwhile share one call.
 const PRESENCE_DELAY: Duration = Duration::from_millis(200);
 /// From one measurement of the store's clock to the next.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(10);
+/// A trip to the store and back that tells little of its clock.
+const SLOW_TRIP: Duration = Duration::from_millis(100);
 /// From one look for expired messages to the next.
 const EXPIRY_INTERVAL: Duration = Duration::from_millis(500);
 /// Messages retired in one call.
-const EXPIRY_BATCH: usize = 1000;
+const EXPIRY_BATCH: usize = 5000;
 
 impl Hub {
-    /// Reads every mailbox on, spread over the sweep's interval, and urgent ones at once.
+    /// Reads every mailbox on, spread over the sweep's interval, and urgent ones at once. A round may take longer
+    /// than the interval, but leaves none out.
     pub(super) async fn sweep(self: Arc<Self>) {
         loop {
-            let round = Instant::now() + self.context.tuning.sweep;
-            let mut waiting: Vec<Mailbox> = self.lock().channels.keys().cloned().collect();
-            loop {
-                self.sweep_urgent().await;
-                let left = round.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    break;
-                }
-                let pause = left / u32::try_from(waiting.len() + 1).unwrap_or(u32::MAX);
-                if timeout(pause, self.sweep_now.notified()).await.is_err()
-                    && let Some(mailbox) = waiting.pop()
-                {
-                    self.sweep_or_retry(mailbox).await;
-                }
+            self.check_keys().await;
+            let mailboxes: Vec<Mailbox> = self.lock().channels.keys().cloned().collect();
+            let groups = mailboxes.chunks(AT_ONCE);
+            let pause =
+                self.context.tuning.sweep / u32::try_from(groups.len() + 1).unwrap_or(u32::MAX);
+            for group in groups {
+                self.sweep_urgent_until(Instant::now() + pause).await;
+                join_all(
+                    group
+                        .iter()
+                        .map(|mailbox| self.sweep_or_retry(mailbox.clone())),
+                )
+                .await;
             }
+            self.sweep_urgent_until(Instant::now() + pause).await;
+        }
+    }
+
+    async fn sweep_urgent_until(self: &Arc<Self>, end: Instant) {
+        self.sweep_urgent().await;
+        while timeout_at(end, self.sweep_now.notified()).await.is_ok() {
+            self.sweep_urgent().await;
         }
     }
 
     async fn sweep_urgent(self: &Arc<Self>) {
         let urgent = std::mem::take(&mut self.lock().urgent);
-        for mailbox in urgent {
-            self.sweep_or_retry(mailbox).await;
+        let urgent: Vec<Mailbox> = urgent.into_iter().collect();
+        for group in urgent.chunks(AT_ONCE) {
+            join_all(
+                group
+                    .iter()
+                    .map(|mailbox| self.sweep_or_retry(mailbox.clone())),
+            )
+            .await;
         }
     }
 
@@ -129,13 +148,21 @@ impl Hub {
     /// Measures the store's clock for ever.
     pub(super) async fn follow_clock(self: Arc<Self>) {
         let mut tick = interval(CLOCK_INTERVAL);
+        let mut measured = Instant::now();
         loop {
             tick.tick().await;
             let asked = Instant::now();
-            if let Ok(micros) = self.context.store.now().await {
-                let correction = self.context.clock.correct(micros, asked);
-                self.context.metrics.clock_correction.set(correction);
+            let Ok(micros) = self.context.store.now().await else {
+                continue;
+            };
+            // Half of a slow trip is a poor guess; better no measurement, for a while.
+            if asked.elapsed() > SLOW_TRIP && measured.elapsed() < 6 * CLOCK_INTERVAL {
+                continue;
             }
+            measured = Instant::now();
+            let correction = self.context.clock.correct(micros, asked);
+            self.context.metrics.clock_correction.set(correction);
+            self.earlier.notify_one();
         }
     }
 

@@ -20,6 +20,8 @@ const SETTLED: usize = 32;
 pub(super) struct InFlight {
     pub(super) message: Arc<Message>,
     pub(super) first_emitted: Instant,
+    /// When it is no longer worth repeating: then it makes room.
+    pub(super) expires: Instant,
     /// How often it was repeated on this socket.
     pub(super) repeats: u32,
     pub(super) repeat_at: Instant,
@@ -83,22 +85,30 @@ impl Window {
     }
 
     /// Notes that a message was emitted with `next_number`.
-    pub(super) fn emitted(&mut self, message: Arc<Message>, now: Instant, tuning: &Tuning) {
+    pub(super) fn emitted(
+        &mut self,
+        message: Arc<Message>,
+        now: Instant,
+        expires: Instant,
+        tuning: &Tuning,
+    ) {
         self.last_number += 1;
         let repeat_at = now + tuning.retry_after;
         let entry = InFlight {
             message,
             first_emitted: now,
+            expires,
             repeats: 0,
             repeat_at,
         };
         self.in_flight.insert(self.last_number, entry);
     }
 
-    pub(super) fn holds(&self, message: &Message) -> bool {
-        self.in_flight
-            .values()
-            .any(|e| e.message.seq == message.seq && e.message.mailbox == message.mailbox)
+    /// Whether this socket was shown the message and it is in flight, or was settled lately.
+    pub(super) fn knows(&self, message: &Message) -> bool {
+        let in_flight = self.in_flight.values().map(|entry| &entry.message);
+        let mut known = in_flight.chain(self.settled.iter().map(|(_, message)| message));
+        known.any(|known| same(known, message))
     }
 
     /// Takes out the message that an acknowledgement settles: number and id must both be right.
@@ -122,37 +132,45 @@ impl Window {
         }
     }
 
-    /// Takes out a message that another socket of the key has settled.
-    pub(super) fn settle(&mut self, message: &Message) {
-        let same =
-            |e: &InFlight| e.message.seq == message.seq && e.message.mailbox == message.mailbox;
-        let number = self
-            .in_flight
-            .iter()
-            .find(|(_, entry)| same(entry))
+    /// Takes out a message that another socket of the key has settled, or remembers not to show it.
+    pub(super) fn settle(&mut self, message: &Arc<Message>) {
+        let mut in_flight = self.in_flight.iter();
+        let number = in_flight
+            .find(|(_, entry)| same(&entry.message, message))
             .map(|(number, _)| *number);
-        number.and_then(|number| self.take_settled(number));
+        match number {
+            Some(number) => drop(self.take_settled(number)),
+            // Zero is no emission's number.
+            None => self.remember(0, message.clone()),
+        }
     }
 
     fn take_settled(&mut self, number: u64) -> Option<Arc<Message>> {
         let message = self.in_flight.remove(&number)?.message;
-        if self.settled.len() == SETTLED {
-            self.settled.pop_front();
-        }
-        self.settled.push_back((number, message.clone()));
+        self.remember(number, message.clone());
         Some(message)
     }
 
-    /// When the first message must be repeated.
+    fn remember(&mut self, number: u64, message: Arc<Message>) {
+        if self.settled.len() == SETTLED {
+            self.settled.pop_front();
+        }
+        self.settled.push_back((number, message));
+    }
+
+    /// When the first message must be repeated, or has expired.
     pub(super) fn next_repeat(&self) -> Option<Instant> {
-        self.in_flight.values().map(|entry| entry.repeat_at).min()
+        self.in_flight
+            .values()
+            .map(|entry| entry.repeat_at.min(entry.expires))
+            .min()
     }
 
     /// The messages to be looked at by `now`.
     pub(super) fn due(&self, now: Instant) -> Vec<u64> {
         self.in_flight
             .iter()
-            .filter(|(_, entry)| entry.repeat_at <= now)
+            .filter(|(_, entry)| entry.repeat_at.min(entry.expires) <= now)
             .map(|(number, _)| *number)
             .collect()
     }
@@ -178,6 +196,10 @@ impl Window {
     }
 }
 
+fn same(one: &Message, other: &Message) -> bool {
+    one.seq == other.seq && one.mailbox == other.mailbox
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -185,11 +207,15 @@ mod tests {
     use super::*;
     use crate::delivery::queue::tests::message;
 
+    fn far() -> Instant {
+        Instant::now() + Duration::from_secs(86_400)
+    }
+
     #[test]
     fn numbers_and_ids_must_both_match() {
         let (mut window, tuning) = (Window::default(), Tuning::default());
-        window.emitted(message(1, 1), Instant::now(), &tuning);
-        window.emitted(message(2, 2), Instant::now(), &tuning);
+        window.emitted(message(1, 1), Instant::now(), far(), &tuning);
+        window.emitted(message(2, 2), Instant::now(), far(), &tuning);
         for (number, id) in [(1, "m2"), (3, "m1"), (1, "")] {
             assert!(
                 matches!(window.acknowledged(number, id), Acknowledged::Unknown),
@@ -216,7 +242,7 @@ mod tests {
         };
         let mut emitted = 0;
         while window.has_room(true, &long(emitted), &tuning, 1024) {
-            window.emitted(long(emitted), Instant::now(), &tuning);
+            window.emitted(long(emitted), Instant::now(), far(), &tuning);
             emitted += 1;
         }
         let body: usize = (1..=emitted)
@@ -236,7 +262,7 @@ mod tests {
     fn repeats_double_and_end() {
         let (mut window, tuning) = (Window::default(), Tuning::default());
         let start = Instant::now();
-        window.emitted(message(1, 1), start, &tuning);
+        window.emitted(message(1, 1), start, far(), &tuning);
         let mut now = start;
         let mut waits = Vec::new();
         loop {
@@ -250,5 +276,24 @@ mod tests {
             }
         }
         assert_eq!(waits, [15, 30, 60, 120, 240, 480]);
+    }
+
+    #[test]
+    fn what_has_expired_makes_room_before_its_repeat() {
+        let (mut window, tuning) = (Window::default(), Tuning::default());
+        let start = Instant::now();
+        let expires = start + Duration::from_secs(5);
+        window.emitted(message(1, 1), start, expires, &tuning);
+        assert_eq!(window.next_repeat(), Some(expires));
+        assert_eq!(window.due(expires), [1]);
+    }
+
+    #[test]
+    fn what_another_socket_has_settled_is_known() {
+        let mut window = Window::default();
+        assert!(!window.knows(&message(1, 1)));
+        window.settle(&message(1, 1));
+        assert!(window.knows(&message(1, 1)));
+        assert!(matches!(window.acknowledged(0, "m1"), Acknowledged::Before));
     }
 }
