@@ -27,6 +27,8 @@ use crate::store::{Embedded, Store, Watched};
 
 /// The part of the drain over which sessions are closed; the rest is for what is still on its way.
 const SPREAD: f64 = 0.75;
+/// The part of it for requests that are still being answered.
+const LAST_REQUESTS: f64 = 0.1;
 /// How long what was acknowledged last may take to be stored.
 const LAST_RECEIPTS: Duration = Duration::from_secs(3);
 
@@ -116,19 +118,22 @@ impl Node {
             // Handshakes that were on their way when the draining began.
             self.handler.sessions.drain(Duration::ZERO).await;
             self.stop.cancel();
-            let served = self.served.await;
-            let stored = self.handler.context.recorder.flush(LAST_RECEIPTS).await;
-            (served, stored)
+            // Before waiting for requests that may hang, and again for what they have brought.
+            let recorder = &self.handler.context.recorder;
+            recorder.flush(LAST_RECEIPTS).await;
+            let served = tokio::time::timeout(drain.mul_f64(LAST_REQUESTS), self.served).await;
+            (served, recorder.flush(LAST_RECEIPTS).await)
         };
         match tokio::time::timeout(drain.mul_f64(0.95), left).await {
-            Ok((Ok(()), true)) => {
+            Ok((Ok(Ok(())), true)) => {
                 tracing::info!(ms = start.elapsed().as_millis(), "drained");
                 Ok(())
             }
             Ok((_, false)) => {
                 bail!("the last receipts could not be stored; what they say is delivered again")
             }
-            Ok((Err(error), _)) => bail!("the listener broke: {error}"),
+            Ok((Ok(Err(error)), _)) => bail!("the listener broke: {error}"),
+            Ok((Err(_), _)) => bail!("some requests did not end in time"),
             Err(_) => bail!(
                 "DRAIN={drain:?} is over with {} sessions left",
                 self.handler.sessions.list().len()

@@ -16,8 +16,8 @@ use tokio::sync::{broadcast, oneshot};
 
 use super::writer::{self, Operation, Writer};
 use super::{
-    Announcement, Cancelled, Draft, Expired, Published, Receipt, Result, Store, StoreError, Tally,
-    Waiting, record,
+    Announcement, Cancelled, Draft, Expired, MAX_ARCHIVE_BYTES, Published, Receipt, Result, Store,
+    StoreError, Tally, Waiting, record,
 };
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
@@ -48,11 +48,15 @@ pub(super) const RETIRED: TableDefinition<'_, (i64, &str, u64), i64> =
     TableDefinition::new("retired");
 /// mailbox → live messages, bytes of their data.
 pub(super) const LOADS: TableDefinition<'_, &str, (u32, u64)> = TableDefinition::new("loads");
-/// `seq` → last sequence number, `bytes` → bytes of all live messages.
+/// `seq` → last sequence number, `bytes` → bytes of all live messages, `archived` → of all archived ones.
 pub(super) const COUNTERS: TableDefinition<'_, &str, u64> = TableDefinition::new("counters");
 /// id → key record as JSON.
 pub(super) const KEYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("keys");
 
+/// Bytes of the database that are kept in memory beside a file; redb's own default is a GiB.
+const FILE_CACHE: usize = 128 << 20;
+/// The same where all of it is in memory anyway.
+const MEMORY_CACHE: usize = 4 << 20;
 /// Announcements that a slow listener may be behind by.
 const ANNOUNCEMENTS: usize = 16_384;
 
@@ -72,6 +76,7 @@ impl Embedded {
     pub fn in_memory() -> Result<Self> {
         Self::start(
             Database::builder()
+                .set_cache_size(MEMORY_CACHE)
                 .create_with_backend(InMemoryBackend::new())
                 .map_err(broken)?,
         )
@@ -83,7 +88,12 @@ impl Embedded {
     /// When the directory cannot be written, or another process has the file open.
     pub fn open(directory: &Path) -> Result<Self> {
         std::fs::create_dir_all(directory).map_err(broken)?;
-        Self::start(Database::create(directory.join("holdfast.redb")).map_err(broken)?)
+        Self::start(
+            Database::builder()
+                .set_cache_size(FILE_CACHE)
+                .create(directory.join("holdfast.redb"))
+                .map_err(broken)?,
+        )
     }
 
     fn start(db: Database) -> Result<Self> {
@@ -195,6 +205,27 @@ impl Snapshot {
             }
         }
         Ok(found)
+    }
+
+    /// Whether there is something to retire or to forget.
+    fn has_expired(&self) -> Read<bool> {
+        let end = (now().0.saturating_add(1), "", 0);
+        for table in [EXPIRIES, RETIRED] {
+            if self
+                .0
+                .open_table(table)?
+                .range((i64::MIN, "", 0)..end)?
+                .next()
+                .is_some()
+            {
+                return Ok(true);
+            }
+        }
+        Ok(self
+            .0
+            .open_table(COUNTERS)?
+            .get("archived")?
+            .is_some_and(|bytes| bytes.value() > MAX_ARCHIVE_BYTES))
     }
 
     /// Up to `limit` messages before `end`, the latest first, of one table.
@@ -413,7 +444,12 @@ impl Store for Embedded {
     }
 
     async fn expire(&self, limit: usize) -> Result<Vec<Expired>> {
-        self.write(|reply| Operation::Expire(limit, reply)).await
+        let due = self.read(|snapshot| snapshot.has_expired()).await?;
+        match due {
+            true => self.write(|reply| Operation::Expire(limit, reply)).await,
+            // A commit for nothing would cost the disk a flush.
+            false => Ok(Vec::new()),
+        }
     }
 
     async fn put_key(&self, key: KeyRecord) -> Result<bool> {

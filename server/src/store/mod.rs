@@ -30,6 +30,8 @@ pub const MAX_CHANNEL_BYTES: u64 = 16 << 20;
 pub const MAX_EVERYONE_MESSAGES: u32 = 100;
 /// Bytes of `data` of all live messages.
 pub const MAX_STORE_BYTES: u64 = 1 << 30;
+/// Bytes of messages that have ended; beyond it the oldest are forgotten before their day is over.
+pub const MAX_ARCHIVE_BYTES: u64 = 256 << 20;
 /// Plugin keys, expired ones included until they are deleted.
 pub const MAX_KEYS: u64 = 100_000;
 

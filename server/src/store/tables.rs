@@ -9,8 +9,9 @@ use super::embedded::{
     system_micros,
 };
 use super::{
-    Announcement, Cancelled, Draft, Expired, MAX_CHANNEL_BYTES, MAX_CHANNEL_MESSAGES,
-    MAX_EVERYONE_MESSAGES, MAX_KEYS, MAX_STORE_BYTES, Published, Receipt, record,
+    Announcement, Cancelled, Draft, Expired, MAX_ARCHIVE_BYTES, MAX_CHANNEL_BYTES,
+    MAX_CHANNEL_MESSAGES, MAX_EVERYONE_MESSAGES, MAX_KEYS, MAX_STORE_BYTES, Published, Receipt,
+    record,
 };
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
@@ -173,6 +174,12 @@ impl<'txn> Tables<'txn> {
         for (mailbox, at, moment) in first_rows(&self.retired, now, limit)? {
             self.forget(&mailbox, at, moment)?;
         }
+        for (mailbox, at, moment) in first_rows(&self.retired, Millis(i64::MAX), limit)? {
+            if self.counter("archived")? <= MAX_ARCHIVE_BYTES {
+                break;
+            }
+            self.forget(&mailbox, at, moment)?;
+        }
         Ok(unacknowledged)
     }
 
@@ -205,6 +212,10 @@ impl<'txn> Tables<'txn> {
                 at.deliver_at.0,
             )?;
             self.drop_load(name, message.data.get().len() as u64)?;
+            self.counters.insert(
+                "archived",
+                self.counter("archived")? + archived_size(message),
+            )?;
         }
         Ok(())
     }
@@ -213,6 +224,10 @@ impl<'txn> Tables<'txn> {
         let name = mailbox.as_str();
         if let Some(message) = self.message(mailbox, at)? {
             self.ids.remove((name, message.id.as_str()))?;
+            let left = self
+                .counter("archived")?
+                .saturating_sub(archived_size(&message));
+            self.counters.insert("archived", left)?;
         }
         self.archive.remove((name, at.deliver_at.0, at.seq))?;
         self.sequences.remove((name, at.seq))?;
@@ -318,6 +333,11 @@ impl<'txn> Tables<'txn> {
             .get(name)?
             .map_or(0, |counter| counter.value()))
     }
+}
+
+/// What an ended message takes: its data, and about this much around it.
+fn archived_size(message: &Message) -> u64 {
+    message.data.get().len() as u64 + 512
 }
 
 /// The first `limit` rows of a table by moment whose moment has come, with that moment.
