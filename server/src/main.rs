@@ -18,6 +18,9 @@ const CANNOT_RUN: u8 = 2;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
+    if let Some(argument) = std::env::args().nth(1) {
+        return without_serving(&argument);
+    }
     let settings = match Settings::read(&ProcessEnvironment) {
         Ok(settings) => settings,
         Err(mistakes) => return refuse(&mistakes),
@@ -80,6 +83,26 @@ fn end_after(drain: Duration) {
         tracing::error!("DRAIN is over and the process still ran: ending it");
         std::process::exit(0);
     });
+}
+
+/// Answers a command line: there is nothing to say on it but questions.
+fn without_serving(argument: &str) -> ExitCode {
+    let version = concat!("server ", env!("CARGO_PKG_VERSION"));
+    let answer = match argument {
+        "--version" | "-V" => version.to_owned(),
+        "--help" | "-h" => format!(
+            "{version}: a Socket.IO service that delivers each message at its moment.\n\
+             It takes its settings from environment variables, which the README lists; S2S_KEYS is required."
+        ),
+        other => {
+            return refuse(&format!(
+                "`{other}`: settings are environment variables; see --help"
+            ));
+        }
+    };
+    // Nothing can be done about a closed stdout.
+    let _ = writeln!(std::io::stdout(), "{answer}");
+    ExitCode::SUCCESS
 }
 
 fn refuse(why: &dyn std::fmt::Display) -> ExitCode {

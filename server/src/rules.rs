@@ -19,6 +19,8 @@ fn reading(settings: &Settings) -> Reading {
     see(Setting::MaxMessage, (settings.max_message as u64).into());
     see(Setting::SocketPath, settings.socket_path.clone().into());
     see(Setting::Transports, settings.transports.names().into());
+    let protocols = ["4", "5"].map(str::to_owned).to_vec();
+    see(Setting::Protocols, protocols.into());
     see(Setting::BindPort, u64::from(settings.bind.port()).into());
     let origins = settings
         .cors_origins

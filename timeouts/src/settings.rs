@@ -56,7 +56,7 @@ settings! {
     MaxMessage: Bytes("server.max_message", "largest published message").variable("MAX_MESSAGE").range(1, 1_048_576);
     /// The transports that the server offers.
     Transports: List("server.transports", "transports").variable("TRANSPORTS").socket_io(DefaultValue::List(&["polling", "websocket"]));
-    /// The Engine.IO protocols that the server speaks: `4` (client v2 calls it 3) and `5`.
+    /// The Socket.IO protocols that the server speaks: `4` (client v2) and `5` (v3 and v4).
     Protocols: List("server.protocols", "Socket.IO protocols").not_in_file();
     /// The path of Socket.IO requests.
     SocketPath: Text("server.path", "Socket.IO path").variable("SOCKET_PATH").socket_io(DefaultValue::Text("/socket.io"));

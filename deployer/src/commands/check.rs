@@ -93,7 +93,7 @@ server_flags! {
     start_up: Duration = StartUp, humantime::parse_duration;
     /// `polling`, `websocket` or both, with a comma.
     transports: Words = Transports, transports;
-    /// The Engine.IO protocols that it speaks: `4`, `5` or both, with a comma.
+    /// The Socket.IO protocols that it speaks: `4` (client v2), `5` (v3 and v4) or both, with a comma.
     protocols: Words = Protocols, words;
     /// The Socket.IO path.
     path: String = SocketPath, clap::builder::NonEmptyStringValueParser::new();

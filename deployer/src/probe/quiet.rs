@@ -218,7 +218,7 @@ fn judge(name: &'static str, silence: &Silence, handshake: &Handshake) -> Step {
     // A cut in silence, before the next ping was due, is what an idle timeout looks like from outside.
     let (means, change) = if gateway_timeout || (abrupt && *idle < interval) {
         let means = format!(
-            "something on the way closes what is idle for about {}, below the ping interval of {}",
+            "something on the way closes what is idle for about {}, below the ping interval of {}; or the server crashed or restarted just then",
             short(*idle),
             short(interval)
         );

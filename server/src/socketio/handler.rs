@@ -157,7 +157,7 @@ impl EngineIoHandler for Handler {
         let _ = socket.data.set(Arc::downgrade(&session));
         self.sessions.add(&session);
         tracing::debug!(
-            connection = session.name, protocol = ?socket.protocol, transport = ?socket.transport_type(), "session opened"
+            connection = session.name, protocol = session.protocol_name(), transport = ?socket.transport_type(), "session opened"
         );
         if socket.protocol == ProtocolVersion::V3 {
             session.send(packet::CONNECTED_TO_ROOT.to_owned());

@@ -151,7 +151,7 @@ impl Handler {
             }
             tracing::info!(
                 connection = session.name, namespace, channel = key.channel, key = %key.id,
-                protocol = ?session.protocol(), "joined",
+                protocol = session.protocol_name(), "joined",
             );
         }
     }

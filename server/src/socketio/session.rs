@@ -88,6 +88,14 @@ impl Session {
         self.engine.protocol
     }
 
+    /// The Socket.IO protocol, one above the engine's.
+    pub(super) fn protocol_name(&self) -> &'static str {
+        match self.protocol() {
+            ProtocolVersion::V3 => "4",
+            ProtocolVersion::V4 => "5",
+        }
+    }
+
     /// Notes a request that belongs to the session, and the connection it came on if that is to carry its WebSocket.
     pub(super) fn heard(&self, upgrade: Option<Arc<Link>>) {
         *lock(&self.last_request) = Instant::now();
@@ -253,10 +261,7 @@ impl Session {
             } else {
                 "websocket"
             },
-            protocol: match self.protocol() {
-                ProtocolVersion::V3 => "4",
-                ProtocolVersion::V4 => "5",
-            },
+            protocol: self.protocol_name(),
             namespace: namespace.to_owned(),
         }
     }

@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use redb::backends::InMemoryBackend;
-use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition};
+use redb::{ReadTransaction, ReadableDatabase, TableDefinition};
 use tokio::sync::{broadcast, oneshot};
 
+use super::handle::Handle;
 use super::writer::{self, Operation, Writer};
 use super::{
     Announcement, Cancelled, Draft, Expired, MAX_ARCHIVE_BYTES, Published, Receipt, Result, Store,
@@ -53,16 +53,12 @@ pub(super) const COUNTERS: TableDefinition<'_, &str, u64> = TableDefinition::new
 /// id → key record as JSON.
 pub(super) const KEYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("keys");
 
-/// Bytes of the database that are kept in memory beside a file; redb's own default is a GiB.
-const FILE_CACHE: usize = 128 << 20;
-/// The same where all of it is in memory anyway.
-const MEMORY_CACHE: usize = 4 << 20;
 /// Announcements that a slow listener may be behind by.
 const ANNOUNCEMENTS: usize = 16_384;
 
 /// The embedded store.
 pub struct Embedded {
-    db: Arc<Database>,
+    db: Arc<Handle>,
     writer: Writer,
     announcements: broadcast::Sender<Announcement>,
     presence: Mutex<HashMap<Mailbox, HashMap<String, u32>>>,
@@ -74,12 +70,7 @@ impl Embedded {
     /// # Errors
     /// When memory or threads are short.
     pub fn in_memory() -> Result<Self> {
-        Self::start(
-            Database::builder()
-                .set_cache_size(MEMORY_CACHE)
-                .create_with_backend(InMemoryBackend::new())
-                .map_err(broken)?,
-        )
+        Self::start(Handle::in_memory().map_err(broken)?)
     }
 
     /// A store in the file `holdfast.redb` of `directory`, which is made where it is missing.
@@ -88,17 +79,13 @@ impl Embedded {
     /// When the directory cannot be written, or another process has the file open.
     pub fn open(directory: &Path) -> Result<Self> {
         std::fs::create_dir_all(directory).map_err(broken)?;
-        Self::start(
-            Database::builder()
-                .set_cache_size(FILE_CACHE)
-                .create(directory.join("holdfast.redb"))
-                .map_err(broken)?,
-        )
+        Self::start(Handle::file(directory.join("holdfast.redb")).map_err(broken)?)
     }
 
-    fn start(db: Database) -> Result<Self> {
+    fn start(db: Handle) -> Result<Self> {
         let db = Arc::new(db);
-        writer::create_tables(&db).map_err(broken)?;
+        let tables = db.get().and_then(|db| writer::create_tables(&db));
+        tables.map_err(broken)?;
         let announcements = broadcast::Sender::new(ANNOUNCEMENTS);
         let writer = Writer::start(db.clone(), announcements.clone()).map_err(broken)?;
         Ok(Self {
@@ -116,12 +103,11 @@ impl Embedded {
     ) -> Result<T> {
         let db = self.db.clone();
         tokio::task::spawn_blocking(move || {
-            let snapshot = Snapshot(db.begin_read().map_err(redb::Error::from)?);
-            read(&snapshot)
+            let answer = db.get().and_then(|db| read(&Snapshot(db.begin_read()?)));
+            answer.inspect_err(|error| db.failed(error)).map_err(broken)
         })
         .await
         .map_err(broken)?
-        .map_err(broken)
     }
 
     async fn write<T>(&self, operation: impl FnOnce(oneshot::Sender<T>) -> Operation) -> Result<T> {
@@ -444,7 +430,7 @@ impl Store for Embedded {
     }
 
     async fn expire(&self, limit: usize) -> Result<Vec<Expired>> {
-        let due = self.read(|snapshot| snapshot.has_expired()).await?;
+        let due = self.read(Snapshot::has_expired).await?;
         match due {
             true => self.write(|reply| Operation::Expire(limit, reply)).await,
             // A commit for nothing would cost the disk a flush.

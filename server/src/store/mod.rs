@@ -4,6 +4,7 @@
 //! Announcements may be lost, doubled or late: the mailbox is right, and nodes read it on their own.
 
 mod embedded;
+mod handle;
 mod record;
 mod tables;
 mod watched;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use redb::Database;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use super::handle::Handle;
 use super::tables::{Tables, Write};
 use super::{Announcement, Cancelled, Draft, Expired, Published, Receipt, Result, StoreError};
 use crate::keys::KeyRecord;
@@ -32,7 +33,7 @@ pub(super) struct Writer(mpsc::Sender<Operation>);
 
 impl Writer {
     pub(super) fn start(
-        db: Arc<Database>,
+        db: Arc<Handle>,
         announcements: broadcast::Sender<Announcement>,
     ) -> std::io::Result<Self> {
         let (sender, mut queue) = mpsc::channel(QUEUE);
@@ -46,7 +47,9 @@ impl Writer {
                     {
                         batch.push(next);
                     }
-                    if let Err(error) = commit(&db, &announcements, batch) {
+                    let committed = db.get().and_then(|db| commit(&db, &announcements, batch));
+                    if let Err(error) = committed {
+                        db.failed(&error);
                         // The senders of the batch are dropped: each caller learns that nothing was stored.
                         tracing::error!(%error, "the store could not commit");
                     }
