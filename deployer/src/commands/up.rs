@@ -1,5 +1,6 @@
 //! `deployer up`: for a local environment, the rendered template on this machine until Ctrl-C.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +11,8 @@ use deployer::local::log::readable;
 use deployer::local::shape::Shape;
 use deployer::local::stack::{Error, Notice, Options, Stack};
 use deployer::local::state::{self, Local};
+use deployer::reading::{Given, read};
+use deployer::report::Report;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -39,6 +42,7 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         bail!("this environment's target is AWS; `deployer up` runs local ones: --env local");
     }
     let shape = Shape::read(&loaded.rendered)?;
+    say_violations(&loaded)?;
     let leash = std::env::current_exe().context("cannot find the deployer's own program")?;
     let server = args
         .server_bin
@@ -51,6 +55,18 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         redis: args.redis.clone(),
     };
     runtime()?.block_on(up(shape, options, output))
+}
+
+/// Says which rules the template violates. It runs all the same: to see what comes of it is what a local stack is for.
+fn say_violations(loaded: &environment::Loaded) -> anyhow::Result<()> {
+    let report = Report::new(read(&loaded.rendered, &Given::default())?, &loaded.ignores);
+    if report.errors() > 0 {
+        say(&report.text(std::io::stderr().is_terminal()))?;
+        say(
+            "these violations would stop a deployment to AWS; here it runs, to see what comes of them",
+        )?;
+    }
+    Ok(())
 }
 
 async fn up(shape: Shape, options: Options, output: Output) -> anyhow::Result<Exit> {
