@@ -7,7 +7,8 @@ use engineioxide::handler::EngineIoHandler;
 use engineioxide::{DisconnectReason, ProtocolVersion, Socket, Str};
 
 use super::packet::{self, Incoming};
-use super::session::{Session, Sessions, Slot};
+use super::registry::Sessions;
+use super::session::{Session, Slot};
 use crate::connection::Link;
 use crate::delivery::{Context, Hub};
 use crate::keys::KeyRecord;

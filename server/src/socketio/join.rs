@@ -7,8 +7,9 @@ use engineioxide::sid::Sid;
 use serde::Deserialize;
 
 use super::handler::Handler;
+use super::outlet::SocketOutlet;
 use super::packet;
-use super::session::{Session, SocketOutlet};
+use super::session::Session;
 use crate::delivery::Subscriber;
 use crate::keys::KeyRecord;
 use crate::store::{self, Store, StoreError};

@@ -7,7 +7,9 @@
 mod gate;
 mod handler;
 mod join;
+mod outlet;
 mod packet;
+mod registry;
 mod session;
 
 use std::sync::Arc;
@@ -18,7 +20,8 @@ use engineioxide::service::EngineIoService;
 
 pub use gate::Gate;
 pub use handler::Handler;
-pub use session::{Session, Sessions};
+pub use registry::Sessions;
+pub use session::Session;
 
 use crate::settings::Settings;
 

@@ -1,10 +1,8 @@
-//! The sessions of this node: one Engine.IO session each, with the sockets that it has in namespaces.
+//! One Engine.IO session, with the sockets that it has in namespaces.
 
-use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Duration;
 
 use engineioxide::sid::Sid;
 use engineioxide::{DisconnectReason, ProtocolVersion, Socket, TransportType};
@@ -13,9 +11,8 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::packet;
 use crate::connection::Link;
-use crate::delivery::{Emission, Hub, Outlet, Subscriber};
+use crate::delivery::{Hub, Subscriber};
 use crate::keys::KeyRecord;
 use crate::metrics::{Metrics, Reason, SocketLabels};
 
@@ -34,22 +31,22 @@ pub struct Session {
     pub name: String,
     /// The key of the handshake's header.
     pub header_key: Option<Arc<KeyRecord>>,
-    engine: Arc<Socket<Slot>>,
-    link: Mutex<Arc<Link>>,
-    last_request: Mutex<Instant>,
+    pub(super) engine: Arc<Socket<Slot>>,
+    pub(super) link: Mutex<Arc<Link>>,
+    pub(super) last_request: Mutex<Instant>,
     /// None once the session has ended.
-    sockets: Mutex<Option<Vec<Joined>>>,
-    has_joined: AtomicBool,
+    pub(super) sockets: Mutex<Option<Vec<Joined>>>,
+    pub(super) has_joined: AtomicBool,
     noise: DefaultDirectRateLimiter,
     cause: OnceLock<&'static str>,
     ending: CancellationToken,
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     hub: Arc<Hub>,
 }
 
 /// A socket of the session.
-struct Joined {
-    namespace: String,
+pub(super) struct Joined {
+    pub(super) namespace: String,
     subscriber: Arc<Subscriber>,
     /// Sends the client away when its key expires.
     expiry: Option<AbortHandle>,
@@ -132,13 +129,13 @@ impl Session {
     }
 
     /// Ends the session of a client that must not come back, after what was sent to it.
-    fn close_for_good(&self, cause: &'static str) {
+    pub(super) fn close_for_good(&self, cause: &'static str) {
         let _ = self.cause.set(cause);
         self.engine.close(DisconnectReason::TransportClose);
     }
 
     /// Ends the session of a client that reads nothing, not even the end.
-    fn cut(&self, cause: &'static str) {
+    pub(super) fn cut(&self, cause: &'static str) {
         if self.is_polling() {
             self.close(cause);
         } else {
@@ -154,7 +151,7 @@ impl Session {
         self.ending.cancelled().await;
     }
 
-    fn is_polling(&self) -> bool {
+    pub(super) fn is_polling(&self) -> bool {
         self.engine.transport_type() == TransportType::Polling
     }
 
@@ -254,7 +251,7 @@ impl Session {
         );
     }
 
-    fn labels(&self, namespace: &str) -> SocketLabels {
+    pub(super) fn labels(&self, namespace: &str) -> SocketLabels {
         SocketLabels {
             transport: if self.is_polling() {
                 "polling"
@@ -278,129 +275,7 @@ fn cause_of(reason: &DisconnectReason) -> &'static str {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks; a holder that panicked leaves nothing half done here.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A session's socket in one namespace, as delivery sees it.
-pub(super) struct SocketOutlet {
-    pub(super) session: Arc<Session>,
-    pub(super) namespace: String,
-}
-
-impl Outlet for SocketOutlet {
-    fn emit(&self, emission: &Emission<'_>) -> bool {
-        self.session
-            .engine
-            .emit(packet::event(&self.namespace, emission))
-            .is_ok()
-    }
-
-    fn is_polling(&self) -> bool {
-        self.session.is_polling()
-    }
-
-    fn last_heard(&self) -> Instant {
-        let request = *lock(&self.session.last_request);
-        if self.is_polling() {
-            request
-        } else {
-            request.max(lock(&self.session.link).last_heard())
-        }
-    }
-
-    fn probe(&self) {
-        if !self.is_polling() {
-            lock(&self.session.link).ping();
-        }
-    }
-
-    fn cut_slow_reader(&self) {
-        self.session.metrics.slow_readers.inc();
-        tracing::info!(
-            connection = self.session.name,
-            "cutting a client that does not read"
-        );
-        self.session.cut("slow_reader");
-    }
-
-    fn dismiss(&self) {
-        self.session.send(packet::disconnect(&self.namespace));
-        if self.session.leave(&self.namespace, "key_ended") {
-            self.session.close_for_good("key_ended");
-        }
-    }
-}
-
-/// Every session of this node.
-#[derive(Default)]
-pub struct Sessions {
-    all: Mutex<HashMap<Sid, Arc<Session>>>,
-    unjoined: AtomicUsize,
-}
-
-impl Sessions {
-    pub(super) fn add(&self, session: &Arc<Session>) {
-        lock(&self.all).insert(session.id, session.clone());
-        self.unjoined.fetch_add(1, Ordering::Relaxed);
-        session.metrics.sessions.inc();
-    }
-
-    /// Notes that a session has joined its first namespace.
-    pub(super) fn joined(&self) {
-        self.unjoined.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn remove(&self, id: Sid) -> Option<Arc<Session>> {
-        let session = lock(&self.all).remove(&id)?;
-        session.metrics.sessions.dec();
-        // A join under way may be about to count it as joined: only one of the two may.
-        if !session.has_joined.swap(true, Ordering::AcqRel) {
-            self.unjoined.fetch_sub(1, Ordering::Relaxed);
-        }
-        Some(session)
-    }
-
-    /// The session with this id.
-    #[must_use]
-    pub fn get(&self, id: &Sid) -> Option<Arc<Session>> {
-        lock(&self.all).get(id).cloned()
-    }
-
-    /// Sessions that have joined no namespace yet.
-    #[must_use]
-    pub fn unjoined(&self) -> usize {
-        self.unjoined.load(Ordering::Relaxed)
-    }
-
-    /// Every session.
-    #[must_use]
-    pub fn list(&self) -> Vec<Arc<Session>> {
-        lock(&self.all).values().cloned().collect()
-    }
-
-    /// Counts the sockets for `/metrics`: here, because a session changes its transport without a word.
-    pub fn count(&self, metrics: &Metrics) {
-        let mut counts: HashMap<SocketLabels, i64> = HashMap::new();
-        for session in self.list() {
-            for joined in lock(&session.sockets).iter().flatten() {
-                *counts.entry(session.labels(&joined.namespace)).or_default() += 1;
-            }
-        }
-        metrics.sockets.clear();
-        for (labels, count) in counts {
-            metrics.sockets.get_or_create(&labels).set(count);
-        }
-    }
-
-    /// Ends all sessions, spread evenly over `spread`, so that their clients do not come back all at once.
-    pub async fn drain(&self, spread: Duration) {
-        let sessions = self.list();
-        let start = Instant::now();
-        let total = u32::try_from(sessions.len()).unwrap_or(u32::MAX);
-        for (index, session) in (0u32..).zip(&sessions) {
-            tokio::time::sleep_until(start + spread * index / total.max(1)).await;
-            session.close("draining");
-        }
-    }
 }

@@ -7,51 +7,24 @@ use std::collections::HashMap;
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use redb::{ReadTransaction, ReadableDatabase, TableDefinition};
+use redb::ReadableDatabase;
 use tokio::sync::{broadcast, oneshot};
 
 use super::handle::Handle;
+use super::schema::{
+    ARCHIVE, COUNTERS, IDS, KEYS, MESSAGES, RECEIPTS, SEQUENCES, TALLIES, now, system_micros,
+};
+use super::snapshot::Snapshot;
 use super::writer::{self, Operation, Writer};
 use super::{
-    Announcement, Cancelled, Draft, Expired, MAX_ARCHIVE_BYTES, Published, Receipt, Result, Store,
-    StoreError, Tally, Waiting, record,
+    Announcement, Cancelled, Draft, Expired, Published, Receipt, Result, Store, StoreError, Tally,
+    Waiting, record,
 };
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message, Position, Status};
-
-/// mailbox, due, sequence → record of a message that may still be delivered.
-pub(super) const MESSAGES: TableDefinition<'_, (&str, i64, u64), &[u8]> =
-    TableDefinition::new("messages");
-/// The same, of messages that expired or were cancelled: kept for a day, out of the way of deliveries.
-pub(super) const ARCHIVE: TableDefinition<'_, (&str, i64, u64), &[u8]> =
-    TableDefinition::new("archive");
-/// mailbox, id → due, sequence.
-pub(super) const IDS: TableDefinition<'_, (&str, &str), (i64, u64)> = TableDefinition::new("ids");
-/// mailbox, sequence → due.
-pub(super) const SEQUENCES: TableDefinition<'_, (&str, u64), i64> =
-    TableDefinition::new("sequences");
-/// mailbox, sequence → keys it was emitted to, keys that acknowledged it, cancelled.
-pub(super) const TALLIES: TableDefinition<'_, (&str, u64), (u32, u32, bool)> =
-    TableDefinition::new("tallies");
-/// mailbox, sequence, key → acknowledged (or only emitted).
-pub(super) const RECEIPTS: TableDefinition<'_, (&str, u64, &str), bool> =
-    TableDefinition::new("receipts");
-/// expiry, mailbox, sequence → due.
-pub(super) const EXPIRIES: TableDefinition<'_, (i64, &str, u64), i64> =
-    TableDefinition::new("expiries");
-/// moment to forget, mailbox, sequence → due.
-pub(super) const RETIRED: TableDefinition<'_, (i64, &str, u64), i64> =
-    TableDefinition::new("retired");
-/// mailbox → live messages, bytes of their data.
-pub(super) const LOADS: TableDefinition<'_, &str, (u32, u64)> = TableDefinition::new("loads");
-/// `seq` → last sequence number, `bytes` → bytes of all live messages, `archived` → of all archived ones.
-pub(super) const COUNTERS: TableDefinition<'_, &str, u64> = TableDefinition::new("counters");
-/// id → key record as JSON.
-pub(super) const KEYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("keys");
 
 /// Announcements that a slow listener may be behind by.
 const ANNOUNCEMENTS: usize = 16_384;
@@ -115,143 +88,8 @@ impl Embedded {
     }
 }
 
-/// Microseconds since the Unix epoch: the embedded store's clock is the machine's.
-pub(super) fn system_micros() -> i64 {
-    let elapsed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)
-}
-
 pub(super) fn broken(error: impl std::fmt::Display) -> StoreError {
     StoreError::Unavailable(error.to_string())
-}
-
-/// A consistent view of the database.
-struct Snapshot(ReadTransaction);
-
-type Read<T> = std::result::Result<T, redb::Error>;
-
-impl Snapshot {
-    /// The message at a position, live or archived.
-    fn message(&self, mailbox: &Mailbox, at: Position) -> Read<Option<Arc<Message>>> {
-        for table in [MESSAGES, ARCHIVE] {
-            let table = self.0.open_table(table)?;
-            if let Some(bytes) = table.get((mailbox.as_str(), at.deliver_at.0, at.seq))? {
-                return Ok(record::decode(mailbox, at, bytes.value()));
-            }
-        }
-        Ok(None)
-    }
-
-    fn status(&self, message: Arc<Message>) -> Read<Status> {
-        let tally = self
-            .0
-            .open_table(TALLIES)?
-            .get((message.mailbox.as_str(), message.seq))?;
-        let (delivered_keys, acknowledged_keys, cancelled) =
-            tally.map(|t| t.value()).unwrap_or_default();
-        Ok(Status {
-            message,
-            cancelled,
-            delivered_keys,
-            acknowledged_keys,
-        })
-    }
-
-    /// Up to `limit` of the unexpired messages in `range`, in order, as `pick` makes of them.
-    fn live<T>(
-        &self,
-        mailbox: &Mailbox,
-        range: (Bound<Position>, Position),
-        limit: usize,
-        pick: impl Fn(Arc<Message>) -> Read<Option<T>>,
-    ) -> Read<Vec<T>> {
-        let key = |p: Position| (mailbox.as_str(), p.deliver_at.0, p.seq);
-        let start = match range.0 {
-            Bound::Unbounded => Bound::Included((mailbox.as_str(), i64::MIN, 0)),
-            bound => bound.map(key),
-        };
-        let now = now();
-        let mut found = Vec::new();
-        for row in self
-            .0
-            .open_table(MESSAGES)?
-            .range((start, Bound::Included(key(range.1))))?
-        {
-            let (key, bytes) = row?;
-            if let Some(message) = record::decode(mailbox, position(key.value()), bytes.value())
-                && message.expires_at > now
-                && let Some(picked) = pick(message)?
-            {
-                found.push(picked);
-                if found.len() == limit {
-                    break;
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    /// Whether there is something to retire or to forget.
-    fn has_expired(&self) -> Read<bool> {
-        let end = (now().0.saturating_add(1), "", 0);
-        for table in [EXPIRIES, RETIRED] {
-            if self
-                .0
-                .open_table(table)?
-                .range((i64::MIN, "", 0)..end)?
-                .next()
-                .is_some()
-            {
-                return Ok(true);
-            }
-        }
-        Ok(self
-            .0
-            .open_table(COUNTERS)?
-            .get("archived")?
-            .is_some_and(|bytes| bytes.value() > MAX_ARCHIVE_BYTES))
-    }
-
-    /// Up to `limit` messages before `end`, the latest first, of one table.
-    fn latest(
-        &self,
-        table: MessageTable,
-        mailbox: &Mailbox,
-        end: Position,
-        limit: usize,
-    ) -> Read<Vec<Arc<Message>>> {
-        let table = self.0.open_table(table)?;
-        let end = (mailbox.as_str(), end.deliver_at.0, end.seq);
-        let mut found = Vec::new();
-        for row in table
-            .range((mailbox.as_str(), i64::MIN, 0)..end)?
-            .rev()
-            .take(limit)
-        {
-            let (key, bytes) = row?;
-            found.extend(record::decode(
-                mailbox,
-                position(key.value()),
-                bytes.value(),
-            ));
-        }
-        Ok(found)
-    }
-}
-
-pub(super) type MessageTable = TableDefinition<'static, (&'static str, i64, u64), &'static [u8]>;
-
-fn position((_, deliver_at, seq): (&str, i64, u64)) -> Position {
-    Position {
-        deliver_at: Millis(deliver_at),
-        seq,
-    }
-}
-
-fn now() -> Millis {
-    Millis(system_micros().div_euclid(1000))
 }
 
 #[async_trait]

@@ -6,6 +6,8 @@
 mod embedded;
 mod handle;
 mod record;
+mod schema;
+mod snapshot;
 mod tables;
 mod watched;
 mod writer;

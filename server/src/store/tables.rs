@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 
-use super::embedded::{
+use super::schema::{
     ARCHIVE, COUNTERS, EXPIRIES, IDS, KEYS, LOADS, MESSAGES, RECEIPTS, RETIRED, SEQUENCES, TALLIES,
-    system_micros,
+    now,
 };
 use super::{
     Announcement, Cancelled, Draft, Expired, MAX_ARCHIVE_BYTES, MAX_CHANNEL_BYTES,
@@ -363,8 +363,4 @@ fn first_rows(
         ));
     }
     Ok(rows)
-}
-
-fn now() -> Millis {
-    Millis(system_micros().div_euclid(1000))
 }

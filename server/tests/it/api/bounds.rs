@@ -1,5 +1,6 @@
 //! Bounds of size and number, and what lies on each side of them.
 
+use crate::harness::eventually;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -100,13 +101,18 @@ async fn everyone_has_room_for_a_hundred() {
 async fn a_channel_holds_so_many_bytes() {
     let server = Server::start(&[("MAX_MESSAGE", "1048576")]).await;
     let body = |bytes: usize| json!({ "event": "drop", "data": "x".repeat(bytes - 2) });
-    for _ in 0..15 {
-        assert_eq!(post(&server, MESSAGES, body(1 << 20)).await.status, 202);
+    for n in 0..16 {
+        let bytes = if n < 15 { 1 << 20 } else { (1 << 20) - 10 };
+        let mut message = body(bytes);
+        message["id"] = json!(n.to_string());
+        // A busy machine may take longer than a publisher is kept waiting: the same request again is safe.
+        let status = eventually("it is stored", async || {
+            let status = post(&server, MESSAGES, &message).await.status;
+            (status != 503).then_some(status)
+        })
+        .await;
+        assert!([200, 202].contains(&status), "{status}");
     }
-    assert_eq!(
-        post(&server, MESSAGES, body((1 << 20) - 10)).await.status,
-        202
-    );
     let full = post(&server, MESSAGES, body(11)).await;
     assert_eq!(full.status, 429);
     assert!(full.headers.contains_key("retry-after"));

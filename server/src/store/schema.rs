@@ -1,0 +1,52 @@
+//! The embedded store's tables, and its clock.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use redb::TableDefinition;
+
+use crate::clock::Millis;
+
+/// mailbox, due, sequence → record of a message that may still be delivered.
+pub(super) const MESSAGES: TableDefinition<'_, (&str, i64, u64), &[u8]> =
+    TableDefinition::new("messages");
+/// The same, of messages that expired or were cancelled: kept for a day, out of the way of deliveries.
+pub(super) const ARCHIVE: TableDefinition<'_, (&str, i64, u64), &[u8]> =
+    TableDefinition::new("archive");
+/// mailbox, id → due, sequence.
+pub(super) const IDS: TableDefinition<'_, (&str, &str), (i64, u64)> = TableDefinition::new("ids");
+/// mailbox, sequence → due.
+pub(super) const SEQUENCES: TableDefinition<'_, (&str, u64), i64> =
+    TableDefinition::new("sequences");
+/// mailbox, sequence → keys it was emitted to, keys that acknowledged it, cancelled.
+pub(super) const TALLIES: TableDefinition<'_, (&str, u64), (u32, u32, bool)> =
+    TableDefinition::new("tallies");
+/// mailbox, sequence, key → acknowledged (or only emitted).
+pub(super) const RECEIPTS: TableDefinition<'_, (&str, u64, &str), bool> =
+    TableDefinition::new("receipts");
+/// expiry, mailbox, sequence → due.
+pub(super) const EXPIRIES: TableDefinition<'_, (i64, &str, u64), i64> =
+    TableDefinition::new("expiries");
+/// moment to forget, mailbox, sequence → due.
+pub(super) const RETIRED: TableDefinition<'_, (i64, &str, u64), i64> =
+    TableDefinition::new("retired");
+/// mailbox → live messages, bytes of their data.
+pub(super) const LOADS: TableDefinition<'_, &str, (u32, u64)> = TableDefinition::new("loads");
+/// `seq` → last sequence number, `bytes` → bytes of all live messages, `archived` → of all archived ones.
+pub(super) const COUNTERS: TableDefinition<'_, &str, u64> = TableDefinition::new("counters");
+/// id → key record as JSON.
+pub(super) const KEYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("keys");
+
+pub(super) type MessageTable = TableDefinition<'static, (&'static str, i64, u64), &'static [u8]>;
+
+/// Microseconds since the Unix epoch: the embedded store's clock is the machine's.
+pub(super) fn system_micros() -> i64 {
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// The same in whole milliseconds.
+pub(super) fn now() -> Millis {
+    Millis(system_micros().div_euclid(1000))
+}
