@@ -107,7 +107,8 @@ pub struct Output {
 }
 
 impl Rendered {
-    /// Resources that no template was rendered for, such as those that are live.
+    /// Resources that no template was rendered for: those that are live.
+    #[cfg(feature = "aws")]
     pub(crate) fn of(resources: IndexMap<String, Resource>) -> Self {
         Self {
             parameters: IndexMap::new(),
