@@ -1,4 +1,4 @@
-.PHONY: test tools lint up fuzz bench
+.PHONY: test tools lint deny up fuzz bench
 
 # Builds and runs every test, installing what they talk to. Most of the time they wait: more threads than cores.
 test: tools
@@ -17,6 +17,12 @@ up:
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Licences, banned crates and sources of what the binaries are built from.
+deny:
+	test -x .cache/cargo/bin/cargo-deny || cargo install cargo-deny --version 0.20.2 --locked --quiet --root .cache/cargo
+	cargo fetch --locked
+	.cache/cargo/bin/cargo-deny --offline check licenses bans sources
 
 # A minute of texts that nobody would write, for the reader and the resolver of templates.
 fuzz: tools
