@@ -367,8 +367,10 @@ impl Subscriber {
             self.lock().queues[index].stop_reading();
             return Err(StoreError::Unavailable("receipts are still waiting".into()));
         }
+        context.metrics.reads_waiting.inc();
         // The semaphore is never closed.
         let _turn = context.reads.acquire().await;
+        context.metrics.reads_waiting.dec();
         let until = context.clock.now();
         let mut after: Option<Position> = None;
         loop {

@@ -290,7 +290,7 @@ fn duration(text: &str, setting: Setting) -> Result<Duration, String> {
 
 /// The URL of a Redis, if it holds no secret: what is in it is logged.
 fn redis_url(text: &str) -> Result<String, String> {
-    let url = redis::parse_redis_url(text).filter(|url| url.has_host());
+    let url = redis::parse_redis_url(text).filter(|url| url.host().is_some());
     let url = url.ok_or("expected a URL such as rediss://cache.example.com:6379")?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("a URL may hold no credentials; set STORE_USERNAME and STORE_PASSWORD, or STORE_PASSWORD_FILE".into());

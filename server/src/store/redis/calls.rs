@@ -178,7 +178,7 @@ impl Store for Redis {
             .ask_all(&mut pipeline)
             .await?
             .into_iter()
-            .find_map(|answer| answer.err())
+            .find_map(redis::RedisResult::err)
         {
             Some(error) => Err(super::link::unavailable(&error)),
             None => Ok(()),
@@ -243,8 +243,8 @@ impl Store for Redis {
         Ok(self.write::<u8>(command).await? == 1)
     }
 
-    async fn set_presence(&self, node: &str, mailbox: &Mailbox, sockets: u32) -> Result<()> {
-        self.shared.set_presence(node, mailbox, sockets).await
+    async fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> Result<()> {
+        self.shared.set_presence(node, changes).await
     }
 
     async fn presence(&self, mailbox: &Mailbox) -> Result<u64> {
