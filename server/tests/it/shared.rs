@@ -1,5 +1,6 @@
 //! Nodes that share a Redis: whichever a message, a key or a client is on, the others know.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -236,5 +237,62 @@ async fn credentials_are_needed_and_used() {
             && wrong.contains("STORE_PASSWORD")
             && !wrong.contains("wrong"),
         "{wrong}"
+    );
+}
+
+#[tokio::test]
+async fn rediss_is_spoken_to_a_server_that_the_system_trusts() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let (key, certificate) = (path("key.pem"), path("cert.pem"));
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "1",
+        ])
+        .args([
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-addext",
+            "basicConstraints=CA:FALSE",
+        ])
+        .args(["-keyout", &key, "-out", &certificate])
+        .stderr(std::process::Stdio::null())
+        .status();
+    assert!(made.unwrap().success());
+    let tls = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let _redis = Redis::with(&[
+        "--tls-port",
+        &tls.to_string(),
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+        "--tls-auth-clients",
+        "no",
+    ])
+    .await;
+    let store = format!("rediss://localhost:{tls}");
+    let trusting = Server::start(&[("STORE", &store), ("SSL_CERT_FILE", &certificate)]).await;
+    trusting
+        .publish("c", json!({ "event": "e", "data": 1 }))
+        .await;
+    let doubting = refused(&mut server(&[("STORE", store.as_str())])).await;
+    assert!(
+        doubting.contains("STORE=rediss://localhost") && doubting.contains("certificate"),
+        "{doubting}"
     );
 }

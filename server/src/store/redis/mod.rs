@@ -6,6 +6,7 @@
 
 mod calls;
 mod expiry;
+mod form;
 mod ledger;
 mod line;
 mod link;
