@@ -185,7 +185,11 @@ impl Stack {
             drop(done);
         }
         self.metadata.forget(name);
-        let text = format!("{name} ended with {status}");
+        let text = if told {
+            format!("{name} ended with {status}")
+        } else {
+            format!("{name} ended with {status}; another takes its place")
+        };
         let name = name.to_owned();
         self.tell(Notice::Ended {
             name: name.clone(),
