@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use axum::http::HeaderValue;
+use axum::http::{HeaderValue, Uri};
 use timeouts::Setting;
 use tracing_subscriber::EnvFilter;
 
@@ -235,6 +235,14 @@ impl<'a> Reader<'a> {
                 true => Ok(text.to_owned()),
                 false => Err(names::EXPECTED.into()),
             }
+        })
+    }
+
+    pub(super) fn address_of(&mut self, name: &str) -> Option<Uri> {
+        self.value(name, "", None, |text| match text.parse::<Uri>() {
+            _ if text.is_empty() => Ok(None),
+            Ok(uri) if uri.host().is_some() => Ok(Some(uri)),
+            _ => Err("expected a URL such as http://169.254.170.2/v4/…".into()),
         })
     }
 

@@ -99,7 +99,7 @@ async fn each_wrong_value_is_refused_by_name() {
         ("NAMESPACES", ",", "one namespace at least"),
         ("NAMESPACES", "a,/a", "`a` is named twice"),
         ("TRANSPORTS", ",", "expected polling, websocket or both"),
-        ("STORE", "file:", "expected memory or file:DIR"),
+        ("STORE", "file:", "expected memory, file:DIR, redis://"),
         (
             "STORE",
             "postgres://x",
