@@ -1,5 +1,6 @@
 //! What is live on AWS. The only module that speaks to it.
 
+pub mod actions;
 #[expect(
     clippy::redundant_closure_for_method_calls,
     reason = "the path to each method would outgrow the call"
