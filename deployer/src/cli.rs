@@ -40,7 +40,8 @@ enum Verb {
     Explain(commands::explain::Args),
     Init(commands::init::Args),
     Render(commands::render::Args),
-    Up(commands::up::Args),
+    Plan(commands::plan::Args),
+    Up(Box<commands::up::Args>),
     Probe(commands::probe::Args),
     Listen(commands::listen::Args),
     Send(commands::send::Args),
@@ -56,6 +57,7 @@ impl Verb {
             Self::Explain(args) => commands::explain::run(args, output),
             Self::Init(args) => commands::init::run(args, output),
             Self::Render(args) => commands::render::run(args, output),
+            Self::Plan(args) => commands::plan::run(args, output),
             Self::Up(args) => commands::up::run(args, output),
             Self::Probe(args) => commands::probe::run(args, output),
             Self::Listen(args) => commands::listen::run(args, output),
@@ -77,6 +79,10 @@ pub(crate) enum Exit {
     CouldNotRun = 2,
     /// The deployment failed.
     NotDeployed = 3,
+    /// A plan has changes, and that was asked for.
+    Changes = 4,
+    /// It goes on without being watched: the time was up, or AWS can no longer be asked.
+    StillRunning = 5,
     /// Interrupted before it was done.
     Interrupted = 130,
 }
@@ -96,7 +102,8 @@ impl std::fmt::Display for Ended {
         match self.0 {
             Exit::NotDeployed => f.write_str("the stack failed"),
             Exit::Interrupted => f.write_str("interrupted"),
-            Exit::Well | Exit::Failed | Exit::CouldNotRun => f.write_str("failed"),
+            Exit::StillRunning => f.write_str("still running"),
+            Exit::Well | Exit::Failed | Exit::CouldNotRun | Exit::Changes => f.write_str("failed"),
         }
     }
 }

@@ -6,6 +6,8 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod balancer;
+#[cfg(feature = "aws")]
+pub mod deploy;
 pub mod diagnostic;
 pub mod environment;
 pub mod local;

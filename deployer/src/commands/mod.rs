@@ -2,11 +2,16 @@
 
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod deploy;
+pub(crate) mod deploy_change;
+pub(crate) mod deploy_origin;
+pub(crate) mod deploy_verify;
 pub(crate) mod environment;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod leash;
 pub(crate) mod listen;
+pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod render;
 pub(crate) mod send;
