@@ -11,6 +11,9 @@ mod change_set;
 mod error;
 mod events;
 mod live;
+mod logs;
+mod node;
+mod protection;
 #[expect(
     clippy::redundant_closure_for_method_calls,
     reason = "the path to each method would outgrow the call"
@@ -38,6 +41,7 @@ use error::failed;
 pub use error::{Error, Kind};
 pub use events::Event;
 pub use live::read_stack;
+pub use node::RunningTask;
 pub use rollout::{Deployment, ServiceState, Target};
 pub use stack::Resource;
 pub use stack_state::StackState;

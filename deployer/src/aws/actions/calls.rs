@@ -76,7 +76,11 @@ pub static CALLS: &[Grant] = &[
     Grant {
         sid: "Logs",
         why: "show what the server wrote, also of a task that did not start",
-        actions: &["logs:DescribeLogStreams", "logs:FilterLogEvents"],
+        actions: &[
+            "logs:DescribeLogStreams",
+            "logs:FilterLogEvents",
+            "logs:GetLogEvents",
+        ],
         on: &[
             "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/${Prefix}/${Name}/${Environment}:*",
         ],

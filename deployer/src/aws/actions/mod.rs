@@ -27,7 +27,8 @@ pub struct Grant {
 
 /// The policies by name. Each fits into a managed policy (6,144 characters without white space, "IAM and AWS STS
 /// quotas"), of which a role takes ten.
-pub static POLICIES: [(&str, &[Grant]); 3] = [("Calls", CALLS), ("Resources", RESOURCES), ("Store", STORE)];
+pub static POLICIES: [(&str, &[Grant]); 3] =
+    [("Calls", CALLS), ("Resources", RESOURCES), ("Store", STORE)];
 
 /// The policy document of some grants, as CloudFormation takes it: what differs between accounts and environments
 /// stands as `Fn::Sub`.
