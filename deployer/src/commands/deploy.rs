@@ -390,6 +390,6 @@ impl Deployment<'_> {
         if whole && !self.args.no_probe {
             well &= self.probe().await?;
         }
-        self.done(well).await
+        self.done(whole, well).await
     }
 }
