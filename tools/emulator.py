@@ -57,6 +57,14 @@ def wrap(kind, read, done):
     handler.update(create=created, update=updated)
 
 
+# What replaces a resource, for change sets; of types that it does not know the emulator says "perhaps".
+provisioners._REPLACING_PROPERTIES.update(
+    {
+        "AWS::CloudWatch::Alarm": {"AlarmName"},
+        "AWS::ECS::Service": {"Cluster", "LaunchType", "Role", "SchedulingStrategy", "ServiceName"},
+        "AWS::Route53::RecordSet": {"HostedZoneId", "HostedZoneName", "Name"},
+    }
+)
 wrap("AWS::ECS::Service", typed, remember)
 wrap("AWS::ECS::TaskDefinition", task, lambda arn, props: arn)
 

@@ -433,6 +433,6 @@ impl Deployment<'_> {
         if whole && !self.course.no_probe {
             well &= self.probe().await?;
         }
-        self.done(well).await
+        self.done(whole, well).await
     }
 }

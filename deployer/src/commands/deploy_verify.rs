@@ -2,7 +2,7 @@
 //! sessions pass the load balancer.
 
 use std::io::IsTerminal as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use deployer::aws::{Resource, StackState, read_stack};
@@ -40,7 +40,7 @@ impl Deployment<'_> {
             let Some(task_definition) = self.task_definition(service, &resources) else {
                 continue;
             };
-            let mut rollout = Rollout::since(None);
+            let mut rollout = Rollout::since(Some(SystemTime::now()));
             let mut reporter = self.reporter.borrow_mut();
             let settled = settle(
                 &self.clients,
@@ -248,20 +248,24 @@ impl Deployment<'_> {
     }
 
     /// Says how it all ended.
-    pub(super) async fn done(&self, well: bool) -> anyhow::Result<Exit> {
+    pub(super) async fn done(&self, changed: bool, well: bool) -> anyhow::Result<Exit> {
         let stack = self.stack().await?;
         let url = stack.outputs.get("Url").map(String::as_str);
         let image = self.request.parameter("Image");
         if self.output == Output::Json {
             print(&line(&json!({
-                "type": "done", "stack": stack.name, "status": stack.status, "well": well, "url": url, "image": image,
+                "type": "done", "stack": stack.name, "status": stack.status, "changed": changed, "well": well, "url": url, "image": image,
             })))?;
         } else {
-            let done = self.errand.done;
-            let what = if well {
-                done.to_owned()
+            let what = if changed {
+                self.errand.done
             } else {
-                format!("{done}, and not as it should be")
+                "nothing to do"
+            };
+            let what = if well {
+                what.to_owned()
+            } else {
+                format!("{what}, and not as it should be")
             };
             let mut text = format!("{what}: {} is {}", stack.name, stack.status);
             for (name, value) in [("image", image), ("url", url)] {

@@ -24,6 +24,8 @@ pub struct Rollout {
     seen: BTreeSet<String>,
     /// What happened before is not this deployment's.
     since: Option<SystemTime>,
+    /// Tasks of another task definition are not this deployment's; none: of any.
+    task_definition: Option<String>,
 }
 
 impl Rollout {
@@ -34,6 +36,11 @@ impl Rollout {
             since,
             ..Self::default()
         }
+    }
+
+    /// Looks at tasks of one task definition alone: those that it replaces stop too.
+    pub fn about(&mut self, task_definition: &str) {
+        self.task_definition = Some(task_definition.to_owned());
     }
 
     /// Looks at the service, and gives what is new.
@@ -55,10 +62,12 @@ impl Rollout {
         }
         let stopped = clients.stopped_tasks(&service.cluster, &service.name);
         for mut task in stopped.await? {
+            let wanted = self.task_definition.as_ref();
+            let another = wanted.is_some_and(|wanted| *wanted != task.task_definition);
             let before = self
                 .since
                 .is_some_and(|since| task.stopped.is_some_and(|at| at < since));
-            if before || task.was_retired() || !self.seen.insert(task.arn.clone()) {
+            if another || before || task.was_retired() || !self.seen.insert(task.arn.clone()) {
                 continue;
             }
             if self.stopped.len() < TOLD_TASKS {

@@ -77,6 +77,7 @@ pub async fn settle(
     limits: &Limits,
     reporter: &mut dyn Reporter,
 ) -> Result<Settled, Stopped> {
+    rollout.about(task_definition);
     let began = Instant::now();
     let (mut told, mut reached) = (began, began);
     let mut pace = Pace::new();

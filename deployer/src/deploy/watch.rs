@@ -165,8 +165,20 @@ impl Watch<'_> {
             .filter(|item| item.kind == SERVICE && item.is_busy() && !item.physical_id.is_empty())
             .map(|item| item.physical_id.clone())
             .collect();
-        let of_cluster = |item: &&super::Item| item.kind == "AWS::ECS::Cluster";
-        let cluster = self.progress.items.values().find(of_cluster);
+        let of_kind = |kind: &'static str| move |item: &&super::Item| item.kind == kind;
+        let revised = self
+            .progress
+            .items
+            .values()
+            .find(of_kind("AWS::ECS::TaskDefinition"));
+        if let Some(revised) = revised.filter(|item| !item.physical_id.is_empty()) {
+            self.rollout.about(&revised.physical_id);
+        }
+        let cluster = self
+            .progress
+            .items
+            .values()
+            .find(of_kind("AWS::ECS::Cluster"));
         let cluster = cluster.map(|item| item.physical_id.clone());
         for service in services {
             let news = self
