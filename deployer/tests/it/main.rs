@@ -13,6 +13,7 @@ mod check_broken;
 mod check_cli;
 mod check_live;
 mod check_shapes;
+mod deploy;
 mod emulator;
 mod environment_mistakes;
 mod init;
