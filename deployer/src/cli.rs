@@ -42,6 +42,10 @@ enum Verb {
     Render(commands::render::Args),
     Plan(commands::plan::Args),
     Up(Box<commands::up::Args>),
+    Status(commands::status::Args),
+    Logs(commands::logs::Args),
+    Rollback(Box<commands::rollback::Args>),
+    Down(commands::down::Args),
     Probe(commands::probe::Args),
     Listen(commands::listen::Args),
     Send(commands::send::Args),
@@ -59,6 +63,10 @@ impl Verb {
             Self::Render(args) => commands::render::run(args, output),
             Self::Plan(args) => commands::plan::run(args, output),
             Self::Up(args) => commands::up::run(args, output),
+            Self::Status(args) => commands::status::run(args, output),
+            Self::Logs(args) => commands::logs::run(args, output),
+            Self::Rollback(args) => commands::rollback::run(args, output),
+            Self::Down(args) => commands::down::run(args, output),
             Self::Probe(args) => commands::probe::run(args, output),
             Self::Listen(args) => commands::listen::run(args, output),
             Self::Send(args) => commands::send::run(args, output),
@@ -195,9 +203,17 @@ pub(crate) fn line(document: &Value) -> String {
 /// # Errors
 /// The disk is full, say.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    print_unless_closed(text).map(|_| ())
+}
+
+/// Writes a result, and says whether anybody reads on: what has no end of its own ends there.
+///
+/// # Errors
+/// The disk is full, say.
+pub(crate) fn print_unless_closed(text: &str) -> anyhow::Result<bool> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("cannot write to stdout"),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        written => written.context("cannot write to stdout").map(|()| true),
     }
 }
 

@@ -11,10 +11,16 @@ pub mod deploy;
 pub mod diagnostic;
 pub mod environment;
 pub mod local;
+pub mod logs;
 pub mod node;
+pub mod previous;
 pub mod probe;
 pub mod reading;
+#[cfg(feature = "aws")]
+pub mod removal;
 pub mod render;
 pub mod report;
 pub mod socketio;
+#[cfg(feature = "aws")]
+pub mod status;
 pub mod template;

@@ -1,5 +1,6 @@
 //! What is live on AWS, and every call to it. The only module that speaks to it: plain data comes out, no type of the SDK.
 
+pub mod actions;
 #[expect(
     clippy::redundant_closure_for_method_calls,
     reason = "the path to each method would outgrow the call"
@@ -10,6 +11,9 @@ mod change_set;
 mod error;
 mod events;
 mod live;
+mod logs;
+mod node;
+mod protection;
 #[expect(
     clippy::redundant_closure_for_method_calls,
     reason = "the path to each method would outgrow the call"
@@ -37,6 +41,7 @@ use error::failed;
 pub use error::{Error, Kind};
 pub use events::Event;
 pub use live::read_stack;
+pub use node::RunningTask;
 pub use rollout::{Deployment, ServiceState, Target};
 pub use stack::Resource;
 pub use stack_state::StackState;

@@ -90,6 +90,22 @@ impl Clients {
             .map(|_| ())
     }
 
+    /// Goes on with a roll-back that failed, without the resources that are to be skipped.
+    ///
+    /// # Errors
+    /// None has failed, or AWS refuses the call.
+    pub async fn continue_rollback(&self, stack: &str, skip: &[String]) -> Result<(), Error> {
+        let request = self
+            .stacks
+            .continue_update_rollback()
+            .stack_name(stack)
+            .set_resources_to_skip((!skip.is_empty()).then(|| skip.to_vec()));
+        let answer = request.send().await;
+        answer
+            .map_err(failed("go on with the roll-back"))
+            .map(|_| ())
+    }
+
     /// Switches the protection against deletion of a whole stack.
     ///
     /// # Errors

@@ -2,23 +2,25 @@
 //! `deploy_verify`.
 
 use std::cell::RefCell;
-use std::io::{BufRead as _, IsTerminal as _};
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use console::Term;
 use deployer::aws::{Clients, Kind, StackState};
 use deployer::deploy::{
     Cause, Goal, JsonLines, Limits, Lines, Notice, Operation, Outcome, Reporter, Request, Screen,
     Situation, Stopped, situation, watch,
 };
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::deploy_change::{Prepared, change_set_name, check, discard, prepare, request};
-use super::environment;
+use super::ask::ask;
+use super::deploy_change::{
+    Origin, Prepared, Step, change_set_name, check, discard, prepare, request,
+};
 use super::signal::{Signals, runtime};
+use super::{deploy_origin, environment};
 use crate::cli::{Ended, Exit, Output, line, print, say};
 
 /// What `up` takes for an environment on AWS.
@@ -26,24 +28,44 @@ use crate::cli::{Ended, Exit, Output, line, print, say};
 #[command(next_help_heading = "For an environment on AWS")]
 #[group(skip)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) course: Course,
+    /// Delete a stack whose creation failed, and create it anew.
+    #[arg(long)]
+    recreate: bool,
+}
+
+/// How a deployment is carried out, onwards or back.
+#[derive(clap::Args)]
+#[group(skip)]
+pub(crate) struct Course {
     /// Do not ask before anything is changed.
     #[arg(long)]
     pub(crate) yes: bool,
     /// How long to watch; the deployment goes on after that.
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
-    timeout: Duration,
+    pub(crate) timeout: Duration,
     /// End the deployment, and undo it, once this many of its tasks have failed.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     abort_on_task_failures: Option<u32>,
-    /// Delete a stack whose creation failed, and create it anew.
-    #[arg(long)]
-    recreate: bool,
     /// Do not open real sessions through the load balancer in the end.
     #[arg(long)]
     no_probe: bool,
     /// A file with a backend key for the probe; the stack's own secret is read unless given.
     #[arg(long, value_name = "FILE")]
     pub(crate) backend_key_file: Option<PathBuf>,
+}
+
+/// What a deployment is to whoever wants it.
+pub(crate) struct Errand {
+    /// What was done, once it is: `deployed`.
+    pub(crate) done: &'static str,
+    /// How it goes on after an interruption.
+    pub(crate) again: String,
+    /// The commit that it brings, if there is one.
+    pub(crate) commit: Option<String>,
+    /// Whether a stack whose creation failed is deleted and created anew.
+    pub(crate) recreate: bool,
 }
 
 /// How far a deployment has come, for whoever interrupts it.
@@ -60,14 +82,15 @@ enum Phase {
 
 /// A deployment under way.
 pub(super) struct Deployment<'a> {
-    pub(super) args: &'a Args,
+    pub(super) course: &'a Course,
+    pub(super) errand: Errand,
     pub(super) loaded: &'a environment::Loaded,
     pub(super) clients: Clients,
     pub(super) request: Request,
     pub(super) reporter: RefCell<Box<dyn Reporter>>,
     pub(super) output: Output,
     pub(super) limits: Limits,
-    caller: String,
+    origin: Origin,
     phase: RefCell<Phase>,
 }
 
@@ -92,21 +115,46 @@ pub(crate) fn run(
         report.warnings(),
         report.undecided.len()
     ))?;
+    let name = loaded.name.as_deref().unwrap_or_default();
+    let errand = Errand {
+        done: "deployed",
+        again: format!("`deployer up --env {name}` takes it up again"),
+        commit: deploy_origin::commit(),
+        recreate: args.recreate,
+    };
+    carry_out(&args.course, loaded, request, errand, output)
+}
+
+/// Plans, confirms, applies and verifies what is asked for, whichever way it goes.
+///
+/// # Errors
+/// It could not be planned, was declined or interrupted, or goes on unwatched.
+pub(crate) fn carry_out(
+    course: &Course,
+    loaded: &environment::Loaded,
+    request: Request,
+    errand: Errand,
+    output: Output,
+) -> anyhow::Result<Exit> {
     let runtime = runtime()?;
     let done = runtime.block_on(async {
         let mut signals = Signals::take()?;
         let deployment = Deployment {
-            args,
+            course,
             loaded,
             clients: Clients::new(loaded.region.clone()).await,
             request,
             reporter: RefCell::new(reporter(output)),
             output,
             limits: Limits {
-                until: Instant::now() + args.timeout,
-                task_failures: args.abort_on_task_failures,
+                until: Instant::now() + course.timeout,
+                task_failures: course.abort_on_task_failures,
             },
-            caller: String::new(),
+            origin: Origin {
+                caller: String::new(),
+                commit: errand.commit.clone(),
+            },
+            errand,
             phase: RefCell::new(Phase::Before),
         };
         deployment.to_its_end(&mut signals).await
@@ -116,7 +164,7 @@ pub(crate) fn run(
     done
 }
 
-fn reporter(output: Output) -> Box<dyn Reporter> {
+pub(super) fn reporter(output: Output) -> Box<dyn Reporter> {
     match output {
         Output::Json => Box::new(JsonLines(std::io::stdout())),
         Output::Text if std::io::stderr().is_terminal() => Box::new(Screen::new(Term::stderr())),
@@ -126,7 +174,7 @@ fn reporter(output: Output) -> Box<dyn Reporter> {
 
 impl Deployment<'_> {
     async fn to_its_end(mut self, signals: &mut Signals) -> anyhow::Result<Exit> {
-        self.caller = self.clients.caller().await?;
+        self.origin.caller = self.clients.caller().await?;
         let ended = tokio::select! {
             ended = self.deploy() => ended,
             () = signals.next() => Err(anyhow::anyhow!(self.interrupted()).context(Ended(Exit::Interrupted))),
@@ -144,18 +192,12 @@ impl Deployment<'_> {
     fn interrupted(&self) -> String {
         match *self.phase.borrow() {
             Phase::Before | Phase::Planned(_) => "nothing was changed".to_owned(),
-            Phase::Running => format!("the deployment goes on at AWS; {}", self.again()),
+            Phase::Running => format!("the deployment goes on at AWS; {}", self.errand.again),
             Phase::Verifying => format!(
                 "it is deployed, and was not looked at to the end; {}",
-                self.again()
+                self.errand.again
             ),
         }
-    }
-
-    /// How a deployment is taken up again.
-    fn again(&self) -> String {
-        let name = self.loaded.name.as_deref().unwrap_or_default();
-        format!("`deployer up --env {name}` takes it up again")
     }
 
     /// Tells that a stage begins.
@@ -227,7 +269,7 @@ impl Deployment<'_> {
                         return Ok(Err(exit));
                     }
                 }
-                Situation::NeverLived if self.args.recreate => {
+                Situation::NeverLived if self.errand.recreate => {
                     self.stage(format!(
                         "{} is {}: deleting what is left of it",
                         stack.name, stack.status
@@ -254,7 +296,15 @@ impl Deployment<'_> {
     async fn plan(&self, old: Option<&StackState>) -> anyhow::Result<Prepared> {
         let name = change_set_name()?;
         self.phase.replace(Phase::Planned(name.clone()));
-        prepare(&self.clients, &self.request, old, &name, &self.caller).await
+        prepare(
+            &self.clients,
+            &self.request,
+            old,
+            &name,
+            &self.origin,
+            Step::On,
+        )
+        .await
     }
 
     fn show(&self, prepared: &Prepared) -> anyhow::Result<()> {
@@ -272,7 +322,7 @@ impl Deployment<'_> {
     }
 
     async fn confirm(&self) -> anyhow::Result<()> {
-        if self.args.yes {
+        if self.course.yes {
             return Ok(());
         }
         if !std::io::stdin().is_terminal() {
@@ -280,16 +330,8 @@ impl Deployment<'_> {
                 "nothing was changed: nobody is there to confirm the plan; --yes confirms it beforehand"
             );
         }
-        say(&format!("Apply this to {}? [y/N]", self.request.stack))?;
-        let (answer, answered) = oneshot::channel();
-        // Not on the runtime, which would wait for the answer when Ctrl-C ends the question.
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            let _ = std::io::stdin().lock().read_line(&mut line);
-            let _ = answer.send(line);
-        });
-        let line = answered.await.context("cannot read the answer")?;
-        if !["y", "yes"].contains(&line.trim().to_lowercase().as_str()) {
+        let answer = ask(&format!("Apply this to {}? [y/N]", self.request.stack)).await?;
+        if !["y", "yes"].contains(&answer.to_lowercase().as_str()) {
             bail!("declined; nothing was changed");
         }
         Ok(())
@@ -325,7 +367,8 @@ impl Deployment<'_> {
             &self.request,
             stack.as_ref(),
             &name,
-            &self.caller,
+            &self.origin,
+            Step::Same,
         )
         .await?;
         if prepared.plan.changes_stack() {
@@ -368,11 +411,11 @@ impl Deployment<'_> {
 
     /// The watch has ended, and the deployment has not.
     pub(super) fn stopped(&self, stopped: Stopped) -> anyhow::Error {
-        let again = self.again();
+        let again = &self.errand.again;
         let error = match stopped {
             Stopped::TimedOut => anyhow::anyhow!(
                 "the deployment is not done after {}, and goes on; {again}, --timeout gives it longer",
-                humantime::format_duration(self.args.timeout)
+                humantime::format_duration(self.course.timeout)
             ),
             Stopped::Lost(error) => {
                 anyhow::Error::new(error).context(format!("the deployment goes on; {again}"))
@@ -387,7 +430,7 @@ impl Deployment<'_> {
             return Ok(exit);
         }
         let mut well = self.live_fits().await?;
-        if whole && !self.args.no_probe {
+        if whole && !self.course.no_probe {
             well &= self.probe().await?;
         }
         self.done(whole, well).await

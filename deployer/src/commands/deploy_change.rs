@@ -5,12 +5,13 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, bail};
 use deployer::aws::{ChangeSet, Clients, NewChangeSet, StackState};
 use deployer::deploy::{Plan, Request, deployed_by};
+use deployer::previous::{Previous, without_record};
 use deployer::reading::{Given, read};
 use deployer::report::Report;
 use tokio::time::{Instant, sleep};
 
 use super::check::stack_name;
-use super::{deploy_origin, environment};
+use super::environment;
 use crate::cli::say;
 
 /// How long CloudFormation may take over a change set. It takes seconds; a large stack a minute.
@@ -53,6 +54,23 @@ pub(crate) fn check(loaded: &environment::Loaded) -> anyhow::Result<Report> {
     ))
 }
 
+/// Where a deployment comes from, for the stack's tags.
+pub(crate) struct Origin {
+    /// The ARN of whoever deploys.
+    pub(crate) caller: String,
+    /// The commit, if there is one.
+    pub(crate) commit: Option<String>,
+}
+
+/// What a deployment does to the record of what ran before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// What is live becomes what ran before.
+    On,
+    /// It completes the deployment that is live: what ran before stays what it was.
+    Same,
+}
+
 /// A change set with what it means.
 pub(crate) struct Prepared {
     /// What it would change.
@@ -82,31 +100,36 @@ pub(crate) async fn prepare(
     request: &Request,
     old: Option<&StackState>,
     name: &str,
-    caller: &str,
+    origin: &Origin,
+    step: Step,
 ) -> anyhow::Result<Prepared> {
     let creates = old.is_none();
-    let commit = deploy_origin::commit();
     let image = request.parameter("Image");
-    let mut tags = deployed_by(caller, image, commit.as_deref(), SystemTime::now());
+    let mut tags = deployed_by(
+        &origin.caller,
+        image,
+        origin.commit.as_deref(),
+        SystemTime::now(),
+    );
     // Whatever others have put on the stack stays.
     let theirs = old.iter().flat_map(|stack| &stack.tags);
     for (key, value) in theirs.filter(|(key, _)| !key.starts_with("holdfast:")) {
         tags.push((key.clone(), value.clone()));
     }
     let parameters = request.parameters(creates);
+    let live = match old {
+        Some(stack) => Some(clients.template(&stack.id).await?),
+        None => None,
+    };
     let new = NewChangeSet {
         stack: &request.stack,
         name,
         creates,
-        template: &request.template,
+        template: &carrying(request, old, live.as_deref(), step)?,
         parameters: &parameters,
         tags: &tags,
         iam: request.iam,
         named_iam: request.named_iam,
-    };
-    let template = match old {
-        Some(stack) => Some(clients.template(&stack.id).await?),
-        None => None,
     };
     let (id, _) = clients.create_change_set(&new).await?;
     let mut change_set = made(clients, &id).await?;
@@ -118,10 +141,36 @@ pub(crate) async fn prepare(
     }
     let changes = change_set.changes.clone();
     Ok(Prepared {
-        plan: Plan::new(request, changes, old, template.as_deref()),
+        plan: Plan::new(request, changes, old, live.as_deref().map(without_record)),
         name: name.to_owned(),
         change_set,
     })
+}
+
+/// The template to send: with what ran before, for a roll-back, if it can carry that.
+fn carrying(
+    request: &Request,
+    old: Option<&StackState>,
+    live: Option<&str>,
+    step: Step,
+) -> anyhow::Result<String> {
+    let previous = match (step, old, live) {
+        (Step::On, Some(stack), Some(live)) => Some(Previous::new(
+            live,
+            stack.parameters.clone(),
+            stack.tags.clone(),
+        )),
+        (Step::Same, _, Some(live)) => Previous::of(live),
+        _ => None,
+    };
+    match previous.map(|previous| previous.carried_by(&request.template)) {
+        Some(Ok(carrying)) => return Ok(carrying),
+        Some(Err(unkept)) => say(&format!(
+            "there will be no way back by `deployer rollback`: {unkept}"
+        ))?,
+        None => {}
+    }
+    Ok(request.template.clone())
 }
 
 /// How CloudFormation says that there is nothing to do.

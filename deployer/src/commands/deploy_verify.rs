@@ -171,8 +171,8 @@ impl Deployment<'_> {
 
     /// The key with which the probe's own is issued: from a file, or from the stack's secret.
     async fn backend_key(&self, stack: &StackState) -> anyhow::Result<String> {
-        if self.args.backend_key_file.is_some() {
-            return backend_key(self.args.backend_key_file.as_ref(), None);
+        if self.course.backend_key_file.is_some() {
+            return backend_key(self.course.backend_key_file.as_ref(), None);
         }
         let secret = stack.outputs.get("BackendKeys");
         let secret = secret.context("the stack has no output BackendKeys that names the secret")?;
@@ -257,7 +257,11 @@ impl Deployment<'_> {
                 "type": "done", "stack": stack.name, "status": stack.status, "changed": changed, "well": well, "url": url, "image": image,
             })))?;
         } else {
-            let what = if changed { "deployed" } else { "nothing to do" };
+            let what = if changed {
+                self.errand.done
+            } else {
+                "nothing to do"
+            };
             let what = if well {
                 what.to_owned()
             } else {

@@ -6,9 +6,9 @@ use anyhow::bail;
 use deployer::aws::Clients;
 use deployer::deploy::{Situation, situation};
 
-use super::deploy_change::{change_set_name, check, discard, prepare, request};
-use super::environment;
+use super::deploy_change::{Origin, Step, change_set_name, check, discard, prepare, request};
 use super::signal::{Signals, runtime};
+use super::{deploy_origin, environment};
 use crate::cli::{Ended, Exit, Output, line, print, say};
 
 /// Show what `up` would change on AWS: what is added, changed, removed and, loudly, what is replaced. Changes nothing.
@@ -58,7 +58,10 @@ async fn plan(
     request: &deployer::deploy::Request,
     name: &str,
 ) -> anyhow::Result<deployer::deploy::Plan> {
-    let caller = clients.caller().await?;
+    let origin = Origin {
+        caller: clients.caller().await?,
+        commit: deploy_origin::commit(),
+    };
     let stack = clients.stack(&request.stack).await?;
     let situation = situation(stack.as_ref());
     if let (Situation::Busy, Some(stack)) = (situation, &stack) {
@@ -75,7 +78,9 @@ async fn plan(
         bail!(text);
     }
     let old = stack.filter(|_| situation == Situation::Ready);
-    Ok(prepare(clients, request, old.as_ref(), name, &caller)
-        .await?
-        .plan)
+    Ok(
+        prepare(clients, request, old.as_ref(), name, &origin, Step::On)
+            .await?
+            .plan,
+    )
 }
