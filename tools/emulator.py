@@ -1,10 +1,12 @@
 """Runs MiniStack, the AWS emulator of the tests, with some of its gaps closed.
 
 It takes numbers only as numbers, while every parameter of a template is a text, which CloudFormation turns into what a
-property is; it hands back a container's limits and secrets as a template writes them, and forgets a service's grace
-period and rebalancing. Types of Application Auto Scaling, and a security group's rule by itself, exist here without an
+property is; it hands back a container's limits and secrets as a template writes them, forgets a service's grace period
+and rebalancing, and puts punctuation into a secret that should have none. Types of Application Auto Scaling, and a security group's rule by itself, exist here without an
 effect. Its settings are environment variables: BIND_HOST, GATEWAY_PORT, MINISTACK_REGION.
 """
+
+import string
 
 from ministack.app import main
 from ministack.services import ecs
@@ -31,6 +33,13 @@ def task(props):
     lists = ("Ulimits", "Secrets")
     for container in props.get("ContainerDefinitions", []):
         container.update({name: provisioners._pascal_to_camel(container[name]) for name in lists if name in container})
+    return props
+
+
+def secret(props):
+    generated = props.get("GenerateSecretString", {})
+    if generated.get("ExcludePunctuation"):
+        return {**props, "GenerateSecretString": {**generated, "ExcludeCharacters": string.punctuation}}
     return props
 
 
@@ -67,6 +76,7 @@ provisioners._REPLACING_PROPERTIES.update(
 )
 wrap("AWS::ECS::Service", typed, remember)
 wrap("AWS::ECS::TaskDefinition", task, lambda arn, props: arn)
+wrap("AWS::SecretsManager::Secret", secret, lambda arn, props: arn)
 
 for kind in (
     "AWS::ApplicationAutoScaling::ScalableTarget",

@@ -12,6 +12,8 @@ mod plan;
 mod plan_text;
 mod progress;
 mod quiet;
+#[cfg(test)]
+mod replay;
 mod reporter;
 mod request;
 mod rollout;

@@ -108,7 +108,7 @@ impl Emulator {
     }
 
     /// Changes the load balancer's idle timeout, as someone would in the console.
-    async fn set_idle_timeout(&self, seconds: &str) {
+    pub(crate) async fn set_idle_timeout(&self, seconds: &str) {
         use aws_sdk_elasticloadbalancingv2::types::LoadBalancerAttribute;
         let config = aws_sdk_elasticloadbalancingv2::Config::builder()
             .behavior_version(BehaviorVersion::latest())

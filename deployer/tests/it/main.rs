@@ -15,6 +15,7 @@ mod check_cli;
 mod check_live;
 mod check_shapes;
 mod day;
+mod deploy;
 mod emulator;
 mod environment_mistakes;
 mod init;
