@@ -14,6 +14,7 @@ mod clients;
 mod crash;
 mod faulty;
 mod harness;
+mod image;
 mod leaving;
 mod openapi;
 mod outage;
