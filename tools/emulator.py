@@ -1,10 +1,13 @@
-"""Runs MiniStack, the AWS emulator of the tests, with two of its gaps closed.
+"""Runs MiniStack, the AWS emulator of the tests, with three of its gaps closed.
 
 It stops at a task count that comes in as a string, as every parameter does, and does not know the types of
-Application Auto Scaling, nor a security group's rule by itself: these exist here without an effect. Its settings are environment variables: BIND_HOST, GATEWAY_PORT, MINISTACK_REGION.
+Application Auto Scaling, nor a security group's rule by itself: these exist here without an effect. The subnets of a
+store need not have been made there first, as those of everything else need not. Its settings are environment
+variables: BIND_HOST, GATEWAY_PORT, MINISTACK_REGION.
 """
 
 from ministack.app import main
+from ministack.services import elasticache
 from ministack.services.cloudformation import provisioners
 
 handlers = provisioners._RESOURCE_HANDLERS
@@ -32,5 +35,14 @@ for kind in (
             "delete": lambda id, props: None,
         },
     )
+
+
+def any_subnets(query):
+    ids = elasticache._extract_configs(query, "SubnetIds", ("SubnetIdentifier", "member"))
+    zones = [{"Name": elasticache.get_region() + zone} for zone in "abc"]
+    return [{"SubnetIdentifier": id, "SubnetAvailabilityZone": zones[i % 3]} for i, id in enumerate(ids)], "vpc-any"
+
+
+elasticache._resolve_subnets = any_subnets
 
 main()
