@@ -67,14 +67,14 @@ const LIKE_ECS: [&str; 7] = [
 ];
 
 /// A running container; removed when dropped.
-struct Container {
+pub(crate) struct Container {
     name: String,
     address: SocketAddr,
 }
 
 impl Container {
-    /// Starts one and waits until it serves.
-    async fn start(settings: &[(&str, &str)]) -> Self {
+    /// Starts one with these settings and options of podman, and waits until it serves.
+    pub(crate) async fn start(settings: &[(&str, &str)], options: &[&str]) -> Self {
         build();
         let address = TcpListener::bind("127.0.0.1:0")
             .unwrap()
@@ -93,6 +93,7 @@ impl Container {
         );
         let mut arguments = vec!["run", "--detach", "--name", &name];
         arguments.extend(LIKE_ECS);
+        arguments.extend(options);
         arguments.extend(environment.iter().map(String::as_str));
         arguments.push(IMAGE);
         said(&arguments);
@@ -105,7 +106,7 @@ impl Container {
         container
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
@@ -120,7 +121,8 @@ impl Container {
         std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap()
     }
 
-    async fn post(&self, path: &str, body: Value) -> Value {
+    /// Calls the API with the backend key.
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
         let request = reqwest::Client::new().post(self.url(path)).json(&body);
         let request = request.header("authorization", format!("ApiKey {BACKEND_KEY}"));
         let answer = request.send().await.unwrap().error_for_status().unwrap();
@@ -168,7 +170,7 @@ async fn it_holds_the_server_and_nothing_else() {
 
 #[tokio::test]
 async fn it_serves_as_nobody_on_a_read_only_root() {
-    let container = Container::start(&[]).await;
+    let container = Container::start(&[], &[]).await;
     let status = container.kernel_says("status");
     for line in [
         format!("Uid:\t{NOBODY}"),
@@ -209,7 +211,7 @@ async fn its_health_check_fails_where_nobody_serves() {
 
 #[tokio::test]
 async fn sigterm_drains_it() {
-    let container = Container::start(&[("DRAIN", "5s")]).await;
+    let container = Container::start(&[("DRAIN", "5s")], &[]).await;
     let issued = container
         .post(
             "/v1/keys",

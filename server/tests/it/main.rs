@@ -12,6 +12,7 @@ mod abuse;
 mod api;
 mod clients;
 mod crash;
+mod encrypted;
 mod faulty;
 mod harness;
 mod image;
