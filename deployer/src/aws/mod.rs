@@ -1,10 +1,11 @@
 //! What is live on AWS, and every call to it. The only module that speaks to it: plain data comes out, no type of the SDK.
 
-pub mod actions;
-#[expect(
+#![expect(
     clippy::redundant_closure_for_method_calls,
     reason = "the path to each method would outgrow the call"
 )]
+
+pub mod actions;
 mod balancer;
 mod caller;
 mod change_set;
@@ -14,16 +15,8 @@ mod live;
 mod logs;
 mod node;
 mod protection;
-#[expect(
-    clippy::redundant_closure_for_method_calls,
-    reason = "the path to each method would outgrow the call"
-)]
 mod rollout;
 mod secret;
-#[expect(
-    clippy::redundant_closure_for_method_calls,
-    reason = "the path to each method would outgrow the call"
-)]
 mod service;
 mod stack;
 mod stack_state;

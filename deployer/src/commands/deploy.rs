@@ -157,7 +157,7 @@ pub(crate) fn carry_out(
             errand,
             phase: RefCell::new(Phase::Before),
         };
-        deployment.to_its_end(&mut signals).await
+        deployment.run(&mut signals).await
     });
     // A question that nobody has answered must not keep the process.
     runtime.shutdown_background();
@@ -173,7 +173,7 @@ pub(super) fn reporter(output: Output) -> Box<dyn Reporter> {
 }
 
 impl Deployment<'_> {
-    async fn to_its_end(mut self, signals: &mut Signals) -> anyhow::Result<Exit> {
+    async fn run(mut self, signals: &mut Signals) -> anyhow::Result<Exit> {
         self.origin.caller = self.clients.caller().await?;
         let ended = tokio::select! {
             ended = self.deploy() => ended,
@@ -391,9 +391,8 @@ impl Deployment<'_> {
             after,
             goal,
         };
-        let mut reporter = self.reporter.borrow_mut();
-        let outcome = watch(&self.clients, &operation, &self.limits, reporter.as_mut()).await;
-        drop(reporter);
+        let mut reporter = &self.reporter;
+        let outcome = watch(&self.clients, &operation, &self.limits, &mut reporter).await;
         let outcome = outcome.map_err(|stopped| self.stopped(stopped))?;
         if outcome.reached {
             return Ok(None);

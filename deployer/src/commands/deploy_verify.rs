@@ -41,18 +41,16 @@ impl Deployment<'_> {
                 continue;
             };
             let mut rollout = Rollout::since(Some(SystemTime::now()));
-            let mut reporter = self.reporter.borrow_mut();
+            let mut reporter = &self.reporter;
             let settled = settle(
                 &self.clients,
                 (&service.physical_id, cluster),
                 task_definition,
                 &mut rollout,
                 &self.limits,
-                reporter.as_mut(),
+                &mut reporter,
             );
-            let settled = settled.await;
-            drop(reporter);
-            if let Settled::No(why) = settled.map_err(|stopped| self.stopped(stopped))? {
+            if let Settled::No(why) = settled.await.map_err(|stopped| self.stopped(stopped))? {
                 self.not_settled(&service.logical_id, &why)?;
                 return Ok(Some(Exit::NotDeployed));
             }
@@ -228,7 +226,7 @@ impl Deployment<'_> {
             self.stage(format!(
                 "staying quiet for {} s …",
                 time.as_secs_f64().ceil()
-            ))
+            ));
         };
         let began = Instant::now();
         let mut probing = std::pin::pin!(probe(&options, show, wait));

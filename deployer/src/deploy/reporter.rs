@@ -1,5 +1,6 @@
 //! Where notices go: lines for a pipeline, objects for a program. A screen has a file of its own.
 
+use std::cell::RefCell;
 use std::io::Write;
 
 use super::Notice;
@@ -8,6 +9,13 @@ use super::Notice;
 pub trait Reporter {
     /// Tells one thing.
     fn tell(&mut self, notice: &Notice);
+}
+
+/// One reporter for a watch and whoever speaks beside it.
+impl Reporter for &RefCell<Box<dyn Reporter>> {
+    fn tell(&mut self, notice: &Notice) {
+        self.borrow_mut().tell(notice);
+    }
 }
 
 /// A plain line for each notice, as pipelines keep them.
