@@ -8,11 +8,14 @@
     reason = "a test fails by panicking"
 )]
 
+mod actions;
 mod balancer;
 mod check_broken;
 mod check_cli;
 mod check_live;
 mod check_shapes;
+mod day;
+mod deploy;
 mod emulator;
 mod environment_mistakes;
 mod init;
