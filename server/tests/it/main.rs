@@ -18,6 +18,8 @@ mod forwarder;
 mod harness;
 mod interruption;
 mod image;
+mod image;
+mod interruption;
 mod leaving;
 mod openapi;
 mod outage;
