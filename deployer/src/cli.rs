@@ -41,6 +41,7 @@ enum Verb {
     Init(commands::init::Args),
     Render(commands::render::Args),
     Up(commands::up::Args),
+    Local(commands::local::Args),
     Probe(commands::probe::Args),
     Listen(commands::listen::Args),
     Send(commands::send::Args),
@@ -57,6 +58,7 @@ impl Verb {
             Self::Init(args) => commands::init::run(args, output),
             Self::Render(args) => commands::render::run(args, output),
             Self::Up(args) => commands::up::run(args, output),
+            Self::Local(args) => commands::local::run(args, output),
             Self::Probe(args) => commands::probe::run(args, output),
             Self::Listen(args) => commands::listen::run(args, output),
             Self::Send(args) => commands::send::run(args, output),
@@ -77,6 +79,8 @@ pub(crate) enum Exit {
     CouldNotRun = 2,
     /// The deployment failed.
     NotDeployed = 3,
+    /// It took too long, and still goes on.
+    StillRunning = 5,
     /// Interrupted before it was done.
     Interrupted = 130,
 }
@@ -96,6 +100,7 @@ impl std::fmt::Display for Ended {
         match self.0 {
             Exit::NotDeployed => f.write_str("the stack failed"),
             Exit::Interrupted => f.write_str("interrupted"),
+            Exit::StillRunning => f.write_str("it still goes on"),
             Exit::Well | Exit::Failed | Exit::CouldNotRun => f.write_str("failed"),
         }
     }
@@ -170,7 +175,7 @@ fn report(error: &anyhow::Error, output: Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn error_document(code: &str, message: &str, mistakes: &[Value]) -> Value {
+pub(crate) fn error_document(code: &str, message: &str, mistakes: &[Value]) -> Value {
     let mut document = json!({ "schema": 1, "type": "error", "code": code, "message": message });
     if !mistakes.is_empty() {
         document["mistakes"] = json!(mistakes);

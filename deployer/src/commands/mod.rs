@@ -7,6 +7,7 @@ pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod leash;
 pub(crate) mod listen;
+pub(crate) mod local;
 pub(crate) mod probe;
 pub(crate) mod render;
 pub(crate) mod send;
