@@ -175,7 +175,7 @@ impl Stack {
 fn environments(nodes: usize, directory: &Path) -> anyhow::Result<PathBuf> {
     let into = directory.join("environments");
     std::fs::create_dir_all(&into)?;
-    for file in ["defaults.yaml", "local-cluster.yaml"] {
+    for file in ["defaults.yaml", "local.yaml", "local-cluster.yaml"] {
         let from = project().join("environments").join(file);
         std::fs::copy(&from, into.join(file))
             .with_context(|| format!("cannot copy {}", from.display()))?;
