@@ -71,7 +71,7 @@ async fn live(settings: Settings) -> ExitCode {
 }
 
 async fn start(settings: Settings) -> anyhow::Result<Node> {
-    let store = open_store(&settings.store)?;
+    let store = open_store(&settings.store).await?;
     Node::start(settings, store, Tuning::default()).await
 }
 

@@ -18,6 +18,7 @@ mod leaving;
 mod openapi;
 mod outage;
 mod raw;
+mod redis;
 mod refusals;
 mod rules;
 mod settings;
