@@ -196,13 +196,15 @@ impl Ledger {
         }
     }
 
-    /// Clients that are connected and have joined.
-    pub(crate) fn online(&self) -> usize {
-        let online = |client: &&Client| {
-            let last = client.sessions.last();
-            last.is_some_and(|session| session.until.is_none())
-        };
-        self.clients.iter().filter(online).count()
+    /// Clients that have joined since then, and are connected.
+    pub(crate) fn back_since(&self, then: Ms) -> usize {
+        let back = |session: &Session| session.from >= then && session.until.is_none();
+        let last = |client: &Client| client.sessions.last().copied();
+        self.clients
+            .iter()
+            .filter_map(last)
+            .filter(|session| back(session))
+            .count()
     }
 
     /// Clients in all.

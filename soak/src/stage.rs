@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::backend::Backend;
 use crate::clients::{Client, Clients};
-use crate::event::now;
+use crate::event::{Ms, now};
 use crate::ledger::{Audience, Ledger};
 use crate::publisher::{Load, Publisher, lock};
 use crate::report::Report;
@@ -113,16 +113,17 @@ impl Stage {
         // Flaky ones are never all there at once.
         let wanted = stage.cast.clients * if stage.cast.flaky { 4 } else { 5 } / 5;
         anyhow::ensure!(
-            stage.until_online(wanted).await,
+            stage.until_back(wanted, 0.0).await,
             "{} of {wanted} clients are connected after {CONNECTED:?}",
-            lock(&stage.ledger).online()
+            lock(&stage.ledger).back_since(0.0)
         );
         Ok(stage)
     }
 
-    async fn until_online(&self, wanted: usize) -> bool {
+    /// Whether so many clients have joined since then and are connected, within the time for it.
+    async fn until_back(&self, wanted: usize, since: Ms) -> bool {
         let start = Instant::now();
-        while lock(&self.ledger).online() < wanted {
+        while lock(&self.ledger).back_since(since) < wanted {
             if start.elapsed() > CONNECTED {
                 return false;
             }
@@ -167,18 +168,15 @@ impl Stage {
         lock(&self.ledger).fault(what);
     }
 
-    /// Waits until every client is connected, for two minutes at most; returns how long that took.
-    pub(crate) async fn all_online(&self) -> Duration {
-        let start = Instant::now();
+    /// Waits until every client has joined since then and is connected, for two minutes at most.
+    pub(crate) async fn all_back(&self, since: Ms) {
         let clients = lock(&self.ledger).clients();
-        if !self.until_online(clients).await {
-            let online = lock(&self.ledger).online();
+        if !self.until_back(clients, since).await {
+            let missing = clients - lock(&self.ledger).back_since(since);
             self.fault(format!(
-                "{} clients are not back after {CONNECTED:?}",
-                clients - online
+                "{missing} clients are not back after {CONNECTED:?}"
             ));
         }
-        start.elapsed()
     }
 
     /// Ends the load, waits until everything has come, or for as long as it may take, and adds up.
@@ -188,7 +186,7 @@ impl Stage {
     pub(crate) async fn settle(mut self, name: &str) -> anyhow::Result<Report> {
         self.clients.calm().await?;
         self.stop_publishing().await;
-        self.all_online().await;
+        self.all_back(0.0).await;
         let start = Instant::now();
         let (acknowledged, unknown) = loop {
             let missing = lock(&self.ledger).missing(now()).len();

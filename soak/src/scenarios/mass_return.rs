@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 use tokio::time::{Instant, sleep};
 
 use super::{Size, load};
+use crate::event::now;
 use crate::redis::Redis;
 use crate::report::Report;
 use crate::stage::{Cast, Stage};
@@ -26,12 +27,12 @@ pub(super) async fn run(size: Size, directory: &Path) -> anyhow::Result<Report> 
     stage.publish(load(&cast));
     // Until there is something to fall due while nobody is there.
     sleep(load(&cast).ahead).await;
-    let killed = Instant::now();
+    let (killed, cut) = (Instant::now(), now());
     let nodes = stage.stack.healthy();
     try_join_all(nodes.iter().map(|node| stage.stack.kill(node))).await?;
     stage.stack.until_healthy(cast.nodes).await?;
     let there = killed.elapsed();
-    stage.all_online().await;
+    stage.all_back(cut).await;
     let back = killed.elapsed();
     stage.remark(format!(
         "{clients} clients; all nodes were healthy again {:.1} s after they were killed, all clients back after {:.1} s",
