@@ -1,4 +1,4 @@
-.PHONY: test tools lint deny up image push fuzz bench
+.PHONY: test tools lint deny up image push fuzz soak bench
 
 # Builds and runs every test, installing what they talk to. Most of the time they wait: more threads than cores.
 # The image first: its build would slow the others down.
@@ -44,7 +44,14 @@ deny:
 fuzz: tools
 	fuzz/run 60
 
+# Many nodes under load while nodes, Redis, clients and clocks fail: nothing may be lost. A quarter of an hour.
+soak: tools
+	cargo build --release --locked -p server -p deployer -p soak
+	target/release/soak run
+
 # Figures beside a peer in the same run; on a quiet machine.
 bench: tools
 	cargo bench --locked -p server --bench delivery
 	cargo bench --locked -p deployer
+	cargo build --release --locked -p server -p deployer -p soak
+	target/release/soak bench

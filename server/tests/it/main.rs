@@ -16,8 +16,6 @@ mod encrypted;
 mod faulty;
 mod forwarder;
 mod harness;
-mod interruption;
-mod image;
 mod image;
 mod interruption;
 mod leaving;

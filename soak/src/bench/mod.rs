@@ -1,0 +1,38 @@
+//! Figures, not judgements: what a message costs with more and more nodes, what a node pays for announcements that are
+//! none of its business, and what a message and a receipt take of Redis's memory.
+
+mod announcements;
+mod memory;
+mod nodes;
+mod sample;
+
+use std::io::Write as _;
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Bench {
+    /// CPU and Redis operations of a message with 1, 2, 4 and 8 nodes.
+    Nodes,
+    /// CPU of a node for announcements of channels that it does not have.
+    Announcements,
+    /// Redis's memory for a live message, an ended one, a receipt and a key.
+    Memory,
+}
+
+impl Bench {
+    /// Measures and prints.
+    ///
+    /// # Errors
+    /// When something does not start, or breaks.
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let lines = match self {
+            Self::Nodes => nodes::run().await?,
+            Self::Announcements => announcements::run().await?,
+            Self::Memory => memory::run().await?,
+        };
+        for line in lines {
+            writeln!(std::io::stdout(), "{line}")?;
+        }
+        Ok(())
+    }
+}

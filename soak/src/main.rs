@@ -1,0 +1,102 @@
+//! The proof that nothing is lost: real nodes behind the load balancer model with a real Redis and the official client
+//! library, under load, while something fails. Every accepted message must reach every client of its channel.
+
+mod backend;
+mod bench;
+mod clients;
+mod endpoint;
+mod event;
+mod ledger;
+mod process;
+mod publisher;
+mod redis;
+mod repeats;
+mod report;
+mod scenarios;
+mod stack;
+mod stage;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use bench::Bench;
+use clap::Parser;
+use report::Report;
+use scenarios::{Scenario, Size};
+
+/// Run many nodes under load while something fails, and count what is lost; or measure what messages cost.
+#[derive(Parser)]
+#[command(name = "soak")]
+enum Args {
+    /// Exit code 0: nothing is lost, and nothing came more often than the rules allow; 1: something; 2: it could not run.
+    Run {
+        /// What is to fail; everything, one after the other, unless given.
+        scenarios: Vec<Scenario>,
+        /// How big the runs are.
+        #[arg(long, value_enum, default_value = "large")]
+        size: Size,
+    },
+    /// Print figures; judge nothing.
+    Bench {
+        /// What is to be measured; everything unless given.
+        benches: Vec<Bench>,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    let ran = async {
+        match args {
+            Args::Run { scenarios, size } => soak(&scenarios, size).await,
+            Args::Bench { benches } => bench(&benches).await.map(|()| true),
+        }
+    };
+    let ran = tokio::select! {
+        ran = ran => ran,
+        // Dropping what runs kills it.
+        _ = tokio::signal::ctrl_c() => return ExitCode::from(130),
+    };
+    match ran {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Those chosen, or all.
+fn or_all<T: clap::ValueEnum>(chosen: &[T]) -> &[T] {
+    if chosen.is_empty() {
+        T::value_variants()
+    } else {
+        chosen
+    }
+}
+
+/// Whether all went well.
+async fn soak(scenarios: &[Scenario], size: Size) -> anyhow::Result<bool> {
+    let mut well = true;
+    for scenario in or_all(scenarios) {
+        let directory = tempfile::Builder::new().prefix("soak-").tempdir()?;
+        let ran = scenario.run(size, directory.path()).await;
+        if !ran.as_ref().is_ok_and(Report::is_well) {
+            let (name, kept) = (scenario.name(), directory.keep());
+            let mut stderr = std::io::stderr();
+            writeln!(stderr, "{name}: the logs are in {}", kept.display())?;
+        }
+        let report = ran?;
+        write!(std::io::stdout(), "{report}")?;
+        well &= report.is_well();
+    }
+    Ok(well)
+}
+
+async fn bench(benches: &[Bench]) -> anyhow::Result<()> {
+    for bench in or_all(benches) {
+        bench.run().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! What can go wrong, one file each. Every scenario sets a stage, makes trouble under load, and reports.
+
+mod clocks;
+mod flaky;
+mod kills;
+mod mass_return;
+mod outages;
+mod rollout;
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::publisher::Load;
+use crate::report::Report;
+use crate::stage::{Cast, Transports};
+
+/// A scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Scenario {
+    /// A node is killed with -9 every few seconds.
+    Kills,
+    /// All nodes are replaced one by one, in both orders of cut and SIGTERM.
+    Rollout,
+    /// Redis is restarted, cut off, hung, failed over and filled up.
+    Outages,
+    /// Clients drop their connections at random, through upgrades.
+    Flaky,
+    /// Every client comes back at once after all nodes were killed.
+    MassReturn,
+    /// The clocks of two nodes are wrong.
+    Clocks,
+}
+
+/// How big a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Size {
+    /// Half a minute each.
+    Small,
+    /// A minute or two each.
+    Large,
+}
+
+impl Size {
+    fn pick<T>(self, small: T, large: T) -> T {
+        match self {
+            Self::Small => small,
+            Self::Large => large,
+        }
+    }
+
+    fn seconds(self, small: u64, large: u64) -> Duration {
+        Duration::from_secs(self.pick(small, large))
+    }
+
+    /// Three nodes with clients on a third as many channels.
+    fn cast(self) -> Cast {
+        let clients = self.pick(150, 300);
+        Cast {
+            nodes: 3,
+            clients,
+            channels: clients / 3,
+            transports: Transports::All,
+            flaky: false,
+            server: None,
+        }
+    }
+}
+
+/// Twenty messages a second, due at once or up to five seconds later, every fiftieth to everyone.
+fn load(cast: &Cast) -> Load {
+    Load {
+        rate: 20.0,
+        channels: 0..cast.channels,
+        ahead: Duration::from_secs(5),
+        everyone: 50,
+        brief: 0,
+    }
+}
+
+impl Scenario {
+    /// Its name as it is typed.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Kills => "kills",
+            Self::Rollout => "rollout",
+            Self::Outages => "outages",
+            Self::Flaky => "flaky",
+            Self::MassReturn => "mass-return",
+            Self::Clocks => "clocks",
+        }
+    }
+
+    /// Runs it; its files and logs are in `directory`.
+    ///
+    /// # Errors
+    /// When it could not be run. What it found is in the report.
+    pub(crate) async fn run(self, size: Size, directory: &Path) -> anyhow::Result<Report> {
+        match self {
+            Self::Kills => kills::run(size, directory).await,
+            Self::Rollout => rollout::run(size, directory).await,
+            Self::Outages => outages::run(size, directory).await,
+            Self::Flaky => flaky::run(size, directory).await,
+            Self::MassReturn => mass_return::run(size, directory).await,
+            Self::Clocks => clocks::run(size, directory).await,
+        }
+    }
+}
