@@ -48,7 +48,7 @@ impl Site {
 }
 
 /// Reads until a line has these words; what came before.
-async fn read_until(stream: &mut (impl AsyncRead + Unpin), words: &str) -> String {
+pub(super) async fn read_until(stream: &mut (impl AsyncRead + Unpin), words: &str) -> String {
     let mut said = String::new();
     let mut lines = BufReader::with_capacity(1, stream).lines();
     while !said.contains(words) {

@@ -3,6 +3,7 @@
 mod failures;
 mod interrupted;
 mod probed;
+mod terminal;
 mod way_up;
 
 use std::path::PathBuf;
