@@ -2,14 +2,16 @@
 
 It takes numbers only as numbers, while every parameter of a template is a text, which CloudFormation turns into what a
 property is; it hands back a container's limits and secrets as a template writes them, forgets a service's grace period
-and rebalancing, and puts punctuation into a secret that should have none. Types of Application Auto Scaling, and a security group's rule by itself, exist here without an
-effect. Its settings are environment variables: BIND_HOST, GATEWAY_PORT, MINISTACK_REGION.
+and rebalancing, and puts punctuation into a secret that should have none. Types of Application Auto Scaling, and a
+security group's rule by itself, exist here without an effect. The subnets of a store need not have been made there
+first, as those of everything else need not. Its settings are environment variables: BIND_HOST, GATEWAY_PORT,
+MINISTACK_REGION.
 """
 
 import string
 
 from ministack.app import main
-from ministack.services import ecs
+from ministack.services import ecs, elasticache
 from ministack.services.cloudformation import provisioners
 
 handlers = provisioners._RESOURCE_HANDLERS
@@ -91,5 +93,14 @@ for kind in (
             "delete": lambda id, props: None,
         },
     )
+
+
+def any_subnets(query):
+    ids = elasticache._extract_configs(query, "SubnetIds", ("SubnetIdentifier", "member"))
+    zones = [{"Name": elasticache.get_region() + zone} for zone in "abc"]
+    return [{"SubnetIdentifier": id, "SubnetAvailabilityZone": zones[i % 3]} for i, id in enumerate(ids)], "vpc-any"
+
+
+elasticache._resolve_subnets = any_subnets
 
 main()

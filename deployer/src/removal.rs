@@ -39,6 +39,8 @@ pub struct Removal {
     pub goes: Vec<Resource>,
     /// Its resources that would stay, by their `DeletionPolicy`.
     pub stays: Vec<Resource>,
+    /// The resources of which a snapshot would stay, by name.
+    pub snapshots: Vec<String>,
     /// The load balancers that AWS refuses to delete.
     pub protected_balancers: Vec<String>,
 }
@@ -50,15 +52,23 @@ impl Removal {
     /// AWS refuses a call.
     pub async fn of(clients: &Clients, stack: StackState) -> Result<Self, Error> {
         let resources = clients.resources(&stack.id).await?;
-        let stays = match clients.template(&stack.id).await {
+        let policies = match clients.template(&stack.id).await {
             // Of a stack that is only planned.
-            Err(error) if error.kind() == Kind::Missing => Vec::new(),
-            template => kept(&template?, &stack),
+            Err(error) if error.kind() == Kind::Missing => BTreeMap::new(),
+            template => policies(&template?, &stack),
+        };
+        let has = |resource: &Resource, some: &[&str]| {
+            let policy = policies.get(&resource.logical_id);
+            policy.is_some_and(|policy| some.contains(&policy.as_str()))
         };
         let (stays, goes): (Vec<_>, Vec<_>) = resources
             .into_iter()
             .filter(|resource| resource.status != "DELETE_COMPLETE")
-            .partition(|resource| stays.contains(&resource.logical_id));
+            .partition(|resource| has(resource, &["Retain", "RetainExceptOnCreate"]));
+        let snapshots = goes.iter().filter(|resource| has(resource, &["Snapshot"]));
+        let snapshots = snapshots
+            .map(|resource| resource.logical_id.clone())
+            .collect();
         let mut protected_balancers = Vec::new();
         for resource in goes.iter().filter(|resource| resource.kind == LOSSES[1].0) {
             let arn = &resource.physical_id;
@@ -70,6 +80,7 @@ impl Removal {
             stack,
             goes,
             stays,
+            snapshots,
             protected_balancers,
         })
     }
@@ -145,6 +156,12 @@ impl Removal {
                 resource.logical_id, resource.physical_id
             );
         }
+        for name in &self.snapshots {
+            let _ = writeln!(
+                text,
+                "stays, by its DeletionPolicy: a last snapshot of {name}"
+            );
+        }
         for protection in self.protections() {
             let _ = writeln!(text, "protected: {protection}");
         }
@@ -162,29 +179,24 @@ impl Removal {
             "status": self.stack.status,
             "goes": self.goes.iter().map(resource).collect::<Vec<_>>(),
             "stays": self.stays.iter().map(resource).collect::<Vec<_>>(),
+            "snapshots": self.snapshots,
             "protected": self.protections(),
         })
     }
 }
 
-/// The resources that their template wants to be kept. Of a template that cannot be read nothing is promised.
-fn kept(template: &str, stack: &StackState) -> Vec<String> {
+/// What becomes of resources when the stack goes, where their template says so. Of a template that cannot be read
+/// nothing is promised.
+fn policies(template: &str, stack: &StackState) -> BTreeMap<String, String> {
     let parameters: Vec<_> = stack.parameters.clone().into_iter().collect();
     let rendered = Template::parse("the deployed template", template)
         .and_then(|template| render_with(&template, &parameters, None));
     let Ok(rendered) = rendered else {
-        return Vec::new();
+        return BTreeMap::new();
     };
     let policy = |resource: &crate::template::Resource| {
-        let policy = resource
-            .attributes
-            .get("DeletionPolicy")?
-            .node
-            .as_text()?
-            .to_owned();
-        ["Retain", "RetainExceptOnCreate"]
-            .contains(&policy.as_str())
-            .then(|| resource.logical_id.clone())
+        let policy = resource.attributes.get("DeletionPolicy")?.node.as_text()?;
+        Some((resource.logical_id.clone(), policy.to_owned()))
     };
     rendered.resources.values().filter_map(policy).collect()
 }
@@ -218,6 +230,7 @@ mod tests {
                 resource("StoreAuth", "AWS::SecretsManager::Secret"),
             ],
             stays: vec![resource("LogGroup", "AWS::Logs::LogGroup")],
+            snapshots: vec!["StoreGroup".to_owned()],
             protected_balancers: vec!["arn:alb".to_owned()],
         };
         insta::assert_snapshot!(removal.text());
@@ -227,12 +240,12 @@ mod tests {
 
     #[test]
     fn a_deletion_policy_is_read_with_its_conditions() {
-        let template = "Parameters: { Keep: { Type: String } }\nConditions: { Keeps: !Equals [!Ref Keep, 'yes'] }\nResources:\n  A: { Type: 'AWS::SNS::Topic', DeletionPolicy: Retain }\n  B: { Type: 'AWS::SNS::Topic' }\n  C: { Type: 'AWS::SNS::Topic', Condition: Keeps, DeletionPolicy: RetainExceptOnCreate }\n";
-        let kept_with = |value: &str| {
+        let template = "Parameters: { Keep: { Type: String } }\nConditions: { Keeps: !Equals [!Ref Keep, 'yes'] }\nResources:\n  A: { Type: 'AWS::SNS::Topic', DeletionPolicy: Retain }\n  B: { Type: 'AWS::SNS::Topic', DeletionPolicy: Snapshot }\n  C: { Type: 'AWS::SNS::Topic', Condition: Keeps, DeletionPolicy: RetainExceptOnCreate }\n";
+        let of = |value: &str| {
             let parameters = [("Keep".to_owned(), value.to_owned())]
                 .into_iter()
                 .collect();
-            kept(
+            policies(
                 template,
                 &StackState {
                     parameters,
@@ -240,8 +253,14 @@ mod tests {
                 },
             )
         };
-        assert_eq!(kept_with("yes"), ["A", "C"]);
-        assert_eq!(kept_with("no"), ["A"]);
-        assert!(kept("not: a template", &StackState::default()).is_empty());
+        let pair = |name: &str, policy: &str| (name.to_owned(), policy.to_owned());
+        let expected = [
+            pair("A", "Retain"),
+            pair("B", "Snapshot"),
+            pair("C", "RetainExceptOnCreate"),
+        ];
+        assert_eq!(of("yes"), BTreeMap::from(expected));
+        assert_eq!(of("no").keys().collect::<Vec<_>>(), ["A", "B"]);
+        assert!(policies("not: a template", &StackState::default()).is_empty());
     }
 }

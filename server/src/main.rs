@@ -1,5 +1,6 @@
 //! The life of a server process: settings, log, store, node, signal, drain.
 
+mod health;
 mod logging;
 
 use std::io::Write as _;
@@ -14,6 +15,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// It could not start: settings, file limit, addresses or the store.
 const CANNOT_RUN: u8 = 2;
+/// `--health` found no server that serves.
+const UNHEALTHY: u8 = 1;
 /// A second signal ended it.
 const INTERRUPTED: u8 = 130;
 
@@ -71,7 +74,7 @@ async fn live(settings: Settings) -> ExitCode {
 }
 
 async fn start(settings: Settings) -> anyhow::Result<Node> {
-    let store = open_store(&settings.store)?;
+    let store = open_store(&settings.store).await?;
     Node::start(settings, store, Tuning::default()).await
 }
 
@@ -92,8 +95,16 @@ fn without_serving(argument: &str) -> ExitCode {
         "--version" | "-V" => version.to_owned(),
         "--help" | "-h" => format!(
             "{version}: a Socket.IO service that delivers each message at its moment.\n\
-             It takes its settings from environment variables, which the README lists; S2S_KEYS is required."
+             It takes its settings from environment variables, which the README lists; S2S_KEYS is required.\n\
+             --health asks the server with the same settings on this machine whether it serves."
         ),
+        "--health" => match healthy() {
+            Ok(answer) => answer,
+            Err(why) => {
+                refuse(&why);
+                return ExitCode::from(UNHEALTHY);
+            }
+        },
         other => {
             return refuse(&format!(
                 "`{other}`: settings are environment variables; see --help"
@@ -103,6 +114,11 @@ fn without_serving(argument: &str) -> ExitCode {
     // Nothing can be done about a closed stdout.
     let _ = writeln!(std::io::stdout(), "{answer}");
     ExitCode::SUCCESS
+}
+
+fn healthy() -> Result<String, String> {
+    let settings = Settings::read(&ProcessEnvironment).map_err(|mistakes| mistakes.to_string())?;
+    health::ask(settings.bind).map_err(|error| error.to_string())
 }
 
 fn refuse(why: &dyn std::fmt::Display) -> ExitCode {

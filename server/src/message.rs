@@ -1,5 +1,6 @@
 //! A message and its mailbox: what the store keeps, the API answers and the delivery emits.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -54,6 +55,12 @@ impl Mailbox {
 impl From<&str> for Mailbox {
     fn from(text: &str) -> Self {
         Self(text.into())
+    }
+}
+
+impl Borrow<str> for Mailbox {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -96,6 +96,10 @@ pub struct Metrics {
     pub receipts_dropped: Counter,
     /// Messages that the sweep found and no announcement had told of.
     pub announcements_missed: Counter,
+    /// Messages put back into a store that had lost them.
+    pub restored: Counter,
+    /// Messages accepted here that the store has lost for good.
+    pub lost: Counter,
     /// How long the store took.
     pub store: StoreLatency,
     /// By how much the store's clock was ahead of this node's at the last measurement.
@@ -125,6 +129,8 @@ impl Metrics {
             stray_acknowledgements: Counter::default(),
             receipts_dropped: Counter::default(),
             announcements_missed: Counter::default(),
+            restored: Counter::default(),
+            lost: Counter::default(),
             store: Family::new_with_constructor(|| {
                 Histogram::new([0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.25, 1.0, 2.0])
             }),
@@ -199,6 +205,16 @@ impl Metrics {
             "announcements_missed",
             "Messages found by the sweep alone",
             self.announcements_missed.clone(),
+        );
+        r.register(
+            "messages_restored",
+            "Messages put back into a store that had lost them",
+            self.restored.clone(),
+        );
+        r.register(
+            "messages_lost",
+            "Messages accepted here that the store has lost for good",
+            self.lost.clone(),
         );
         r.register_with_unit(
             "store_latency",

@@ -12,6 +12,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -23,8 +24,10 @@ use crate::delivery::{Context, Hub, Recorder, Tuning};
 use crate::metrics::Metrics;
 use crate::settings::{Settings, StoreSettings};
 use crate::socketio::{Gate, Handler, engine};
-use crate::store::{Embedded, Store, Watched};
+use crate::store::{Embedded, Redis, Store, Watched};
 
+/// Mailboxes that are read for sockets at the same time.
+const READS: usize = 64;
 /// The part of the drain over which sessions are closed; the rest is for what is still on its way.
 const SPREAD: f64 = 0.75;
 /// The part of it for requests that are still being answered.
@@ -47,10 +50,16 @@ pub struct Node {
 ///
 /// # Errors
 /// When it cannot be opened; says where.
-pub fn open_store(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Store>> {
+pub async fn open_store(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match settings {
         StoreSettings::Memory => Arc::new(Embedded::in_memory()?),
         StoreSettings::File(directory) => Arc::new(open_embedded(directory)?),
+        StoreSettings::Redis(redis) => {
+            let connected = Redis::connect(redis).await;
+            Arc::new(
+                connected.with_context(|| format!("STORE={}: Redis cannot be used", redis.url))?,
+            )
+        }
     })
 }
 
@@ -165,6 +174,7 @@ async fn assemble(
     let context = Arc::new(Context {
         node: settings.node_id.clone(),
         recorder: Recorder::start(store.clone(), metrics.clone()),
+        reads: Semaphore::new(READS),
         store,
         clock,
         metrics,
@@ -172,7 +182,7 @@ async fn assemble(
         max_payload: settings.max_payload,
     });
     let hub = Hub::new(context.clone());
-    hub.start();
+    hub.start().await;
     Ok(Handler::new(settings, context, hub))
 }
 

@@ -30,6 +30,7 @@ fn reading(settings: &Settings) -> Reading {
     let store = match settings.store {
         StoreSettings::Memory => "memory",
         StoreSettings::File(_) => "file",
+        StoreSettings::Redis(_) => "redis",
     };
     see(Setting::Store, store.into());
     if let Some(idle_timeout) = settings.idle_timeout {

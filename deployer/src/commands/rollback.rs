@@ -107,6 +107,7 @@ async fn way(args: &Args, named: &stack::Named, output: Output) -> anyhow::Resul
             confirm(args, &question).await?;
             let newest = clients.newest_event(&stack.id).await?;
             clients.cancel_update(&stack.id).await?;
+            say("the update is cancelled: CloudFormation brings back what ran before")?;
             rolled_back(&clients, args, named, &stack, newest, output).await
         }
         Situation::Busy if status.starts_with("UPDATE_ROLLBACK") => {
@@ -249,6 +250,13 @@ async fn rolled_back(
         };
         error.context(Ended(Exit::StillRunning))
     })?;
+    if outcome.stack.status == "UPDATE_COMPLETE" {
+        let late = format!(
+            "the update of {} was done before it could be cancelled; roll back again to undo it",
+            stack.name
+        );
+        return Err(anyhow::anyhow!(late).context(Ended(Exit::NotDeployed)));
+    }
     match (output, outcome.reached) {
         (Output::Json, true) => print(&line(&json!({
             "type": "done", "stack": outcome.stack.name, "status": outcome.stack.status, "well": true,

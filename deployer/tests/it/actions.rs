@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use deployer::aws::actions::{CALLS, Grant, POLICIES, RESOURCES, STORE, policy};
+use deployer::aws::actions::{CALLS, Grant, POLICIES, RESOURCES, STORE, markdown, policy};
 use regex_lite::Regex;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::project;
+use super::{deployer, directory, project, write};
 
 /// SDK crates whose service has another name in IAM.
 const IAM_NAMES: [(&str, &str); 2] = [
@@ -152,6 +152,8 @@ fn every_call_is_listed_and_no_other() {
     }
     for (path, text) in source("deployer/src") {
         let speaks = text.contains("aws_sdk_") || text.contains("aws_config");
+        // What is replayed in tests is written in the SDK's own types.
+        let speaks = speaks && !path.to_string_lossy().contains("/replay/");
         assert!(
             !speaks || path.to_string_lossy().contains("/src/aws/"),
             "{} speaks to AWS by itself",
@@ -226,6 +228,87 @@ fn what_cloudformation_does_for_the_template_is_listed_and_no_other() {
         let store = pattern.starts_with("elasticache:");
         assert!(used || store, "no resource of the template needs {pattern}");
     }
+}
+
+/// A template of nothing but the policies, as the list has them.
+fn policies() -> Value {
+    let parameter = json!({ "Type": "String" });
+    let mut template = json!({
+        "Parameters": { "Prefix": parameter, "Name": parameter, "Environment": parameter },
+        "Resources": {},
+    });
+    for (name, grants) in POLICIES {
+        template["Resources"][name] = json!({
+            "Type": "AWS::IAM::ManagedPolicy",
+            "Properties": { "PolicyDocument": policy(grants) },
+        });
+    }
+    template
+}
+
+/// The policy documents of a template, as they would be applied.
+fn documents(template: &Path, more: &[&str]) -> Vec<Value> {
+    let template = template.to_string_lossy();
+    let mut arguments = vec!["render", "--template", &*template, "--format", "json"];
+    for parameter in ["Prefix=acme", "Name=drops", "Environment=prod"]
+        .iter()
+        .chain(more)
+    {
+        arguments.extend(["--parameter", parameter]);
+    }
+    let run = deployer(&project(), &arguments);
+    assert_eq!(run.code, 0, "{run}");
+    let rendered: Value = serde_json::from_str(&run.stdout).expect("a template");
+    let document =
+        |(name, _): &(&str, _)| rendered["Resources"][name]["Properties"]["PolicyDocument"].clone();
+    POLICIES.iter().map(document).collect()
+}
+
+#[test]
+fn the_role_that_deploys_may_do_just_that() {
+    let listed = directory("actions").join("policies.json");
+    write(&listed, &policies().to_string());
+    let role = project().join("cloudformation/deploy-role.yaml");
+    let (role, listed) = (
+        documents(&role, &["Repository=acme/drops"]),
+        documents(&listed, &[]),
+    );
+    for ((name, _), (role, listed)) in POLICIES.iter().zip(role.iter().zip(&listed)) {
+        assert!(listed["Statement"].is_array(), "{listed:#}");
+        assert_eq!(
+            role, listed,
+            "cloudformation/deploy-role.yaml: {name} is not the list of aws/actions"
+        );
+    }
+}
+
+const BEGIN: &str =
+    "<!-- permissions: written by `PERMISSIONS_TABLE=write cargo test -p deployer permissions` -->";
+const END: &str = "<!-- end of permissions -->";
+
+/// Fails when the tables differ; with `PERMISSIONS_TABLE=write` it writes them instead.
+#[test]
+fn the_readme_has_the_tables_of_permissions() {
+    let path = project().join("README.md");
+    let readme = std::fs::read_to_string(&path).expect("it is there");
+    let parts = readme
+        .split_once(BEGIN)
+        .and_then(|(before, rest)| Some((before, rest.split_once(END)?)));
+    let (before, (found, after)) = parts.expect("README.md has the lines around the permissions");
+    let expected = format!("\n\n{}\n\n", markdown());
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the switch of a generator, not a setting"
+    )]
+    if std::env::var("PERMISSIONS_TABLE").is_ok_and(|value| value == "write") {
+        let text = format!("{before}{BEGIN}{expected}{END}{after}");
+        std::fs::write(&path, text).expect("it can be written");
+        return;
+    }
+    assert_eq!(
+        found, expected,
+        "run `PERMISSIONS_TABLE=write cargo test -p deployer permissions`"
+    );
 }
 
 /// Younger than the definitions of the tool.
@@ -331,7 +414,6 @@ const UNUSED: &[(&str, &str)] = &[
         "ecs:PutAccountSetting*",
         "the account's settings are not the stack's",
     ),
-    ("elasticache:CreateSnapshot", "no final snapshot"),
     (
         "elasticloadbalancing:ModifyCapacityReservation",
         "no reserved capacity",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Subscriber;
 use crate::clock::Millis;
 use crate::message::{Message, Position};
+use crate::store::Swept;
 
 /// See the module.
 #[derive(Default)]
@@ -60,15 +61,22 @@ impl Channel {
         self.distrusted = true;
     }
 
+    /// The store was interrupted: it may have another clock now and give other sequence numbers. Its subscribers
+    /// read on their own what was stored before.
+    pub(super) fn begin_anew(&mut self, now: Millis) {
+        self.distrust(now);
+        self.swept_seq = None;
+    }
+
+    /// What waits for its moment.
+    pub(super) fn held(&self) -> impl Iterator<Item = Arc<Message>> {
+        self.upcoming.values().cloned()
+    }
+
     /// Takes what a sweep has read: what falls due by `until`, and what was stored up to `seq`.
     /// Returns when to look at the channel, and how many messages no announcement had told of.
-    pub(super) fn sweep(
-        &mut self,
-        due: Vec<Arc<Message>>,
-        stored: Vec<Arc<Message>>,
-        until: Millis,
-        seq: u64,
-    ) -> (Vec<Millis>, usize) {
+    pub(super) fn sweep(&mut self, swept: Swept, until: Millis) -> (Vec<Millis>, usize) {
+        let Swept { stored, due, seq } = swept;
         let missed: Vec<_> = stored
             .into_iter()
             .filter(|m| !self.announced.contains_key(&m.seq))
@@ -125,6 +133,10 @@ mod tests {
     use super::*;
     use crate::delivery::queue::tests::message;
 
+    fn swept(due: Vec<Arc<Message>>, stored: Vec<Arc<Message>>, seq: u64) -> Swept {
+        Swept { stored, due, seq }
+    }
+
     fn seqs(messages: &[Arc<Message>]) -> Vec<u64> {
         messages.iter().map(|message| message.seq).collect()
     }
@@ -151,23 +163,25 @@ mod tests {
         let mut channel = Channel::starting_at(Millis(0));
         channel.announce(&message(1, 10), Millis(100));
         let stored = vec![message(1, 10), message(2, 10), message(3, 900)];
-        let (times, missed) = channel.sweep(vec![message(1, 10)], stored, Millis(100), 3);
+        let (times, missed) = channel.sweep(swept(vec![message(1, 10)], stored, 3), Millis(100));
         assert_eq!((times, missed), (vec![Millis(10)], 2));
         assert_eq!(channel.swept(), (Millis(100), Some(3)));
         assert_eq!(seqs(&channel.take_due(Millis(100))), [1, 2]);
-        let (times, missed) = channel.sweep(vec![message(3, 900)], vec![], Millis(900), 3);
+        let (times, missed) = channel.sweep(swept(vec![message(3, 900)], vec![], 3), Millis(900));
         assert_eq!((times, missed), (vec![Millis(900)], 0));
     }
 
     #[test]
     fn what_was_announced_and_has_fallen_due_is_not_shown_again_by_the_next_sweep() {
         let mut channel = Channel::starting_at(Millis(0));
-        channel.sweep(vec![], vec![], Millis(100), 4);
+        channel.sweep(swept(vec![], vec![], 4), Millis(100));
         channel.announce(&message(5, 110), Millis(120));
         channel.announce(&message(5, 110), Millis(120));
         assert_eq!(channel.take_due(Millis(110)).len(), 1);
-        let (times, missed) =
-            channel.sweep(vec![message(5, 110)], vec![message(5, 110)], Millis(200), 5);
+        let (times, missed) = channel.sweep(
+            swept(vec![message(5, 110)], vec![message(5, 110)], 5),
+            Millis(200),
+        );
         assert_eq!((times.len(), missed), (0, 0));
     }
 
@@ -183,7 +197,7 @@ mod tests {
     fn a_reading_older_than_a_cancellation_does_not_bring_the_message_back() {
         let mut channel = Channel::starting_at(Millis(0));
         channel.cancel(message(1, 10).position());
-        channel.sweep(vec![message(1, 10)], vec![], Millis(100), 1);
+        channel.sweep(swept(vec![message(1, 10)], vec![], 1), Millis(100));
         assert!(channel.take_due(Millis(100)).is_empty());
     }
 
@@ -196,7 +210,10 @@ mod tests {
         channel.distrust(Millis(10));
         channel.announce(&message(4, 40), Millis(100));
         // 2 was cancelled without a word; 1 is due already, and 5 was announced without a word.
-        channel.sweep(vec![message(3, 30), message(5, 50)], vec![], Millis(100), 5);
+        channel.sweep(
+            swept(vec![message(3, 30), message(5, 50)], vec![], 5),
+            Millis(100),
+        );
         assert_eq!(seqs(&channel.take_due(Millis(100))), [1, 3, 4, 5]);
     }
 }

@@ -20,6 +20,8 @@ pub struct Hub {
     pub(super) earlier: Notify,
     /// A mailbox has to be read soon.
     pub(super) sweep_now: Notify,
+    /// The store's clock may be another one.
+    pub(super) measure_now: Notify,
 }
 
 #[derive(Default)]
@@ -37,18 +39,23 @@ impl Hub {
     /// A hub without sockets; `start` sets it to work.
     #[must_use]
     pub fn new(context: Arc<Context>) -> Arc<Self> {
-        let (earlier, sweep_now) = (Notify::new(), Notify::new());
         Arc::new(Self {
             context,
             state: Mutex::default(),
-            earlier,
-            sweep_now,
+            earlier: Notify::new(),
+            sweep_now: Notify::new(),
+            measure_now: Notify::new(),
         })
     }
 
     /// Starts the hub's tasks: they live as long as the runtime.
-    pub fn start(self: &Arc<Self>) {
-        let announcements = self.context.store.announcements();
+    pub async fn start(self: &Arc<Self>) {
+        let hub = Arc::downgrade(self);
+        let wanted = move |mailbox: &str| {
+            let hub = hub.upgrade();
+            hub.is_some_and(|hub| hub.lock().channels.contains_key(mailbox))
+        };
+        let announcements = self.context.store.announcements(Arc::new(wanted)).await;
         tokio::spawn(self.clone().listen(announcements));
         tokio::spawn(self.clone().schedule());
         tokio::spawn(self.clone().sweep());
@@ -178,6 +185,7 @@ impl Hub {
                         .iter()
                         .for_each(|subscriber| subscriber.dismiss());
                 }
+                Ok(Announcement::Interrupted { emptied }) => self.recover(emptied).await,
                 Err(broadcast::error::RecvError::Lagged(lost)) => {
                     tracing::warn!(lost, "announcements were lost; reading every mailbox");
                     self.distrust_all();

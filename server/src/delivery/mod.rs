@@ -8,6 +8,7 @@ mod channel;
 mod hub;
 mod queue;
 mod recorder;
+mod recovery;
 mod subscriber;
 mod sweep;
 mod window;
@@ -15,6 +16,7 @@ mod window;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
@@ -68,6 +70,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Where receipts go.
     pub recorder: Recorder,
+    /// Mailboxes that are read for sockets at the same time: when thousands come back at once, they queue here.
+    pub reads: Semaphore,
     /// The constants.
     pub tuning: Tuning,
     /// Bytes that a client may send in one message or polling body.

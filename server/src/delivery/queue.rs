@@ -62,6 +62,19 @@ impl Queue {
         }
     }
 
+    /// Messages may be missing: the store is read from the start.
+    pub(super) fn distrust(&mut self) {
+        self.behind = true;
+    }
+
+    /// What waits to be shown.
+    pub(super) fn held(&self) -> impl Iterator<Item = &Arc<Message>> {
+        self.waiting
+            .values()
+            .chain(self.aside.values())
+            .map(|waiting| &waiting.message)
+    }
+
     /// Whether the store should be read now: something may be missing, and there is room.
     pub(super) fn wants_page(&self) -> bool {
         (self.behind || self.catching_up) && self.waiting.len() + PAGE <= MOST

@@ -1,5 +1,6 @@
 //! Receipts on their way to the store: gathered, written in batches, kept and repeated while the store is away.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +14,15 @@ use crate::store::{Receipt, Store};
 const QUEUE: usize = 65_536;
 /// Receipts in one call.
 const BATCH: usize = 1024;
+/// The latest receipts that were stored: a store that has lost its last moments is told them again.
+const TAIL: usize = 8192;
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 enum Entry {
     Receipt(Receipt),
+    /// Everything that was stored lately is to be stored again.
+    Replay,
     /// Answered once everything before it is stored.
     Flush(oneshot::Sender<()>),
 }
@@ -44,6 +49,12 @@ impl Recorder {
         }
     }
 
+    /// Stores again what was stored lately: the store may have lost it.
+    pub fn replay(&self) {
+        // A full queue means that nothing was stored lately.
+        let _ = self.queue.try_send(Entry::Replay);
+    }
+
     /// Waits until every receipt taken so far is stored, for `patience` at most. Returns whether they are.
     pub async fn flush(&self, patience: Duration) -> bool {
         let (done, stored) = oneshot::channel();
@@ -54,17 +65,20 @@ impl Recorder {
 }
 
 async fn run(store: Arc<impl Store + ?Sized>, mut entries: mpsc::Receiver<Entry>) {
-    let mut gathered = Vec::with_capacity(BATCH);
+    let (mut gathered, mut tail) = (Vec::with_capacity(BATCH), VecDeque::new());
     while entries.recv_many(&mut gathered, BATCH).await > 0 {
         let (mut receipts, mut flushes) = (Vec::new(), Vec::new());
         for entry in gathered.drain(..) {
             match entry {
                 Entry::Receipt(receipt) => receipts.push(receipt),
+                Entry::Replay => receipts.extend(tail.drain(..)),
                 Entry::Flush(done) => flushes.push(done),
             }
         }
         if !receipts.is_empty() {
-            store_all(&*store, receipts).await;
+            store_all(&*store, &receipts).await;
+            tail.extend(receipts);
+            tail.drain(..tail.len().saturating_sub(TAIL));
         }
         for done in flushes {
             // Whoever asked may have stopped waiting.
@@ -74,10 +88,10 @@ async fn run(store: Arc<impl Store + ?Sized>, mut entries: mpsc::Receiver<Entry>
 }
 
 /// Stores a batch, however often it takes: recording twice does no harm, losing it would repeat messages.
-async fn store_all(store: &(impl Store + ?Sized), receipts: Vec<Receipt>) {
+async fn store_all(store: &(impl Store + ?Sized), receipts: &[Receipt]) {
     let start = Instant::now();
     let mut pause = Duration::from_millis(20);
-    while store.record(receipts.clone()).await.is_err() {
+    while store.record(receipts.to_vec()).await.is_err() {
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

@@ -97,6 +97,20 @@ impl Subscriber {
         self.pump(&mut self.lock(), false);
     }
 
+    /// Has the store read from the start: messages may be missing here.
+    pub(super) fn read_anew(self: &Arc<Self>) {
+        let mut state = self.lock();
+        state.queues.iter_mut().for_each(Queue::distrust);
+        self.pump(&mut state, false);
+    }
+
+    /// What it has in memory of the store's messages.
+    pub(super) fn held(&self) -> Vec<Arc<Message>> {
+        let state = self.lock();
+        let waiting = state.queues.iter().flat_map(Queue::held);
+        waiting.chain(state.window.held()).cloned().collect()
+    }
+
     /// Takes a client's acknowledgement; returns the message, unless it was settled before.
     ///
     /// # Errors
@@ -156,10 +170,9 @@ impl Subscriber {
             .position(|mailbox| *mailbox == message.mailbox)
     }
 
-    fn record(&self, message: &Message, acknowledged: bool) {
+    fn record(&self, message: &Arc<Message>, acknowledged: bool) {
         self.context.recorder.push(Receipt {
-            mailbox: message.mailbox.clone(),
-            seq: message.seq,
+            message: message.clone(),
             key: self.key.id.clone(),
             acknowledged,
         });
@@ -206,7 +219,7 @@ impl Subscriber {
         self.start_tasks(state);
     }
 
-    fn after_first_emission(&self, message: &Message, redelivered: bool, on_time: bool) {
+    fn after_first_emission(&self, message: &Arc<Message>, redelivered: bool, on_time: bool) {
         let metrics = &self.context.metrics;
         if redelivered {
             metrics.redeliveries.inc();
@@ -354,6 +367,8 @@ impl Subscriber {
             self.lock().queues[index].stop_reading();
             return Err(StoreError::Unavailable("receipts are still waiting".into()));
         }
+        // The semaphore is never closed.
+        let _turn = context.reads.acquire().await;
         let until = context.clock.now();
         let mut after: Option<Position> = None;
         loop {

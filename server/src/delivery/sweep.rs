@@ -94,21 +94,12 @@ impl Hub {
         else {
             return Ok(());
         };
-        let store = &self.context.store;
-        let (stored, seq) = match seq {
-            // Whoever joined has read what was stored before.
-            None => (Vec::new(), store.last_seq().await?),
-            Some(seq) => {
-                let stored = store.since(mailbox, seq).await?;
-                let last = stored.last().map_or(seq, |message| message.seq);
-                (stored, last)
-            }
-        };
         let until = self.context.clock.now().plus(self.context.tuning.horizon);
-        let due = store.due(mailbox, after, until).await?;
+        // Whoever joined has read what was stored before: the first sweep has no sequence number to go on from.
+        let swept = self.context.store.sweep(mailbox, seq, after, until).await?;
         let mut state = self.lock();
         if let Some(channel) = state.channels.get_mut(mailbox) {
-            let (times, missed) = channel.sweep(due, stored, until, seq);
+            let (times, missed) = channel.sweep(swept, until);
             self.context
                 .metrics
                 .announcements_missed
@@ -150,7 +141,11 @@ impl Hub {
         let mut tick = interval(CLOCK_INTERVAL);
         let mut measured = Instant::now();
         loop {
-            tick.tick().await;
+            tokio::select! {
+                _ = tick.tick() => {}
+                // Another machine may be the store now: a poor guess of its clock is better than the old one's.
+                () = self.measure_now.notified() => measured = Instant::now() - 6 * CLOCK_INTERVAL,
+            }
             let asked = Instant::now();
             let Ok(micros) = self.context.store.now().await else {
                 continue;

@@ -111,6 +111,11 @@ impl Window {
         known.any(|known| same(known, message))
     }
 
+    /// What is in flight.
+    pub(super) fn held(&self) -> impl Iterator<Item = &Arc<Message>> {
+        self.in_flight.values().map(|entry| &entry.message)
+    }
+
     /// Takes out the message that an acknowledgement settles: number and id must both be right.
     pub(super) fn acknowledged(&mut self, number: u64, id: &str) -> Acknowledged {
         if self

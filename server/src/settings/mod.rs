@@ -64,6 +64,28 @@ pub enum StoreSettings {
     Memory,
     /// An embedded database in this directory.
     File(PathBuf),
+    /// A Redis or Valkey that nodes share.
+    Redis(RedisSettings),
+}
+
+/// Where a Redis is, and how to log in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RedisSettings {
+    /// `redis://host:port/database`, or `rediss://…` with TLS; without credentials.
+    pub url: String,
+    /// The ACL user; none for the default user.
+    pub username: Option<String>,
+    /// Its password.
+    pub password: Option<String>,
+}
+
+impl fmt::Debug for RedisSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisSettings")
+            .field("url", &self.url)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The Socket.IO transports that clients may use.

@@ -8,7 +8,7 @@ use axum::http::HeaderValue;
 use timeouts::Setting;
 use tracing_subscriber::EnvFilter;
 
-use super::{Environment, LogFormat, Mistakes, StoreSettings, Transports};
+use super::{Environment, LogFormat, Mistakes, RedisSettings, StoreSettings, Transports};
 use crate::keys::{self, BackendKeys};
 use crate::names;
 
@@ -156,17 +156,40 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn store(&mut self, name: &str) -> StoreSettings {
+        let username = self.environment.get("STORE_USERNAME");
+        let password = self.secret("STORE_PASSWORD", "STORE_PASSWORD_FILE");
         self.value(name, "memory", StoreSettings::Memory, |text| {
             match text.split_once(':') {
                 None if text == "memory" => Ok(StoreSettings::Memory),
                 Some(("file", dir)) if !dir.is_empty() => {
                     Ok(StoreSettings::File(PathBuf::from(dir)))
                 }
-                Some(("redis" | "rediss", _)) => {
-                    Err("this release has no Redis store; use memory or file:DIR".into())
+                Some(("redis" | "rediss", _)) => Ok(StoreSettings::Redis(RedisSettings {
+                    url: redis_url(text)?,
+                    username,
+                    password,
+                })),
+                _ => {
+                    Err("expected memory, file:DIR, redis://host:port or rediss://host:port".into())
                 }
-                _ => Err("expected memory or file:DIR".into()),
             }
+        })
+    }
+
+    /// A secret from a variable or from the file that another one names.
+    fn secret(&mut self, name: &str, file_name: &str) -> Option<String> {
+        let found = match (self.environment.get(name), self.environment.get(file_name)) {
+            (Some(_), Some(_)) => Err(format!("{name} and {file_name} are both set; keep one")),
+            (Some(secret), None) => Ok(Some(secret)),
+            (None, Some(path)) => match std::fs::read_to_string(&path) {
+                Ok(text) => Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
+                Err(error) => Err(format!("{file_name}={path}: {error}")),
+            },
+            (None, None) => Ok(None),
+        };
+        found.unwrap_or_else(|mistake| {
+            self.mistakes.push(mistake);
+            None
         })
     }
 
@@ -263,6 +286,19 @@ fn duration(text: &str, setting: Setting) -> Result<Duration, String> {
     let legal = setting.legal().unwrap_or_default();
     duration
         .ok_or_else(|| format!("expected a duration with a unit (such as 60s or 4m) from {legal}"))
+}
+
+/// The URL of a Redis, if it holds no secret: what is in it is logged.
+fn redis_url(text: &str) -> Result<String, String> {
+    let url = redis::parse_redis_url(text).filter(|url| url.has_host());
+    let url = url.ok_or("expected a URL such as rediss://cache.example.com:6379")?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a URL may hold no credentials; set STORE_USERNAME and STORE_PASSWORD, or STORE_PASSWORD_FILE".into());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("expected nothing behind the database's number".into());
+    }
+    Ok(text.to_owned())
 }
 
 fn origin(text: &str) -> Result<HeaderValue, String> {

@@ -13,18 +13,16 @@ use redb::ReadableDatabase;
 use tokio::sync::{broadcast, oneshot};
 
 use super::handle::Handle;
-use super::schema::{
-    ARCHIVE, COUNTERS, IDS, KEYS, MESSAGES, RECEIPTS, SEQUENCES, TALLIES, now, system_micros,
-};
+use super::schema::{ARCHIVE, IDS, KEYS, MESSAGES, RECEIPTS, TALLIES, now, system_micros};
 use super::snapshot::Snapshot;
 use super::writer::{self, Operation, Writer};
 use super::{
-    Announcement, Cancelled, Draft, Expired, Published, Receipt, Result, Store, StoreError, Tally,
-    Waiting, record,
+    Announcement, Cancelled, Draft, Expired, Held, Published, Receipt, Restored, Result, Store,
+    StoreError, Swept, Tally, Waiting, Wanted,
 };
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
-use crate::message::{Mailbox, Message, Position, Status};
+use crate::message::{Mailbox, Position, Status};
 
 /// Announcements that a slow listener may be behind by.
 const ANNOUNCEMENTS: usize = 16_384;
@@ -212,53 +210,23 @@ impl Store for Embedded {
         .await
     }
 
-    async fn due(
+    async fn sweep(
         &self,
         mailbox: &Mailbox,
+        seq: Option<u64>,
         after: Millis,
         until: Millis,
-    ) -> Result<Vec<Arc<Message>>> {
+    ) -> Result<Swept> {
         let mailbox = mailbox.clone();
         self.read(move |snapshot| {
-            let last = |deliver_at| Position {
-                deliver_at,
-                seq: u64::MAX,
-            };
-            snapshot.live(
-                &mailbox,
-                (Bound::Excluded(last(after)), last(until)),
-                usize::MAX,
-                |message| Ok(Some(message)),
-            )
-        })
-        .await
-    }
-
-    async fn since(&self, mailbox: &Mailbox, seq: u64) -> Result<Vec<Arc<Message>>> {
-        let mailbox = mailbox.clone();
-        self.read(move |snapshot| {
-            let (messages, now) = (snapshot.0.open_table(MESSAGES)?, now());
-            let mut found = Vec::new();
-            let range = (mailbox.as_str(), seq.saturating_add(1))..=(mailbox.as_str(), u64::MAX);
-            for row in snapshot.0.open_table(SEQUENCES)?.range(range)? {
-                let (key, deliver_at) = row?;
-                let at = Position {
-                    deliver_at: Millis(deliver_at.value()),
-                    seq: key.value().1,
-                };
-                let bytes = messages.get((mailbox.as_str(), at.deliver_at.0, at.seq))?;
-                let message = bytes.and_then(|bytes| record::decode(&mailbox, at, bytes.value()));
-                found.extend(message.filter(|message| message.expires_at > now));
-            }
-            Ok(found)
-        })
-        .await
-    }
-
-    async fn last_seq(&self) -> Result<u64> {
-        self.read(|snapshot| {
-            let counter = snapshot.0.open_table(COUNTERS)?.get("seq")?;
-            Ok(counter.map_or(0, |counter| counter.value()))
+            Ok(Swept {
+                stored: match seq {
+                    Some(seq) => snapshot.stored_since(&mailbox, seq)?,
+                    None => Vec::new(),
+                },
+                due: snapshot.due(&mailbox, after, until)?,
+                seq: snapshot.last_seq()?,
+            })
         })
         .await
     }
@@ -274,6 +242,11 @@ impl Store for Embedded {
             // A commit for nothing would cost the disk a flush.
             false => Ok(Vec::new()),
         }
+    }
+
+    /// There is nothing to put back: what this store has answered is on the disk, or ends with the node.
+    async fn restore(&self, _: Held) -> Result<Restored> {
+        Ok(Restored::default())
     }
 
     async fn put_key(&self, key: KeyRecord) -> Result<bool> {
@@ -329,7 +302,7 @@ impl Store for Embedded {
             .map_or(0, |nodes| nodes.values().map(|n| u64::from(*n)).sum()))
     }
 
-    fn announcements(&self) -> broadcast::Receiver<Announcement> {
+    async fn announcements(&self, _: Wanted) -> broadcast::Receiver<Announcement> {
         self.announcements.subscribe()
     }
 }

@@ -1,11 +1,13 @@
 //! What the server asks of a store, whichever it is: in this process, or remote, slow and sometimes away.
 //!
 //! A store keeps mailboxes, receipts and keys, has a clock of its own, and announces to every node what it took.
-//! Announcements may be lost, doubled or late: the mailbox is right, and nodes read it on their own.
+//! Announcements may be lost, doubled or late: the mailbox is right, and nodes read it on their own. Data may be lost too,
+//! in a failover or by a restart: nodes put back what they hold.
 
 mod embedded;
 mod handle;
 mod record;
+mod redis;
 mod schema;
 mod snapshot;
 mod tables;
@@ -23,6 +25,7 @@ use crate::keys::{self, KeyRecord};
 use crate::message::{Mailbox, Message, Position, Status};
 
 pub use embedded::Embedded;
+pub use redis::Redis;
 pub use watched::Watched;
 
 /// Live messages of one channel: those neither expired nor cancelled.
@@ -35,6 +38,8 @@ pub const MAX_EVERYONE_MESSAGES: u32 = 100;
 pub const MAX_STORE_BYTES: u64 = 1 << 30;
 /// Bytes of messages that have ended; beyond it the oldest are forgotten before their day is over.
 pub const MAX_ARCHIVE_BYTES: u64 = 256 << 20;
+/// How long what became of a message is kept after it expired or was cancelled, in milliseconds.
+pub const RETENTION: i64 = 24 * 3600 * 1000;
 /// Plugin keys, expired ones included until they are deleted.
 pub const MAX_KEYS: u64 = 100_000;
 
@@ -97,12 +102,10 @@ pub enum Cancelled {
 }
 
 /// That a key was shown a message, or settled it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Receipt {
-    /// The message's mailbox.
-    pub mailbox: Mailbox,
-    /// The message's sequence number.
-    pub seq: u64,
+    /// The message.
+    pub message: Arc<Message>,
     /// The key's id.
     pub key: Arc<str>,
     /// Whether it was acknowledged, or only emitted.
@@ -116,6 +119,39 @@ pub struct Waiting {
     pub message: Arc<Message>,
     /// Whether it was emitted to the key before.
     pub redelivered: bool,
+}
+
+/// A mailbox read on.
+#[derive(Debug, Clone, Default)]
+pub struct Swept {
+    /// Live messages that were stored after the given sequence number, in the order of storing.
+    pub stored: Vec<Arc<Message>>,
+    /// Live messages that fall due between the given moments, in order.
+    pub due: Vec<Arc<Message>>,
+    /// The last sequence number given so far.
+    pub seq: u64,
+}
+
+/// What a node holds of a store's data.
+#[derive(Debug, Clone, Default)]
+pub struct Held {
+    /// Messages in its timers and on their way to its sockets.
+    pub messages: Vec<Arc<Message>>,
+    /// The keys of its sockets. None unless the store was emptied: a key that is missing from others was revoked.
+    pub keys: Vec<KeyRecord>,
+    /// Whether the store lost everything, or perhaps its last moments.
+    pub emptied: bool,
+}
+
+/// What was put back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// Messages that the store had lost and has again.
+    pub messages: u64,
+    /// Keys, likewise.
+    pub keys: u64,
+    /// Live messages that were accepted here, and that the store has lost for good.
+    pub lost: u64,
 }
 
 /// A message that expired with nobody's acknowledgement.
@@ -151,7 +187,15 @@ pub enum Announcement {
     Cancelled(Mailbox, Position),
     /// The key with this id was revoked.
     Revoked(Arc<str>),
+    /// Announcements may have been lost, and data too: nodes put back what they hold, and read their mailboxes anew.
+    Interrupted {
+        /// Whether the store has lost everything.
+        emptied: bool,
+    },
 }
+
+/// Whether a node has sockets on the mailbox of this name: others' messages need not be announced to it.
+pub type Wanted = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// The record of a plugin's key, if it is right and not past its end.
 ///
@@ -200,19 +244,15 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Waiting>>;
 
-    /// Live messages due after `after` and by `until`, in order.
-    async fn due(
+    /// Reads a mailbox on: live messages that were stored after sequence number `seq`, if one is given, and those
+    /// due after `after` and by `until`.
+    async fn sweep(
         &self,
         mailbox: &Mailbox,
+        seq: Option<u64>,
         after: Millis,
         until: Millis,
-    ) -> Result<Vec<Arc<Message>>>;
-
-    /// Live messages that were stored after sequence number `seq`, in the order of storing.
-    async fn since(&self, mailbox: &Mailbox, seq: u64) -> Result<Vec<Arc<Message>>>;
-
-    /// The highest sequence number given so far.
-    async fn last_seq(&self) -> Result<u64>;
+    ) -> Result<Swept>;
 
     /// Notes what was emitted and acknowledged.
     async fn record(&self, receipts: Vec<Receipt>) -> Result<()>;
@@ -220,6 +260,9 @@ pub trait Store: Send + Sync + 'static {
     /// Retires up to `limit` messages that have expired, and forgets those that did so a day ago.
     /// Returns those that nobody acknowledged; each is returned once, to one node.
     async fn expire(&self, limit: usize) -> Result<Vec<Expired>>;
+
+    /// Puts back what the store has lost of it; what it has is left as it is.
+    async fn restore(&self, held: Held) -> Result<Restored>;
 
     /// Stores a key; false when there are `MAX_KEYS`.
     async fn put_key(&self, key: KeyRecord) -> Result<bool>;
@@ -239,6 +282,7 @@ pub trait Store: Send + Sync + 'static {
     /// Sockets on a mailbox, on all nodes.
     async fn presence(&self, mailbox: &Mailbox) -> Result<u64>;
 
-    /// What is announced from now on. A receiver that lags loses announcements, and is told so.
-    fn announcements(&self) -> broadcast::Receiver<Announcement>;
+    /// What is announced from now on; of messages, those to `wanted` mailboxes at least. A receiver that lags loses
+    /// announcements, and is told so. Waits until it listens.
+    async fn announcements(&self, wanted: Wanted) -> broadcast::Receiver<Announcement>;
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use redb::ReadTransaction;
 
-use super::schema::{ARCHIVE, COUNTERS, EXPIRIES, MESSAGES, MessageTable, RETIRED, TALLIES, now};
+use super::schema::{
+    ARCHIVE, COUNTERS, EXPIRIES, MESSAGES, MessageTable, RETIRED, SEQUENCES, TALLIES, now,
+};
 use super::{MAX_ARCHIVE_BYTES, record};
 use crate::clock::Millis;
 use crate::message::{Mailbox, Message, Position, Status};
@@ -74,6 +76,42 @@ impl Snapshot {
             }
         }
         Ok(found)
+    }
+
+    /// Live messages due after `after` and by `until`, in order.
+    pub(super) fn due(
+        &self,
+        mailbox: &Mailbox,
+        after: Millis,
+        until: Millis,
+    ) -> Read<Vec<Arc<Message>>> {
+        let last = |deliver_at| Position {
+            deliver_at,
+            seq: u64::MAX,
+        };
+        let range = (Bound::Excluded(last(after)), last(until));
+        self.live(mailbox, range, usize::MAX, |message| Ok(Some(message)))
+    }
+
+    /// Live messages that were stored after sequence number `seq`, in the order of storing.
+    pub(super) fn stored_since(&self, mailbox: &Mailbox, seq: u64) -> Read<Vec<Arc<Message>>> {
+        let (messages, now) = (self.0.open_table(MESSAGES)?, now());
+        let mut found = Vec::new();
+        let range = (mailbox.as_str(), seq.saturating_add(1))..=(mailbox.as_str(), u64::MAX);
+        for row in self.0.open_table(SEQUENCES)?.range(range)? {
+            let (key, deliver_at) = row?;
+            let at = position((mailbox.as_str(), deliver_at.value(), key.value().1));
+            let bytes = messages.get((mailbox.as_str(), at.deliver_at.0, at.seq))?;
+            let message = bytes.and_then(|bytes| record::decode(mailbox, at, bytes.value()));
+            found.extend(message.filter(|message| message.expires_at > now));
+        }
+        Ok(found)
+    }
+
+    /// The highest sequence number given so far.
+    pub(super) fn last_seq(&self) -> Read<u64> {
+        let counter = self.0.open_table(COUNTERS)?.get("seq")?;
+        Ok(counter.map_or(0, |counter| counter.value()))
     }
 
     /// Whether there is something to retire or to forget.

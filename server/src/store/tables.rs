@@ -10,15 +10,12 @@ use super::schema::{
 };
 use super::{
     Announcement, Cancelled, Draft, Expired, MAX_ARCHIVE_BYTES, MAX_CHANNEL_BYTES,
-    MAX_CHANNEL_MESSAGES, MAX_EVERYONE_MESSAGES, MAX_KEYS, MAX_STORE_BYTES, Published, Receipt,
-    record,
+    MAX_CHANNEL_MESSAGES, MAX_EVERYONE_MESSAGES, MAX_KEYS, MAX_STORE_BYTES, Published, RETENTION,
+    Receipt, record,
 };
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message, Position, Status};
-
-/// How long what became of a message is kept after it expired or was cancelled, in milliseconds.
-const RETENTION: i64 = 24 * 3600 * 1000;
 
 pub(super) type Write<T> = Result<T, redb::Error>;
 
@@ -132,7 +129,8 @@ impl<'txn> Tables<'txn> {
     }
 
     pub(super) fn record(&mut self, receipt: &Receipt) -> Write<()> {
-        let (name, seq) = (receipt.mailbox.as_str(), receipt.seq);
+        let (mailbox, seq) = (&receipt.message.mailbox, receipt.message.seq);
+        let name = mailbox.as_str();
         // A message forgotten meanwhile has no receipts any more.
         if self.sequences.get((name, seq))?.is_none() {
             return Ok(());
@@ -146,7 +144,7 @@ impl<'txn> Tables<'txn> {
             return Ok(());
         }
         self.receipts.insert(row, receipt.acknowledged)?;
-        let (mut delivered, mut acknowledged, cancelled) = self.tally(&receipt.mailbox, seq)?;
+        let (mut delivered, mut acknowledged, cancelled) = self.tally(mailbox, seq)?;
         delivered += u32::from(known.is_none());
         acknowledged += u32::from(receipt.acknowledged);
         self.tallies

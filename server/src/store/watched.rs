@@ -10,12 +10,12 @@ use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Announcement, Cancelled, Draft, Expired, Published, Receipt, Result, Store, StoreError, Tally,
-    Waiting,
+    Announcement, Cancelled, Draft, Expired, Held, Published, Receipt, Restored, Result, Store,
+    StoreError, Swept, Tally, Waiting, Wanted,
 };
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
-use crate::message::{Mailbox, Message, Position, Status};
+use crate::message::{Mailbox, Position, Status};
 use crate::metrics::{Metrics, StoreCall};
 
 /// How long a call may take; a publisher is told within this time that the store is away.
@@ -83,8 +83,8 @@ macro_rules! watched {
                 self.call(stringify!($name), self.inner.$name($($arg),*)).await
             })*
 
-            fn announcements(&self) -> broadcast::Receiver<Announcement> {
-                self.inner.announcements()
+            async fn announcements(&self, wanted: Wanted) -> broadcast::Receiver<Announcement> {
+                self.inner.announcements(wanted).await
             }
         }
     };
@@ -98,11 +98,10 @@ watched! {
     fn tally(&self, mailbox: &Mailbox) -> Tally;
     fn cancel(&self, mailbox: &Mailbox, id: &str) -> Cancelled;
     fn backlog(&self, mailbox: &Mailbox, key: &str, after: Option<Position>, until: Millis, limit: usize) -> Vec<Waiting>;
-    fn due(&self, mailbox: &Mailbox, after: Millis, until: Millis) -> Vec<Arc<Message>>;
-    fn since(&self, mailbox: &Mailbox, seq: u64) -> Vec<Arc<Message>>;
-    fn last_seq(&self) -> u64;
+    fn sweep(&self, mailbox: &Mailbox, seq: Option<u64>, after: Millis, until: Millis) -> Swept;
     fn record(&self, receipts: Vec<Receipt>) -> ();
     fn expire(&self, limit: usize) -> Vec<Expired>;
+    fn restore(&self, held: Held) -> Restored;
     fn put_key(&self, key: KeyRecord) -> bool;
     fn key(&self, id: &str) -> Option<KeyRecord>;
     fn keys(&self, after: Option<&str>, limit: usize) -> Vec<KeyRecord>;

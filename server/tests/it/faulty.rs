@@ -11,12 +11,12 @@ use serde_json::Value;
 use server::clock::Millis;
 use server::delivery::Tuning;
 use server::keys::KeyRecord;
-use server::message::{Mailbox, Message, Position, Status};
+use server::message::{Mailbox, Position, Status};
 use server::node::Node;
 use server::settings::{Environment, Settings};
 use server::store::{
-    Announcement, Cancelled, Draft, Embedded, Expired, Published, Receipt, Result, Store,
-    StoreError, Tally, Waiting,
+    Announcement, Cancelled, Draft, Embedded, Expired, Held, Published, Receipt, Restored, Result,
+    Store, StoreError, Swept, Tally, Waiting, Wanted,
 };
 use tokio::sync::broadcast;
 
@@ -83,8 +83,8 @@ macro_rules! faulty {
                 self.inner.$name($($arg),*).await
             })*
 
-            fn announcements(&self) -> broadcast::Receiver<Announcement> {
-                if self.is_deaf { self.deaf.subscribe() } else { self.inner.announcements() }
+            async fn announcements(&self, wanted: Wanted) -> broadcast::Receiver<Announcement> {
+                if self.is_deaf { self.deaf.subscribe() } else { self.inner.announcements(wanted).await }
             }
         }
     };
@@ -98,11 +98,10 @@ faulty! {
     fn tally(mailbox: &Mailbox) -> Tally;
     fn cancel(mailbox: &Mailbox, id: &str) -> Cancelled;
     fn backlog(mailbox: &Mailbox, key: &str, after: Option<Position>, until: Millis, limit: usize) -> Vec<Waiting>;
-    fn due(mailbox: &Mailbox, after: Millis, until: Millis) -> Vec<Arc<Message>>;
-    fn since(mailbox: &Mailbox, seq: u64) -> Vec<Arc<Message>>;
-    fn last_seq() -> u64;
+    fn sweep(mailbox: &Mailbox, seq: Option<u64>, after: Millis, until: Millis) -> Swept;
     fn record(receipts: Vec<Receipt>) -> ();
     fn expire(limit: usize) -> Vec<Expired>;
+    fn restore(held: Held) -> Restored;
     fn put_key(key: KeyRecord) -> bool;
     fn key(id: &str) -> Option<KeyRecord>;
     fn keys(after: Option<&str>, limit: usize) -> Vec<KeyRecord>;

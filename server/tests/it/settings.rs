@@ -76,7 +76,7 @@ async fn all_mistakes_are_told_at_once() {
   KEEP_ALIVE=0s: {duration} 1s to 86400s
   JOIN_TIMEOUT=-1s: {duration} 100ms to 600s
   DRAIN=soon: {duration} 1s to 600s
-  STORE=redis://***@cache:6379: this release has no Redis store; use memory or file:DIR
+  STORE=redis://***@cache:6379: a URL may hold no credentials; set STORE_USERNAME and STORE_PASSWORD, or STORE_PASSWORD_FILE
   S2S_KEYS: key 1 has 21 characters; 32 at least are needed
   CORS_ORIGINS=*: `*` with credentials is refused by every browser; list exact origins
   IDLE_TIMEOUT=5000s: {duration} 1s to 4000s
@@ -98,7 +98,14 @@ async fn each_wrong_value_is_refused_by_name() {
         ("NAMESPACES", "a,/a", "`a` is named twice"),
         ("TRANSPORTS", ",", "expected polling, websocket or both"),
         ("STORE", "file:", "expected memory or file:DIR"),
-        ("STORE", "postgres://x", "expected memory or file:DIR"),
+        (
+            "STORE",
+            "postgres://x",
+            "redis://host:port or rediss://host:port",
+        ),
+        ("STORE", "redis://", "expected a URL such as rediss://"),
+        ("STORE", "redis://cache/0?protocol=resp3", "nothing behind"),
+        ("STORE_PASSWORD_FILE", "/nowhere/password", "No such file"),
         ("S2S_KEYS", &secret, "key 1 has 31 characters"),
         ("S2S_KEYS", " , ", "holds no key"),
         (

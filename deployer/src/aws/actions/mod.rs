@@ -5,6 +5,8 @@
 mod calls;
 mod stack;
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 pub use calls::CALLS;
@@ -35,6 +37,40 @@ pub static POLICIES: [(&str, &[Grant]); 3] =
 #[must_use]
 pub fn policy(grants: &[Grant]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": grants.iter().map(statement).collect::<Vec<_>>() })
+}
+
+/// The list as the README shows it: a table for each policy.
+#[must_use]
+pub fn markdown() -> String {
+    let mut text = String::new();
+    for (name, grants) in POLICIES {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "| `{name}` | what for | actions |\n|---|---|---|\n");
+        for Grant {
+            sid, why, actions, ..
+        } in grants
+        {
+            let _ = writeln!(text, "| `{sid}` | {why} | {} |", by_service(actions));
+        }
+        text.push('\n');
+    }
+    text.trim_end().to_owned()
+}
+
+/// `ecs:DescribeServices, DescribeTasks`: each service once.
+fn by_service(actions: &[&str]) -> String {
+    let mut text = String::new();
+    let mut last = "";
+    for (service, action) in actions.iter().filter_map(|action| action.split_once(':')) {
+        let comma = if text.is_empty() { "" } else { ", " };
+        if service == last {
+            let _ = write!(text, "{comma}{action}");
+        } else {
+            let _ = write!(text, "{comma}{service}:{action}");
+        }
+        last = service;
+    }
+    text
 }
 
 fn statement(grant: &Grant) -> Value {

@@ -268,6 +268,7 @@ pub static STORE: &[Grant] = &[
             "elasticache:CreateCacheParameterGroup",
             "elasticache:CreateCacheSubnetGroup",
             "elasticache:CreateReplicationGroup",
+            "elasticache:CreateSnapshot", // what remains of a store that is removed
             "elasticache:CreateUser",
             "elasticache:CreateUserGroup",
             "elasticache:DecreaseReplicaCount",

@@ -5,11 +5,11 @@ use aws_sdk_cloudformation::types::{Capability, ChangeSetType};
 use super::{PATIENCE, STACK, Site, in_order};
 
 /// A resource whose name somebody else has.
-const TAKEN: &str = "  Taken: { Type: 'AWS::SSM::Parameter', Properties: { Name: /taken, Type: String, Value: mine } }";
+pub(crate) const TAKEN: &str = "  Taken: { Type: 'AWS::SSM::Parameter', Properties: { Name: /taken, Type: String, Value: mine } }";
 
 impl Site {
     /// Somebody else's stack, with the name that [`TAKEN`] wants.
-    async fn take_the_name(&self) {
+    pub(crate) async fn take_the_name(&self) {
         let theirs = TAKEN.replace("mine", "theirs");
         let template = format!("Resources:\n{theirs}\n");
         self.aws.create("somebody-elses", &template).await;

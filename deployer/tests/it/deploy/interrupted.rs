@@ -12,12 +12,12 @@ use tokio::time::timeout;
 use super::{PATIENCE, STACK, Site, in_order};
 
 /// A resource that is not there before it is told so.
-const WAIT: &str = "  Handle: { Type: 'AWS::CloudFormation::WaitConditionHandle' }
+pub(crate) const WAIT: &str = "  Handle: { Type: 'AWS::CloudFormation::WaitConditionHandle' }
   Wait: { Type: 'AWS::CloudFormation::WaitCondition', Properties: { Handle: !Ref Handle, Timeout: '120' } }";
 
 impl Site {
     /// Lets the stack go on.
-    async fn release(&self) {
+    pub(crate) async fn release(&self) {
         let answer = self
             .stacks
             .list_stack_resources()
@@ -48,7 +48,7 @@ impl Site {
 }
 
 /// Reads until a line has these words; what came before.
-pub(super) async fn read_until(stream: &mut (impl AsyncRead + Unpin), words: &str) -> String {
+pub(crate) async fn read_until(stream: &mut (impl AsyncRead + Unpin), words: &str) -> String {
     let mut said = String::new();
     let mut lines = BufReader::with_capacity(1, stream).lines();
     while !said.contains(words) {
@@ -61,7 +61,7 @@ pub(super) async fn read_until(stream: &mut (impl AsyncRead + Unpin), words: &st
 }
 
 /// Its exit code and what else it says.
-async fn ended(mut child: Child) -> (i32, String) {
+pub(crate) async fn ended(mut child: Child) -> (i32, String) {
     let mut said = String::new();
     let mut stderr = child.stderr.take().expect("it is piped");
     let ended = async { tokio::join!(child.wait(), stderr.read_to_string(&mut said)).0 };

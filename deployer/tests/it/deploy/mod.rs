@@ -1,7 +1,7 @@
 //! `deployer plan` and `deployer up` onto AWS, as their user meets them: the real binary against an AWS emulator.
 
-mod failures;
-mod interrupted;
+pub(crate) mod failures;
+pub(crate) mod interrupted;
 mod probed;
 mod terminal;
 mod way_up;
@@ -18,19 +18,19 @@ use crate::check_live::Emulator;
 use crate::{Run, directory, project, write};
 
 /// Bound of every wait.
-const PATIENCE: Duration = Duration::from_secs(60);
-const STACK: &str = "acme-drops-staging";
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const STACK: &str = "acme-drops-staging";
 
 /// An account of AWS's, and a directory with an environment for it.
-struct Site {
-    aws: Emulator,
-    directory: PathBuf,
-    stacks: aws_sdk_cloudformation::Client,
+pub(crate) struct Site {
+    pub(crate) aws: Emulator,
+    pub(crate) directory: PathBuf,
+    pub(crate) stacks: aws_sdk_cloudformation::Client,
 }
 
 impl Site {
     /// The shipped staging, with the lines of `more`.
-    fn new(test: &str, more: &str) -> Self {
+    pub(crate) fn new(test: &str, more: &str) -> Self {
         let aws = Emulator::start();
         let directory = directory(&format!("deploy-{test}"));
         let shipped = |name: &str| {
@@ -60,7 +60,7 @@ impl Site {
     }
 
     /// Writes the environment file anew.
-    fn environment(&self, more: &str) {
+    pub(crate) fn environment(&self, more: &str) {
         let text = format!(
             "extends: base\nignore:\n  - {{ rule: too-few-zones, reason: the emulator has one zone }}\n{more}\n"
         );
@@ -68,7 +68,7 @@ impl Site {
     }
 
     /// Writes the template anew, with these resources besides its own.
-    fn template(&self, more: &str) {
+    pub(crate) fn template(&self, more: &str) {
         let shipped = std::fs::read_to_string(project().join("cloudformation/service.yaml"));
         let text = shipped
             .expect("it is there")
@@ -76,7 +76,7 @@ impl Site {
         write(&self.directory.join("cloudformation/service.yaml"), &text);
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
         command
             .args(arguments)
@@ -87,7 +87,7 @@ impl Site {
         command
     }
 
-    async fn run(&self, arguments: &[&str]) -> Run {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Run {
         let output = self.command(arguments).output();
         let output = tokio::time::timeout(PATIENCE, output).await;
         let output = output.expect("it ends in time").expect("the binary runs");
@@ -99,13 +99,13 @@ impl Site {
     }
 
     /// Deploys without a question and without a probe.
-    async fn up(&self, more: &[&str]) -> Run {
+    pub(crate) async fn up(&self, more: &[&str]) -> Run {
         self.run(&[&["up", "--env", "staging", "--yes", "--no-probe"], more].concat())
             .await
     }
 
     /// Starts to deploy, and leaves it to the test.
-    fn start(&self, more: &[&str]) -> Child {
+    pub(crate) fn start(&self, more: &[&str]) -> Child {
         let arguments = [&["up", "--env", "staging", "--yes", "--no-probe"], more].concat();
         let mut command = self.command(&arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -113,13 +113,13 @@ impl Site {
     }
 
     /// The stack, if there is one.
-    async fn stack(&self) -> Option<Stack> {
+    pub(crate) async fn stack(&self) -> Option<Stack> {
         let answer = self.stacks.describe_stacks().stack_name(STACK).send().await;
         answer.ok()?.stacks.unwrap_or_default().pop()
     }
 
     /// An attribute of the stack's load balancer, as ELB has it.
-    async fn attribute(&self, key: &str) -> String {
+    pub(crate) async fn attribute(&self, key: &str) -> String {
         let config = aws_sdk_elasticloadbalancingv2::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-west-1"))
@@ -152,7 +152,7 @@ impl Site {
 }
 
 /// Whether each of these stands in a text, in this order.
-fn in_order(text: &str, words: &[&str]) -> bool {
+pub(crate) fn in_order(text: &str, words: &[&str]) -> bool {
     let mut rest = text;
     words.iter().all(|word| match rest.split_once(word) {
         Some((_, after)) => {

@@ -1,0 +1,102 @@
+//! After an interruption of the store: what this node holds is put back, and everything is read anew.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::{Hub, Subscriber};
+use crate::message::Mailbox;
+use crate::store::{Held, Store};
+
+/// From one try to put things back to the next.
+const RETRY: Duration = Duration::from_millis(100);
+
+impl Hub {
+    /// Announcements were missed, and data may be lost.
+    pub(super) async fn recover(&self, emptied: bool) {
+        self.put_back(emptied).await;
+        // Before anything is read: what was acknowledged last may be lost, too.
+        self.context.recorder.replay();
+        self.begin_anew();
+        self.measure_now.notify_one();
+        self.check_keys().await;
+    }
+
+    async fn put_back(&self, emptied: bool) {
+        let restored = loop {
+            match self.context.store.restore(self.held(emptied)).await {
+                Ok(restored) => break restored,
+                Err(_) => sleep(RETRY).await,
+            }
+        };
+        let metrics = &self.context.metrics;
+        metrics.restored.inc_by(restored.messages);
+        metrics.lost.inc_by(restored.lost);
+        let (messages, keys, lost) = (restored.messages, restored.keys, restored.lost);
+        if emptied {
+            tracing::error!(
+                messages,
+                keys,
+                lost,
+                "the store has lost its data: what this node held was put back, what it had accepted and held no more is lost",
+            );
+        } else if messages > 0 {
+            tracing::warn!(
+                messages,
+                "the store had lost messages that this node held; they were put back"
+            );
+        }
+    }
+
+    /// What this node has in memory of the store's data.
+    fn held(&self, emptied: bool) -> Held {
+        let mut messages = HashMap::new();
+        let mut keys = HashMap::new();
+        let state = self.lock();
+        let mut add = |message: Arc<_>| {
+            let message: Arc<crate::message::Message> = message;
+            messages.insert((message.mailbox.clone(), message.seq), message);
+        };
+        for channel in state.channels.values() {
+            channel.held().for_each(&mut add);
+            for subscriber in &channel.subscribers {
+                subscriber.held().into_iter().for_each(&mut add);
+                if emptied {
+                    keys.insert(subscriber.key.id.clone(), (*subscriber.key).clone());
+                }
+            }
+        }
+        Held {
+            messages: messages.into_values().collect(),
+            keys: keys.into_values().collect(),
+            emptied,
+        }
+    }
+
+    /// Has every mailbox read anew, and every socket shown what it lacks.
+    fn begin_anew(&self) {
+        let now = self.context.clock.now();
+        let subscribers: Vec<Arc<Subscriber>> = {
+            let mut state = self.lock();
+            let mailboxes: Vec<Mailbox> = state.channels.keys().cloned().collect();
+            state.urgent.extend(mailboxes.iter().cloned());
+            // Presence is the store's to keep, but a node that was away too long has been forgotten.
+            state.changed.extend(mailboxes);
+            state
+                .channels
+                .values_mut()
+                .for_each(|channel| channel.begin_anew(now));
+            state
+                .channels
+                .values()
+                .flat_map(|channel| channel.subscribers.clone())
+                .collect()
+        };
+        self.sweep_now.notify_one();
+        for subscriber in subscribers {
+            subscriber.read_anew();
+        }
+    }
+}

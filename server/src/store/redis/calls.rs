@@ -1,0 +1,358 @@
+//! The store's calls, each a script or a few commands.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use redis::{Cmd, Value, cmd};
+use tokio::sync::{broadcast, oneshot};
+
+use super::expiry::indexing;
+use super::{Redis, line, listener, names, read, script};
+use crate::clock::Millis;
+use crate::keys::KeyRecord;
+use crate::message::{Mailbox, Message, Position, Status};
+use crate::store::{
+    Announcement, Cancelled, Draft, Expired, Held, MAX_CHANNEL_BYTES, MAX_CHANNEL_MESSAGES,
+    MAX_EVERYONE_MESSAGES, MAX_KEYS, Published, RETENTION, Receipt, Restored, Result, Store,
+    StoreError, Swept, Tally, Waiting, Wanted,
+};
+
+/// For how long the receipts of a message to everyone are kept after its end, in milliseconds; there are as many as keys.
+const RETENTION_EVERYONE: i64 = 3_600_000;
+/// Receipts in one call of a script.
+const RECEIPTS: usize = 256;
+
+/// Keys that were shown a message, that acknowledged it, and whether it was cancelled.
+type Counts = (Option<u32>, Option<u32>, Option<u32>);
+
+#[async_trait]
+impl Store for Redis {
+    async fn now(&self) -> Result<i64> {
+        self.shared.micros().await
+    }
+
+    async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Published>> {
+        let full = self.shared.is_full();
+        let commands = drafts.iter().flat_map(|draft| {
+            [
+                publishing(draft, full),
+                indexing(&draft.mailbox, draft.expires_at.0),
+            ]
+        });
+        let answers = self.shared.writer.run(commands.collect()).await?;
+        let answers = drafts.iter().zip(answers.into_iter().step_by(2));
+        let published = answers
+            .map(|(draft, answer)| published(&draft.mailbox, answer, full))
+            .collect::<Result<Vec<_>>>()?;
+        for (draft, answer) in drafts.iter().zip(&published) {
+            if let Published::Stored(status) = answer {
+                self.shared
+                    .ledger()
+                    .accept(&status.message, draft.created_at);
+            }
+        }
+        Ok(published)
+    }
+
+    async fn status(&self, mailbox: &Mailbox, id: &str) -> Result<Option<Status>> {
+        let prefix = names::mailbox(mailbox);
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("GET").arg(format!("{prefix}m:{id}"));
+        pipeline
+            .cmd("HMGET")
+            .arg(format!("{prefix}r:{id}"))
+            .arg(&["#d", "#a", "#c"]);
+        let mut answers = self.shared.calls.ask_all(&mut pipeline).await?.into_iter();
+        let mut next = || match answers.next() {
+            Some(answer) => answer.map_err(|error| super::link::unavailable(&error)),
+            None => Ok(Value::Nil),
+        };
+        let found: Option<Vec<u8>> = read(next()?)?;
+        let counts = read(next()?)?;
+        Ok(found.and_then(|found| Some(status(line::decode(mailbox, &found)?, counts))))
+    }
+
+    async fn list(
+        &self,
+        mailbox: &Mailbox,
+        before: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<Status>> {
+        let mut command = script::LIST.on_mailbox(mailbox);
+        add_position(&mut command, before, "");
+        let found: Vec<(Vec<u8>, Counts)> = read(self.shared.calls.ask(command.arg(limit)).await?)?;
+        Ok(found
+            .into_iter()
+            .filter_map(|(found, counts)| Some(status(line::decode(mailbox, &found)?, counts)))
+            .collect())
+    }
+
+    async fn tally(&self, mailbox: &Mailbox) -> Result<Tally> {
+        let (scheduled, pending, delivered, acknowledged) = read(
+            self.shared
+                .calls
+                .ask(&script::TALLY.on_mailbox(mailbox))
+                .await?,
+        )?;
+        Ok(Tally {
+            scheduled,
+            pending,
+            delivered,
+            acknowledged,
+        })
+    }
+
+    async fn cancel(&self, mailbox: &Mailbox, id: &str) -> Result<Cancelled> {
+        let mut command = script::CANCEL.on_mailbox(mailbox);
+        command
+            .arg(id)
+            .arg(names::announcements(mailbox))
+            .arg(mailbox.as_str());
+        match self.write::<String>(command).await?.as_str() {
+            "done" => Ok(Cancelled::Done),
+            "late" => Ok(Cancelled::TooLate),
+            _ => Ok(Cancelled::Unknown),
+        }
+    }
+
+    async fn backlog(
+        &self,
+        mailbox: &Mailbox,
+        key: &str,
+        after: Option<Position>,
+        until: Millis,
+        limit: usize,
+    ) -> Result<Vec<Waiting>> {
+        let mut command = script::BACKLOG.on_mailbox(mailbox);
+        command.arg(key);
+        add_position(&mut command, after, "~");
+        command.arg(until.0).arg(limit);
+        let found: Vec<(String, Vec<u8>)> = read(self.shared.calls.ask(&command).await?)?;
+        let waiting = found.into_iter().filter_map(|(flag, found)| {
+            Some(Waiting {
+                message: line::decode(mailbox, &found)?,
+                redelivered: flag == "d",
+            })
+        });
+        Ok(waiting.collect())
+    }
+
+    async fn sweep(
+        &self,
+        mailbox: &Mailbox,
+        seq: Option<u64>,
+        after: Millis,
+        until: Millis,
+    ) -> Result<Swept> {
+        let mut command = script::SWEEP.on_mailbox(mailbox);
+        command
+            .arg(seq.map(|seq| seq.to_string()).unwrap_or_default())
+            .arg(after.0)
+            .arg(until.0);
+        let (last, stored, due): (u64, Vec<Vec<u8>>, Vec<Vec<u8>>) =
+            read(self.shared.calls.ask(&command).await?)?;
+        let decode = |lines: Vec<Vec<u8>>| -> Vec<Arc<Message>> {
+            lines
+                .iter()
+                .filter_map(|found| line::decode(mailbox, found))
+                .collect()
+        };
+        Ok(Swept {
+            stored: decode(stored),
+            due: decode(due),
+            seq: last.max(seq.unwrap_or(0)),
+        })
+    }
+
+    async fn record(&self, mut receipts: Vec<Receipt>) -> Result<()> {
+        receipts.sort_by(|a, b| a.message.mailbox.cmp(&b.message.mailbox));
+        let mut pipeline = redis::pipe();
+        for of_mailbox in receipts.chunk_by(|a, b| a.message.mailbox == b.message.mailbox) {
+            of_mailbox.chunks(RECEIPTS).for_each(|chunk| {
+                pipeline.add_command(recording(chunk));
+            });
+        }
+        match self
+            .shared
+            .calls
+            .ask_all(&mut pipeline)
+            .await?
+            .into_iter()
+            .find_map(|answer| answer.err())
+        {
+            Some(error) => Err(super::link::unavailable(&error)),
+            None => Ok(()),
+        }
+    }
+
+    async fn expire(&self, limit: usize) -> Result<Vec<Expired>> {
+        self.shared.expire(limit).await
+    }
+
+    async fn restore(&self, held: Held) -> Result<Restored> {
+        self.shared.restore(&held).await
+    }
+
+    async fn put_key(&self, key: KeyRecord) -> Result<bool> {
+        let json = serde_json::to_string(&key)
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let mut command = script::PUT_KEY.on(&[names::KEYS, names::KEY_IDS]);
+        command.arg(&*key.id).arg(json).arg(MAX_KEYS);
+        Ok(self.write::<u8>(command).await? == 1)
+    }
+
+    async fn key(&self, id: &str) -> Result<Option<KeyRecord>> {
+        let json: Option<String> = read(
+            self.shared
+                .calls
+                .ask(cmd("HGET").arg(names::KEYS).arg(id))
+                .await?,
+        )?;
+        Ok(json.and_then(|json| serde_json::from_str(&json).ok()))
+    }
+
+    async fn keys(&self, after: Option<&str>, limit: usize) -> Result<Vec<KeyRecord>> {
+        let mut command = cmd("ZRANGEBYLEX");
+        let from = after.map_or("-".to_owned(), |after| format!("({after}"));
+        command
+            .arg(names::KEY_IDS)
+            .arg(from)
+            .arg("+")
+            .arg("LIMIT")
+            .arg(0)
+            .arg(limit);
+        let ids: Vec<String> = read(self.shared.calls.ask(&command).await?)?;
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let records: Vec<Option<String>> = read(
+            self.shared
+                .calls
+                .ask(cmd("HMGET").arg(names::KEYS).arg(&ids))
+                .await?,
+        )?;
+        let records = records.into_iter().flatten();
+        Ok(records
+            .filter_map(|json| serde_json::from_str(&json).ok())
+            .collect())
+    }
+
+    async fn revoke_key(&self, id: &str) -> Result<bool> {
+        let mut command = script::REVOKE_KEY.on(&[names::KEYS, names::KEY_IDS, names::REVOKED]);
+        command.arg(id).arg(names::revocations());
+        Ok(self.write::<u8>(command).await? == 1)
+    }
+
+    async fn set_presence(&self, node: &str, mailbox: &Mailbox, sockets: u32) -> Result<()> {
+        self.shared.set_presence(node, mailbox, sockets).await
+    }
+
+    async fn presence(&self, mailbox: &Mailbox) -> Result<u64> {
+        self.shared.sockets_on(mailbox).await
+    }
+
+    async fn announcements(&self, wanted: Wanted) -> broadcast::Receiver<Announcement> {
+        let receiver = self.shared.announcements.subscribe();
+        let (listening, listens) = oneshot::channel();
+        let (shared, client) = (self.shared.clone(), self.client.clone());
+        tokio::spawn(listener::listen(shared, client, wanted, listening));
+        // It is never dropped unused.
+        let _ = listens.await;
+        receiver
+    }
+}
+
+impl Redis {
+    /// Carries out one command that must not be lost.
+    async fn write<T: redis::FromRedisValue>(&self, command: Cmd) -> Result<T> {
+        let answers = self.shared.writer.run(vec![command]).await?;
+        read(answers.into_iter().next().unwrap_or(Value::Nil))
+    }
+}
+
+fn publishing(draft: &Draft, full: bool) -> Cmd {
+    let mailbox = &draft.mailbox;
+    let most = match mailbox.channel_name() {
+        // What came before is still answered as what it is.
+        _ if full => 0,
+        Some(_) => MAX_CHANNEL_MESSAGES,
+        None => MAX_EVERYONE_MESSAGES,
+    };
+    let mut command = script::PUBLISH.on_mailbox(mailbox);
+    command
+        .arg(&draft.id)
+        .arg(line::hex(&draft.digest))
+        .arg(draft.deliver_at.0)
+        .arg(draft.expires_at.0)
+        .arg(draft.data.get().len())
+        .arg(line::body(
+            &draft.id,
+            &draft.event,
+            draft.created_at,
+            &draft.data,
+        ))
+        .arg(most)
+        .arg(MAX_CHANNEL_BYTES)
+        .arg(RETENTION)
+        .arg(names::announcements(mailbox))
+        .arg(mailbox.as_str());
+    command
+}
+
+fn published(mailbox: &Mailbox, answer: Value, full: bool) -> Result<Published> {
+    let mut parts = read::<Vec<Value>>(answer)?.into_iter();
+    let mut next = || parts.next().unwrap_or(Value::Nil);
+    let decode = |line: Vec<u8>| {
+        line::decode(mailbox, &line)
+            .ok_or_else(|| StoreError::Unavailable("a message came back in an unknown form".into()))
+    };
+    Ok(match read::<String>(next())?.as_str() {
+        "stored" => Published::Stored(status(decode(read(next())?)?, Counts::default())),
+        "repeated" => Published::Repeated(status(decode(read(next())?)?, read(next())?)),
+        "expired" => Published::Expired,
+        "full" if full => Published::Full("the memory of the store"),
+        "full" if read::<String>(next())? == "size" => {
+            Published::Full("the size of live messages in this mailbox")
+        }
+        "full" => Published::Full("the number of live messages in this mailbox"),
+        _ => Published::Conflict,
+    })
+}
+
+fn recording(receipts: &[Receipt]) -> Cmd {
+    let mut command = script::RECORD.on_mailbox(&receipts[0].message.mailbox);
+    for receipt in receipts {
+        let message = &receipt.message;
+        let retention = match message.mailbox.channel_name() {
+            Some(_) => RETENTION,
+            None => RETENTION_EVERYONE,
+        };
+        command
+            .arg(&message.id)
+            .arg(message.seq)
+            .arg(&*receipt.key)
+            .arg(if receipt.acknowledged { "a" } else { "d" })
+            .arg(message.expires_at.0.saturating_add(retention));
+    }
+    command
+}
+
+fn status(message: Arc<Message>, (delivered, acknowledged, cancelled): Counts) -> Status {
+    Status {
+        message,
+        cancelled: cancelled.is_some(),
+        delivered_keys: delivered.unwrap_or(0),
+        acknowledged_keys: acknowledged.unwrap_or(0),
+    }
+}
+
+/// A position as scripts take it: moment and member, both empty for none. A member is a sequence number and an id: `~`
+/// comes after every character of an id, and nothing before.
+fn add_position(command: &mut Cmd, at: Option<Position>, id: &str) {
+    match at {
+        Some(at) => command
+            .arg(at.deliver_at.0)
+            .arg(format!("{:016}{id}", at.seq)),
+        None => command.arg("").arg(""),
+    };
+}

@@ -1,0 +1,198 @@
+//! A connection to Redis that comes back: made anew after each break, with a pause that grows and varies.
+//!
+//! A call on a link without a connection fails at once: whoever asks knows better than a queue what to do meanwhile.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult,
+    ServerErrorKind, Value,
+};
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::script;
+use crate::store::{Result, StoreError};
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(1);
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_millis(1_800);
+/// The pause before the second try to connect; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// The longest pause between two tries: what returns is taken up within two seconds.
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
+
+/// See the module.
+pub(super) struct Link {
+    client: Client,
+    state: Mutex<State>,
+    /// The connection has broken.
+    broken: Notify,
+    /// The server said that it is no primary any more: everything must be connected anew.
+    pub(super) moved: Notify,
+}
+
+struct State {
+    connection: Option<MultiplexedConnection>,
+    /// Tells one connection from the next: a late error of an old one breaks nothing.
+    generation: u64,
+    why: String,
+}
+
+impl Link {
+    /// A link that its own task keeps connected, as long as the runtime lives.
+    pub(super) fn start(client: Client) -> Arc<Self> {
+        let state = State {
+            connection: None,
+            generation: 0,
+            why: "not connected yet".into(),
+        };
+        let link = Arc::new(Self {
+            client,
+            state: Mutex::new(state),
+            broken: Notify::new(),
+            moved: Notify::new(),
+        });
+        tokio::spawn(link.clone().keep());
+        link
+    }
+
+    /// Asks for one answer.
+    pub(super) async fn ask(&self, command: &Cmd) -> Result<Value> {
+        self.call(|mut connection| async move { connection.send_packed_command(command).await })
+            .await
+    }
+
+    /// Asks for several answers at once. An error in one is in its place.
+    pub(super) async fn ask_all(&self, pipeline: &mut Pipeline) -> Result<Vec<RedisResult<Value>>> {
+        if pipeline.is_empty() {
+            return Ok(Vec::new());
+        }
+        pipeline.ignore_errors();
+        let generation = self.lock().generation;
+        let pipeline = &*pipeline;
+        let answers: Vec<RedisResult<Value>> = self
+            .call(|mut connection| async move { pipeline.query_async(&mut connection).await })
+            .await?;
+        if let Some(error) = answers.iter().find_map(|answer| answer.as_ref().err()) {
+            self.judge(error, generation);
+        }
+        Ok(answers)
+    }
+
+    /// Gives the connection up, although nothing has said that it is broken.
+    pub(super) fn give_up(&self, why: &str) {
+        let generation = self.lock().generation;
+        self.fail(why.to_owned(), generation);
+    }
+
+    async fn call<T, F>(&self, ask: impl FnOnce(MultiplexedConnection) -> F) -> Result<T>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let (connection, generation) = {
+            let state = self.lock();
+            let connection = state.connection.clone();
+            (
+                connection.ok_or_else(|| StoreError::Unavailable(state.why.clone()))?,
+                state.generation,
+            )
+        };
+        ask(connection).await.map_err(|error| {
+            self.judge(&error, generation);
+            unavailable(&error)
+        })
+    }
+
+    /// Gives the connection up if the error says that it is of no more use.
+    fn judge(&self, error: &RedisError, generation: u64) {
+        let moved = matches!(
+            error.kind(),
+            ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)
+        );
+        let useless = match error.kind() {
+            // A late answer says nothing of the connection; the pulse does.
+            ErrorKind::Io => !error.is_timeout(),
+            // Scripts are loaded when a connection is made.
+            ErrorKind::Server(ServerErrorKind::NoScript | ServerErrorKind::BusyLoading) => true,
+            ErrorKind::Parse | ErrorKind::AuthenticationFailed => true,
+            _ => moved,
+        };
+        if useless {
+            self.fail(error.to_string(), generation);
+        }
+        if moved {
+            self.moved.notify_one();
+        }
+    }
+
+    fn fail(&self, why: String, generation: u64) {
+        let mut state = self.lock();
+        if state.generation == generation && state.connection.take().is_some() {
+            tracing::warn!(why, "the connection to the store has broken");
+            state.why = why;
+            self.broken.notify_one();
+        }
+    }
+
+    async fn keep(self: Arc<Self>) {
+        loop {
+            let connection = retry(|| self.connect(), |why| self.lock().why = why).await;
+            {
+                let mut state = self.lock();
+                state.connection = Some(connection);
+                state.generation += 1;
+            }
+            self.broken.notified().await;
+        }
+    }
+
+    async fn connect(&self) -> RedisResult<MultiplexedConnection> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT))
+            .set_response_timeout(Some(ANSWER));
+        let client = &self.client;
+        let mut connection = client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
+        let _: Vec<String> = script::load_all().query_async(&mut connection).await?;
+        Ok(connection)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tries until it comes off, with pauses that grow up to a bound and vary, so that nodes do not try in step.
+pub(super) async fn retry<T, F>(attempt: impl Fn() -> F, failed: impl Fn(String)) -> T
+where
+    F: Future<Output = RedisResult<T>>,
+{
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match attempt().await {
+            Ok(done) => return done,
+            Err(error) => failed(error.to_string()),
+        }
+        sleep(pause.mul_f64(jitter())).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// From a half to one and a half.
+fn jitter() -> f64 {
+    0.5 + f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX)
+}
+
+/// What a caller is told of an error.
+pub(super) fn unavailable(error: &RedisError) -> StoreError {
+    match error.code() {
+        Some("OOM") => StoreError::Unavailable(format!("Redis has reached its maxmemory: {error}")),
+        _ => StoreError::Unavailable(error.to_string()),
+    }
+}

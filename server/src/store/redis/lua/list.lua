@@ -1,0 +1,29 @@
+-- A mailbox's messages, live and ended, the latest first. ARGV: before deliver_at or '', before member, limit
+local before, first, limit = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local found = {}
+for _, set in ipairs({ 'due', 'old' }) do
+  local offset, count = 0, 0
+  while count < limit do
+    local rows = redis.call('ZREVRANGEBYSCORE', p .. set, before or '+inf', '-inf', 'WITHSCORES', 'LIMIT', offset, 64)
+    if #rows == 0 then break end
+    offset = offset + 64
+    for i = 1, #rows, 2 do
+      local member, moment = rows[i], tonumber(rows[i + 1])
+      local ahead = before and moment == before and member >= first
+      if not ahead and count < limit and redis.call('EXISTS', p .. 'm:' .. id_of(member)) == 1 then
+        found[#found + 1] = { moment, member }
+        count = count + 1
+      end
+    end
+  end
+end
+table.sort(found, function(a, b)
+  if a[1] ~= b[1] then return a[1] > b[1] end
+  return a[2] > b[2]
+end)
+local answer = {}
+for i = 1, math.min(limit, #found) do
+  local id = id_of(found[i][2])
+  answer[i] = { redis.call('GET', p .. 'm:' .. id), redis.call('HMGET', p .. 'r:' .. id, '#d', '#a', '#c') }
+end
+return answer

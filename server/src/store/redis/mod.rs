@@ -1,0 +1,228 @@
+//! The store that nodes share: mailboxes, receipts, keys and presence in a Redis or Valkey of version 7 at least.
+//!
+//! Each step that must be atomic is a script; what must not be lost goes through the `writer`; announcements come in
+//! through the `listener`; the `pulse` says that this node lives. What is absent: no node leads, and no node takes a
+//! message for itself. A cluster is not spoken yet, but the keys of a mailbox share a slot.
+
+mod calls;
+mod expiry;
+mod ledger;
+mod line;
+mod link;
+mod listener;
+mod names;
+mod presence;
+mod pulse;
+mod restore;
+mod script;
+mod writer;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use redis::{
+    Client, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo as _, Value, cmd,
+    from_redis_value,
+};
+use tokio::sync::broadcast;
+use tokio::time::{Instant, sleep};
+
+use super::{Announcement, Result, StoreError};
+use crate::clock::Millis;
+use crate::message::Mailbox;
+use crate::settings::RedisSettings;
+use ledger::Ledger;
+use link::Link;
+use writer::Writer;
+
+/// How long a node waits for Redis when it starts.
+const FIRST_CONNECTION: Duration = Duration::from_secs(15);
+/// From this share of its memory on, Redis is not given new messages: receipts and keys need the rest.
+const FULL_PERCENT: u64 = 90;
+/// From this share on, messages that have ended are forgotten at once.
+const SHORT_PERCENT: u64 = 80;
+
+/// The store in Redis.
+pub struct Redis {
+    shared: Arc<Shared>,
+    client: Client,
+}
+
+/// What the store's tasks share.
+struct Shared {
+    /// Calls that need no confirmation.
+    calls: Arc<Link>,
+    writer: Writer,
+    announcements: broadcast::Sender<Announcement>,
+    /// What each node of this process has said of its sockets.
+    presence: Mutex<HashMap<String, HashMap<Mailbox, u32>>>,
+    ledger: Mutex<Ledger>,
+    /// What the store was marked with when this node first saw it.
+    epoch: Mutex<Option<String>>,
+    /// How much of its memory Redis has used, if it has a bound.
+    full_percent: AtomicU64,
+}
+
+impl Redis {
+    /// Connects to the store. Where Redis is away it is tried for 15 s.
+    ///
+    /// # Errors
+    /// When it cannot be reached, refuses the credentials, or is older than version 7; says which.
+    pub async fn connect(settings: &RedisSettings) -> anyhow::Result<Self> {
+        // A second store in one process finds the provider installed.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let client = Client::open(connection_info(settings)?)?;
+        let calls = Link::start(client.clone());
+        let shared = Arc::new(Shared {
+            writer: Writer::start(Link::start(client.clone())),
+            calls,
+            announcements: listener::channel(),
+            presence: Mutex::default(),
+            ledger: Mutex::default(),
+            epoch: Mutex::default(),
+            full_percent: AtomicU64::new(0),
+        });
+        let store = Self { shared, client };
+        store.wait_for_connection().await?;
+        store.inspect().await?;
+        store.shared.look_at_epoch().await?;
+        tokio::spawn(pulse::beat(store.shared.clone()));
+        Ok(store)
+    }
+
+    async fn wait_for_connection(&self) -> anyhow::Result<()> {
+        let start = Instant::now();
+        // Credentials that are refused today are refused in 15 s, too.
+        if let Err(error) = self.client.get_multiplexed_async_connection().await
+            && error.kind() == ErrorKind::AuthenticationFailed
+        {
+            anyhow::bail!("{error}; see STORE_USERNAME and STORE_PASSWORD");
+        }
+        let both = async || {
+            self.shared.writer.run(vec![cmd("PING")]).await?;
+            self.shared.now().await
+        };
+        while let Err(error) = both().await {
+            anyhow::ensure!(start.elapsed() < FIRST_CONNECTION, "{error}");
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    /// Refuses a Redis that cannot do the work, and warns of one that may lose it.
+    async fn inspect(&self) -> anyhow::Result<()> {
+        let server = pulse::info(&self.shared.calls, "server").await?;
+        let version = pulse::field(&server, "valkey_version")
+            .or_else(|| pulse::field(&server, "redis_version"))
+            .unwrap_or_default();
+        let major = version
+            .split('.')
+            .next()
+            .and_then(|major| major.parse::<u32>().ok());
+        anyhow::ensure!(
+            major.is_some_and(|major| major >= 7),
+            "version {version} is too old: Redis 7, or Valkey, is needed"
+        );
+        let memory = pulse::info(&self.shared.calls, "memory").await?;
+        let policy = pulse::field(&memory, "maxmemory_policy").unwrap_or("noeviction");
+        if policy != "noeviction" {
+            tracing::error!(
+                policy,
+                "Redis drops messages when its memory is full: set maxmemory-policy to noeviction"
+            );
+        }
+        tracing::info!(version, "connected to Redis");
+        Ok(())
+    }
+}
+
+fn connection_info(settings: &RedisSettings) -> anyhow::Result<ConnectionInfo> {
+    let info = settings.url.as_str().into_connection_info()?;
+    let mut login = info
+        .redis_settings()
+        .clone()
+        .set_lib_name("holdfast", env!("CARGO_PKG_VERSION"));
+    if let Some(username) = &settings.username {
+        login = login.set_username(username);
+    }
+    if let Some(password) = &settings.password {
+        login = login.set_password(password);
+    }
+    Ok(info.set_redis_settings(login))
+}
+
+impl Shared {
+    /// The store's clock: microseconds since the Unix epoch.
+    async fn micros(&self) -> Result<i64> {
+        let (seconds, micros): (i64, i64) = read(self.calls.ask(&cmd("TIME")).await?)?;
+        Ok(seconds * 1_000_000 + micros)
+    }
+
+    async fn now(&self) -> Result<Millis> {
+        Ok(Millis(self.micros().await?.div_euclid(1000)))
+    }
+
+    fn announce(&self, announcement: Announcement) {
+        // Nobody listens while a node starts or stops.
+        let _ = self.announcements.send(announcement);
+    }
+
+    /// Announcements are heard again. What was announced meanwhile was not, and data may have gone too.
+    async fn resumed(&self, first: bool) {
+        loop {
+            match self.look_at_epoch().await {
+                Ok(true) => return,
+                Ok(false) if first => return,
+                Ok(false) => return self.announce(Announcement::Interrupted { emptied: false }),
+                Err(_) => sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    /// Whether the data has gone since the last look; says so to the node.
+    async fn look_at_epoch(&self) -> Result<bool> {
+        let mut found: Option<String> = read(self.calls.ask(cmd("GET").arg(names::EPOCH)).await?)?;
+        if found.is_none() {
+            let mark = ulid::Ulid::generate().to_string();
+            let mut command = cmd("SET");
+            command.arg(names::EPOCH).arg(&mark).arg("NX").arg("GET");
+            let other: Option<String> = read(self.calls.ask(&command).await?)?;
+            found = other.or(Some(mark));
+        }
+        let known = std::mem::replace(&mut *lock(&self.epoch), found.clone());
+        let emptied = known.is_some() && known != found;
+        if emptied {
+            self.announce(Announcement::Interrupted { emptied: true });
+        }
+        Ok(emptied)
+    }
+
+    fn presence(&self) -> MutexGuard<'_, HashMap<String, HashMap<Mailbox, u32>>> {
+        lock(&self.presence)
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        lock(&self.ledger)
+    }
+
+    fn is_full(&self) -> bool {
+        self.full_percent.load(Ordering::Relaxed) >= FULL_PERCENT
+    }
+
+    fn is_short(&self) -> bool {
+        self.full_percent.load(Ordering::Relaxed) >= SHORT_PERCENT
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads an answer of Redis.
+fn read<T: FromRedisValue>(answer: Value) -> Result<T> {
+    from_redis_value(answer).map_err(|error| {
+        StoreError::Unavailable(format!("an answer of Redis makes no sense: {error}"))
+    })
+}

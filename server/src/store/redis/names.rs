@@ -1,0 +1,62 @@
+//! The names of what is kept in Redis. All of one mailbox share a hash tag, so that a cluster stays possible.
+
+use crate::message::Mailbox;
+
+/// Channels that announcements are spread over; every node listens to all of them.
+pub(super) const PARTITIONS: u32 = 16;
+/// Mailboxes by the moment at which their first message expires.
+pub(super) const EXPIRIES: &str = "hf:expiries";
+/// Written once by the first node that finds the store empty: another value means that the data has gone.
+pub(super) const EPOCH: &str = "hf:epoch";
+/// Nodes by when they were last seen.
+pub(super) const NODES: &str = "hf:nodes";
+/// Key records by id.
+pub(super) const KEYS: &str = "hf:{keys}:records";
+/// The ids of keys, in order.
+pub(super) const KEY_IDS: &str = "hf:{keys}:ids";
+/// The ids of keys revoked within the last hour, by when.
+pub(super) const REVOKED: &str = "hf:{keys}:revoked";
+
+/// What every key of a mailbox begins with.
+pub(super) fn mailbox(mailbox: &Mailbox) -> String {
+    format!("hf:{{{mailbox}}}:")
+}
+
+/// The channel on which a mailbox's announcements are made.
+pub(super) fn announcements(mailbox: &Mailbox) -> String {
+    // FNV-1a: every release must choose the same channel.
+    let hash = mailbox
+        .as_str()
+        .bytes()
+        .fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+    partition(hash % PARTITIONS)
+}
+
+/// The channel on which revocations are announced.
+pub(super) fn revocations() -> String {
+    partition(0)
+}
+
+/// The channel of a partition.
+pub(super) fn partition(number: u32) -> String {
+    format!("hf:announce:{number}")
+}
+
+/// How many sockets a node has on each mailbox; vanishes soon after the node.
+pub(super) fn node(name: &str) -> String {
+    format!("hf:node:{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_are_those_that_other_releases_use() {
+        let streamer = Mailbox::channel("dropcodes", "streamer-42");
+        assert_eq!(mailbox(&streamer), "hf:{dropcodes/streamer-42}:");
+        assert_eq!(announcements(&streamer), "hf:announce:9");
+    }
+}

@@ -1,0 +1,130 @@
+//! Once a second: says that this node lives, asks which keys were revoked, whether data has gone, how many replicas there
+//! are and how full the store is; and notices when Redis does not answer.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use redis::{RedisResult, Value, cmd, from_redis_value};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::link::Link;
+use super::{Shared, names};
+use crate::clock::Millis;
+use crate::store::{Announcement, Result};
+
+/// From one pulse to the next.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How long an answer may take before the connection is given up.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+/// How long a node counts as alive after its last pulse.
+pub(super) const LEASE: Duration = Duration::from_secs(4);
+/// How long ago a revocation may have been announced that is asked for again, in milliseconds: clocks of a failover's two
+/// sides differ.
+const OVERLAP: i64 = 10_000;
+/// For how long nodes that have gone are remembered, in milliseconds.
+const GONE: i64 = 3_600_000;
+
+/// Beats for ever.
+pub(super) async fn beat(shared: Arc<Shared>) {
+    let mut tick = interval(INTERVAL);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut since = None;
+    loop {
+        tick.tick().await;
+        match timeout(PATIENCE, once(&shared, since)).await {
+            Ok(Ok(now)) => since = Some(now),
+            Ok(Err(error)) => tracing::debug!(%error, "no pulse"),
+            Err(_) => shared.calls.give_up("no answer within 1.5 s"),
+        }
+    }
+}
+
+/// Returns the store's time.
+async fn once(shared: &Shared, since: Option<Millis>) -> Result<Millis> {
+    let now = shared.now().await?;
+    shared.renew_presence(now).await?;
+    for key in revoked(&shared.calls, since.unwrap_or(now)).await? {
+        shared.announce(Announcement::Revoked(key.into()));
+    }
+    measure(shared).await?;
+    shared.look_at_epoch().await?;
+    Ok(now)
+}
+
+async fn revoked(link: &Link, since: Millis) -> Result<Vec<String>> {
+    let mut command = cmd("ZRANGEBYSCORE");
+    command
+        .arg(names::REVOKED)
+        .arg(since.0 - OVERLAP)
+        .arg("+inf");
+    super::read(link.ask(&command).await?)
+}
+
+/// How many replicas there are, and how much of its memory Redis has used.
+async fn measure(shared: &Shared) -> Result<()> {
+    let replicas = online_replicas(&shared.calls).await?;
+    shared.writer.replicas.store(replicas, Ordering::Relaxed);
+    let memory = info(&shared.calls, "memory").await?;
+    let number = |name| field(&memory, name).and_then(|value| value.parse::<u64>().ok());
+    let (used, most) = (number("used_memory"), number("maxmemory"));
+    let percent = match (used, most) {
+        (Some(used), Some(most @ 1..)) => used.saturating_mul(100) / most,
+        _ => 0,
+    };
+    shared.full_percent.store(percent, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Replicas that keep up with the primary.
+pub(super) async fn online_replicas(link: &Link) -> Result<u32> {
+    let replication = info(link, "replication").await?;
+    let online = replication
+        .lines()
+        .filter(|line| line.starts_with("slave") && line.contains("state=online"));
+    Ok(online.count() as u32)
+}
+
+/// A section of what Redis says of itself.
+pub(super) async fn info(link: &Link, section: &str) -> Result<String> {
+    super::read(link.ask(cmd("INFO").arg(section)).await?)
+}
+
+/// A field of it.
+pub(super) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .map(str::trim)
+}
+
+impl Shared {
+    /// Renews the lease on what this process's nodes have said of their sockets, or says it again.
+    async fn renew_presence(&self, now: Millis) -> Result<()> {
+        let nodes: Vec<String> = self.presence().keys().cloned().collect();
+        for node in nodes {
+            let mut pipeline = redis::pipe();
+            pipeline
+                .cmd("PEXPIRE")
+                .arg(names::node(&node))
+                .arg(LEASE.as_millis() as u64);
+            pipeline.cmd("ZADD").arg(names::NODES).arg(now.0).arg(&node);
+            pipeline
+                .cmd("ZREMRANGEBYSCORE")
+                .arg(names::NODES)
+                .arg("-inf")
+                .arg(now.0 - GONE);
+            let answers = self.calls.ask_all(&mut pipeline).await?;
+            if renewed(answers.into_iter().next()) {
+                continue;
+            }
+            self.tell_presence(&node).await?;
+        }
+        Ok(())
+    }
+}
+
+fn renewed(answer: Option<RedisResult<Value>>) -> bool {
+    answer
+        .and_then(|answer| from_redis_value::<u8>(answer.ok()?).ok())
+        .is_some_and(|renewed| renewed == 1)
+}

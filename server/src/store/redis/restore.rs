@@ -1,0 +1,94 @@
+//! Putting back what the store has lost: after a failover its last moments, after a restart without persistence everything.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use redis::cmd;
+
+use super::expiry::indexing;
+use super::{Shared, lock, names, read, script};
+use crate::message::Message;
+use crate::store::{Held, RETENTION, Restored, Result};
+
+/// Messages in one call.
+const CHUNK: usize = 200;
+
+impl Shared {
+    pub(super) async fn restore(&self, held: &Held) -> Result<Restored> {
+        let now = self.now().await?;
+        let mut messages = held.messages.clone();
+        messages.extend(self.ledger().held(now));
+        let mut seen = HashSet::new();
+        messages.retain(|m| m.expires_at > now && seen.insert((m.mailbox.clone(), m.seq)));
+        let mut restored = Restored::default();
+        for chunk in messages.chunks(CHUNK) {
+            let missing = self.missing(chunk).await?;
+            restored.messages += self.put_back(&missing).await?;
+        }
+        for key in &held.keys {
+            let json = serde_json::to_string(key).unwrap_or_default();
+            let mut pipeline = redis::pipe();
+            pipeline
+                .cmd("HSETNX")
+                .arg(names::KEYS)
+                .arg(&*key.id)
+                .arg(json);
+            pipeline
+                .cmd("ZADD")
+                .arg(names::KEY_IDS)
+                .arg(0)
+                .arg(&*key.id);
+            let answers = self.calls.ask_all(&mut pipeline).await?;
+            let added = answers
+                .into_iter()
+                .next()
+                .and_then(|answer| read::<u64>(answer.ok()?).ok());
+            restored.keys += added.unwrap_or(0);
+        }
+        if held.emptied {
+            restored.lost = lock(&self.ledger).take_lost(now);
+        }
+        Ok(restored)
+    }
+
+    async fn missing(&self, messages: &[Arc<Message>]) -> Result<Vec<Arc<Message>>> {
+        let mut pipeline = redis::pipe();
+        for message in messages {
+            let name = format!("{}m:{}", names::mailbox(&message.mailbox), message.id);
+            pipeline.add_command(cmd("EXISTS").arg(name).to_owned());
+        }
+        let answers = self.calls.ask_all(&mut pipeline).await?;
+        let pairs = messages.iter().zip(answers);
+        let missing = pairs.filter(|(_, answer)| {
+            let exists = answer
+                .as_ref()
+                .ok()
+                .cloned()
+                .and_then(|answer| read::<u64>(answer).ok());
+            exists == Some(0)
+        });
+        Ok(missing.map(|(message, _)| message.clone()).collect())
+    }
+
+    async fn put_back(&self, messages: &[Arc<Message>]) -> Result<u64> {
+        let commands = messages.iter().flat_map(|message| {
+            let mut restore = script::RESTORE.on_mailbox(&message.mailbox);
+            restore
+                .arg(&message.id)
+                .arg(super::line::encode(message))
+                .arg(RETENTION);
+            [restore, indexing(&message.mailbox, message.expires_at.0)]
+        });
+        let mut restored = 0;
+        for answer in self
+            .writer
+            .run(commands.collect())
+            .await?
+            .into_iter()
+            .step_by(2)
+        {
+            restored += read::<u64>(answer)?;
+        }
+        Ok(restored)
+    }
+}

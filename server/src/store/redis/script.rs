@@ -1,0 +1,105 @@
+//! The scripts: each step that must be atomic, run inside Redis. They are called by their hash, so that two releases with
+//! different scripts share a store without a word.
+
+use std::sync::OnceLock;
+
+use redis::{Cmd, Pipeline, cmd};
+
+use super::names;
+use crate::message::Mailbox;
+
+/// A script's text and its hash.
+#[derive(Debug)]
+pub(super) struct Script {
+    text: &'static str,
+    hash: OnceLock<String>,
+}
+
+/// A script of a mailbox. Those that run when memory is full (`allow-oom`) free some, or note what little must be noted.
+macro_rules! mailbox_script {
+    ($name:ident, $file:literal, $flags:literal) => {
+        pub(super) static $name: Script = Script::new(concat!(
+            "#!lua",
+            $flags,
+            "\n",
+            include_str!("lua/prelude.lua"),
+            include_str!(concat!("lua/", $file, ".lua"))
+        ));
+    };
+}
+
+macro_rules! plain_script {
+    ($name:ident, $file:literal, $flags:literal) => {
+        pub(super) static $name: Script = Script::new(concat!(
+            "#!lua",
+            $flags,
+            "\n",
+            include_str!(concat!("lua/", $file, ".lua"))
+        ));
+    };
+}
+
+mailbox_script!(PUBLISH, "publish", "");
+mailbox_script!(RESTORE, "restore", " flags=allow-oom");
+mailbox_script!(CANCEL, "cancel", " flags=allow-oom");
+mailbox_script!(RECORD, "record", " flags=allow-oom");
+mailbox_script!(EXPIRE, "expire", " flags=allow-oom");
+mailbox_script!(BACKLOG, "backlog", " flags=no-writes");
+mailbox_script!(SWEEP, "sweep", " flags=no-writes");
+mailbox_script!(LIST, "list", " flags=no-writes");
+mailbox_script!(TALLY, "tally", " flags=no-writes");
+plain_script!(CLAIM, "claim", " flags=allow-oom");
+plain_script!(FINISH, "finish", " flags=allow-oom");
+plain_script!(PUT_KEY, "put_key", "");
+plain_script!(REVOKE_KEY, "revoke_key", " flags=allow-oom");
+
+static ALL: [&Script; 13] = [
+    &PUBLISH,
+    &RESTORE,
+    &CANCEL,
+    &RECORD,
+    &EXPIRE,
+    &BACKLOG,
+    &SWEEP,
+    &LIST,
+    &TALLY,
+    &CLAIM,
+    &FINISH,
+    &PUT_KEY,
+    &REVOKE_KEY,
+];
+
+impl Script {
+    const fn new(text: &'static str) -> Self {
+        Self {
+            text,
+            hash: OnceLock::new(),
+        }
+    }
+
+    /// A call of the script on these keys; arguments follow.
+    pub(super) fn on(&self, keys: &[&str]) -> Cmd {
+        let mut call = cmd("EVALSHA");
+        call.arg(self.hash()).arg(keys.len()).arg(keys);
+        call
+    }
+
+    /// A call of the script on a mailbox; arguments follow.
+    pub(super) fn on_mailbox(&self, mailbox: &Mailbox) -> Cmd {
+        self.on(&[&names::mailbox(mailbox)])
+    }
+
+    fn hash(&self) -> &str {
+        self.hash
+            .get_or_init(|| redis::Script::new(self.text).get_hash().to_owned())
+    }
+}
+
+/// Makes every script known to a server.
+pub(super) fn load_all() -> Pipeline {
+    let mut pipeline = redis::pipe();
+    for script in ALL {
+        pipeline.cmd("SCRIPT").arg("LOAD").arg(script.text);
+    }
+    pipeline
+}
