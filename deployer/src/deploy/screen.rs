@@ -173,9 +173,9 @@ impl Reporter for Screen {
                 return;
             }
             Notice::Waiting { .. } => return,
-            Notice::Tick => {}
+            // Everything that one look at AWS has shown is drawn at once.
+            Notice::Tick => self.draw(),
         }
-        self.draw();
     }
 }
 

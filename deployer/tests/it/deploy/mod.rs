@@ -3,6 +3,7 @@
 pub(crate) mod failures;
 pub(crate) mod interrupted;
 mod probed;
+mod terminal;
 mod way_up;
 
 use std::path::PathBuf;
