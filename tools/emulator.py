@@ -95,6 +95,20 @@ for kind in (
     )
 
 
+def stubborn(id, old, new, *rest):
+    """A resource that can be changed, and not changed back: how a roll-back fails."""
+    if new.get("Back") == "refused":
+        raise ValueError("it does not go back")
+    return id, {}
+
+
+handlers["Test::Stubborn::Resource"] = {
+    "create": lambda logical_id, props, stack: (f"{stack}-{logical_id}", {}),
+    "update": stubborn,
+    "delete": lambda id, props: None,
+}
+
+
 def any_subnets(query):
     ids = elasticache._extract_configs(query, "SubnetIds", ("SubnetIdentifier", "member"))
     zones = [{"Name": elasticache.get_region() + zone} for zone in "abc"]

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use deployer::aws::Clients;
-use deployer::logs::{LogLine, Shown, Tail, task_of};
+use deployer::logs::{Log, LogLine, Shown, Tail, look, millis, task_of};
 
 use super::signal::{Signals, runtime};
 use super::stack;
@@ -57,11 +57,14 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
 
 async fn show(args: &Args, named: &stack::Named, output: Output) -> anyhow::Result<Exit> {
     let clients = Clients::new(named.region.clone()).await;
-    let log = Log::find(clients, named, args.node.as_deref()).await?;
+    let log = find(&clients, named, args.node.as_deref()).await?;
     let mut tail = Tail::new(millis(args.since));
     let mut readable = SystemTime::now();
     loop {
-        match log.look(&mut tail, output).await {
+        let read = look(&clients, &log, &mut tail, |new| {
+            print_unless_closed(&shown(new, output))
+        });
+        match read.await {
             Ok(true) => readable = SystemTime::now(),
             Ok(false) => return Ok(Exit::Well), // nobody reads on
             Err(error)
@@ -87,71 +90,26 @@ fn passes(error: &anyhow::Error) -> bool {
         .is_some_and(|error| error.kind().passes())
 }
 
-fn millis(time: SystemTime) -> i64 {
-    let since = time
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// A stack's log group, or one node's part of it.
-struct Log {
-    clients: Clients,
-    group: String,
-    streams: Vec<String>,
-}
-
-impl Log {
-    async fn find(
-        clients: Clients,
-        named: &stack::Named,
-        node: Option<&str>,
-    ) -> anyhow::Result<Self> {
-        // By name, the resources of a stack that was deleted would be found too.
-        let stack = clients
-            .stack(&named.name)
-            .await?
-            .with_context(|| named.absent())?;
-        let resources = clients.resources(&stack.id).await?;
-        let mut groups = resources
-            .iter()
-            .filter(|resource| resource.kind == "AWS::Logs::LogGroup");
-        let group = groups
-            .next()
-            .with_context(|| format!("the stack `{}` has no log group", stack.name))?;
-        let group = group.physical_id.clone();
-        let streams = match node {
-            Some(node) => vec![stream_of(&clients, &group, node).await?],
-            None => Vec::new(),
-        };
-        Ok(Self {
-            clients,
-            group,
-            streams,
-        })
-    }
-
-    /// Reads to the end and shows what is new; false once nobody reads what is shown.
-    async fn look(&self, tail: &mut Tail, output: Output) -> anyhow::Result<bool> {
-        let start = tail.start();
-        let mut next = None;
-        loop {
-            let (page, token) = self
-                .clients
-                .log_page(&self.group, &self.streams, start, next)
-                .await?;
-            for new in tail.new_of(page, millis(SystemTime::now())) {
-                if !print_unless_closed(&shown(&new, output))? {
-                    return Ok(false);
-                }
-            }
-            next = token;
-            if next.is_none() {
-                tail.look_ends();
-                return Ok(true);
-            }
-        }
-    }
+/// The stack's log group, or one node's part of it.
+async fn find(clients: &Clients, named: &stack::Named, node: Option<&str>) -> anyhow::Result<Log> {
+    // By name, the resources of a stack that was deleted would be found too.
+    let stack = clients
+        .stack(&named.name)
+        .await?
+        .with_context(|| named.absent())?;
+    let resources = clients.resources(&stack.id).await?;
+    let mut groups = resources
+        .iter()
+        .filter(|resource| resource.kind == "AWS::Logs::LogGroup");
+    let group = groups
+        .next()
+        .with_context(|| format!("the stack `{}` has no log group", stack.name))?;
+    let group = group.physical_id.clone();
+    let streams = match node {
+        Some(node) => vec![stream_of(clients, &group, node).await?],
+        None => Vec::new(),
+    };
+    Ok(Log { group, streams })
 }
 
 fn shown(new: &LogLine, output: Output) -> String {

@@ -2,11 +2,15 @@
 //! business of [`crate::aws`].
 
 mod line;
+#[cfg(feature = "aws")]
+mod look;
 mod tail;
 
 use std::time::SystemTime;
 
 pub use line::Shown;
+#[cfg(feature = "aws")]
+pub use look::{Log, look, millis};
 pub use tail::Tail;
 
 /// A line as CloudWatch has it.

@@ -37,6 +37,7 @@ impl Status {
             },
             "cause": cause,
             "previous": previous,
+            "gone": self.gone,
             "services": self.services.iter().map(Service::json).collect::<Vec<_>>(),
         })
     }

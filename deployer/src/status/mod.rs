@@ -23,6 +23,8 @@ pub struct Status {
     pub cause: Option<Cause>,
     /// Its ECS services.
     pub services: Vec<Service>,
+    /// The services that it should have, by name, and that are not there.
+    pub gone: Vec<String>,
 }
 
 /// How a service stands.
@@ -57,6 +59,11 @@ impl Status {
         let status = self.stack.status.as_str();
         if status.ends_with("_FAILED") || status == "ROLLBACK_COMPLETE" {
             troubles.push(format!("the stack is {status}"));
+        }
+        for name in &self.gone {
+            troubles.push(format!(
+                "the service {name} is gone: something else has deleted it"
+            ));
         }
         for service in &self.services {
             service.troubles(&mut troubles);

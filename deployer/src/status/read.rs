@@ -46,7 +46,7 @@ pub async fn read(
     let log = of_kind("AWS::Logs::LogGroup")
         .first()
         .map(|group| group.physical_id.clone());
-    let mut services = Vec::new();
+    let (mut services, mut gone) = (Vec::new(), Vec::new());
     for service in of_kind("AWS::ECS::Service") {
         let found = clients
             .service(&service.physical_id, cluster.as_deref())
@@ -58,6 +58,8 @@ pub async fn read(
             };
             service.read(clients, log.as_deref(), names).await?;
             services.push(service);
+        } else if !stack.is_busy() && !service.status.starts_with("DELETE") {
+            gone.push(service.logical_id.clone());
         }
     }
     let previous = match clients.template(&stack.id).await {
@@ -70,6 +72,7 @@ pub async fn read(
         previous,
         cause,
         services,
+        gone,
     }))
 }
 

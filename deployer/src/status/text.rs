@@ -27,7 +27,7 @@ impl Status {
         for service in &self.services {
             service.text(&mut text, now, paint);
         }
-        if self.services.is_empty() && !self.stack.is_busy() {
+        if self.services.is_empty() && self.gone.is_empty() && !self.stack.is_busy() {
             let _ = writeln!(text, "\nthe stack has no service");
         }
         if let Some(Cause {
@@ -315,6 +315,7 @@ mod tests {
             )),
             cause: None,
             services: vec![service],
+            gone: Vec::new(),
         }
     }
 
@@ -353,6 +354,11 @@ mod tests {
         service.nodes[0].target = None;
         status.stack.status = "UPDATE_IN_PROGRESS".to_owned();
         assert_eq!(status.troubles(), Vec::<String>::new());
+        status.gone = vec!["Service".to_owned()];
+        assert_eq!(
+            status.troubles(),
+            ["the service Service is gone: something else has deleted it"]
+        );
     }
 
     #[test]

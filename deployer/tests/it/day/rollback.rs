@@ -5,6 +5,7 @@ use std::process::Stdio;
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 
+use crate::deploy::failures::TAKEN;
 use crate::deploy::interrupted::{WAIT, ended, read_until};
 use crate::deploy::{Site, in_order};
 
@@ -181,7 +182,7 @@ async fn an_update_that_was_undone_leaves_the_way_back_as_it_was() {
     site.up(&["--image", OLD]).await;
     site.up(&["--image", NEW]).await;
     site.take_the_name().await;
-    site.template(crate::deploy::failures::TAKEN);
+    site.template(TAKEN);
     let failed = site.up(&["--image", "example.com/drops:1.6.0"]).await;
     assert_eq!(failed.code, 3, "{failed}");
     assert_eq!(site.image().await, NEW);
@@ -260,4 +261,56 @@ async fn an_update_in_progress_is_cancelled() {
     assert_eq!(site.image().await, OLD);
     let (code, said) = ended(update).await;
     assert_eq!(code, 3, "{said}");
+}
+
+#[tokio::test]
+async fn a_roll_back_that_failed_is_gone_on_with() {
+    let site = Site::new("rollback-stuck", "");
+    // A type of the emulator's own: it can be changed, but not back.
+    let stubborn = |back: &str| {
+        format!(
+            "  Stubborn: {{ Type: 'Test::Stubborn::Resource', Properties: {{ Back: {back} }} }}"
+        )
+    };
+    site.template(&stubborn("refused"));
+    site.up(&["--image", OLD]).await;
+    site.take_the_name().await;
+    let taken = TAKEN.replace("', Prop", "', DependsOn: Stubborn, Prop");
+    site.template(&format!("{}\n{taken}", stubborn("allowed")));
+    let failed = site.up(&["--image", NEW]).await;
+    assert_eq!(failed.code, 3, "{failed}");
+    let status = site.run(&["status", "--env", "staging"]).await;
+    assert_eq!(status.code, 1, "{status}");
+    assert!(
+        in_order(
+            &status.stdout,
+            &[
+                "is UPDATE_ROLLBACK_FAILED",
+                "what is wrong:",
+                "the stack is UPDATE_ROLLBACK_FAILED"
+            ]
+        ),
+        "{status}"
+    );
+
+    let declined = site.run(&["rollback", "--env", "staging"]).await;
+    assert!(
+        declined.code == 2 && declined.stderr.contains("nothing was changed"),
+        "{declined}"
+    );
+    let again = site.roll_back(&[]).await;
+    assert_eq!(again.code, 3, "{again}");
+    assert!(
+        again.stderr.contains("is UPDATE_ROLLBACK_FAILED"),
+        "{again}"
+    );
+    let skipped = site.roll_back(&["--skip", "Stubborn"]).await;
+    assert_eq!(skipped.code, 0, "{skipped}");
+    assert!(
+        skipped
+            .stdout
+            .contains("rolled back: acme-drops-staging is UPDATE_ROLLBACK_COMPLETE"),
+        "{skipped}"
+    );
+    assert_eq!(site.image().await, OLD);
 }
