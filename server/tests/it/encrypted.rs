@@ -97,7 +97,7 @@ async fn certify(directory: &TempDir) {
 }
 
 /// The settings of a server that uses it.
-fn settings<'a>(url: &'a str) -> [(&'a str, &'a str); 3] {
+fn settings(url: &str) -> [(&str, &str); 3] {
     [
         ("STORE", url),
         ("STORE_USERNAME", "server"),
