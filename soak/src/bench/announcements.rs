@@ -9,6 +9,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
+use super::print;
 use super::sample::cpu;
 use crate::publisher::Load;
 use crate::redis::Redis;
@@ -24,7 +25,7 @@ const WHILE: Duration = Duration::from_secs(10);
 /// How long catching may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) async fn run() -> anyhow::Result<Vec<String>> {
+pub(super) async fn run() -> anyhow::Result<()> {
     let directory = tempfile::Builder::new().prefix("soak-").tempdir()?;
     let redis = Redis::start(directory.path().join("redis")).await?;
     let cast = Cast {
@@ -55,12 +56,12 @@ pub(super) async fn run() -> anyhow::Result<Vec<String>> {
     .await?;
     let busy = measure(&stage, replay(&redis, &announcements)).await?;
     let share = (busy - idle) / 2.0 * 100.0;
-    Ok(vec![format!(
+    print(&format!(
         "{RATE} announcements/s of channels that a node does not have: {share:.1} % of a core, {:.2} µs each \
          (idle: {:.1} %)",
         share / 100.0 / RATE as f64 * 1e6,
         idle / 2.0 * 100.0
-    )])
+    ))
 }
 
 /// CPU seconds of all nodes a second, meanwhile.

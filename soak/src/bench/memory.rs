@@ -8,6 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 use tokio::time::sleep;
 
+use super::print;
 use crate::backend::Answer;
 use crate::ledger::Audience;
 use crate::publisher::{Load, lock};
@@ -25,20 +26,18 @@ const MANY: usize = 21;
 /// Calls at a time.
 const AT_A_TIME: usize = 16;
 
-pub(super) async fn run() -> anyhow::Result<Vec<String>> {
+pub(super) async fn run() -> anyhow::Result<()> {
     let directory = tempfile::Builder::new().prefix("soak-").tempdir()?;
     let (message, key) = live(directory.path()).await?;
     let few = ended(directory.path(), FEW).await?;
     let many = ended(directory.path(), MANY).await?;
     let receipt = (many - few) / (MANY - FEW) as f64;
-    Ok(vec![
-        format!("Redis's memory, messages of {DATA} bytes of data:"),
-        format!("  a live message {message:.0} bytes, a plugin key {key:.0} bytes"),
-        format!(
-            "  an ended message {:.0} bytes and {receipt:.0} for each key that acknowledged it",
-            few - receipt * FEW as f64
-        ),
-    ])
+    let ended = few - receipt * FEW as f64;
+    print(&format!(
+        "Redis's memory, messages of {DATA} bytes of data:\n  \
+         a live message {message:.0} bytes, a plugin key {key:.0} bytes\n  \
+         an ended message {ended:.0} bytes and {receipt:.0} for each key that acknowledged it"
+    ))
 }
 
 fn cast(clients: usize, channels: usize) -> Cast {

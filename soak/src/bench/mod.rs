@@ -25,14 +25,14 @@ impl Bench {
     /// # Errors
     /// When something does not start, or breaks.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let lines = match self {
-            Self::Nodes => nodes::run().await?,
-            Self::Announcements => announcements::run().await?,
-            Self::Memory => memory::run().await?,
-        };
-        for line in lines {
-            writeln!(std::io::stdout(), "{line}")?;
+        match self {
+            Self::Nodes => nodes::run().await,
+            Self::Announcements => announcements::run().await,
+            Self::Memory => memory::run().await,
         }
-        Ok(())
     }
+}
+
+fn print(line: &str) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
 }

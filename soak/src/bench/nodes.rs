@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::print;
 use super::sample::Sample;
 use crate::publisher::Load;
 use crate::redis::Redis;
@@ -20,10 +21,10 @@ const BUSY: Duration = Duration::from_secs(15);
 /// Until the load is steady.
 const WARM: Duration = Duration::from_secs(3);
 
-pub(super) async fn run() -> anyhow::Result<Vec<String>> {
-    let mut lines = vec![format!(
+pub(super) async fn run() -> anyhow::Result<()> {
+    print(&format!(
         "cost of a message, {RATE} messages/s to two WebSockets each, by number of nodes:"
-    )];
+    ))?;
     let mut first = None;
     for nodes in NODES {
         let (idle, busy) = measure(nodes).await?;
@@ -34,16 +35,16 @@ pub(super) async fn run() -> anyhow::Result<Vec<String>> {
         let redis_cpu = (busy.redis_cpu - redis_background) / busy.accepted * 1e6;
         let operations = busy.operations / busy.accepted;
         let (one_cpu, one_operations) = *first.get_or_insert((cpu, operations));
-        lines.push(format!(
+        print(&format!(
             "  {nodes} nodes: {cpu:.0} µs CPU per delivered message (x {:.2}), {operations:.1} Redis operations per message \
              (x {:.2}), {redis_cpu:.0} µs of Redis's CPU per message; idle: {:.2} % of a core a node, {:.0} Redis operations/s",
             cpu / one_cpu,
             operations / one_operations,
             idle.nodes_cpu / IDLE.as_secs_f64() / nodes as f64 * 100.0,
             idle.operations / IDLE.as_secs_f64(),
-        ));
+        ))?;
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// Idle, and under load.
