@@ -113,16 +113,16 @@ const CHECKOV: [&str; 6] = [
 ];
 
 /// Checkov's report on some templates.
-fn checkov(templates: Vec<PathBuf>) -> serde_json::Value {
+fn checkov(templates: &[PathBuf]) -> serde_json::Value {
     let mut arguments = CHECKOV.to_vec();
     arguments.push("--file");
-    let output = lint("checkov", &arguments, &templates);
+    let output = lint("checkov", &arguments, templates);
     serde_json::from_slice(&output.stdout).expect("it writes JSON")
 }
 
 #[test]
 fn checkov_accepts_the_templates_and_each_exception_has_its_reason() {
-    let report = checkov(templates("checkov"));
+    let report = checkov(&templates("checkov"));
     let results = &report["results"];
     let list = |kind: &str| results[kind].as_array().cloned().unwrap_or_default();
     assert!(
@@ -152,7 +152,7 @@ fn checkov_would_refuse_an_open_store() {
         "TransitEncryptionEnabled: true",
         "TransitEncryptionEnabled: false",
     );
-    let failed = checkov(vec![path])["results"]["failed_checks"].to_string();
+    let failed = checkov(&[path])["results"]["failed_checks"].to_string();
     assert!(failed.contains("CKV_AWS_30"), "{failed}");
 }
 

@@ -57,7 +57,7 @@ impl Stack {
         self.conclude().await;
         if self.is_calm() {
             let text = self.table();
-            self.finish(&Goal::Steady, Ok(text));
+            self.finish(&Goal::Steady, &Ok(text));
         }
         Ok(())
     }
@@ -197,7 +197,7 @@ impl Stack {
             told,
         })
         .await;
-        self.finish(&Goal::Gone(name), Ok(text));
+        self.finish(&Goal::Gone(name), &Ok(text));
         if told || node.excused {
             return Ok(());
         }

@@ -160,7 +160,7 @@ impl Stack {
         let status = ended.unwrap_or_default();
         let text = format!("redis ended with {status}");
         self.tell(Notice::RedisEnded { status, restart }).await;
-        self.finish(&Goal::RedisGone, Ok(text));
+        self.finish(&Goal::RedisGone, &Ok(text));
         if restart && let Err(error) = self.restart_redis() {
             self.redis_failed(&error);
         }
@@ -189,7 +189,7 @@ impl Stack {
                 let (address, pid) = (redis.address, process.pid);
                 self.tell(Notice::RedisStarted { address, pid }).await;
                 let text = format!("redis runs again on {address}");
-                self.finish(&Goal::RedisUp, Ok(text));
+                self.finish(&Goal::RedisUp, &Ok(text));
             }
             (Err(error), _) => self.redis_failed(&error),
             (Ok(()), None) => {}
@@ -197,7 +197,7 @@ impl Stack {
     }
 
     fn redis_failed(&mut self, error: &Error) {
-        self.finish(&Goal::RedisUp, Err(error.to_string()));
+        self.finish(&Goal::RedisUp, &Err(error.to_string()));
     }
 
     /// Whether the Redis runs, where the stack has one.
