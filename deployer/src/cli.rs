@@ -46,6 +46,7 @@ enum Verb {
     Logs(commands::logs::Args),
     Rollback(Box<commands::rollback::Args>),
     Down(commands::down::Args),
+    Local(commands::local::Args),
     Probe(commands::probe::Args),
     Listen(commands::listen::Args),
     Send(commands::send::Args),
@@ -67,6 +68,7 @@ impl Verb {
             Self::Logs(args) => commands::logs::run(args, output),
             Self::Rollback(args) => commands::rollback::run(args, output),
             Self::Down(args) => commands::down::run(args, output),
+            Self::Local(args) => commands::local::run(args, output),
             Self::Probe(args) => commands::probe::run(args, output),
             Self::Listen(args) => commands::listen::run(args, output),
             Self::Send(args) => commands::send::run(args, output),
@@ -185,7 +187,7 @@ fn report(error: &anyhow::Error, output: Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn error_document(code: &str, message: &str, mistakes: &[Value]) -> Value {
+pub(crate) fn error_document(code: &str, message: &str, mistakes: &[Value]) -> Value {
     let mut document = json!({ "schema": 1, "type": "error", "code": code, "message": message });
     if !mistakes.is_empty() {
         document["mistakes"] = json!(mistakes);

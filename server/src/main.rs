@@ -8,7 +8,9 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use axum::http::Uri;
 use server::delivery::Tuning;
+use server::leaving;
 use server::node::{Node, open_store};
 use server::settings::{ProcessEnvironment, Settings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -46,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 async fn live(settings: Settings) -> ExitCode {
-    let drain = settings.drain;
+    let (drain, metadata) = (settings.drain, settings.task_metadata.clone());
     let node = match start(settings).await {
         Ok(node) => node,
         Err(error) => return refuse(&format!("{error:#}")),
@@ -56,7 +58,7 @@ async fn live(settings: Settings) -> ExitCode {
         Err(error) => return refuse(&format!("cannot listen for signals: {error}")),
     };
     // Outside the macro, which does not evaluate what it does not log.
-    let signal = signals.next().await;
+    let signal = asked_to_leave(&node, &mut signals, metadata.as_ref()).await;
     tracing::info!(signal, "asked to leave");
     end_after(drain);
     tokio::select! {
@@ -70,6 +72,24 @@ async fn live(settings: Settings) -> ExitCode {
             tracing::warn!(signal = name, "asked again: leaving at once");
             ExitCode::from(INTERRUPTED)
         }
+    }
+}
+
+/// Waits for the signal to leave. A task that learns earlier that it is to stop moves its clients meanwhile.
+async fn asked_to_leave(
+    node: &Node,
+    signals: &mut Signals,
+    metadata: Option<&Uri>,
+) -> &'static str {
+    let early = async {
+        leaving::told_to_stop(metadata).await;
+        tracing::info!("this task is to stop: moving its clients before the signal comes");
+        node.move_clients().await;
+        std::future::pending().await
+    };
+    tokio::select! {
+        signal = signals.next() => signal,
+        never = early => never,
     }
 }
 

@@ -24,6 +24,7 @@ mod tunnel;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -166,7 +167,8 @@ impl Balancer {
     }
 
     /// Deregisters `address`: no new requests from now on. The future ends when the deregistration delay has passed
-    /// and what was still open has been cut, or as soon as nothing is open any more.
+    /// and what was still open has been cut, or as soon as nothing is open any more; it says how many requests and
+    /// WebSockets were cut.
     ///
     /// # Errors
     /// When no such target is registered.
@@ -174,7 +176,24 @@ impl Balancer {
         &self,
         group: &str,
         address: SocketAddr,
-    ) -> Result<impl Future<Output = ()> + use<>, Error> {
+    ) -> Result<impl Future<Output = usize> + use<>, Error> {
+        let found = self
+            .shared
+            .group(group)
+            .ok_or_else(|| Error::UnknownGroup(group.to_owned()))?;
+        self.deregister_within(group, address, found.config.deregistration_delay)
+    }
+
+    /// The same, with another delay than the group's.
+    ///
+    /// # Errors
+    /// When no such target is registered.
+    pub fn deregister_within(
+        &self,
+        group: &str,
+        address: SocketAddr,
+        delay: Duration,
+    ) -> Result<impl Future<Output = usize> + use<>, Error> {
         let found = self
             .shared
             .group(group)
@@ -189,18 +208,17 @@ impl Balancer {
             reason: "Target.DeregistrationInProgress".to_owned(),
         });
         let (shared, name) = (self.shared.clone(), group.to_owned());
-        let delay = found.config.deregistration_delay;
         // A task of its own: the delay runs out whether or not the caller waits for it.
         let done = self.shared.tasks.spawn(async move {
             let _ = tokio::time::timeout(delay, target.quiet()).await;
+            let open = target.outstanding();
             target.cut();
             if let Some(group) = shared.group(&name) {
                 group.forget(&target);
             }
+            open
         });
-        Ok(async move {
-            let _ = done.await;
-        })
+        Ok(async move { done.await.unwrap_or_default() })
     }
 
     /// Every registered or draining target and its health.

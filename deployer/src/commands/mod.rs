@@ -13,6 +13,7 @@ pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod leash;
 pub(crate) mod listen;
+pub(crate) mod local;
 pub(crate) mod logs;
 pub(crate) mod plan;
 pub(crate) mod probe;

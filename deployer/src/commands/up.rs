@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
-use deployer::balancer::{Event, Health};
-use deployer::local::log::readable;
+use deployer::local::control;
 use deployer::local::shape::Shape;
 use deployer::local::stack::{Error, Notice, Options, Stack};
 use deployer::local::state::{self, Local};
 use deployer::reading::{Given, read};
 use deployer::report::Report;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::signal::{Signals, runtime};
@@ -55,6 +54,7 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         leash,
         port: args.port,
         redis: args.redis.clone(),
+        directory: state::directory(),
     };
     runtime()?.block_on(up(shape, options, output))
 }
@@ -82,14 +82,19 @@ async fn up(shape: Shape, options: Options, output: Output) -> anyhow::Result<Ex
         () = signals.next() => return Err(anyhow::anyhow!("nothing is left running").context(Ended(Exit::Interrupted))),
     };
     let local = describe(&stack);
-    let announcement = state::announce(&state::directory(), &local)?;
+    let directory = state::directory();
+    state::open(&directory)?;
+    let socket = state::socket(&directory, local.pid);
+    let control = control::serve(&socket, stack.requests())
+        .with_context(|| format!("cannot listen on {}", socket.display()))?;
+    let announcement = state::announce(&directory, &local)?;
     ready(&stack, &local, output)?;
     announced.store(true, Ordering::Relaxed);
     let error = tokio::select! {
         error = stack.keep() => Some(error),
         () = signals.next() => None,
     };
-    drop(announcement);
+    drop((announcement, control));
     // A terminal that is gone must not keep the nodes from draining.
     let _ = say("stopping: nodes drain; Ctrl-C again kills them");
     stack.stop(signals.next()).await;
@@ -130,8 +135,11 @@ fn ready(stack: &Stack, local: &Local, output: Output) -> anyhow::Result<()> {
         ..
     } = local;
     if output == Output::Json {
-        let node = |node: &deployer::local::stack::Node| json!({ "id": node.process.name, "address": node.address.to_string(), "pid": node.process.pid });
-        let nodes: Vec<_> = stack.nodes.iter().map(node).collect();
+        let nodes: Vec<_> = stack
+            .nodes
+            .iter()
+            .map(|node| stack.describe(node))
+            .collect();
         return print(&line(&json!({
             "type": "ready", "url": url, "backend_key": backend_key, "channel": channel, "plugin_key": plugin_key,
             "nodes": nodes,
@@ -154,6 +162,7 @@ In other terminals:
   {deployer} listen
   {deployer} send --in 5s '{{\"code\": \"ABC-123\"}}'
   {deployer} probe {url} --path {path} --namespace {namespace} --key {plugin_key}
+  {deployer} local status | kill NODE | deploy
 
 Ctrl-C stops it.
 
@@ -166,108 +175,11 @@ Ctrl-C stops it.
 async fn tell(mut notices: mpsc::Receiver<Notice>, output: Output, announced: Arc<AtomicBool>) {
     while let Some(notice) = notices.recv().await {
         // A terminal that is gone changes nothing about what runs.
-        let _ = match (output, document(&notice)) {
+        let _ = match (output, notice.document()) {
             (Output::Json, Some(document)) if announced.load(Ordering::Relaxed) => {
                 print(&line(&document))
             }
-            _ => say(&text(&notice)),
+            _ => say(&notice.text()),
         };
-    }
-}
-
-fn document(notice: &Notice) -> Option<Value> {
-    Some(match notice {
-        Notice::Line(_) => return None,
-        Notice::Started { name, address, pid } => {
-            json!({ "type": "node_started", "node": name, "address": address.to_string(), "pid": pid })
-        }
-        Notice::Ended { name, status } => {
-            json!({ "type": "node_ended", "node": name, "status": status })
-        }
-        Notice::Killed(name) => json!({ "type": "node_killed", "node": name }),
-        Notice::Balancer(
-            Event::Health {
-                health,
-                reason,
-                target,
-                ..
-            },
-            node,
-        ) => json!({
-            "type": "health", "node": node, "address": target.to_string(), "health": word(*health), "reason": reason,
-        }),
-        Notice::Balancer(
-            Event::Failed {
-                status,
-                cause,
-                path,
-                ..
-            },
-            node,
-        ) => json!({
-            "type": "error_response", "node": node, "status": status, "path": path, "cause": cause.to_string(),
-        }),
-        Notice::Balancer(Event::Cut { cause, .. }, node) => {
-            json!({ "type": "connection_cut", "node": node, "cause": cause.to_string() })
-        }
-    })
-}
-
-fn word(health: Health) -> &'static str {
-    match health {
-        Health::Initial => "initial",
-        Health::Healthy => "healthy",
-        Health::Unhealthy => "unhealthy",
-        Health::Draining => "draining",
-    }
-}
-
-fn text(notice: &Notice) -> String {
-    match notice {
-        Notice::Line(line) => format!("{:<8} | {}", line.process, readable(&line.text)),
-        Notice::Started { name, address, pid } => {
-            by("stack", &format!("{name} listens on {address}, pid {pid}"))
-        }
-        Notice::Ended { name, status } => by(
-            "stack",
-            &format!("{name} ended with {status}; another takes its place"),
-        ),
-        Notice::Killed(name) => by(
-            "stack",
-            &format!("{name} did not stop in time and was killed"),
-        ),
-        Notice::Balancer(event, node) => by("balancer", &event_text(event, node.as_deref())),
-    }
-}
-
-fn by(who: &str, what: &str) -> String {
-    format!("{who:<8} | {what}")
-}
-
-fn event_text(event: &Event, node: Option<&str>) -> String {
-    let node = node.unwrap_or("a node that is gone");
-    match event {
-        Event::Health { health, reason, .. } => {
-            let health = word(*health);
-            if reason.is_empty() {
-                format!("{node} is {health}")
-            } else {
-                format!("{node} is {health} ({reason})")
-            }
-        }
-        Event::Failed {
-            status,
-            cause,
-            target,
-            path,
-        } => {
-            let at = if target.is_some() {
-                format!(" from {node}")
-            } else {
-                String::new()
-            };
-            format!("{status} on {path}{at}: {cause}")
-        }
-        Event::Cut { cause, .. } => format!("cut a WebSocket to {node}: {cause}"),
     }
 }

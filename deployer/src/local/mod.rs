@@ -5,7 +5,9 @@
 //! the server binary, and a Redis of AWS's becomes one on this machine.
 
 pub mod api;
+pub mod control;
 pub mod log;
+mod metadata;
 pub mod process;
 mod redis;
 pub mod shape;

@@ -7,16 +7,20 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::process::{Pid, Signal, getppid, kill_process_group, set_parent_process_death_signal};
+pub use rustix::process::Signal;
+use rustix::process::{Pid, getppid, kill_process_group, set_parent_process_death_signal};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
+
+/// Signals that may wait for the task that passes them on, which does nothing else.
+const SIGNALS: usize = 16;
 
 /// Lines kept of what a process said last, for the error when it dies.
 const LAST_LINES: usize = 20;
 
 /// Variables of the server: those that the template does not set must not come from the user's own environment.
-const SERVER_VARIABLES: [&str; 25] = [
+const SERVER_VARIABLES: [&str; 26] = [
     "BIND",
     "ADMIN_BIND",
     "SOCKET_PATH",
@@ -42,6 +46,7 @@ const SERVER_VARIABLES: [&str; 25] = [
     "LOG_FORMAT",
     "LOG_LEVEL",
     "RUST_LOG",
+    "ECS_CONTAINER_METADATA_URI_V4",
 ];
 
 /// What to start.
@@ -66,22 +71,21 @@ pub struct Line {
     pub text: String,
 }
 
-/// What a process is to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
-    Run,
-    Terminate,
-    Kill,
-}
-
-/// A running process.
+/// A running process. Dropping it kills it.
 #[derive(Debug)]
 pub struct Process {
-    /// Its name.
-    pub name: String,
     /// Its id, which is its group's too.
     pub pid: u32,
-    order: watch::Sender<Order>,
+    /// What can be known of it, also by those who do not hold it.
+    pub life: Life,
+    signals: mpsc::Sender<Signal>,
+}
+
+/// A process's name, its last words and its end.
+#[derive(Debug, Clone)]
+pub struct Life {
+    /// The process's name.
+    pub name: String,
     exit: watch::Receiver<Option<String>>,
     said: Arc<Mutex<VecDeque<String>>>,
 }
@@ -124,10 +128,10 @@ impl Process {
                 .take()
                 .map(|err| tokio::spawn(read(spec.name.clone(), err, said.clone(), lines))),
         ];
-        let (order, orders) = watch::channel(Order::Run);
+        let (signals, received) = mpsc::channel(SIGNALS);
         let (ended, exit) = watch::channel(None);
         tokio::spawn(async move {
-            let status = keep(child, pid, orders).await;
+            let status = keep(child, pid, received).await;
             // What it said last has been read before its end is told.
             for reader in readers.into_iter().flatten() {
                 let _ = reader.await;
@@ -136,25 +140,22 @@ impl Process {
                 status.map_or_else(|error| error.to_string(), |status| describe(&status)),
             ));
         });
+        let name = spec.name.clone();
         Ok(Self {
-            name: spec.name.clone(),
             pid,
-            order,
-            exit,
-            said,
+            life: Life { name, exit, said },
+            signals,
         })
     }
 
-    /// Asks it to end: SIGTERM.
-    pub fn terminate(&self) {
-        self.order.send_replace(Order::Terminate);
+    /// Sends a signal to it and whatever it has started.
+    pub fn signal(&self, signal: Signal) {
+        // Full only while it ends, when no signal matters any more.
+        let _ = self.signals.try_send(signal);
     }
+}
 
-    /// Ends it: SIGKILL.
-    pub fn kill(&self) {
-        self.order.send_replace(Order::Kill);
-    }
-
+impl Life {
     /// Ends when the process has; says how.
     pub async fn exited(&self) -> String {
         let mut exit = self.exit.clone();
@@ -182,12 +183,12 @@ impl Process {
     }
 }
 
-/// Passes orders on to the process's group until the process has ended. Holding the child unreaped keeps its id from
+/// Passes signals on to the process's group until the process has ended. Holding the child unreaped keeps its id from
 /// being given to another process meanwhile.
 async fn keep(
     mut child: Child,
     pid: u32,
-    mut orders: watch::Receiver<Order>,
+    mut signals: mpsc::Receiver<Signal>,
 ) -> io::Result<ExitStatus> {
     let group = i32::try_from(pid).ok().and_then(Pid::from_raw);
     loop {
@@ -197,18 +198,14 @@ async fn keep(
                 signal(group, Signal::KILL);
                 return status;
             }
-            changed = orders.changed() => {
-                if changed.is_err() {
+            received = signals.recv() => match received {
+                Some(received) => signal(group, received),
+                None => {
                     // Nobody holds the process any more.
                     signal(group, Signal::KILL);
                     return child.wait().await;
                 }
-                match *orders.borrow_and_update() {
-                    Order::Run => {}
-                    Order::Terminate => signal(group, Signal::TERM),
-                    Order::Kill => signal(group, Signal::KILL),
-                }
-            }
+            },
         }
     }
 }

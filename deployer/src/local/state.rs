@@ -1,4 +1,5 @@
-//! Where `listen` and `send` find the running local stack: a file of its own for each, readable by this user alone.
+//! Where other terminals find the running local stacks: a directory of this user's alone, in it for each stack a file
+//! with what it is, its control socket and the data of its Redis.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -66,6 +67,27 @@ pub fn directory() -> PathBuf {
     std::env::temp_dir().join(format!("holdfast-{}", geteuid().as_raw()))
 }
 
+/// The control socket of the stack that process `pid` runs.
+#[must_use]
+pub fn socket(directory: &Path, pid: u32) -> PathBuf {
+    directory.join(format!("{pid}.sock"))
+}
+
+/// Where the Redis of the stack that process `pid` runs keeps its data.
+#[must_use]
+pub(super) fn redis_data(directory: &Path, pid: u32) -> PathBuf {
+    directory.join(format!("{pid}.redis"))
+}
+
+/// Makes the directory, or sees that it is this user's alone; what stacks left behind that are gone is removed.
+///
+/// # Errors
+/// When it is not, or cannot be read.
+pub fn open(directory: &Path) -> Result<(), Error> {
+    open_directory(directory)?;
+    sweep(directory)
+}
+
 fn open_directory(directory: &Path) -> Result<(), Error> {
     let failed = |source| Error::Directory {
         path: directory.to_owned(),
@@ -91,7 +113,7 @@ fn open_directory(directory: &Path) -> Result<(), Error> {
 /// # Errors
 /// When the directory is not this user's alone, or cannot be written.
 pub fn announce(directory: &Path, local: &Local) -> Result<Announcement, Error> {
-    open_directory(directory)?;
+    open(directory)?;
     let path = directory.join(format!("{}.json", local.pid));
     let write = || -> io::Result<()> {
         let mut file: File = OpenOptions::new()
@@ -132,23 +154,32 @@ fn running(directory: &Path) -> Result<Vec<Local>, Error> {
     if !directory.exists() {
         return Ok(vec![]);
     }
-    open_directory(directory)?;
+    open(directory)?;
+    let files = list(directory)?.into_iter();
+    let announced = files.filter(|path| path.extension().is_some_and(|end| end == "json"));
+    // One that cannot be read is being written, or was just removed.
+    Ok(announced
+        .filter_map(|path| serde_json::from_slice(&fs::read(path).ok()?).ok())
+        .collect())
+}
+
+/// Removes what deployers that were killed have left behind; every name begins with its deployer's process.
+fn sweep(directory: &Path) -> Result<(), Error> {
+    for path in list(directory)? {
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        if !stem.and_then(|stem| stem.parse().ok()).is_some_and(alive) {
+            let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+        }
+    }
+    Ok(())
+}
+
+fn list(directory: &Path) -> Result<Vec<PathBuf>, Error> {
     let files = fs::read_dir(directory).map_err(|source| Error::Directory {
         path: directory.to_owned(),
         source,
     })?;
-    let mut running: Vec<Local> = vec![];
-    for path in files.filter_map(|file| Some(file.ok()?.path())) {
-        let local = fs::read(&path)
-            .ok()
-            .and_then(|text| serde_json::from_slice::<Local>(&text).ok());
-        match local {
-            Some(local) if alive(local.pid) => running.push(local),
-            // Left behind by a deployer that was killed.
-            _ => drop(fs::remove_file(&path)),
-        }
-    }
-    Ok(running)
+    Ok(files.filter_map(|file| Some(file.ok()?.path())).collect())
 }
 
 fn alive(pid: u32) -> bool {

@@ -22,6 +22,10 @@ pub struct Task {
     pub stop_timeout: Duration,
     /// How long a new task may fail its health checks.
     pub grace_period: Duration,
+    /// The most tasks in a deployment, in percent of `count`: 200 unless stated.
+    pub maximum_percent: usize,
+    /// The fewest healthy tasks in a deployment, in percent of `count`: 100 unless stated.
+    pub minimum_healthy_percent: usize,
 }
 
 /// The server's store.
@@ -90,7 +94,14 @@ pub(super) fn read(rendered: &Rendered) -> Result<Task, Mistakes> {
         store,
         stop_timeout: seconds(container, "StopTimeout").unwrap_or(Duration::from_secs(30)),
         grace_period: seconds(properties, "HealthCheckGracePeriodSeconds").unwrap_or_default(),
+        maximum_percent: percent(properties, "MaximumPercent").unwrap_or(200),
+        minimum_healthy_percent: percent(properties, "MinimumHealthyPercent").unwrap_or(100),
     })
+}
+
+fn percent(properties: &Node, name: &str) -> Option<usize> {
+    let configuration = properties.get("DeploymentConfiguration")?;
+    usize::try_from(configuration.get(name)?.as_u64()?).ok()
 }
 
 /// As many as the service starts with: its own number, or the least that scaling keeps.

@@ -24,6 +24,22 @@ pub enum Error {
         "the template's store is a Redis, and neither redis-server nor valkey-server is on this machine; install one, or give --redis URL"
     )]
     NoRedis,
+    /// `--redis` is not a URL of one.
+    #[error(
+        "--redis takes a URL such as redis://127.0.0.1:6379 or rediss://user:password@host:6380/0"
+    )]
+    RedisUrl,
+    /// `--redis` for a template that needs none.
+    #[error("--redis is for templates whose store is a Redis; this one's store is {0}")]
+    NeedlessRedis(String),
+    /// A file or directory of the stack's cannot be used.
+    #[error("cannot use {path}")]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The balancer's configuration is inconsistent.
     #[error(transparent)]
     Balancer(#[from] crate::balancer::Error),
@@ -76,7 +92,13 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Port { .. } | Self::NoServer(_) | Self::NoRedis | Self::Balancer(_)
+            Self::Port { .. }
+                | Self::NoServer(_)
+                | Self::NoRedis
+                | Self::RedisUrl
+                | Self::NeedlessRedis(_)
+                | Self::Directory { .. }
+                | Self::Balancer(_)
         )
     }
 }

@@ -1,197 +1,242 @@
-//! A running stack: its nodes are started, watched and replaced, as ECS does it, and stopped.
+//! Keeping a stack as it should be, as the ECS service scheduler does: what is missing is started, what is outdated or
+//! unhealthy is replaced. Everything that happens comes in here, one thing after the other.
 
-use futures_util::FutureExt as _;
-use futures_util::future::{join_all, select_all};
-use tokio::time::sleep;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
 
 use super::error::Error;
-use super::launch::{ended, free_address, listening};
-use super::{Node, Notice, Stack};
+use super::launch::ended;
+use super::node::Stage;
+use super::schedule::{Task, plan};
+use super::watcher::Goal;
+use super::{Happened, Node, Notice, Stack};
 use crate::balancer::{Event, Health};
-use crate::local::process::{Process, Spec};
+use crate::local::process::Signal;
 
-enum Happened {
-    Event(Event),
-    Ended(usize),
-}
+/// Starts in a row that may fail before the stack is given up.
+const FAILURES: u32 = 10;
+/// The wait after the first of them, which doubles each time.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The longest of these waits.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 impl Stack {
-    /// Starts one more node and registers it once it listens: ECS registers a task when it runs.
-    pub(super) async fn add_node(&mut self) -> Result<(), Error> {
-        self.started += 1;
-        let name = format!("node-{}", self.started);
-        let failed = |source| Error::Start {
-            name: name.clone(),
-            source,
+    /// Keeps the stack as it should be, and does what is asked of it.
+    ///
+    /// # Errors
+    /// When one node after the other does not come up: it would go on like this.
+    pub async fn keep(&mut self) -> Error {
+        loop {
+            if let Err(error) = self.step().await {
+                return error;
+            }
+        }
+    }
+
+    /// Does what is to be done now, and waits for the next thing that happens.
+    pub(super) async fn step(&mut self) -> Result<(), Error> {
+        self.schedule().await?;
+        let happened = tokio::select! {
+            Some(event) = self.events.recv() => Happened::Event(event),
+            Some(happened) = self.inbox.recv() => happened,
+            // What can be asked for is there once the stack is.
+            Some(request) = self.requests.recv(), if !self.strict => Happened::Asked(request),
         };
-        let address = free_address().map_err(failed)?;
-        let mut environment = self.shape.task.environment.clone();
-        let local = [
-            ("BIND", address.to_string()),
-            ("ADMIN_BIND", "127.0.0.1:0".to_owned()),
-            ("NODE_ID", name.clone()),
-            ("STORE", self.store.clone()),
-            ("S2S_KEYS", self.backend_key.clone()),
-        ];
-        environment.extend(local.map(|(name, value)| (name.to_owned(), value)));
-        let program = self.options.server.clone();
-        let spec = Spec {
-            name: name.clone(),
-            program,
-            arguments: vec![],
-            environment,
-        };
-        let process =
-            Process::start(&self.options.leash, &spec, self.lines.clone()).map_err(failed)?;
-        listening(&process, address).await?;
-        self.tell(Notice::Started {
-            name,
-            address,
-            pid: process.pid,
-        })
-        .await;
-        self.balancer.register(&self.shape.task.group, address)?;
-        self.nodes.push(Node { process, address });
+        match happened {
+            Happened::Event(event) => self.event(event).await,
+            Happened::Listens(name, listens) => self.listens(&name, listens).await,
+            Happened::Ended(name) => self.ended(&name).await?,
+            Happened::Delayed(name, cut) => self.delayed(&name, cut).await,
+            Happened::Overdue(name) => self.overdue(&name).await,
+            Happened::RedisListens(listens) => self.redis_listens(listens).await,
+            Happened::RedisEnded => self.redis_ended().await,
+            Happened::Asked(request) => self.take(request).await,
+            Happened::Again => {}
+        }
+        self.conclude().await;
+        if self.is_calm() {
+            let text = self.table();
+            self.finish(&Goal::Steady, Ok(text));
+        }
         Ok(())
     }
 
-    /// Waits until every node is healthy.
-    pub(super) async fn all_healthy(&mut self) -> Result<(), Error> {
-        loop {
-            let healthy = |node: &Node| {
-                let targets = self.balancer.targets();
-                targets.iter().any(|target| {
-                    target.address == node.address && target.health == Health::Healthy
-                })
-            };
-            if self.nodes.iter().all(healthy) {
-                return Ok(());
-            }
-            match self.next().await {
-                Happened::Event(event) => {
-                    let unhealthy = self.unhealthy(&event);
-                    self.tell_event(event).await;
-                    if let Some(error) = unhealthy {
-                        return Err(error);
-                    }
-                }
-                Happened::Ended(at) => return Err(ended(&self.nodes[at].process)),
-            }
-        }
-    }
-
-    fn unhealthy(&self, event: &Event) -> Option<Error> {
-        let Event::Health {
-            health: Health::Unhealthy,
-            target,
-            reason,
-            ..
-        } = event
-        else {
-            return None;
+    /// Starts and stops nodes.
+    async fn schedule(&mut self) -> Result<(), Error> {
+        self.judge().await;
+        let task = |node: &Node| Task {
+            outdated: node.outdated,
+            healthy: self.health(node) == Some(Health::Healthy),
+            leaving: node.is_leaving(),
         };
-        let node = self.nodes.iter().find(|node| node.address == *target)?;
-        let (name, said) = (node.process.name.clone(), node.process.last_lines());
-        Some(Error::Unhealthy {
-            name,
-            reason: reason.clone(),
-            said,
-        })
-    }
-
-    /// Keeps the stack as it should be: a node that ends is replaced, as ECS does it.
-    ///
-    /// # Errors
-    /// When a replacement does not come up: it would go on like this.
-    pub async fn keep(&mut self) -> Error {
-        loop {
-            match self.next().await {
-                Happened::Event(event) => self.tell_event(event).await,
-                Happened::Ended(at) => {
-                    let node = self.nodes.remove(at);
-                    let (name, status) = (node.process.name.clone(), node.process.exited().await);
-                    self.tell(Notice::Ended { name, status }).await;
-                    if let Ok(done) = self
-                        .balancer
-                        .deregister(&self.shape.task.group, node.address)
-                    {
-                        drop(done);
-                    }
-                    let replaced = async {
-                        self.add_node().await?;
-                        self.all_healthy().await
-                    };
-                    if let Err(error) = replaced.await {
-                        return error;
-                    }
-                }
-            }
+        let tasks: Vec<_> = self.nodes.iter().map(task).collect();
+        let plan = plan(self.limits, &tasks);
+        for at in plan.leave {
+            self.leave(at).await;
         }
+        if self.not_before.is_some_and(|time| time > Instant::now()) {
+            return Ok(());
+        }
+        for _ in 0..plan.start {
+            let (server, of_rollout) = self.next_server();
+            self.start_node(server, of_rollout)?;
+        }
+        Ok(())
     }
 
-    /// The next event of the balancer's, or the first node that has ended.
-    async fn next(&mut self) -> Happened {
-        // Without nodes there is nothing to wait for but events.
-        let ends: Vec<_> = self
-            .nodes
-            .iter()
-            .map(|node| node.process.exited().boxed())
-            .collect();
-        let ended = async {
-            if ends.is_empty() {
-                std::future::pending().await
-            } else {
-                select_all(ends).await.1
-            }
+    /// Finds the nodes whose health checks fail, once their grace period has passed.
+    async fn judge(&mut self) {
+        let grace = if self.strict {
+            Duration::ZERO
+        } else {
+            self.shape.task.grace_period
         };
-        tokio::select! {
-            Some(event) = self.events.recv() => Happened::Event(event),
-            at = ended => Happened::Ended(at),
+        for at in 0..self.nodes.len() {
+            let node = &self.nodes[at];
+            if node.stage != Stage::Running
+                || node.outdated
+                || node.since.elapsed() < grace
+                || self.health(node) != Some(Health::Unhealthy)
+            {
+                continue;
+            }
+            let name = node.name().to_owned();
+            if node.excused {
+                self.nodes[at].outdated = true;
+                self.tell(Notice::Unfit(name)).await;
+            } else if node.failure.is_none() {
+                let (reason, said) = (node.reason.clone(), node.process.life.last_lines());
+                self.nodes[at].failure = Some(Error::Unhealthy { name, reason, said });
+                self.nodes[at].process.signal(Signal::KILL);
+            }
         }
     }
 
-    async fn tell_event(&self, event: Event) {
+    async fn event(&mut self, event: Event) {
         let target = match &event {
             Event::Health { target, .. } | Event::Cut { target, .. } => Some(*target),
             Event::Failed { target, .. } => *target,
         };
-        let node = self.nodes.iter().find(|node| Some(node.address) == target);
-        let name = node.map(|node| node.process.name.clone());
+        let grace = self.shape.task.grace_period;
+        let at = self
+            .nodes
+            .iter()
+            .position(|node| Some(node.address) == target);
+        if let (Event::Health { health, reason, .. }, Some(at)) = (&event, at) {
+            let node = &mut self.nodes[at];
+            if *health == Health::Healthy {
+                node.excused = true;
+                (self.failures, self.not_before) = (0, None);
+            } else {
+                node.reason.clone_from(reason);
+                let wait = grace.saturating_sub(node.since.elapsed());
+                self.again_in(wait);
+            }
+        }
+        if at.is_none() && matches!(event, Event::Health { .. }) {
+            // The end of this node has been told.
+            return;
+        }
+        let name = at.map(|at| self.nodes[at].name().to_owned());
         self.tell(Notice::Balancer(event, name)).await;
     }
 
-    async fn tell(&self, notice: Notice) {
-        // Whoever does not want to know has dropped the receiver.
-        let _ = self.notices.send(notice).await;
+    fn again_in(&self, wait: Duration) {
+        self.later(async move {
+            sleep(wait).await;
+            Happened::Again
+        });
     }
 
-    /// Stops: no new requests, SIGTERM to every node, and SIGKILL to those that are not gone after the stop timeout
-    /// or when `hurry` ends. Returns when no process is left.
-    pub async fn stop(self, hurry: impl Future<Output = ()>) {
-        for node in &self.nodes {
-            if let Ok(done) = self
-                .balancer
-                .deregister(&self.shape.task.group, node.address)
-            {
-                drop(done);
+    async fn listens(&mut self, name: &str, listens: Result<(), Error>) {
+        let Some(at) = self.place(name) else { return };
+        let node = &mut self.nodes[at];
+        match listens {
+            // Its end is told apart.
+            Err(Error::Ended { .. }) => {}
+            Err(error) => {
+                node.failure = Some(error);
+                node.process.signal(Signal::KILL);
             }
-            node.process.terminate();
+            Ok(()) if node.is_leaving() => {}
+            Ok(()) => {
+                node.stage = Stage::Running;
+                let (name, address, pid) = (name.to_owned(), node.address, node.process.pid);
+                // The group is one of the balancer's: it was built from the same template.
+                let _ = self.balancer.register(&self.shape.task.group, address);
+                self.tell(Notice::Started { name, address, pid }).await;
+            }
         }
-        let gone = join_all(self.nodes.iter().map(|node| node.process.exited()));
-        tokio::pin!(gone);
-        tokio::select! {
-            _ = &mut gone => return,
-            () = sleep(self.shape.task.stop_timeout) => {}
-            () = hurry => {}
+    }
+
+    /// A node has ended: by itself, by somebody's hand, or because it was told to.
+    async fn ended(&mut self, name: &str) -> Result<(), Error> {
+        let Some(at) = self.place(name) else {
+            return Ok(());
+        };
+        let node = self.nodes.remove(at);
+        let (told, status) = (
+            node.is_leaving(),
+            node.process.life.exit().unwrap_or_default(),
+        );
+        let group = &self.shape.task.group;
+        if let Ok(done) = self.balancer.deregister(group, node.address) {
+            drop(done);
         }
-        for node in self
-            .nodes
-            .iter()
-            .filter(|node| node.process.exit().is_none())
-        {
-            node.process.kill();
-            self.tell(Notice::Killed(node.process.name.clone())).await;
+        self.metadata.forget(name);
+        let text = if told {
+            format!("{name} ended with {status}")
+        } else {
+            format!("{name} ended with {status}; another takes its place")
+        };
+        let name = name.to_owned();
+        self.tell(Notice::Ended {
+            name: name.clone(),
+            status,
+            told,
+        })
+        .await;
+        self.finish(&Goal::Gone(name), Ok(text));
+        if told || node.excused {
+            return Ok(());
         }
-        gone.await;
+        let error = node.failure.unwrap_or_else(|| ended(&node.process.life));
+        self.failed(error, node.of_rollout).await
+    }
+
+    /// A node was of no use from the start.
+    async fn failed(&mut self, error: Error, of_rollout: bool) -> Result<(), Error> {
+        if of_rollout && self.is_rolling() {
+            self.take_back(error.to_string());
+            return Ok(());
+        }
+        self.failures += 1;
+        if self.strict || self.failures == FAILURES {
+            return Err(error);
+        }
+        let wait = FIRST_WAIT * 2_u32.pow(self.failures - 1);
+        let wait = wait.min(LONGEST_WAIT);
+        self.not_before = Some(Instant::now() + wait);
+        self.again_in(wait);
+        let reason = error.to_string();
+        self.tell(Notice::Retried { reason, wait }).await;
+        Ok(())
+    }
+
+    /// Whether every node is there and healthy, and none has to go.
+    pub(super) fn is_steady(&self) -> bool {
+        let steady = |node: &Node| {
+            node.stage == Stage::Running
+                && !node.outdated
+                && self.health(node) == Some(Health::Healthy)
+        };
+        self.nodes.len() == self.limits.desired && self.nodes.iter().all(steady)
+    }
+
+    /// Whether moreover nothing is being done, and nothing is stopped or away.
+    pub(super) fn is_calm(&self) -> bool {
+        let stopped = self.nodes.iter().any(|node| node.stopped);
+        self.is_steady() && self.rolling.is_none() && !stopped && self.redis_runs()
     }
 }

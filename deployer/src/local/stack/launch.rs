@@ -1,4 +1,4 @@
-//! The pieces that a stack is started from: sockets, ports, a store, processes that listen.
+//! The pieces that a stack is started from: sockets, ports, keys, processes that listen.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::time::Duration;
@@ -8,22 +8,20 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::error::Error;
-use super::{Notice, Options};
-use crate::local::process::{Line, Process};
-use crate::local::redis;
-use crate::local::shape::{Shape, Store};
+use super::notice::Notice;
+use crate::local::process::{Life, Line};
+use crate::local::shape::Shape;
 
 /// How long a process may take until it listens.
 const LISTENING: Duration = Duration::from_secs(30);
 /// Between two looks whether it does.
 const LOOK: Duration = Duration::from_millis(20);
 
-pub(super) fn ended(process: &Process) -> Error {
-    let status = process.exit().unwrap_or_default();
+pub(super) fn ended(life: &Life) -> Error {
     Error::Ended {
-        name: process.name.clone(),
-        status,
-        said: process.last_lines(),
+        name: life.name.clone(),
+        status: life.exit().unwrap_or_default(),
+        said: life.last_lines(),
     }
 }
 
@@ -56,43 +54,19 @@ pub(super) fn pass_lines(notices: mpsc::Sender<Notice>) -> mpsc::Sender<Line> {
     lines
 }
 
-/// The server's store, and the Redis that was started for it.
-pub(super) async fn store(
-    store: &Store,
-    options: &Options,
-    lines: mpsc::Sender<Line>,
-) -> Result<(String, Option<Process>), Error> {
-    match (store, &options.redis) {
-        (Store::Own(own), _) => Ok((own.clone(), None)),
-        (Store::Redis, Some(url)) => Ok((url.clone(), None)),
-        (Store::Redis, None) => {
-            let program = redis::installed().await.ok_or(Error::NoRedis)?;
-            let failed = |source| Error::Start {
-                name: "redis".to_owned(),
-                source,
-            };
-            let address = free_address().map_err(failed)?;
-            let spec = redis::spec(program, address);
-            let process = Process::start(&options.leash, &spec, lines).map_err(failed)?;
-            listening(&process, address).await?;
-            Ok((format!("redis://{address}"), Some(process)))
-        }
-    }
-}
-
 /// Waits until a process accepts connections.
-pub(super) async fn listening(process: &Process, address: SocketAddr) -> Result<(), Error> {
+pub(super) async fn listening(life: &Life, address: SocketAddr) -> Result<(), Error> {
     let accepts = async {
         while TcpStream::connect(address).await.is_err() {
             sleep(LOOK).await;
         }
     };
     tokio::select! {
-        _ = process.exited() => Err(ended(process)),
+        _ = life.exited() => Err(ended(life)),
         accepted = timeout(LISTENING, accepts) => accepted.map_err(|_| Error::Deaf {
-            name: process.name.clone(),
+            name: life.name.clone(),
             address,
-            said: process.last_lines(),
+            said: life.last_lines(),
         }),
     }
 }

@@ -1,24 +1,44 @@
 //! Starting, keeping and stopping a local stack: nodes, balancer, a store where one is needed.
 
+mod asked;
 mod error;
 mod keep;
 mod launch;
+mod leave;
+mod node;
+pub mod notice;
+mod rollout;
+mod schedule;
+mod store;
+mod watcher;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::api::Api;
-use super::process::{Line, Process};
+use super::control::Request;
+use super::metadata::Metadata;
+use super::process::Line;
+use super::redis::Endpoint;
 use super::shape::Shape;
 use crate::balancer::{Balancer, Event};
 use crate::socketio::Address;
 pub use error::Error;
-use launch::{listen, pass_lines, secret, store};
+use launch::{listen, pass_lines, secret};
+pub use node::Node;
+pub use notice::Notice;
+use rollout::Rolling;
+use schedule::Limits;
+use store::Redis;
+use watcher::Watcher;
 
 /// The channel that a new stack can be tried with.
 const CHANNEL: &str = "demo";
+/// What the stack has set going may tell it this many things before it waits.
+const INBOX: usize = 256;
 
 /// How to run a stack.
 #[derive(Debug, Clone)]
@@ -31,42 +51,30 @@ pub struct Options {
     pub port: u16,
     /// A Redis instead of AWS's, where the template has one; none: one is started.
     pub redis: Option<String>,
+    /// The directory of running stacks, for what a Redis holds.
+    pub directory: PathBuf,
 }
 
-/// What happens in a stack, for whoever watches it.
-#[derive(Debug, Clone)]
-pub enum Notice {
-    /// A process wrote a line.
-    Line(Line),
-    /// The balancer has something to tell; with the node's name, where it speaks of one.
-    Balancer(Event, Option<String>),
-    /// A node has started, and listens.
-    Started {
-        /// Its name.
-        name: String,
-        /// Where it listens.
-        address: SocketAddr,
-        /// Its process.
-        pid: u32,
-    },
-    /// A node ended by itself; another takes its place, as ECS does it.
-    Ended {
-        /// Its name.
-        name: String,
-        /// How.
-        status: String,
-    },
-    /// A node did not end within the stop timeout, and was killed.
-    Killed(String),
-}
-
-/// One node.
-#[derive(Debug)]
-pub struct Node {
-    /// Its process.
-    pub process: Process,
-    /// Where it listens.
-    pub address: SocketAddr,
+/// What a stack is told by those whom it does not wait for.
+enum Happened {
+    /// The balancer has something to tell.
+    Event(Event),
+    /// A node accepts connections, or does not.
+    Listens(String, Result<(), Error>),
+    /// A node's process has ended.
+    Ended(String),
+    /// A node's deregistration delay has passed, and so many connections were cut.
+    Delayed(String, usize),
+    /// A node's stop timeout has passed.
+    Overdue(String),
+    /// The Redis accepts connections, or does not.
+    RedisListens(Result<(), Error>),
+    /// The Redis's process has ended.
+    RedisEnded,
+    /// Somebody asks for something.
+    Asked(Request),
+    /// It is time to look again.
+    Again,
 }
 
 /// A running stack. Dropping it kills every process.
@@ -79,18 +87,31 @@ pub struct Stack {
     pub channel: String,
     /// The demo channel's plugin key.
     pub plugin_key: String,
-    /// The nodes, in the order started.
+    /// The nodes.
     pub nodes: Vec<Node>,
     shape: Shape,
+    limits: Limits,
     options: Options,
-    store: String,
+    store: Endpoint,
+    redis: Option<Redis>,
     started: usize,
+    /// Whether a node that fails is the end: while the stack starts.
+    strict: bool,
+    /// Starts in a row that failed.
+    failures: u32,
+    /// No node is started before this.
+    not_before: Option<Instant>,
+    rolling: Option<Rolling>,
+    watchers: Vec<Watcher>,
     balancer: Balancer,
+    metadata: Metadata,
     events: mpsc::Receiver<Event>,
+    inbox: mpsc::Receiver<Happened>,
+    telling: mpsc::Sender<Happened>,
+    requests: mpsc::Receiver<Request>,
+    asking: mpsc::Sender<Request>,
     notices: mpsc::Sender<Notice>,
     lines: mpsc::Sender<Line>,
-    // Held so that it dies with the stack.
-    _redis: Option<Process>,
 }
 
 impl Stack {
@@ -113,41 +134,76 @@ impl Stack {
             tokio::spawn(balancer.serve(number, socket, std::future::pending())?);
         }
         let lines = pass_lines(notices.clone());
-        let (store, redis) = store(&shape.task.store, &options, lines.clone()).await?;
+        let (store, redis) = store::open(&shape.task.store, &options, &lines).await?;
+        let failed = |source| Error::Start {
+            name: "the stack".to_owned(),
+            source,
+        };
         let address = Address {
             secure: false,
             host: Ipv4Addr::LOCALHOST.to_string(),
             port: ports[shape.main],
         };
+        let (telling, inbox) = mpsc::channel(INBOX);
+        let (asking, requests) = mpsc::channel(INBOX);
+        let task = &shape.task;
         let mut stack = Self {
             url: address.to_string(),
-            backend_key: secret().map_err(|source| Error::Start {
-                name: "the stack".to_owned(),
-                source,
-            })?,
+            backend_key: secret().map_err(failed)?,
             channel: CHANNEL.to_owned(),
             plugin_key: String::new(),
             nodes: vec![],
+            limits: Limits::new(
+                task.count,
+                task.maximum_percent,
+                task.minimum_healthy_percent,
+            ),
             shape,
             options,
             store,
+            redis,
             started: 0,
+            strict: true,
+            failures: 0,
+            not_before: None,
+            rolling: None,
+            watchers: vec![],
             balancer,
+            metadata: Metadata::listen().await.map_err(failed)?,
             events,
+            inbox,
+            telling,
+            requests,
+            asking,
             notices,
             lines,
-            _redis: redis,
         };
-        for _ in 0..stack.shape.task.count {
-            stack.add_node().await?;
+        stack.watch_redis();
+        while !stack.is_steady() {
+            stack.step().await?;
         }
-        stack.all_healthy().await?;
         let api = Api {
             address,
             backend_key: stack.backend_key.clone(),
         };
         stack.plugin_key = api.create_key(CHANNEL, &stack.namespaces()).await?;
+        stack.strict = false;
         Ok(stack)
+    }
+
+    /// Where commands can be sent, which are then carried out while the stack is kept.
+    #[must_use]
+    pub fn requests(&self) -> mpsc::Sender<Request> {
+        self.asking.clone()
+    }
+
+    /// Does something without waiting for it, and is told.
+    fn later(&self, what: impl Future<Output = Happened> + Send + 'static) {
+        let telling = self.telling.clone();
+        tokio::spawn(async move {
+            // A stack that is gone need not know.
+            let _ = telling.send(what.await).await;
+        });
     }
 
     /// The namespaces that the template gives the server.

@@ -1,0 +1,223 @@
+//! `deployer local`: does to the running local stack, from another terminal, what happens to stacks on AWS.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Subcommand, ValueEnum};
+use deployer::local::control::{Answer, Command, Order, RedisAction, Rollout, call};
+use deployer::local::state;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::server::local;
+use super::signal::{Signals, runtime};
+use crate::cli::{Ended, Exit, Output, error_document, line, print, say};
+
+/// Look at the running local stack and do to it what happens on AWS: kill and stop nodes, replace them, take Redis away.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The local stack's URL, where several run.
+    #[arg(long, global = true)]
+    url: Option<String>,
+    /// How long to wait until it is done; what has been begun goes on after it.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "10m", global = true)]
+    timeout: Duration,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Show the nodes: address, process, health and state.
+    Status {
+        /// Wait until every node is healthy and nothing is being replaced.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Kill a node (SIGKILL); another takes its place.
+    Kill {
+        /// The node.
+        node: String,
+    },
+    /// Stop a node (SIGSTOP): its connections stay, and nothing answers.
+    Stop {
+        /// The node.
+        node: String,
+    },
+    /// Let a stopped node go on (SIGCONT).
+    Continue {
+        /// The node.
+        node: String,
+    },
+    /// Replace one node as a rolling deployment does.
+    Replace {
+        /// The node.
+        node: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Replace all nodes in a rolling deployment, within the service's limits.
+    Deploy {
+        #[command(flatten)]
+        how: How,
+    },
+    /// Take the stack's Redis away, and bring it back.
+    Redis {
+        #[command(subcommand)]
+        action: Redis,
+    },
+}
+
+#[derive(clap::Args)]
+struct How {
+    /// What a node that leaves sees first.
+    #[arg(long, value_enum, default_value_t)]
+    order: OrderName,
+    /// Another server binary for the new nodes.
+    #[arg(long, value_name = "FILE")]
+    server_bin: Option<PathBuf>,
+    /// Another deregistration delay than the target group's.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    deregistration_delay: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum OrderName {
+    /// The balancer cuts at the end of the deregistration delay, then comes SIGTERM.
+    #[default]
+    CutFirst,
+    /// SIGTERM comes as soon as the node is deregistered.
+    SigtermFirst,
+}
+
+#[derive(Subcommand)]
+enum Redis {
+    /// Kill it (SIGKILL); it stays away until it is restarted.
+    Kill,
+    /// Stop it (SIGSTOP): connections stay, and nothing answers.
+    Stop,
+    /// Let it go on (SIGCONT).
+    Continue,
+    /// Start it, after SIGTERM where it runs.
+    Restart {
+        /// Without the data that it had.
+        #[arg(long)]
+        empty: bool,
+    },
+}
+
+impl Verb {
+    fn command(&self) -> anyhow::Result<Command> {
+        Ok(match self {
+            Self::Status { wait } => Command::Status { wait: *wait },
+            Self::Kill { node } => Command::Kill { node: node.clone() },
+            Self::Stop { node } => Command::Stop { node: node.clone() },
+            Self::Continue { node } => Command::Continue { node: node.clone() },
+            Self::Replace { node, how } => Command::Replace {
+                node: node.clone(),
+                rollout: how.rollout()?,
+            },
+            Self::Deploy { how } => Command::Deploy {
+                rollout: how.rollout()?,
+            },
+            Self::Redis { action } => Command::Redis {
+                action: match action {
+                    Redis::Kill => RedisAction::Kill,
+                    Redis::Stop => RedisAction::Stop,
+                    Redis::Continue => RedisAction::Continue,
+                    Redis::Restart { empty } => RedisAction::Restart { empty: *empty },
+                },
+            },
+        })
+    }
+}
+
+impl How {
+    fn rollout(&self) -> anyhow::Result<Rollout> {
+        // The stack may run in another directory.
+        let absolute = |file: &PathBuf| {
+            std::path::absolute(file).with_context(|| format!("cannot use {}", file.display()))
+        };
+        Ok(Rollout {
+            order: match self.order {
+                OrderName::CutFirst => Order::CutFirst,
+                OrderName::SigtermFirst => Order::SigtermFirst,
+            },
+            server: self.server_bin.as_ref().map(absolute).transpose()?,
+            delay: self.deregistration_delay,
+        })
+    }
+}
+
+pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    let command = args.verb.command()?;
+    let socket = state::socket(&state::directory(), local(args.url.as_deref())?.pid);
+    runtime()?.block_on(async {
+        let mut signals = Signals::take()?;
+        let mut answers = call(&socket, &command).await?;
+        let mut steps = vec![];
+        let last = async {
+            loop {
+                match answers.next().await? {
+                    Answer::Step { text, document } if output == Output::Text => {
+                        drop(document);
+                        say(&text)?;
+                    }
+                    Answer::Step { document, .. } => steps.push(document),
+                    last => return anyhow::Ok(last),
+                }
+            }
+        };
+        let last = tokio::select! {
+            last = timeout(args.timeout, last) => last,
+            () = signals.next() => return Err(goes_on(&command).context(Ended(Exit::Interrupted))),
+        };
+        match last {
+            Ok(answer) => end(&command, answer?, &steps, output),
+            Err(_) => Err(goes_on(&command).context(Ended(Exit::StillRunning))),
+        }
+    })
+}
+
+/// What to say when nobody waits any more.
+fn goes_on(command: &Command) -> anyhow::Error {
+    match command {
+        Command::Replace { .. } | Command::Deploy { .. } => anyhow::anyhow!(
+            "the deployment goes on; `deployer local status --wait` waits for its end"
+        ),
+        _ => anyhow::anyhow!("the stack goes on as before; `deployer local status` shows it"),
+    }
+}
+
+fn end(command: &Command, last: Answer, steps: &[Value], output: Output) -> anyhow::Result<Exit> {
+    match last {
+        Answer::Refused { message } => anyhow::bail!(message),
+        Answer::Failed { message } if output == Output::Json => {
+            let mut document = error_document("failed", &message, &[]);
+            document["steps"] = json!(steps);
+            print(&line(&document))?;
+            Ok(Exit::NotDeployed)
+        }
+        Answer::Failed { message } => {
+            say(&format!("error: {message}"))?;
+            Ok(Exit::NotDeployed)
+        }
+        Answer::Done { text, .. } | Answer::Step { text, .. } if output == Output::Text => {
+            print(&format!("{text}\n"))?;
+            Ok(Exit::Well)
+        }
+        Answer::Done { status, .. }
+        | Answer::Step {
+            document: status, ..
+        } => {
+            let mut document =
+                json!({ "schema": 1, "type": "local", "command": command.word(), "steps": steps });
+            if let (Some(document), Value::Object(status)) = (document.as_object_mut(), status) {
+                document.extend(status);
+            }
+            print(&line(&document))?;
+            Ok(Exit::Well)
+        }
+    }
+}
