@@ -6,8 +6,9 @@ WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY timeouts timeouts
 COPY server server
-# A member of the workspace, of which nothing is built here.
+# Members of the workspace, of which nothing is built here.
 COPY deployer deployer
+COPY soak soak
 # --target keeps the flags from build scripts and procedural macros, which cannot be static.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
