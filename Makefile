@@ -1,7 +1,9 @@
-.PHONY: test tools lint deny up fuzz soak bench
+.PHONY: test tools lint deny up image push fuzz soak bench
 
 # Builds and runs every test, installing what they talk to. Most of the time they wait: more threads than cores.
+# The image first: its build would slow the others down.
 test: tools
+	tools/test-image
 	RUST_TEST_THREADS=8 cargo test --workspace --locked
 
 # Everything that the tests need beyond Rust, Node and Python.
@@ -12,6 +14,20 @@ tools:
 up:
 	cargo build --locked -p server -p deployer
 	target/debug/deployer up --env local
+
+# The server's image, by whichever engine there is: `make image push IMAGE=….amazonaws.com/drops:1.4.2`.
+IMAGE ?= drops:local
+ENGINE ?= $(shell for engine in docker podman buildah; do $$engine info >/dev/null 2>&1 && echo $$engine && break; done)
+# A format that has health checks.
+export BUILDAH_FORMAT = docker
+
+image:
+	@test -n "$(ENGINE)" || { echo "no docker, podman or buildah that answers: install one, or name it in ENGINE" >&2; exit 1; }
+	$(ENGINE) build --tag $(IMAGE) .
+
+# To a registry that the engine is logged in to; the README says how, for ECR.
+push:
+	$(ENGINE) push $(IMAGE)
 
 # The gates before the tests.
 lint:

@@ -40,7 +40,12 @@ enum Verb {
     Explain(commands::explain::Args),
     Init(commands::init::Args),
     Render(commands::render::Args),
-    Up(commands::up::Args),
+    Plan(commands::plan::Args),
+    Up(Box<commands::up::Args>),
+    Status(commands::status::Args),
+    Logs(commands::logs::Args),
+    Rollback(Box<commands::rollback::Args>),
+    Down(commands::down::Args),
     Local(commands::local::Args),
     Probe(commands::probe::Args),
     Listen(commands::listen::Args),
@@ -57,7 +62,12 @@ impl Verb {
             Self::Explain(args) => commands::explain::run(args, output),
             Self::Init(args) => commands::init::run(args, output),
             Self::Render(args) => commands::render::run(args, output),
+            Self::Plan(args) => commands::plan::run(args, output),
             Self::Up(args) => commands::up::run(args, output),
+            Self::Status(args) => commands::status::run(args, output),
+            Self::Logs(args) => commands::logs::run(args, output),
+            Self::Rollback(args) => commands::rollback::run(args, output),
+            Self::Down(args) => commands::down::run(args, output),
             Self::Local(args) => commands::local::run(args, output),
             Self::Probe(args) => commands::probe::run(args, output),
             Self::Listen(args) => commands::listen::run(args, output),
@@ -79,7 +89,9 @@ pub(crate) enum Exit {
     CouldNotRun = 2,
     /// The deployment failed.
     NotDeployed = 3,
-    /// It took too long, and still goes on.
+    /// A plan has changes, and that was asked for.
+    Changes = 4,
+    /// It goes on without being watched: the time was up, or AWS can no longer be asked.
     StillRunning = 5,
     /// Interrupted before it was done.
     Interrupted = 130,
@@ -100,8 +112,8 @@ impl std::fmt::Display for Ended {
         match self.0 {
             Exit::NotDeployed => f.write_str("the stack failed"),
             Exit::Interrupted => f.write_str("interrupted"),
-            Exit::StillRunning => f.write_str("it still goes on"),
-            Exit::Well | Exit::Failed | Exit::CouldNotRun => f.write_str("failed"),
+            Exit::StillRunning => f.write_str("still running"),
+            Exit::Well | Exit::Failed | Exit::CouldNotRun | Exit::Changes => f.write_str("failed"),
         }
     }
 }
@@ -193,9 +205,17 @@ pub(crate) fn line(document: &Value) -> String {
 /// # Errors
 /// The disk is full, say.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    print_unless_closed(text).map(|_| ())
+}
+
+/// Writes a result, and says whether anybody reads on: what has no end of its own ends there.
+///
+/// # Errors
+/// The disk is full, say.
+pub(crate) fn print_unless_closed(text: &str) -> anyhow::Result<bool> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("cannot write to stdout"),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        written => written.context("cannot write to stdout").map(|()| true),
     }
 }
 

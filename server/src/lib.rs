@@ -10,6 +10,7 @@ pub mod clock;
 pub mod connection;
 pub mod delivery;
 pub mod keys;
+pub mod leaving;
 pub mod message;
 pub mod metrics;
 pub mod names;

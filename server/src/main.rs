@@ -1,5 +1,6 @@
 //! The life of a server process: settings, log, store, node, signal, drain.
 
+mod health;
 mod logging;
 
 use std::io::Write as _;
@@ -7,13 +8,17 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use axum::http::Uri;
 use server::delivery::Tuning;
+use server::leaving;
 use server::node::{Node, open_store};
 use server::settings::{ProcessEnvironment, Settings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// It could not start: settings, file limit, addresses or the store.
 const CANNOT_RUN: u8 = 2;
+/// `--health` found no server that serves.
+const UNHEALTHY: u8 = 1;
 /// A second signal ended it.
 const INTERRUPTED: u8 = 130;
 
@@ -43,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 async fn live(settings: Settings) -> ExitCode {
-    let drain = settings.drain;
+    let (drain, metadata) = (settings.drain, settings.task_metadata.clone());
     let node = match start(settings).await {
         Ok(node) => node,
         Err(error) => return refuse(&format!("{error:#}")),
@@ -53,7 +58,7 @@ async fn live(settings: Settings) -> ExitCode {
         Err(error) => return refuse(&format!("cannot listen for signals: {error}")),
     };
     // Outside the macro, which does not evaluate what it does not log.
-    let signal = signals.next().await;
+    let signal = asked_to_leave(&node, &mut signals, metadata.as_ref()).await;
     tracing::info!(signal, "asked to leave");
     end_after(drain);
     tokio::select! {
@@ -67,6 +72,24 @@ async fn live(settings: Settings) -> ExitCode {
             tracing::warn!(signal = name, "asked again: leaving at once");
             ExitCode::from(INTERRUPTED)
         }
+    }
+}
+
+/// Waits for the signal to leave. A task that learns earlier that it is to stop moves its clients meanwhile.
+async fn asked_to_leave(
+    node: &Node,
+    signals: &mut Signals,
+    metadata: Option<&Uri>,
+) -> &'static str {
+    let early = async {
+        leaving::told_to_stop(metadata).await;
+        tracing::info!("this task is to stop: moving its clients before the signal comes");
+        node.move_clients().await;
+        std::future::pending().await
+    };
+    tokio::select! {
+        signal = signals.next() => signal,
+        never = early => never,
     }
 }
 
@@ -92,8 +115,16 @@ fn without_serving(argument: &str) -> ExitCode {
         "--version" | "-V" => version.to_owned(),
         "--help" | "-h" => format!(
             "{version}: a Socket.IO service that delivers each message at its moment.\n\
-             It takes its settings from environment variables, which the README lists; S2S_KEYS is required."
+             It takes its settings from environment variables, which the README lists; S2S_KEYS is required.\n\
+             --health asks the server with the same settings on this machine whether it serves."
         ),
+        "--health" => match healthy() {
+            Ok(answer) => answer,
+            Err(why) => {
+                refuse(&why);
+                return ExitCode::from(UNHEALTHY);
+            }
+        },
         other => {
             return refuse(&format!(
                 "`{other}`: settings are environment variables; see --help"
@@ -103,6 +134,11 @@ fn without_serving(argument: &str) -> ExitCode {
     // Nothing can be done about a closed stdout.
     let _ = writeln!(std::io::stdout(), "{answer}");
     ExitCode::SUCCESS
+}
+
+fn healthy() -> Result<String, String> {
+    let settings = Settings::read(&ProcessEnvironment).map_err(|mistakes| mistakes.to_string())?;
+    health::ask(settings.bind).map_err(|error| error.to_string())
 }
 
 fn refuse(why: &dyn std::fmt::Display) -> ExitCode {

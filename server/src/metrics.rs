@@ -100,6 +100,10 @@ pub struct Metrics {
     pub restored: Counter,
     /// Messages accepted here that the store has lost for good.
     pub lost: Counter,
+    /// Sockets that wait for their mailboxes to be read.
+    pub reads_waiting: Gauge,
+    /// How long a task waits for its turn.
+    pub lag: Histogram,
     /// How long the store took.
     pub store: StoreLatency,
     /// By how much the store's clock was ahead of this node's at the last measurement.
@@ -129,6 +133,8 @@ impl Metrics {
             stray_acknowledgements: Counter::default(),
             receipts_dropped: Counter::default(),
             announcements_missed: Counter::default(),
+            reads_waiting: Gauge::default(),
+            lag: Histogram::new([0.001, 0.005, 0.025, 0.1, 0.25, 1.0, 5.0]),
             restored: Counter::default(),
             lost: Counter::default(),
             store: Family::new_with_constructor(|| {
@@ -205,6 +211,17 @@ impl Metrics {
             "announcements_missed",
             "Messages found by the sweep alone",
             self.announcements_missed.clone(),
+        );
+        r.register(
+            "reads_waiting",
+            "Sockets that wait for their mailboxes to be read",
+            self.reads_waiting.clone(),
+        );
+        r.register_with_unit(
+            "scheduling_lag",
+            "How long a task waits for its turn",
+            Unit::Seconds,
+            self.lag.clone(),
         );
         r.register(
             "messages_restored",

@@ -113,6 +113,13 @@ impl Node {
         })
     }
 
+    /// Takes no new sessions and closes those there are, spread like those of a drain; everything else goes on.
+    pub async fn move_clients(&self) {
+        self.handler.start_draining();
+        let spread = self.handler.settings.drain.mul_f64(SPREAD);
+        self.handler.sessions.drain(spread).await;
+    }
+
     /// Leaves: takes no new sessions, closes those there are spread over the drain, stores what was acknowledged.
     ///
     /// # Errors

@@ -22,9 +22,8 @@ pub(super) const TASK_DEFINITION: &str = "AWS::ECS::TaskDefinition";
 ///
 /// # Errors
 /// There is no such stack, or AWS refuses a call.
-pub async fn read_stack(name: &str, region: Option<String>) -> Result<Rendered, Error> {
-    let clients = Clients::new(region).await;
-    let stack = Stack::read(&clients, name).await?;
+pub async fn read_stack(clients: &Clients, name: &str) -> Result<Rendered, Error> {
+    let stack = Stack::read(clients, name).await?;
     let mut snapshot = Snapshot {
         stack,
         resources: IndexMap::new(),
@@ -33,11 +32,11 @@ pub async fn read_stack(name: &str, region: Option<String>) -> Result<Rendered, 
     let cluster = snapshot.stack.of_type("AWS::ECS::Cluster").first().cloned();
     let mut groups = snapshot.stack.of_type(TARGET_GROUP).to_vec();
     for arn in snapshot.stack.of_type(SERVICE).to_vec() {
-        groups.extend(service::read(&clients, cluster.as_deref(), &arn, &mut snapshot).await?);
+        groups.extend(service::read(clients, cluster.as_deref(), &arn, &mut snapshot).await?);
     }
     let mut balancers = snapshot.stack.of_type(BALANCER).to_vec();
-    balancers.extend(balancer::target_groups(&clients, &unique(groups), &mut snapshot).await?);
-    balancer::balancers(&clients, &unique(balancers), &mut snapshot).await?;
+    balancers.extend(balancer::target_groups(clients, &unique(groups), &mut snapshot).await?);
+    balancer::balancers(clients, &unique(balancers), &mut snapshot).await?;
     Ok(Rendered::of(snapshot.resources))
 }
 

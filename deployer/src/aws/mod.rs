@@ -1,76 +1,96 @@
-//! What is live on AWS. The only module that speaks to it.
+//! What is live on AWS, and every call to it. The only module that speaks to it: plain data comes out, no type of the SDK.
 
-#[expect(
+#![expect(
     clippy::redundant_closure_for_method_calls,
     reason = "the path to each method would outgrow the call"
 )]
+
+pub mod actions;
 mod balancer;
+mod caller;
+mod change_set;
+mod error;
+mod events;
 mod live;
-#[expect(
-    clippy::redundant_closure_for_method_calls,
-    reason = "the path to each method would outgrow the call"
-)]
+mod logs;
+mod node;
+mod protection;
+mod rollout;
+mod secret;
 mod service;
 mod stack;
+mod stack_state;
+mod task;
 
+use std::time::{Duration, SystemTime};
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
+use aws_sdk_cloudformation::primitives::DateTime;
 
+pub use change_set::{Change, ChangeSet, Detail, NewChangeSet, Recreation};
+use error::failed;
+pub use error::{Error, Kind};
+pub use events::Event;
 pub use live::read_stack;
+pub use node::RunningTask;
+pub use rollout::{Deployment, ServiceState, Target};
+pub use stack::Resource;
+pub use stack_state::StackState;
+pub use task::{Container, StoppedTask};
 
-/// A call to AWS that failed, or a stack that is not there.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// AWS, or the way to it, refused.
-    #[error("cannot {what}: {reason}")]
-    Call {
-        /// What was tried, as a person would say it.
-        what: &'static str,
-        /// AWS's own words, and what lies behind them.
-        reason: String,
-    },
-    /// There is no such stack.
-    #[error("there is no stack `{0}`")]
-    NoStack(String),
-}
-
-/// Names what was tried when a call fails, with every reason behind the failure.
-fn failed<E: std::error::Error>(what: &'static str) -> impl FnOnce(E) -> Error {
-    move |error| {
-        let mut reasons = vec![error.to_string()];
-        let mut source = error.source();
-        while let Some(reason) = source {
-            let text = reason.to_string();
-            if reasons.iter().all(|known| !known.contains(&text)) {
-                reasons.push(text);
-            }
-            source = reason.source();
-        }
-        Error::Call {
-            what,
-            reason: reasons.join(": "),
-        }
-    }
-}
+/// How long one attempt of a call may take: AWS answers in seconds or not at all.
+const ATTEMPT: Duration = Duration::from_secs(30);
+/// How long a call may take with all its attempts.
+const CALL: Duration = Duration::from_secs(120);
+/// Attempts of each call where the user asks for no other number (`AWS_MAX_ATTEMPTS`): CloudFormation's limits are low, and an account's
+/// deployments share them.
+const ATTEMPTS: u32 = 8;
 
 /// The services that are asked.
-struct Clients {
-    stacks: aws_sdk_cloudformation::Client,
-    balancers: aws_sdk_elasticloadbalancingv2::Client,
-    services: aws_sdk_ecs::Client,
+#[derive(Clone, Debug)]
+pub struct Clients {
+    pub(crate) stacks: aws_sdk_cloudformation::Client,
+    pub(crate) balancers: aws_sdk_elasticloadbalancingv2::Client,
+    pub(crate) services: aws_sdk_ecs::Client,
+    pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
+    pub(crate) secrets: aws_sdk_secretsmanager::Client,
+    pub(crate) callers: aws_sdk_sts::Client,
 }
 
 impl Clients {
     /// Credentials and endpoint come from where the AWS command line has them too.
-    async fn new(region: Option<String>) -> Self {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    pub async fn new(region: Option<String>) -> Self {
+        let limits = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT)
+            .operation_timeout(CALL);
+        let mut loader =
+            aws_config::defaults(BehaviorVersion::latest()).timeout_config(limits.build());
         if let Some(region) = region {
             loader = loader.region(Region::new(region));
         }
         let config = loader.load().await;
+        let default = RetryConfig::standard().max_attempts();
+        let config = match config.retry_config() {
+            Some(retries) if retries.max_attempts() == default => {
+                let retries = retries.clone().with_max_attempts(ATTEMPTS);
+                config.into_builder().retry_config(retries).build()
+            }
+            _ => config,
+        };
         Self {
             stacks: aws_sdk_cloudformation::Client::new(&config),
             balancers: aws_sdk_elasticloadbalancingv2::Client::new(&config),
             services: aws_sdk_ecs::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            secrets: aws_sdk_secretsmanager::Client::new(&config),
+            callers: aws_sdk_sts::Client::new(&config),
         }
     }
+}
+
+/// A time of AWS's; none where it lies outside of what a clock shows.
+fn time(time: Option<&DateTime>) -> Option<SystemTime> {
+    SystemTime::try_from(*time?).ok()
 }

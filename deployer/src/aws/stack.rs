@@ -2,7 +2,55 @@
 
 use std::collections::BTreeMap;
 
-use super::{Clients, Error, failed};
+use super::{Clients, Error, Kind, failed};
+
+/// A resource of a stack as CloudFormation knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// Its name within the template.
+    pub logical_id: String,
+    /// What AWS calls it; empty before it exists.
+    pub physical_id: String,
+    /// Its type.
+    pub kind: String,
+    /// `CREATE_COMPLETE`, `UPDATE_IN_PROGRESS` and so on.
+    pub status: String,
+}
+
+impl Clients {
+    /// The resources of a stack, by name or ARN.
+    ///
+    /// # Errors
+    /// There is no such stack, or AWS refuses a call.
+    pub async fn resources(&self, stack: &str) -> Result<Vec<Resource>, Error> {
+        let pages = self
+            .stacks
+            .list_stack_resources()
+            .stack_name(stack)
+            .into_paginator()
+            .items()
+            .send();
+        let found = pages.collect::<Result<Vec<_>, _>>().await;
+        let found = found
+            .map_err(failed("list the stack's resources"))
+            .map_err(|error| match error.kind() {
+                Kind::Missing => Error::NoStack(stack.to_owned()),
+                _ => error,
+            })?;
+        let text = |text: Option<String>| text.unwrap_or_default();
+        let resource = |found: aws_sdk_cloudformation::types::StackResourceSummary| Resource {
+            status: text(
+                found
+                    .resource_status
+                    .map(|status| status.as_str().to_owned()),
+            ),
+            logical_id: text(found.logical_resource_id),
+            physical_id: text(found.physical_resource_id),
+            kind: text(found.resource_type),
+        };
+        Ok(found.into_iter().map(resource).collect())
+    }
+}
 
 /// A stack's resources: each type's physical ids, and the logical id of each.
 #[derive(Debug, Default)]
@@ -13,44 +61,16 @@ pub(super) struct Stack {
 
 impl Stack {
     pub(super) async fn read(clients: &Clients, name: &str) -> Result<Self, Error> {
-        let pages = clients
-            .stacks
-            .list_stack_resources()
-            .stack_name(name)
-            .into_paginator()
-            .items()
-            .send();
-        let resources = pages
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .map_err(|error| {
-                let absent = error
-                    .as_service_error()
-                    .and_then(|error| error.meta().message())
-                    .is_some_and(|text| text.contains("does not exist"));
-                if absent {
-                    Error::NoStack(name.to_owned())
-                } else {
-                    failed("list the stack's resources")(error)
-                }
-            })?;
         let mut stack = Self::default();
-        for resource in resources {
-            let (Some(kind), Some(logical), Some(physical)) = (
-                resource.resource_type(),
-                resource.logical_resource_id(),
-                resource.physical_resource_id(),
-            ) else {
+        for resource in clients.resources(name).await? {
+            if resource.physical_id.is_empty() {
                 continue; // not created yet
-            };
+            }
+            let of_type = stack.by_type.entry(resource.kind).or_default();
+            of_type.push(resource.physical_id.clone());
             stack
                 .logical
-                .insert(physical.to_owned(), logical.to_owned());
-            stack
-                .by_type
-                .entry(kind.to_owned())
-                .or_default()
-                .push(physical.to_owned());
+                .insert(resource.physical_id, resource.logical_id);
         }
         Ok(stack)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use deployer::aws::read_stack;
+use deployer::aws::{Clients, read_stack};
 use deployer::reading::{Given, Readings, read, read_live};
 use deployer::report::{Ignore, Report};
 use deployer::template::Rendered;
@@ -189,7 +189,7 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
 }
 
 /// The stack of an environment has the name that its resources begin with.
-fn stack_name(rendered: &Rendered) -> Option<String> {
+pub(super) fn stack_name(rendered: &Rendered) -> Option<String> {
     let part = |name: &str| rendered.parameters.get(name)?.as_text();
     Some(format!(
         "{}-{}-{}",
@@ -204,10 +204,11 @@ fn live(stack: &str, region: Option<String>, given: &Given) -> anyhow::Result<Re
         .enable_all()
         .build()
         .context("cannot start a runtime")?;
-    Ok(read_live(
-        &runtime.block_on(read_stack(stack, region))?,
-        given,
-    )?)
+    let found = runtime.block_on(async {
+        let clients = Clients::new(region).await;
+        read_stack(&clients, stack).await
+    })?;
+    Ok(read_live(&found, given)?)
 }
 
 fn ignore(name: &str) -> anyhow::Result<Ignore> {

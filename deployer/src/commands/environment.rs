@@ -116,7 +116,8 @@ impl Args {
     }
 }
 
-fn ignores(environment: &Environment) -> Vec<Ignore> {
+/// The rules that an environment passes over.
+pub(crate) fn ignores(environment: &Environment) -> Vec<Ignore> {
     let ignores = environment.ignore.iter().flatten();
     ignores
         .map(|ignore| Ignore {
@@ -127,7 +128,7 @@ fn ignores(environment: &Environment) -> Vec<Ignore> {
 }
 
 /// An environment is called after its file.
-fn name_of(path: &Path) -> anyhow::Result<String> {
+pub(crate) fn name_of(path: &Path) -> anyhow::Result<String> {
     let name = path.file_stem().and_then(|name| name.to_str());
     name.map(str::to_owned)
         .with_context(|| format!("{} has no name that can be read", path.display()))

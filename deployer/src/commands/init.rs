@@ -52,7 +52,7 @@ pub(crate) struct Args {
     /// The ARN of the certificate for HTTPS.
     #[arg(long)]
     certificate: Option<String>,
-    /// Where messages are kept: `memory`, or the URL of a Redis.
+    /// Where messages are kept: `memory`, `redis` for one of the stack's own, or the URL of one that is there.
     #[arg(long)]
     store: Option<String>,
     /// Replace a file that is there.
@@ -170,7 +170,7 @@ impl Args {
         )?;
         let store = asker.ask(
             "store",
-            "Store: memory, or the URL of a Redis",
+            "Store: memory, redis for one of the stack's own, or the URL of one that is there",
             self.store.as_deref(),
             Some("memory"),
         )?;

@@ -1,11 +1,11 @@
-//! `deployer up`: for a local environment, the rendered template on this machine until Ctrl-C.
+//! `deployer up`: for a local environment, the rendered template on this machine until Ctrl-C; for another, onto AWS.
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use deployer::local::control;
 use deployer::local::shape::Shape;
 use deployer::local::stack::{Error, Notice, Options, Stack};
@@ -15,11 +15,11 @@ use deployer::report::Report;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::environment;
 use super::signal::{Signals, runtime};
+use super::{deploy, environment};
 use crate::cli::{Ended, Exit, Output, line, print, say};
 
-/// Run the rendered template on this machine: server nodes behind a model of the load balancer, until Ctrl-C.
+/// Deploy onto AWS: check, plan, confirm, apply, watch, check what is live, probe. With `--env local`, run the rendered template on this machine until Ctrl-C.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -33,12 +33,14 @@ pub(crate) struct Args {
     /// The URL of a Redis, where the template has one; one is started unless given.
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
+    #[command(flatten)]
+    aws: deploy::Args,
 }
 
 pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let loaded = args.environment.load()?;
     if loaded.local != Some(true) {
-        bail!("this environment's target is AWS; `deployer up` runs local ones: --env local");
+        return deploy::run(&args.aws, &loaded, output);
     }
     let shape = Shape::read(&loaded.rendered)?;
     say_violations(&loaded)?;

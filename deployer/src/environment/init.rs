@@ -29,7 +29,7 @@ pub struct Answers {
     pub task_subnets: Vec<String>,
     /// The certificate for HTTPS.
     pub certificate: String,
-    /// `memory`, or the URL of a Redis.
+    /// `memory`, `redis` for one of the stack's own, or the URL of one that is there.
     pub store: String,
 }
 
@@ -127,15 +127,27 @@ impl Answers {
                 "",
             );
             page.defaults("service", &["tasks", "deployment"]);
-            page.setting("store", "memory", "or { file: DIR }, { url: rediss://… }");
+            page.setting(
+                "store",
+                "memory",
+                "or redis, { url: rediss://… }, { file: DIR }",
+            );
         } else {
             page.text("service:");
             page.defaults("service", &[]);
-            page.setting(
-                "store",
-                &format!("{{ url: {} }}", quoted(&self.store)),
-                "or memory, { file: DIR }",
-            );
+            if self.store == "redis" {
+                page.setting(
+                    "store",
+                    "{ redis: { node_type: cache.t4g.small, replicas: 1 } }",
+                    "ElastiCache for Valkey; or memory, { url: rediss://… }, { file: DIR }",
+                );
+            } else {
+                page.setting(
+                    "store",
+                    &format!("{{ url: {} }}", quoted(&self.store)),
+                    "or redis for one of the stack's own, memory, { file: DIR }",
+                );
+            }
         }
         page.0
     }

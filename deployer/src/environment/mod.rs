@@ -9,6 +9,7 @@ mod field;
 mod file;
 mod init;
 mod parameters;
+mod redis;
 mod schema;
 mod section;
 mod size;
@@ -21,6 +22,7 @@ pub use duration::{Millis, Seconds, Sticky};
 pub use field::Setting;
 pub use file::{DEFAULTS, find, load, parse};
 pub use init::{Answers, check_answer};
+pub use redis::{NodeType, Redis};
 pub use schema::schema;
 pub use section::{
     Deployment, Environment, HealthCheck, Ignore, LoadBalancer, Network, Server, Service, Tasks,

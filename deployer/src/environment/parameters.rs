@@ -241,6 +241,7 @@ impl Environment {
             Store::File(directory) => {
                 vec![("Store", directory.node(|text| format!("file:{}", text.0)))]
             }
+            Store::Redis(redis) => redis.parameters(&self.store),
             Store::Url { url, credentials } => {
                 let mut parameters = vec![
                     ("Store", url.node(|url| url.0.clone())),

@@ -25,9 +25,11 @@ fn optional(schema: &mut Value) {
         Value::Object(object) => {
             // A store's own alternatives keep theirs: they tell one form from the other.
             if object.get("title").is_some()
-                || object
-                    .get("properties")
-                    .is_some_and(|p| p.get("file").is_none() && p.get("url").is_none())
+                || object.get("properties").is_some_and(|properties| {
+                    ["redis", "file", "url"]
+                        .iter()
+                        .all(|form| properties.get(form).is_none())
+                })
             {
                 object.remove("required");
             }

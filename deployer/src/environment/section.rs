@@ -36,7 +36,7 @@ section! {
         server: Server,
         /// The ECS service and its tasks, on Fargate.
         service: Service,
-        /// Where messages are kept: `memory`, `{ file: DIR }` or `{ url: rediss://… }`.
+        /// Where messages are kept: `memory`, `redis` or `{ redis: { node_type: … } }`, `{ url: rediss://… }`, `{ file: DIR }`.
         store: Setting<Store>,
         /// Rules that `check` and `up` pass over here, each with a reason.
         ignore: Option<Vec<Ignore>>,

@@ -5,18 +5,20 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::field::{FromNode, Setting, entries, entry, wrong};
+use super::redis::Redis;
 use super::text::Text;
-use super::unit::inline_schema;
 use crate::diagnostic::{Mistake, Mistakes};
 use crate::node::Node;
 
 /// Where messages are kept.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Store {
     /// In the process: gone when it ends, and seen by no other task.
     Memory,
     /// In a directory of the task.
     File(Setting<Text>),
+    /// In a Valkey that the stack makes, which all tasks share.
+    Redis(Redis),
     /// In a Redis or Valkey that is there already.
     Url {
         /// Where it is.
@@ -82,29 +84,25 @@ impl FromNode for StoreUrl {
 
 impl FromNode for Store {
     fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
-        const EXPECTED: &str = "`memory`, `{ file: DIR }` or `{ url: rediss://… }`";
-        if node.as_text() == Some("memory") {
-            return Some(Self::Memory);
+        const EXPECTED: &str = "`memory`, `redis`, `{ redis: { node_type: … } }`, `{ url: rediss://… }` or `{ file: DIR }`";
+        match node.as_text() {
+            Some("memory") => return Some(Self::Memory),
+            Some("redis") => return Some(Self::Redis(Redis::unstated())),
+            _ => {}
         }
         if node.as_map().is_none() {
             mistakes.push(wrong(node, EXPECTED));
             return None;
         }
-        let map = entries(node, &["file", "url", "credentials", "redis"], mistakes)?;
-        if let Some(redis) = map.get("redis") {
-            let mistake = Mistake::at(
-                &redis.key,
-                "`redis`: a Redis of the stack's own cannot be made yet",
-            );
-            mistakes.push(mistake.help("give the URL of one that is there: `{ url: rediss://… }`"));
-            return None;
-        }
+        let map = entries(node, &["redis", "url", "credentials", "file"], mistakes)?;
+        let redis = entry::<Option<Redis>>(map, "redis", node, mistakes);
         let file = entry::<Option<Setting<Text>>>(map, "file", node, mistakes);
         let url = entry::<Option<Setting<StoreUrl>>>(map, "url", node, mistakes);
         let credentials = entry::<Option<Setting<Text>>>(map, "credentials", node, mistakes);
-        match (file?, url?, credentials?) {
-            (Some(directory), None, None) => Some(Self::File(directory)),
-            (None, Some(url), credentials) => Some(Self::Url { url, credentials }),
+        match (redis?, file?, url?, credentials?) {
+            (Some(redis), None, None, None) => Some(Self::Redis(redis)),
+            (None, Some(directory), None, None) => Some(Self::File(directory)),
+            (None, None, Some(url), credentials) => Some(Self::Url { url, credentials }),
             _ => {
                 mistakes.push(wrong(node, EXPECTED));
                 None
@@ -113,11 +111,27 @@ impl FromNode for Store {
     }
 }
 
-inline_schema!([] Store, "Store", json_schema!({ "anyOf": [
-    { "const": "memory" },
-    { "type": "object", "additionalProperties": false, "required": ["file"], "properties": {
-        "file": { "type": "string", "description": "A directory of the task." } } },
-    { "type": "object", "additionalProperties": false, "required": ["url"], "properties": {
-        "url": { "type": "string", "pattern": "^rediss?://", "description": "A Redis or Valkey that is there already." },
-        "credentials": { "type": "string", "description": "The ARN of a secret with username and password." } } },
-] }));
+impl JsonSchema for Store {
+    fn schema_name() -> Cow<'static, str> {
+        "Store".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let redis = Redis::json_schema(generator);
+        json_schema!({ "anyOf": [
+            { "const": "memory" },
+            { "const": "redis" },
+            { "type": "object", "additionalProperties": false, "required": ["redis"], "properties": { "redis": redis } },
+            { "type": "object", "additionalProperties": false, "required": ["file"], "properties": {
+                "file": { "type": "string", "description": "A directory of the task." } } },
+            { "type": "object", "additionalProperties": false, "required": ["url"], "properties": {
+                "url": { "type": "string", "pattern": "^rediss?://", "description": "A Redis or Valkey that is there already." },
+                "credentials": { "type": "string", "description": "The ARN of a secret with username and password." } } },
+        ] })
+    }
+
+    // A reference would hide the setting's own description.
+    fn inline_schema() -> bool {
+        true
+    }
+}

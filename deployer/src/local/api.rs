@@ -62,6 +62,36 @@ impl Api {
         Ok(key.to_owned())
     }
 
+    /// Creates a plugin key that ends by itself after a while: the key's id and the key.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn create_passing_key(
+        &self,
+        channel: &str,
+        namespace: &str,
+        lives: Duration,
+    ) -> Result<(String, String), Error> {
+        let ends = humantime::format_rfc3339_seconds(std::time::SystemTime::now() + lives);
+        let body = json!({ "channel": channel, "namespaces": [namespace], "expires_at": ends.to_string() });
+        let answer = self.post("/v1/keys", &body).await?;
+        let text = |name: &'static str| {
+            let text = answer.get(name).and_then(Value::as_str);
+            text.map(str::to_owned).ok_or(Error::Answer(name))
+        };
+        Ok((text("id")?, text("key")?))
+    }
+
+    /// Revokes a key, which also disconnects its sockets.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn revoke_key(&self, id: &str) -> Result<(), Error> {
+        let path = format!("/v1/keys/{id}");
+        self.call(Method::DELETE, &path, Bytes::new()).await?;
+        Ok(())
+    }
+
     /// Publishes a message to a channel; the message as the server has stored it.
     ///
     /// # Errors
@@ -80,6 +110,11 @@ impl Api {
     }
 
     async fn post(&self, path: &str, body: &Value) -> Result<Value, Error> {
+        self.call(Method::POST, path, Bytes::from(body.to_string()))
+            .await
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Bytes) -> Result<Value, Error> {
         let mut headers = HeaderMap::new();
         let mut key = HeaderValue::from_str(&format!("ApiKey {}", self.backend_key))
             .map_err(|_| Error::Key)?;
@@ -89,8 +124,7 @@ impl Api {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         );
-        let body = Bytes::from(body.to_string());
-        let reply = request(&self.address, (Method::POST, path), &headers, body, WITHIN).await?;
+        let reply = request(&self.address, (method, path), &headers, body, WITHIN).await?;
         let answer = serde_json::from_slice::<Value>(&reply.body).unwrap_or(Value::Null);
         if (200..300).contains(&reply.status) {
             return Ok(answer);

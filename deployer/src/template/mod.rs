@@ -15,11 +15,12 @@ mod text;
 mod used;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use crate::diagnostic::{Mistake, Mistakes, nearest};
-use crate::node::{Entry, Map, Node, Place, Scalar, Syntax, Value, read, read_file};
+use crate::node::{Entry, Map, Node, Place, Scalar, Source, Syntax, Value, read, read_file};
 
 pub use parameter::{Inputs, Parameter};
 pub use rendered::{Condition, Output, Rendered, Resource, Truth};
@@ -56,6 +57,7 @@ const ATTRIBUTES: [&str; 10] = [
 /// A template as it was written, its sections known.
 #[derive(Clone, Debug)]
 pub struct Template {
+    written: Arc<Source>,
     sections: Map,
     parameters: IndexMap<String, Parameter>,
 }
@@ -131,9 +133,16 @@ impl Template {
             check_resource(name, entry, has_macro, &mut mistakes);
         }
         mistakes.or(Self {
+            written: place.source().clone(),
             sections,
             parameters,
         })
+    }
+
+    /// The template's text, as its author wrote it.
+    #[must_use]
+    pub fn text_as_written(&self) -> &str {
+        &self.written.text
     }
 
     /// The parameters that the template declares.

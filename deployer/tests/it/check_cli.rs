@@ -46,6 +46,39 @@ fn shipped_environments_have_no_finding() {
     }
 }
 
+/// What the template says of a store of its own is all that the rules ask of one; the rest only AWS or a person knows.
+#[test]
+fn every_rule_about_the_stacks_own_store_is_seen() {
+    let checked = json(&deployer(&["check", "--env", "prod", "--output", "json"]));
+    let not_seen = checked["not_seen"].as_array().expect("a list");
+    let rules: Vec<_> = not_seen.iter().map(|item| &item["rule"]).collect();
+    assert_eq!(
+        rules,
+        [
+            "grace-period-too-short",
+            "task-zones-outside-balancer",
+            "upgrade-timeout-above-idle-timeout"
+        ]
+    );
+}
+
+#[test]
+fn a_store_without_a_replica_is_warned_of() {
+    let path = environment("replica", "store: { redis: { replicas: 0 } }\n");
+    let output = deployer(&["check", "--env", &path, "--output", "json"]);
+    let findings = json(&output)["findings"].clone();
+    let rules: Vec<_> = findings
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|finding| &finding["rule"])
+        .collect();
+    assert_eq!(
+        (output.code, rules),
+        (0, vec![&serde_json::json!("store-loses-on-failover")])
+    );
+}
+
 #[test]
 fn a_finding_marks_the_line_of_the_environment_file() {
     let path = environment("marks", "load_balancer:\n  idle_timeout: 60s\n");

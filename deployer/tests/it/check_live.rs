@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_sdk_cloudformation::config::{BehaviorVersion, Credentials, Region};
@@ -10,13 +11,13 @@ use aws_sdk_cloudformation::types::{Capability, StackStatus};
 use crate::{Run, directory, project};
 
 /// The emulator, which ends with the test.
-struct Emulator {
+pub(crate) struct Emulator {
     process: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Emulator {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let port = TcpListener::bind("127.0.0.1:0")
             .expect("a port")
             .local_addr()
@@ -46,18 +47,23 @@ impl Emulator {
         emulator
     }
 
+    /// What makes this the AWS of a process.
+    pub(crate) fn environment(&self) -> [(&'static str, &str); 4] {
+        [
+            ("AWS_ENDPOINT_URL", self.url.as_str()),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_REGION", "eu-west-1"),
+        ]
+    }
+
     /// Runs the deployer with this as its AWS.
-    fn deployer(&self, arguments: &[&str]) -> Run {
+    pub(crate) fn deployer(&self, arguments: &[&str]) -> Run {
         let output = Command::new(env!("CARGO_BIN_EXE_deployer"))
             .args(arguments)
             .current_dir(project())
             .stdin(Stdio::null())
-            .envs([
-                ("AWS_ENDPOINT_URL", self.url.as_str()),
-                ("AWS_ACCESS_KEY_ID", "test"),
-                ("AWS_SECRET_ACCESS_KEY", "test"),
-                ("AWS_REGION", "eu-west-1"),
-            ])
+            .envs(self.environment())
             .output()
             .expect("the binary runs");
         Run {
@@ -68,7 +74,7 @@ impl Emulator {
     }
 
     /// Applies a template, as CloudFormation would.
-    async fn create(&self, stack: &str, template: &str) {
+    pub(crate) async fn create(&self, stack: &str, template: &str) {
         let config = aws_sdk_cloudformation::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-west-1"))
@@ -102,7 +108,7 @@ impl Emulator {
     }
 
     /// Changes the load balancer's idle timeout, as someone would in the console.
-    async fn set_idle_timeout(&self, seconds: &str) {
+    pub(crate) async fn set_idle_timeout(&self, seconds: &str) {
         use aws_sdk_elasticloadbalancingv2::types::LoadBalancerAttribute;
         let config = aws_sdk_elasticloadbalancingv2::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -136,8 +142,11 @@ impl Emulator {
 }
 
 /// The shipped staging, without the grace period that the emulator forgets.
-fn environment() -> String {
-    let directory = directory("live");
+pub(crate) fn environment() -> String {
+    // Tests run at the same time: each reads files of its own.
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let directory = directory(&format!("live-{count}"));
     for (from, to) in [
         ("defaults.yaml", "defaults.yaml"),
         ("staging.yaml", "base.yaml"),
@@ -158,7 +167,7 @@ fn environment() -> String {
 }
 
 /// Our template for staging, with numbers where the emulator takes no text for them.
-fn template(aws: &Emulator, environment: &str) -> String {
+pub(crate) fn template(aws: &Emulator, environment: &str) -> String {
     let run = aws.deployer(&["render", "--env", environment, "--format", "json"]);
     let mut template: serde_json::Value = serde_json::from_str(&run.stdout).expect("a template");
     for resource in ["BackendKeys", "Service", "TaskDefinition"] {

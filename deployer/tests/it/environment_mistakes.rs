@@ -100,9 +100,13 @@ fn what_is_missing_is_named_all_at_once() {
 }
 
 #[test]
-fn a_store_is_one_of_three() {
+fn a_store_is_one_of_four() {
     for (test, store) in [
-        ("redis", "{ redis: { node_type: cache.t4g.small } }"),
+        (
+            "redis",
+            "{ redis: { node_type: t4g.small, replicas: 6, replica: 1 } }",
+        ),
+        ("mixed", "{ redis: { replicas: 1 }, url: 'rediss://cache' }"),
         ("word", "disk"),
         ("both", "{ file: /data, url: 'redis://cache' }"),
         ("http", "{ url: 'https://cache' }"),

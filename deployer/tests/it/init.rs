@@ -29,6 +29,7 @@ fn what_it_writes_is_accepted_as_it_is() {
     for (test, args) in [
         ("memory", AWS.to_vec()),
         ("shared", [AWS.as_slice(), &shared].concat()),
+        ("redis", [AWS.as_slice(), &["--store", "redis"]].concat()),
         (
             "local",
             vec![

@@ -8,17 +8,22 @@
     reason = "a test fails by panicking"
 )]
 
+mod actions;
 mod balancer;
 mod check_broken;
 mod check_cli;
 mod check_live;
 mod check_shapes;
+mod day;
+mod deploy;
 mod emulator;
 mod environment_mistakes;
 mod init;
 mod lint;
+mod local;
 mod render;
 mod resolution;
+mod running;
 mod shape;
 mod sound;
 mod template_mistakes;

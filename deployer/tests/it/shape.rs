@@ -83,6 +83,16 @@ fn our_local_environment_needs_nothing_else() {
     );
 }
 
+#[test]
+fn our_cluster_of_this_machine_shares_a_redis() {
+    let task = ours("local-cluster").task;
+    assert_eq!((task.count, task.store), (3, Store::Redis));
+    assert_eq!(
+        (task.maximum_percent, task.minimum_healthy_percent),
+        (200, 100)
+    );
+}
+
 /// A template of somebody else's: what is written in other ways, and what is only a default.
 const FOREIGN: &str = r#"
 Resources:

@@ -35,6 +35,25 @@ pub(super) struct State {
     pub(super) urgent: HashSet<Mailbox>,
 }
 
+impl State {
+    /// How many sockets are on each mailbox of which the store does not know yet.
+    pub(super) fn take_presence(&mut self) -> Vec<(Mailbox, u32)> {
+        let changed = std::mem::take(&mut self.changed).into_iter();
+        let sockets = |mailbox: &Mailbox| {
+            let channel = self.channels.get(mailbox);
+            channel.map_or(0, |channel| {
+                u32::try_from(channel.subscribers.len()).unwrap_or(u32::MAX)
+            })
+        };
+        changed
+            .map(|mailbox| {
+                let sockets = sockets(&mailbox);
+                (mailbox, sockets)
+            })
+            .collect()
+    }
+}
+
 impl Hub {
     /// A hub without sockets; `start` sets it to work.
     #[must_use]

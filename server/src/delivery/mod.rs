@@ -7,8 +7,10 @@
 mod channel;
 mod hub;
 mod queue;
+mod reading;
 mod recorder;
 mod recovery;
+mod repeats;
 mod subscriber;
 mod sweep;
 mod window;

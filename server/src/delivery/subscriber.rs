@@ -2,21 +2,17 @@
 //! what stays unacknowledged. Every entry point ends in `pump`, which emits what may be emitted now.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::Instant;
 
-use super::queue::{PAGE, Queue};
-use super::window::{Acknowledged, Due, Window};
+use super::queue::Queue;
+use super::window::{Acknowledged, Window};
 use super::{Context, Emission, Outlet};
 use crate::keys::KeyRecord;
-use crate::message::{Mailbox, Message, Position};
+use crate::message::{Mailbox, Message};
 use crate::metrics::MessageState;
-use crate::store::{Receipt, Store, StoreError};
-
-/// How long what this node has noted may take to be stored before a mailbox is read.
-const LAST_RECEIPTS: Duration = Duration::from_secs(2);
+use crate::store::Receipt;
 
 /// Why an acknowledgement was ignored: it names nothing in flight, or another message.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,23 +26,24 @@ pub struct Subscriber {
     pub socket: String,
     /// The channel's mailbox, then that of everyone in the namespace.
     pub mailboxes: [Mailbox; 2],
-    outlet: Arc<dyn Outlet>,
-    context: Arc<Context>,
+    pub(super) outlet: Arc<dyn Outlet>,
+    pub(super) context: Arc<Context>,
     state: Mutex<State>,
     /// Wakes the task that waits for the next repeat, to end with the socket.
-    ended: Notify,
+    pub(super) ended: Notify,
 }
 
-struct State {
-    queues: [Queue; 2],
-    window: Window,
+/// What a socket is at, behind its lock.
+pub(super) struct State {
+    pub(super) queues: [Queue; 2],
+    pub(super) window: Window,
     /// A task waits for the next repeat.
-    repeating: bool,
+    pub(super) repeating: bool,
     /// A task reads the store.
-    reading: bool,
+    pub(super) reading: bool,
     /// Which mailbox it read last.
-    last_read: usize,
-    closed: bool,
+    pub(super) last_read: usize,
+    pub(super) closed: bool,
 }
 
 impl Subscriber {
@@ -159,12 +156,12 @@ impl Subscriber {
         self.ended.notify_one();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Which of the two mailboxes a message is from.
-    fn index_of(&self, message: &Message) -> Option<usize> {
+    pub(super) fn index_of(&self, message: &Message) -> Option<usize> {
         self.mailboxes
             .iter()
             .position(|mailbox| *mailbox == message.mailbox)
@@ -179,7 +176,7 @@ impl Subscriber {
     }
 
     /// Emits what the window allows, then sees to it that the store is read and repeats are timed.
-    fn pump(self: &Arc<Self>, state: &mut State, on_time: bool) {
+    pub(super) fn pump(self: &Arc<Self>, state: &mut State, on_time: bool) {
         if state.closed {
             return;
         }
@@ -233,7 +230,7 @@ impl Subscriber {
         }
     }
 
-    fn emit(&self, message: &Message, number: u64, redelivered: bool) -> bool {
+    pub(super) fn emit(&self, message: &Message, number: u64, redelivered: bool) -> bool {
         let expires_in = message.expires_at.since(self.context.clock.now());
         let emitted = self.outlet.emit(&Emission {
             message,
@@ -256,141 +253,6 @@ impl Subscriber {
         if !state.reading && state.queues.iter().any(Queue::wants_page) {
             state.reading = true;
             tokio::spawn(self.clone().read());
-        }
-    }
-
-    /// Repeats unacknowledged messages at their time; ends when there is none.
-    async fn repeat(self: Arc<Self>) {
-        loop {
-            let next = {
-                let mut state = self.lock();
-                match state.window.next_repeat().filter(|_| !state.closed) {
-                    Some(next) => next,
-                    None => {
-                        state.repeating = false;
-                        return;
-                    }
-                }
-            };
-            tokio::select! {
-                () = sleep_until(next) => {}
-                () = self.ended.notified() => {}
-            }
-            let mut state = self.lock();
-            if !state.closed {
-                for number in state.window.due(Instant::now()) {
-                    self.repeat_one(&mut state, number);
-                    if state.closed {
-                        break;
-                    }
-                }
-                self.pump(&mut state, false);
-            }
-        }
-    }
-
-    fn repeat_one(&self, state: &mut State, number: u64) {
-        let Some(entry) = state.window.get(number) else {
-            return;
-        };
-        let (message, repeats) = (entry.message.clone(), entry.repeats);
-        let entry_expired = entry.expires <= Instant::now();
-        let silent = self.outlet.last_heard() < entry.first_emitted;
-        if entry_expired {
-            state.window.remove(number);
-        } else if silent && repeats > 0 {
-            // It was probed at the first repeat, and has neither answered that nor anything else.
-            self.outlet.cut_slow_reader();
-            state.closed = true;
-        } else if state
-            .window
-            .repeat(number, Instant::now(), &self.context.tuning)
-            == Due::Repeat
-        {
-            if silent {
-                self.outlet.probe();
-            }
-            self.emit(&message, number, true);
-            self.context.metrics.redeliveries.inc();
-        } else {
-            self.give_up(state, number);
-        }
-    }
-
-    fn give_up(&self, state: &mut State, number: u64) {
-        let Some(entry) = state.window.remove(number) else {
-            return;
-        };
-        let message = entry.message;
-        if let Some(index) = self.index_of(&message) {
-            state.queues[index].give_up(&message);
-        }
-        self.context.metrics.given_up.inc();
-        tracing::warn!(
-            channel = %message.mailbox, message_id = message.id, connection = self.socket, key = %self.key.id,
-            "never acknowledged on a live socket; it comes again after a reconnect. \
-             Does the plugin call ack(message.id)?",
-        );
-    }
-
-    /// Reads the store until nothing is missing or there is no room; `pump` starts it again.
-    async fn read(self: Arc<Self>) {
-        let mut pause = Duration::from_millis(50);
-        while let Some(index) = self.next_to_read() {
-            if let Err(error) = self.read_mailbox(index).await {
-                tracing::debug!(%error, mailbox = %self.mailboxes[index], "the mailbox cannot be read yet");
-                sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(1));
-            }
-        }
-    }
-
-    /// The mailbox to read next; none ends the reading task.
-    fn next_to_read(&self) -> Option<usize> {
-        let mut state = self.lock();
-        // The other mailbox first: one that is always behind must not starve it.
-        let order = [1 - state.last_read, state.last_read];
-        let next = order
-            .into_iter()
-            .find(|index| state.queues[*index].wants_page());
-        let next = next.filter(|_| !state.closed);
-        state.last_read = next.unwrap_or(state.last_read);
-        state.reading = next.is_some();
-        next
-    }
-
-    async fn read_mailbox(self: &Arc<Self>, index: usize) -> crate::store::Result<()> {
-        let (context, mailbox) = (&self.context, &self.mailboxes[index]);
-        self.lock().queues[index].start_reading();
-        // What this node has shown and settled must be in the store before it is asked.
-        if !context.recorder.flush(LAST_RECEIPTS).await {
-            self.lock().queues[index].stop_reading();
-            return Err(StoreError::Unavailable("receipts are still waiting".into()));
-        }
-        // The semaphore is never closed.
-        let _turn = context.reads.acquire().await;
-        let until = context.clock.now();
-        let mut after: Option<Position> = None;
-        loop {
-            let page = context
-                .store
-                .backlog(mailbox, &self.key.id, after, until, PAGE)
-                .await;
-            let mut state = self.lock();
-            let page = page.inspect_err(|_| state.queues[index].stop_reading())?;
-            after = page.last().map(|waiting| waiting.message.position());
-            let last = page.len() < PAGE;
-            let State { queues, window, .. } = &mut *state;
-            queues[index].take_page(page, last, |message| window.knows(message));
-            self.pump(&mut state, false);
-            if last || state.closed {
-                return Ok(());
-            }
-            if !state.queues[index].wants_page() {
-                // The window is full. The rest is read when there is room again.
-                state.queues[index].stop_reading();
-                return Ok(());
-            }
         }
     }
 }

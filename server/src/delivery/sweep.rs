@@ -1,7 +1,6 @@
 //! What the hub does beside delivering: reading mailboxes on, telling the store who is here, measuring its clock,
 //! and retiring what has expired.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,23 +114,16 @@ impl Hub {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            let changed: HashSet<Mailbox> = std::mem::take(&mut self.lock().changed);
-            for mailbox in changed {
-                let sockets = self
-                    .lock()
-                    .channels
-                    .get(&mailbox)
-                    .map_or(0, |channel| channel.subscribers.len());
-                let sockets = u32::try_from(sockets).unwrap_or(u32::MAX);
-                if self
-                    .context
-                    .store
-                    .set_presence(&self.context.node, &mailbox, sockets)
+            let changes = self.lock().take_presence();
+            let store = &self.context.store;
+            if !changes.is_empty()
+                && store
+                    .set_presence(&self.context.node, &changes)
                     .await
                     .is_err()
-                {
-                    self.lock().changed.insert(mailbox);
-                }
+            {
+                let untold = changes.into_iter().map(|(mailbox, _)| mailbox);
+                self.lock().changed.extend(untold);
             }
         }
     }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use axum::http::HeaderValue;
+use axum::http::{HeaderValue, Uri};
 
 use timeouts::Setting;
 
@@ -158,6 +158,8 @@ pub struct Settings {
     pub allow_rule_violations: bool,
     /// This node's name in logs and in `x-node-id`.
     pub node_id: String,
+    /// Where ECS tells a task of itself; ECS sets `ECS_CONTAINER_METADATA_URI_V4`.
+    pub task_metadata: Option<Uri>,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// What is logged: a level, or directives of `tracing_subscriber::EnvFilter`.
@@ -190,6 +192,7 @@ impl Settings {
             idle_timeout: r.optional_duration(Setting::IdleTimeout),
             allow_rule_violations: r.flag("ALLOW_RULE_VIOLATIONS"),
             node_id: r.node_id("NODE_ID"),
+            task_metadata: r.address_of("ECS_CONTAINER_METADATA_URI_V4"),
             log_format: r.log_format("LOG_FORMAT"),
             log_level: r.log_level("LOG_LEVEL", "info"),
         };

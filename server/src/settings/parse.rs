@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use axum::http::HeaderValue;
+use axum::http::{HeaderValue, Uri};
 use timeouts::Setting;
 use tracing_subscriber::EnvFilter;
 
@@ -238,6 +238,14 @@ impl<'a> Reader<'a> {
         })
     }
 
+    pub(super) fn address_of(&mut self, name: &str) -> Option<Uri> {
+        self.value(name, "", None, |text| match text.parse::<Uri>() {
+            _ if text.is_empty() => Ok(None),
+            Ok(uri) if uri.host().is_some() => Ok(Some(uri)),
+            _ => Err("expected a URL such as http://169.254.170.2/v4/…".into()),
+        })
+    }
+
     pub(super) fn log_format(&mut self, name: &str) -> LogFormat {
         self.value(name, "json", LogFormat::Json, |text| match text {
             "json" => Ok(LogFormat::Json),
@@ -290,7 +298,7 @@ fn duration(text: &str, setting: Setting) -> Result<Duration, String> {
 
 /// The URL of a Redis, if it holds no secret: what is in it is logged.
 fn redis_url(text: &str) -> Result<String, String> {
-    let url = redis::parse_redis_url(text).filter(|url| url.has_host());
+    let url = redis::parse_redis_url(text).filter(|url| url.host().is_some());
     let url = url.ok_or("expected a URL such as rediss://cache.example.com:6379")?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("a URL may hold no credentials; set STORE_USERNAME and STORE_PASSWORD, or STORE_PASSWORD_FILE".into());

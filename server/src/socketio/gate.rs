@@ -97,6 +97,12 @@ impl Gate {
                 Problem::unavailable("This node is leaving; connect again"),
             ));
         }
+        if self.handler.is_overloaded() {
+            return Err(self.refuse(
+                "overloaded",
+                Problem::unavailable("This node has more clients coming than it can serve at once"),
+            ));
+        }
         if self.handler.sessions.unjoined() >= MOST_UNJOINED {
             return Err(self.refuse(
                 "too_many_unjoined",

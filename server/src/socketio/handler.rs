@@ -7,6 +7,7 @@ use engineioxide::handler::EngineIoHandler;
 use engineioxide::{DisconnectReason, ProtocolVersion, Socket, Str};
 
 use super::packet::{self, Incoming};
+use super::pressure::Pressure;
 use super::registry::Sessions;
 use super::session::{Session, Slot};
 use crate::connection::Link;
@@ -34,19 +35,20 @@ pub struct Handler {
     /// Every session.
     pub sessions: Sessions,
     draining: AtomicBool,
+    pressure: Arc<Pressure>,
 }
 
 impl Handler {
     /// A node's Socket.IO side, without sessions.
     #[must_use]
     pub fn new(settings: Arc<Settings>, context: Arc<Context>, hub: Arc<Hub>) -> Arc<Self> {
-        let (sessions, draining) = (Sessions::default(), AtomicBool::new(false));
         Arc::new(Self {
+            pressure: Pressure::watch(context.clone()),
             settings,
             context,
             hub,
-            sessions,
-            draining,
+            sessions: Sessions::default(),
+            draining: AtomicBool::new(false),
         })
     }
 
@@ -54,6 +56,13 @@ impl Handler {
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Whether new clients should come again later: the node has more work than it can do.
+    #[must_use]
+    pub fn is_overloaded(&self) -> bool {
+        let reads = self.context.metrics.reads_waiting.get();
+        self.pressure.is_high(u64::try_from(reads).unwrap_or(0))
     }
 
     /// Takes no new sessions from now on.

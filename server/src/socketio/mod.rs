@@ -9,6 +9,7 @@ mod handler;
 mod join;
 mod outlet;
 mod packet;
+mod pressure;
 mod registry;
 mod session;
 

@@ -281,16 +281,17 @@ impl Store for Embedded {
         self.write(|reply| Operation::RevokeKey(id, reply)).await
     }
 
-    async fn set_presence(&self, node: &str, mailbox: &Mailbox, sockets: u32) -> Result<()> {
+    async fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> Result<()> {
         let mut presence = self.presence.lock().unwrap_or_else(PoisonError::into_inner);
-        let nodes = presence.entry(mailbox.clone()).or_default();
-        if sockets == 0 {
-            nodes.remove(node)
-        } else {
-            nodes.insert(node.to_owned(), sockets)
-        };
-        if nodes.is_empty() {
-            presence.remove(mailbox);
+        for (mailbox, sockets) in changes {
+            let nodes = presence.entry(mailbox.clone()).or_default();
+            match sockets {
+                0 => nodes.remove(node),
+                _ => nodes.insert(node.to_owned(), *sockets),
+            };
+            if nodes.is_empty() {
+                presence.remove(mailbox);
+            }
         }
         Ok(())
     }

@@ -276,8 +276,8 @@ pub trait Store: Send + Sync + 'static {
     /// Deletes a key and announces it; false when there is none.
     async fn revoke_key(&self, id: &str) -> Result<bool>;
 
-    /// Says how many sockets `node` has on a mailbox.
-    async fn set_presence(&self, node: &str, mailbox: &Mailbox, sockets: u32) -> Result<()>;
+    /// Says how many sockets `node` has on each of these mailboxes.
+    async fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> Result<()>;
 
     /// Sockets on a mailbox, on all nodes.
     async fn presence(&self, mailbox: &Mailbox) -> Result<u64>;

@@ -106,6 +106,6 @@ watched! {
     fn key(&self, id: &str) -> Option<KeyRecord>;
     fn keys(&self, after: Option<&str>, limit: usize) -> Vec<KeyRecord>;
     fn revoke_key(&self, id: &str) -> bool;
-    fn set_presence(&self, node: &str, mailbox: &Mailbox, sockets: u32) -> ();
+    fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> ();
     fn presence(&self, mailbox: &Mailbox) -> u64;
 }

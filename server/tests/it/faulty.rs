@@ -106,7 +106,7 @@ faulty! {
     fn key(id: &str) -> Option<KeyRecord>;
     fn keys(after: Option<&str>, limit: usize) -> Vec<KeyRecord>;
     fn revoke_key(id: &str) -> bool;
-    fn set_presence(node: &str, mailbox: &Mailbox, sockets: u32) -> ();
+    fn set_presence(node: &str, changes: &[(Mailbox, u32)]) -> ();
     fn presence(mailbox: &Mailbox) -> u64;
 }
 
@@ -119,7 +119,7 @@ impl Environment for Variables {
 }
 
 /// Starts a node in this process, with shortened constants.
-pub(crate) async fn node(name: &str, store: Arc<Faulty>, tuning: Tuning) -> Node {
+pub(crate) async fn node(name: &str, store: Arc<dyn Store>, tuning: Tuning) -> Node {
     let settings = [
         ("BIND", "127.0.0.1:0"),
         ("ADMIN_BIND", "127.0.0.1:0"),

@@ -1,11 +1,12 @@
 //! The end of a process: sessions are closed so that clients come back, and nothing holds it longer than `DRAIN`.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::{Client, Options, Server, eventually};
 use crate::raw::{self, Polling};
@@ -141,4 +142,47 @@ async fn a_second_signal_ends_at_once() {
         assert_eq!(server.ended().await.code(), Some(130));
         assert!(start.elapsed() < SLACK, "{:?}", start.elapsed());
     }
+}
+
+#[tokio::test]
+async fn a_task_that_learns_early_moves_its_clients_before_the_signal() {
+    // What ECS answers a task, as far as it is asked; whether and when it changes is ECS's to decide.
+    let desired = Arc::new(Mutex::new("RUNNING"));
+    let answer = desired.clone();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let metadata = format!("http://{}/v4/task-id", listener.local_addr().unwrap());
+    let router = axum::Router::new().route(
+        "/v4/task-id/task",
+        axum::routing::get(async move || {
+            axum::Json(
+                json!({ "DesiredStatus": *answer.lock().unwrap(), "KnownStatus": "RUNNING" }),
+            )
+        }),
+    );
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let settings = [
+        ("ECS_CONTAINER_METADATA_URI_V4", metadata.as_str()),
+        ("DRAIN", "4s"),
+    ];
+    let mut server = Server::start(&settings).await;
+    let (_, key) = server.key("c").await;
+    let mut client = Client::start(&server, &Options::new(&key));
+    client.wait_for("connected").await;
+    *desired.lock().unwrap() = "STOPPED";
+    let gone = client.wait_for("disconnected").await;
+    assert!(
+        ["transport close", "transport error"].contains(&gone["reason"].as_str().unwrap()),
+        "{gone}"
+    );
+    assert_eq!(
+        client.wait_for("connect_error").await["description"],
+        503,
+        "it goes to another node"
+    );
+    // The process goes on, and takes messages, until it is told.
+    server
+        .publish("c", json!({ "event": "e", "data": null }))
+        .await;
+    server.signal("TERM");
+    assert!(server.ended().await.success());
 }

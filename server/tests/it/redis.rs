@@ -2,14 +2,14 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Stdio;
-use std::time::Duration;
 
 use server::settings::RedisSettings;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-use crate::harness::eventually;
+use crate::harness::{eventually, signal};
 
 /// See the module. Killed when dropped.
 pub(crate) struct Redis {
@@ -79,10 +79,19 @@ impl Redis {
         self.listens().await;
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(self.child.id().expect("Redis runs"), name);
+    }
+
     /// Carries out a command, as an operator would.
     pub(crate) async fn ask(&self, command: &[&str]) -> redis::Value {
         let client = redis::Client::open(self.url()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let config = redis::AsyncConnectionConfig::new().set_response_timeout(None);
+        let mut connection = client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
+            .unwrap();
         redis::cmd(command[0])
             .arg(&command[1..])
             .query_async(&mut connection)
@@ -92,15 +101,12 @@ impl Redis {
 
     async fn listens(&self) {
         eventually("Redis listens", async || {
-            let _ = TcpStream::connect(self.address).await.ok()?;
-            let client = redis::Client::open(self.url()).unwrap();
-            let mut connection = client.get_multiplexed_async_connection().await.ok()?;
-            // While it loads its data, it refuses everything.
-            redis::cmd("GET")
-                .arg("x")
-                .query_async::<redis::Value>(&mut connection)
-                .await
-                .ok()
+            let mut stream = TcpStream::connect(self.address).await.ok()?;
+            stream.write_all(b"GET x\r\n").await.ok()?;
+            let mut answer = [0; 16];
+            let length = stream.read(&mut answer).await.ok()?;
+            // It may want credentials, but has loaded its data.
+            (length > 0 && !answer.starts_with(b"-LOADING")).then_some(())
         })
         .await;
     }
@@ -122,6 +128,3 @@ fn spawn(address: SocketAddr, directory: &TempDir, options: &[String]) -> Child 
         .spawn()
         .expect("redis-server is installed")
 }
-
-/// For how long a store may need until it works again.
-pub(crate) const BACK: Duration = Duration::from_secs(2);

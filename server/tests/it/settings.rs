@@ -9,7 +9,8 @@ use tokio::time::timeout;
 use crate::harness::{BACKEND_KEY, Server, eventually, signal};
 
 /// Runs a server that must refuse to start; returns what it printed.
-async fn refused(command: &mut Command) -> String {
+/// What a server says that refuses to start.
+pub(crate) async fn refused(command: &mut Command) -> String {
     let run = command.stdin(Stdio::null()).kill_on_drop(true).output();
     let Output {
         status,
@@ -25,7 +26,8 @@ async fn refused(command: &mut Command) -> String {
     text
 }
 
-fn server(settings: &[(&str, &str)]) -> Command {
+/// A server with these settings beside those that it must have.
+pub(crate) fn server(settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
     command
         .env_clear()
@@ -97,7 +99,7 @@ async fn each_wrong_value_is_refused_by_name() {
         ("NAMESPACES", ",", "one namespace at least"),
         ("NAMESPACES", "a,/a", "`a` is named twice"),
         ("TRANSPORTS", ",", "expected polling, websocket or both"),
-        ("STORE", "file:", "expected memory or file:DIR"),
+        ("STORE", "file:", "expected memory, file:DIR, redis://"),
         (
             "STORE",
             "postgres://x",

@@ -467,14 +467,17 @@ async fn keys_are_kept_listed_and_revoked(store: Arc<dyn Store>) {
 }
 
 async fn presence_adds_up(store: Arc<dyn Store>) {
-    store.set_presence("a", &mailbox(), 2).await.unwrap();
-    store.set_presence("b", &mailbox(), 3).await.unwrap();
-    store
-        .set_presence("b", &Mailbox::everyone("n"), 9)
-        .await
-        .unwrap();
-    assert_eq!(store.presence(&mailbox()).await.unwrap(), 5);
-    store.set_presence("a", &mailbox(), 0).await.unwrap();
+    let set = async |node: &str, changes: &[(Mailbox, u32)]| {
+        store.set_presence(node, changes).await.unwrap();
+    };
+    set("a", &[(mailbox(), 2)]).await;
+    set("b", &[(mailbox(), 3), (Mailbox::everyone("n"), 9)]).await;
+    // A store that is elsewhere learns of a node within a second.
+    eventually("presence adds up", async || {
+        (store.presence(&mailbox()).await.unwrap() == 5).then_some(())
+    })
+    .await;
+    set("a", &[(mailbox(), 0)]).await;
     assert_eq!(store.presence(&mailbox()).await.unwrap(), 3);
 }
 

@@ -57,7 +57,7 @@ impl Stack {
         self.conclude().await;
         if self.is_calm() {
             let text = self.table();
-            self.finish(&Goal::Steady, Ok(text));
+            self.finish(&Goal::Steady, &Ok(text));
         }
         Ok(())
     }
@@ -185,7 +185,11 @@ impl Stack {
             drop(done);
         }
         self.metadata.forget(name);
-        let text = format!("{name} ended with {status}");
+        let text = if told {
+            format!("{name} ended with {status}")
+        } else {
+            format!("{name} ended with {status}; another takes its place")
+        };
         let name = name.to_owned();
         self.tell(Notice::Ended {
             name: name.clone(),
@@ -193,7 +197,7 @@ impl Stack {
             told,
         })
         .await;
-        self.finish(&Goal::Gone(name), Ok(text));
+        self.finish(&Goal::Gone(name), &Ok(text));
         if told || node.excused {
             return Ok(());
         }

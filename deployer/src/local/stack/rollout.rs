@@ -127,12 +127,12 @@ impl Stack {
             self.tell(Notice::Deployed { nodes: came }).await;
             return self.finish(
                 &Goal::Rollout,
-                Ok(format!("{went} replaced by {replacing}")),
+                &Ok(format!("{went} replaced by {replacing}")),
             );
         };
         let message = format!("rolled back: {reason}");
         self.tell(Notice::RolledBack { reason }).await;
-        self.finish(&Goal::Rollout, Err(message));
+        self.finish(&Goal::Rollout, &Err(message));
     }
 
     /// The rollout for programs; null when there is none.

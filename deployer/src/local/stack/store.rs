@@ -158,7 +158,9 @@ impl Stack {
         redis.stopped = false;
         let restart = redis.after != After::Nothing;
         let status = ended.unwrap_or_default();
+        let text = format!("redis ended with {status}");
         self.tell(Notice::RedisEnded { status, restart }).await;
+        self.finish(&Goal::RedisGone, &Ok(text));
         if restart && let Err(error) = self.restart_redis() {
             self.redis_failed(&error);
         }
@@ -186,6 +188,8 @@ impl Stack {
             (Ok(()), Some(process)) => {
                 let (address, pid) = (redis.address, process.pid);
                 self.tell(Notice::RedisStarted { address, pid }).await;
+                let text = format!("redis runs again on {address}");
+                self.finish(&Goal::RedisUp, &Ok(text));
             }
             (Err(error), _) => self.redis_failed(&error),
             (Ok(()), None) => {}
@@ -193,7 +197,7 @@ impl Stack {
     }
 
     fn redis_failed(&mut self, error: &Error) {
-        self.finish(&Goal::RedisUp, Err(error.to_string()));
+        self.finish(&Goal::RedisUp, &Err(error.to_string()));
     }
 
     /// Whether the Redis runs, where the stack has one.

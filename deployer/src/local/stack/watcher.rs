@@ -48,7 +48,7 @@ impl Stack {
     }
 
     /// Tells those who waited for `goal` how it came out.
-    pub(super) fn finish(&mut self, goal: &Goal, outcome: Result<String, String>) {
+    pub(super) fn finish(&mut self, goal: &Goal, outcome: &Result<String, String>) {
         let there = |watcher: &mut Watcher| watcher.goal == *goal;
         let done: Vec<_> = self.watchers.extract_if(.., there).collect();
         for watcher in done {

@@ -28,6 +28,7 @@ async fn local() -> (Stack, Api) {
         leash,
         port: 0,
         redis: None,
+        directory: deployer::local::state::directory(),
     };
     let (notices, mut received) = mpsc::channel(64);
     tokio::spawn(async move { while received.recv().await.is_some() {} });

@@ -7,23 +7,18 @@ use redis::{Cmd, Value, cmd};
 use tokio::sync::{broadcast, oneshot};
 
 use super::expiry::indexing;
+use super::form::{Counts, add_position, published, publishing, recording, status};
 use super::{Redis, line, listener, names, read, script};
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message, Position, Status};
 use crate::store::{
-    Announcement, Cancelled, Draft, Expired, Held, MAX_CHANNEL_BYTES, MAX_CHANNEL_MESSAGES,
-    MAX_EVERYONE_MESSAGES, MAX_KEYS, Published, RETENTION, Receipt, Restored, Result, Store,
-    StoreError, Swept, Tally, Waiting, Wanted,
+    Announcement, Cancelled, Draft, Expired, Held, MAX_KEYS, Published, Receipt, Restored, Result,
+    Store, StoreError, Swept, Tally, Waiting, Wanted,
 };
 
-/// For how long the receipts of a message to everyone are kept after its end, in milliseconds; there are as many as keys.
-const RETENTION_EVERYONE: i64 = 3_600_000;
 /// Receipts in one call of a script.
 const RECEIPTS: usize = 256;
-
-/// Keys that were shown a message, that acknowledged it, and whether it was cancelled.
-type Counts = (Option<u32>, Option<u32>, Option<u32>);
 
 #[async_trait]
 impl Store for Redis {
@@ -178,7 +173,7 @@ impl Store for Redis {
             .ask_all(&mut pipeline)
             .await?
             .into_iter()
-            .find_map(|answer| answer.err())
+            .find_map(redis::RedisResult::err)
         {
             Some(error) => Err(super::link::unavailable(&error)),
             None => Ok(()),
@@ -243,8 +238,8 @@ impl Store for Redis {
         Ok(self.write::<u8>(command).await? == 1)
     }
 
-    async fn set_presence(&self, node: &str, mailbox: &Mailbox, sockets: u32) -> Result<()> {
-        self.shared.set_presence(node, mailbox, sockets).await
+    async fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> Result<()> {
+        self.shared.set_presence(node, changes).await
     }
 
     async fn presence(&self, mailbox: &Mailbox) -> Result<u64> {
@@ -268,91 +263,4 @@ impl Redis {
         let answers = self.shared.writer.run(vec![command]).await?;
         read(answers.into_iter().next().unwrap_or(Value::Nil))
     }
-}
-
-fn publishing(draft: &Draft, full: bool) -> Cmd {
-    let mailbox = &draft.mailbox;
-    let most = match mailbox.channel_name() {
-        // What came before is still answered as what it is.
-        _ if full => 0,
-        Some(_) => MAX_CHANNEL_MESSAGES,
-        None => MAX_EVERYONE_MESSAGES,
-    };
-    let mut command = script::PUBLISH.on_mailbox(mailbox);
-    command
-        .arg(&draft.id)
-        .arg(line::hex(&draft.digest))
-        .arg(draft.deliver_at.0)
-        .arg(draft.expires_at.0)
-        .arg(draft.data.get().len())
-        .arg(line::body(
-            &draft.id,
-            &draft.event,
-            draft.created_at,
-            &draft.data,
-        ))
-        .arg(most)
-        .arg(MAX_CHANNEL_BYTES)
-        .arg(RETENTION)
-        .arg(names::announcements(mailbox))
-        .arg(mailbox.as_str());
-    command
-}
-
-fn published(mailbox: &Mailbox, answer: Value, full: bool) -> Result<Published> {
-    let mut parts = read::<Vec<Value>>(answer)?.into_iter();
-    let mut next = || parts.next().unwrap_or(Value::Nil);
-    let decode = |line: Vec<u8>| {
-        line::decode(mailbox, &line)
-            .ok_or_else(|| StoreError::Unavailable("a message came back in an unknown form".into()))
-    };
-    Ok(match read::<String>(next())?.as_str() {
-        "stored" => Published::Stored(status(decode(read(next())?)?, Counts::default())),
-        "repeated" => Published::Repeated(status(decode(read(next())?)?, read(next())?)),
-        "expired" => Published::Expired,
-        "full" if full => Published::Full("the memory of the store"),
-        "full" if read::<String>(next())? == "size" => {
-            Published::Full("the size of live messages in this mailbox")
-        }
-        "full" => Published::Full("the number of live messages in this mailbox"),
-        _ => Published::Conflict,
-    })
-}
-
-fn recording(receipts: &[Receipt]) -> Cmd {
-    let mut command = script::RECORD.on_mailbox(&receipts[0].message.mailbox);
-    for receipt in receipts {
-        let message = &receipt.message;
-        let retention = match message.mailbox.channel_name() {
-            Some(_) => RETENTION,
-            None => RETENTION_EVERYONE,
-        };
-        command
-            .arg(&message.id)
-            .arg(message.seq)
-            .arg(&*receipt.key)
-            .arg(if receipt.acknowledged { "a" } else { "d" })
-            .arg(message.expires_at.0.saturating_add(retention));
-    }
-    command
-}
-
-fn status(message: Arc<Message>, (delivered, acknowledged, cancelled): Counts) -> Status {
-    Status {
-        message,
-        cancelled: cancelled.is_some(),
-        delivered_keys: delivered.unwrap_or(0),
-        acknowledged_keys: acknowledged.unwrap_or(0),
-    }
-}
-
-/// A position as scripts take it: moment and member, both empty for none. A member is a sequence number and an id: `~`
-/// comes after every character of an id, and nothing before.
-fn add_position(command: &mut Cmd, at: Option<Position>, id: &str) {
-    match at {
-        Some(at) => command
-            .arg(at.deliver_at.0)
-            .arg(format!("{:016}{id}", at.seq)),
-        None => command.arg("").arg(""),
-    };
 }

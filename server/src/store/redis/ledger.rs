@@ -81,3 +81,66 @@ fn key(message: &Message) -> (Millis, Mailbox, u64) {
 fn size(message: &Message) -> usize {
     message.data.get().len() + OVERHEAD
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn message(seq: u64, expires_at: i64, size: usize) -> Arc<Message> {
+        Arc::new(Message {
+            mailbox: Mailbox::channel("n", "c"),
+            id: format!("m{seq}"),
+            seq,
+            event: "e".into(),
+            data: RawValue::from_string(format!("\"{}\"", "x".repeat(size))).unwrap(),
+            created_at: Millis(0),
+            deliver_at: Millis(0),
+            expires_at: Millis(expires_at),
+            digest: [0; 32],
+            packet_body: OnceLock::new(),
+        })
+    }
+
+    fn seqs(ledger: &mut Ledger, now: i64) -> Vec<u64> {
+        ledger.held(Millis(now)).iter().map(|m| m.seq).collect()
+    }
+
+    #[test]
+    fn what_is_live_is_held() {
+        let mut ledger = Ledger::default();
+        for (seq, expires_at) in [(1, 10), (2, 30), (3, 20)] {
+            ledger.accept(&message(seq, expires_at, 10), Millis(0));
+        }
+        assert_eq!(seqs(&mut ledger, 0), [1, 3, 2]);
+        ledger.cancelled(&Mailbox::channel("n", "c"), 3);
+        ledger.cancelled(&Mailbox::channel("n", "other"), 2);
+        assert_eq!(seqs(&mut ledger, 10), [2]);
+        assert!(seqs(&mut ledger, 30).is_empty());
+        assert_eq!((ledger.bytes, ledger.take_lost(Millis(0))), (0, 0));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted_until_it_ends() {
+        let mut ledger = Ledger::default();
+        let half = MOST_BYTES / 2;
+        for (seq, expires_at) in [(1, 5_000), (2, 9_000), (3, 1_000)] {
+            ledger.accept(&message(seq, expires_at, half), Millis(0));
+        }
+        assert_eq!(
+            seqs(&mut ledger, 0),
+            [3],
+            "what ends last is given up first"
+        );
+        ledger.forget_ended(Millis(6_000));
+        assert_eq!(
+            ledger.take_lost(Millis(6_000)),
+            1,
+            "the other has ended since"
+        );
+        assert_eq!(ledger.take_lost(Millis(6_000)), 0);
+    }
+}

@@ -6,6 +6,7 @@
 
 mod calls;
 mod expiry;
+mod form;
 mod ledger;
 mod line;
 mod link;
@@ -58,6 +59,8 @@ struct Shared {
     announcements: broadcast::Sender<Announcement>,
     /// What each node of this process has said of its sockets.
     presence: Mutex<HashMap<String, HashMap<Mailbox, u32>>>,
+    /// Tells this process from others with its node's name.
+    instance: String,
     ledger: Mutex<Ledger>,
     /// What the store was marked with when this node first saw it.
     epoch: Mutex<Option<String>>,
@@ -80,6 +83,7 @@ impl Redis {
             calls,
             announcements: listener::channel(),
             presence: Mutex::default(),
+            instance: ulid::Ulid::generate().to_string(),
             ledger: Mutex::default(),
             epoch: Mutex::default(),
             full_percent: AtomicU64::new(0),

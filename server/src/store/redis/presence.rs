@@ -1,77 +1,89 @@
 //! Who is where: a hash a node, mailbox to sockets, that vanishes with the node. A node that has died, hangs or is cut off
 //! is counted no longer than its lease; one that comes back says everything again.
 
-use redis::cmd;
+use redis::{Pipeline, cmd};
 
 use super::{Shared, names, pulse, read};
+use crate::clock::Millis;
 use crate::message::Mailbox;
 use crate::store::Result;
 
 /// Mailboxes in one call.
 const CHUNK: usize = 1000;
+/// A field that is there as long as the rest is: without it the hash has vanished and was begun anew.
+const WHOLE: &str = "";
+/// For how long nodes that have gone are remembered, in milliseconds.
+const GONE: i64 = 3_600_000;
 
 impl Shared {
-    pub(super) async fn set_presence(
-        &self,
-        node: &str,
-        mailbox: &Mailbox,
-        sockets: u32,
-    ) -> Result<()> {
-        let is_new = {
+    pub(super) async fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> Result<()> {
+        // Another process with this node's name, its successor for instance, is another node here.
+        let node = format!("{node}.{}", self.instance);
+        {
             let mut presence = self.presence();
-            let is_new = !presence.contains_key(node);
-            let own = presence.entry(node.to_owned()).or_default();
-            match sockets {
-                0 => own.remove(mailbox),
-                _ => own.insert(mailbox.clone(), sockets),
-            };
-            is_new
-        };
-        if is_new {
-            let now = self.now().await?;
-            self.calls
-                .ask(cmd("ZADD").arg(names::NODES).arg(now.0).arg(node))
-                .await?;
-            return self.tell_presence(node).await;
+            let own = presence.entry(node.clone()).or_default();
+            for (mailbox, sockets) in changes {
+                match sockets {
+                    0 => own.remove(mailbox),
+                    _ => own.insert(mailbox.clone(), *sockets),
+                };
+            }
         }
-        let name = names::node(node);
-        let command = match sockets {
-            0 => cmd("HDEL").arg(name).arg(mailbox.as_str()).to_owned(),
-            _ => cmd("HSET")
-                .arg(name)
-                .arg(mailbox.as_str())
-                .arg(sockets)
-                .to_owned(),
-        };
-        self.calls.ask(&command).await?;
+        let name = names::node(&node);
+        let mut pipeline = redis::pipe();
+        for chunk in changes.chunks(CHUNK) {
+            let (gone, here): (Vec<_>, Vec<_>) =
+                chunk.iter().partition(|(_, sockets)| *sockets == 0);
+            if !gone.is_empty() {
+                let gone: Vec<&str> = gone.iter().map(|(mailbox, _)| mailbox.as_str()).collect();
+                pipeline.cmd("HDEL").arg(&name).arg(gone);
+            }
+            set(
+                &mut pipeline,
+                &name,
+                here.into_iter()
+                    .map(|(mailbox, sockets)| (mailbox, *sockets)),
+            );
+        }
+        lease(&mut pipeline, &name);
+        self.calls.ask_all(&mut pipeline).await?;
         Ok(())
     }
 
-    /// Says everything of a node, from the beginning.
-    pub(super) async fn tell_presence(&self, node: &str) -> Result<()> {
-        let own: Vec<(String, u32)> = {
-            let presence = self.presence();
-            let own = presence.get(node).into_iter().flatten();
-            own.map(|(mailbox, sockets)| (mailbox.to_string(), *sockets))
-                .collect()
-        };
-        let name = names::node(node);
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("DEL").arg(&name);
-        // A field of its own, so that the hash exists, and with it the lease, while there are no sockets.
-        pipeline.cmd("HSET").arg(&name).arg("").arg(0);
-        for chunk in own.chunks(CHUNK) {
-            let command = pipeline.cmd("HSET").arg(&name);
-            for (mailbox, sockets) in chunk {
-                command.arg(mailbox).arg(*sockets);
+    /// Renews the lease on what this process's nodes have said of their sockets, or says it again.
+    pub(super) async fn renew_presence(&self, now: Millis) -> Result<()> {
+        let nodes: Vec<String> = self.presence().keys().cloned().collect();
+        for node in nodes {
+            let name = names::node(&node);
+            let whole: bool = read(self.calls.ask(cmd("HEXISTS").arg(&name).arg(WHOLE)).await?)?;
+            let mut pipeline = redis::pipe();
+            pipeline.cmd("ZADD").arg(names::NODES).arg(now.0).arg(&node);
+            pipeline
+                .cmd("ZREMRANGEBYSCORE")
+                .arg(names::NODES)
+                .arg("-inf")
+                .arg(now.0 - GONE);
+            if !whole {
+                self.tell_everything(&mut pipeline, &node);
             }
+            lease(&mut pipeline, &name);
+            self.calls.ask_all(&mut pipeline).await?;
         }
-        pipeline
-            .cmd("PEXPIRE")
-            .arg(&name)
-            .arg(pulse::LEASE.as_millis() as u64);
-        self.calls.ask_all(&mut pipeline).await?;
         Ok(())
+    }
+
+    fn tell_everything(&self, pipeline: &mut Pipeline, node: &str) {
+        let name = names::node(node);
+        let presence = self.presence();
+        let own: Vec<_> = presence.get(node).into_iter().flatten().collect();
+        pipeline.cmd("HSET").arg(&name).arg(WHOLE).arg(0);
+        for chunk in own.chunks(CHUNK) {
+            set(
+                pipeline,
+                &name,
+                chunk.iter().map(|(mailbox, sockets)| (*mailbox, **sockets)),
+            );
+        }
     }
 
     pub(super) async fn sockets_on(&self, mailbox: &Mailbox) -> Result<u64> {
@@ -94,4 +106,24 @@ impl Shared {
         }
         Ok(sockets)
     }
+}
+
+fn set<'a>(
+    pipeline: &mut Pipeline,
+    name: &str,
+    sockets: impl ExactSizeIterator<Item = (&'a Mailbox, u32)>,
+) {
+    if sockets.len() > 0 {
+        let command = pipeline.cmd("HSET").arg(name);
+        sockets.for_each(|(mailbox, sockets)| {
+            command.arg(mailbox.as_str()).arg(sockets);
+        });
+    }
+}
+
+fn lease(pipeline: &mut Pipeline, name: &str) {
+    pipeline
+        .cmd("PEXPIRE")
+        .arg(name)
+        .arg(pulse::LEASE.as_millis() as u64);
 }

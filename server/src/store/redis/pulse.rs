@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use redis::{RedisResult, Value, cmd, from_redis_value};
+use redis::cmd;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::link::Link;
@@ -22,8 +22,6 @@ pub(super) const LEASE: Duration = Duration::from_secs(4);
 /// How long ago a revocation may have been announced that is asked for again, in milliseconds: clocks of a failover's two
 /// sides differ.
 const OVERLAP: i64 = 10_000;
-/// For how long nodes that have gone are remembered, in milliseconds.
-const GONE: i64 = 3_600_000;
 
 /// Beats for ever.
 pub(super) async fn beat(shared: Arc<Shared>) {
@@ -95,36 +93,4 @@ pub(super) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
         .map(str::trim)
-}
-
-impl Shared {
-    /// Renews the lease on what this process's nodes have said of their sockets, or says it again.
-    async fn renew_presence(&self, now: Millis) -> Result<()> {
-        let nodes: Vec<String> = self.presence().keys().cloned().collect();
-        for node in nodes {
-            let mut pipeline = redis::pipe();
-            pipeline
-                .cmd("PEXPIRE")
-                .arg(names::node(&node))
-                .arg(LEASE.as_millis() as u64);
-            pipeline.cmd("ZADD").arg(names::NODES).arg(now.0).arg(&node);
-            pipeline
-                .cmd("ZREMRANGEBYSCORE")
-                .arg(names::NODES)
-                .arg("-inf")
-                .arg(now.0 - GONE);
-            let answers = self.calls.ask_all(&mut pipeline).await?;
-            if renewed(answers.into_iter().next()) {
-                continue;
-            }
-            self.tell_presence(&node).await?;
-        }
-        Ok(())
-    }
-}
-
-fn renewed(answer: Option<RedisResult<Value>>) -> bool {
-    answer
-        .and_then(|answer| from_redis_value::<u8>(answer.ok()?).ok())
-        .is_some_and(|renewed| renewed == 1)
 }

@@ -1,0 +1,105 @@
+//! What the deployer calls itself. A test reads the source of the modules around this one and fails for a call that
+//! is not here, and for one that is here in vain.
+
+use super::Grant;
+
+const STACK: &str = "arn:${AWS::Partition}:cloudformation:${AWS::Region}:${AWS::AccountId}:stack/${Prefix}-${Name}-${Environment}/*";
+const CLUSTER: &str = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:cluster/${Prefix}-${Name}-${Environment}";
+
+/// The deployer's own calls.
+pub static CALLS: &[Grant] = &[
+    Grant {
+        sid: "Stack",
+        why: "plan, apply, watch, roll back and remove the stack, and read what it is",
+        actions: &[
+            "cloudformation:CancelUpdateStack",
+            "cloudformation:ContinueUpdateRollback",
+            "cloudformation:CreateChangeSet",
+            "cloudformation:DeleteChangeSet",
+            "cloudformation:DeleteStack",
+            "cloudformation:DescribeChangeSet",
+            "cloudformation:DescribeStackEvents",
+            "cloudformation:DescribeStacks",
+            "cloudformation:ExecuteChangeSet",
+            "cloudformation:GetTemplate",
+            "cloudformation:ListChangeSets",
+            "cloudformation:ListStackResources",
+            "cloudformation:TagResource", // a change set with tags
+            "cloudformation:UntagResource",
+            "cloudformation:UpdateTerminationProtection",
+        ],
+        on: &[STACK],
+        only_if: None,
+    },
+    Grant {
+        sid: "Service",
+        why: "see the service's deployments and tasks",
+        actions: &["ecs:DescribeServices", "ecs:DescribeTasks"],
+        on: &[
+            "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:service/${Prefix}-${Name}-${Environment}/*",
+            "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task/${Prefix}-${Name}-${Environment}/*",
+        ],
+        only_if: None,
+    },
+    Grant {
+        sid: "Tasks",
+        why: "find the service's tasks, those that stopped too",
+        actions: &["ecs:ListTasks"],
+        on: &["*"],
+        only_if: Some(("ArnEquals", "ecs:cluster", &[CLUSTER])),
+    },
+    Grant {
+        sid: "Read",
+        why: "read the task definition, the load balancer and the health of its targets; AWS limits none of these to a resource",
+        actions: &[
+            "ecs:DescribeTaskDefinition",
+            "elasticloadbalancing:DescribeListeners",
+            "elasticloadbalancing:DescribeLoadBalancerAttributes",
+            "elasticloadbalancing:DescribeLoadBalancers",
+            "elasticloadbalancing:DescribeRules",
+            "elasticloadbalancing:DescribeTargetGroupAttributes",
+            "elasticloadbalancing:DescribeTargetGroups",
+            "elasticloadbalancing:DescribeTargetHealth",
+        ],
+        on: &["*"],
+        only_if: None,
+    },
+    Grant {
+        sid: "Protection",
+        why: "switch the load balancer's deletion protection",
+        actions: &["elasticloadbalancing:ModifyLoadBalancerAttributes"],
+        on: &[
+            "arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:loadbalancer/app/${Prefix}-${Name}-${Environment}-*",
+        ],
+        only_if: None,
+    },
+    Grant {
+        sid: "Logs",
+        why: "show what the server wrote, also of a task that did not start",
+        actions: &[
+            "logs:DescribeLogStreams",
+            "logs:FilterLogEvents",
+            "logs:GetLogEvents",
+        ],
+        on: &[
+            "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/${Prefix}/${Name}/${Environment}:*",
+        ],
+        only_if: None,
+    },
+    Grant {
+        sid: "BackendKeys",
+        why: "issue the key with which the deployment is probed, by the stack's own backend key",
+        actions: &["secretsmanager:GetSecretValue"],
+        on: &[
+            "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:BackendKeys-*",
+        ],
+        only_if: None,
+    },
+    Grant {
+        sid: "Identity",
+        why: "say who deploys; AWS allows it to everyone",
+        actions: &["sts:GetCallerIdentity"],
+        on: &["*"],
+        only_if: None,
+    },
+];

@@ -1,0 +1,86 @@
+//! `deployer plan`: what `up` would change on AWS; it changes nothing.
+
+use std::io::IsTerminal as _;
+
+use anyhow::bail;
+use deployer::aws::Clients;
+use deployer::deploy::{Situation, situation};
+
+use super::deploy_change::{Origin, Step, change_set_name, check, discard, prepare, request};
+use super::signal::{Signals, runtime};
+use super::{deploy_origin, environment};
+use crate::cli::{Ended, Exit, Output, line, print, say};
+
+/// Show what `up` would change on AWS: what is added, changed, removed and, loudly, what is replaced. Changes nothing.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    environment: environment::Args,
+    /// Exit with 4 when there are changes.
+    #[arg(long)]
+    exit_code: bool,
+}
+
+pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    let loaded = args.environment.load()?;
+    let request = request(&loaded)?;
+    let report = check(&loaded)?;
+    if report.errors() > 0 {
+        say(&report.text(std::io::stderr().is_terminal()))?;
+        say("these violations would stop `deployer up`")?;
+    }
+    runtime()?.block_on(async {
+        let clients = Clients::new(loaded.region.clone()).await;
+        let name = change_set_name()?;
+        let mut signals = Signals::take()?;
+        let planned = tokio::select! {
+            planned = plan(&clients, &request, &name) => planned,
+            () = signals.next() => Err(anyhow::anyhow!("nothing was changed").context(Ended(Exit::Interrupted))),
+        };
+        // Whatever came of it: what was made to find out is removed.
+        let removed = discard(&clients, &request.stack, &name).await;
+        let plan = planned?;
+        removed?;
+        print(&match output {
+            Output::Json => line(&plan.json()),
+            Output::Text => plan.text(std::io::stdout().is_terminal()),
+        })?;
+        Ok(if args.exit_code && !plan.is_empty() {
+            Exit::Changes
+        } else {
+            Exit::Well
+        })
+    })
+}
+
+async fn plan(
+    clients: &Clients,
+    request: &deployer::deploy::Request,
+    name: &str,
+) -> anyhow::Result<deployer::deploy::Plan> {
+    let origin = Origin {
+        caller: clients.caller().await?,
+        commit: deploy_origin::commit(),
+    };
+    let stack = clients.stack(&request.stack).await?;
+    let situation = situation(stack.as_ref());
+    if let (Situation::Busy, Some(stack)) = (situation, &stack) {
+        bail!(
+            "{} is {}: a plan would be out of date at once; `deployer up` takes up what is running, or plan again when it is done",
+            stack.name,
+            stack.status
+        );
+    }
+    if let Some(text) = stack
+        .as_ref()
+        .and_then(|stack| situation.way_out(stack, &[]))
+    {
+        bail!(text);
+    }
+    let old = stack.filter(|_| situation == Situation::Ready);
+    Ok(
+        prepare(clients, request, old.as_ref(), name, &origin, Step::On)
+            .await?
+            .plan,
+    )
+}

@@ -1,0 +1,274 @@
+//! `deployer rollback`: back to what ran before, planned, confirmed and watched as `up` does it. An update that is in
+//! progress is cancelled instead, and a roll-back that failed is gone on with.
+
+use std::io::IsTerminal as _;
+
+use anyhow::{Context as _, bail};
+use deployer::aws::{Clients, StackState};
+use deployer::deploy::{Goal, Limits, Operation, Request, Situation, Stopped, situation, watch};
+use deployer::previous::Previous;
+use deployer::render::render_with;
+use deployer::template::Template;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::ask::ask;
+use super::deploy::{Course, Errand, carry_out, reporter};
+use super::deploy_change::check;
+use super::environment::Loaded;
+use super::signal::{Signals, runtime};
+use super::stack;
+use crate::cli::{Ended, Exit, Output, line, print, say};
+
+/// What stands for a value that CloudFormation keeps to itself.
+const HIDDEN: &str = "****";
+
+/// Go back to what ran before the last deployment: its template, its parameters and its image.
+///
+/// Every deployment carries the one that it replaced, so nothing but AWS is needed. An update that is in progress is cancelled, and CloudFormation brings back what ran before.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    stack: stack::Args,
+    #[command(flatten)]
+    course: Course,
+    /// Leave a resource as it is, when a roll-back that failed is gone on with; repeat it for several.
+    #[arg(long, value_name = "LOGICAL_ID")]
+    skip: Vec<String>,
+}
+
+/// What a roll-back has to do.
+enum Way {
+    /// Bring back what ran before.
+    Back(Box<(Loaded, Request, Option<String>)>),
+    /// CloudFormation brings it back: this is how it ended.
+    ByCloudFormation(Exit),
+}
+
+pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    let named = args.stack.named()?;
+    let runtime = runtime()?;
+    let found = runtime.block_on(async {
+        let mut signals = Signals::take()?;
+        tokio::select! {
+            way = way(args, &named, output) => way,
+            () = signals.next() => {
+                let shows = format!("what CloudFormation has begun, goes on; {}", shows(&named));
+                Err(anyhow::anyhow!(shows).context(Ended(Exit::Interrupted)))
+            }
+        }
+    });
+    // A question that nobody has answered must not keep the process.
+    runtime.shutdown_background();
+    let (loaded, request, commit) = match found? {
+        Way::Back(back) => *back,
+        Way::ByCloudFormation(exit) => return Ok(exit),
+    };
+    say_violations(&loaded)?;
+    let errand = Errand {
+        done: "rolled back",
+        again: shows(&named),
+        commit,
+        recreate: false,
+    };
+    carry_out(&args.course, &loaded, request, errand, output)
+}
+
+fn shows(named: &stack::Named) -> String {
+    format!("`deployer status {} --watch` shows it", named.flag())
+}
+
+/// Says which rules are violated by what ran before. It is brought back all the same: it ran.
+fn say_violations(loaded: &Loaded) -> anyhow::Result<()> {
+    let report = check(loaded)?;
+    if report.errors() > 0 {
+        say(&report.text(std::io::stderr().is_terminal()))?;
+        say(
+            "what ran before violates these rules, and would start all the same: servers that check them need ALLOW_RULE_VIOLATIONS=true",
+        )?;
+    }
+    Ok(())
+}
+
+async fn way(args: &Args, named: &stack::Named, output: Output) -> anyhow::Result<Way> {
+    let clients = Clients::new(named.region.clone()).await;
+    let stack = clients
+        .stack(&named.name)
+        .await?
+        .with_context(|| named.absent())?;
+    let status = stack.status.as_str();
+    match situation(Some(&stack)) {
+        Situation::Ready => Ok(Way::Back(Box::new(back(&clients, named, &stack).await?))),
+        Situation::Busy if status == "UPDATE_IN_PROGRESS" => {
+            let question = format!(
+                "{} is being updated. Cancel that, so that CloudFormation brings back what ran before? [y/N]",
+                stack.name
+            );
+            confirm(args, &question).await?;
+            let newest = clients.newest_event(&stack.id).await?;
+            clients.cancel_update(&stack.id).await?;
+            say("the update is cancelled: CloudFormation brings back what ran before")?;
+            rolled_back(&clients, args, named, &stack, newest, output).await
+        }
+        Situation::Busy if status.starts_with("UPDATE_ROLLBACK") => {
+            say(&format!("{} is {status}: watching", stack.name))?;
+            rolled_back(&clients, args, named, &stack, None, output).await
+        }
+        Situation::Stuck => {
+            let skipped = if args.skip.is_empty() {
+                String::new()
+            } else {
+                format!(", without {}", args.skip.join(", "))
+            };
+            confirm(
+                args,
+                &format!(
+                    "The roll-back of {} failed. Go on with it{skipped}? [y/N]",
+                    stack.name
+                ),
+            )
+            .await?;
+            let newest = clients.newest_event(&stack.id).await?;
+            clients.continue_rollback(&stack.id, &args.skip).await?;
+            rolled_back(&clients, args, named, &stack, newest, output).await
+        }
+        Situation::Busy => bail!(
+            "{} is {status}; when that is done, roll back again: {}",
+            stack.name,
+            shows(named)
+        ),
+        Situation::Absent
+        | Situation::Reviewed
+        | Situation::NeverLived
+        | Situation::HalfDeleted => {
+            bail!(
+                "{} is {status}: nothing ran before that could be brought back",
+                stack.name
+            )
+        }
+    }
+}
+
+async fn confirm(args: &Args, question: &str) -> anyhow::Result<()> {
+    if args.course.yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        bail!("nothing was changed: nobody is there to confirm; --yes confirms it beforehand");
+    }
+    match ask(question).await?.to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => bail!("declined; nothing was changed"),
+    }
+}
+
+/// What ran before, as what is to be deployed, and the commit that it came from.
+async fn back(
+    clients: &Clients,
+    named: &stack::Named,
+    stack: &StackState,
+) -> anyhow::Result<(Loaded, Request, Option<String>)> {
+    let live = clients.template(&stack.id).await?;
+    let previous = Previous::of(&live).with_context(|| {
+        format!(
+            "{} carries nothing that ran before: this is its first deployment, or it was made by something else; deploy an earlier commit, or an earlier image with `deployer up {} --image …`",
+            stack.name,
+            named.flag()
+        )
+    })?;
+    say(&format!(
+        "going back to what ran before: {}",
+        previous.summary()
+    ))?;
+    let hidden: Vec<_> = previous
+        .parameters
+        .iter()
+        .filter(|(_, value)| *value == HIDDEN)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if !hidden.is_empty() {
+        bail!(
+            "{} cannot be brought back: CloudFormation keeps the values of {} to itself; deploy an earlier commit",
+            stack.name,
+            hidden.join(", ")
+        );
+    }
+    let template = Template::parse("what ran before", previous.template(&live))?;
+    let parameters: Vec<_> = previous.parameters.clone().into_iter().collect();
+    // The region as the stack's ARN has it: the environment file may name none.
+    let region = stack.id.split(':').nth(3).map(str::to_owned);
+    let rendered = render_with(&template, &parameters, region.as_deref())?;
+    let request = Request::new(
+        stack.name.clone(),
+        region.clone().unwrap_or_default(),
+        &template,
+        &rendered,
+    )?;
+    let loaded = Loaded {
+        name: named.environment.clone(),
+        local: Some(false),
+        template,
+        rendered,
+        region: named.region.clone().or(region),
+        ignores: named.ignores.clone(),
+    };
+    Ok((
+        loaded,
+        request,
+        previous.tags.get("holdfast:commit").cloned(),
+    ))
+}
+
+/// Watches CloudFormation bring back what ran before.
+async fn rolled_back(
+    clients: &Clients,
+    args: &Args,
+    named: &stack::Named,
+    stack: &StackState,
+    after: Option<String>,
+    output: Output,
+) -> anyhow::Result<Way> {
+    let operation = Operation {
+        stack_id: stack.id.clone(),
+        after,
+        goal: Goal::RolledBack,
+    };
+    let limits = Limits {
+        until: Instant::now() + args.course.timeout,
+        task_failures: None,
+    };
+    let mut reporter = reporter(output);
+    let outcome = watch(clients, &operation, &limits, reporter.as_mut()).await;
+    drop(reporter);
+    let outcome = outcome.map_err(|stopped| {
+        let shows = shows(named);
+        let error = match stopped {
+            Stopped::TimedOut => anyhow::anyhow!("the roll-back is not done, and goes on; {shows}"),
+            Stopped::Lost(error) => {
+                anyhow::Error::new(error).context(format!("the roll-back goes on; {shows}"))
+            }
+        };
+        error.context(Ended(Exit::StillRunning))
+    })?;
+    if outcome.stack.status == "UPDATE_COMPLETE" {
+        let late = format!(
+            "the update of {} was done before it could be cancelled; roll back again to undo it",
+            stack.name
+        );
+        return Err(anyhow::anyhow!(late).context(Ended(Exit::NotDeployed)));
+    }
+    match (output, outcome.reached) {
+        (Output::Json, true) => print(&line(&json!({
+            "type": "done", "stack": outcome.stack.name, "status": outcome.stack.status, "well": true,
+            "url": outcome.stack.outputs.get("Url"), "image": outcome.stack.parameters.get("Image"),
+        })))?,
+        (Output::Json, false) => print(&line(&outcome.json()))?,
+        (Output::Text, true) => print(&format!("rolled back: {}\n", outcome.now()))?,
+        (Output::Text, false) => say(outcome.text().trim_end())?,
+    }
+    Ok(Way::ByCloudFormation(if outcome.reached {
+        Exit::Well
+    } else {
+        Exit::NotDeployed
+    }))
+}

@@ -1,0 +1,133 @@
+//! `deployer status`: how a deployed stack stands, once or for as long as one watches.
+
+use std::io::IsTerminal as _;
+use std::time::{Duration, SystemTime};
+
+use anyhow::bail;
+use console::Term;
+use deployer::aws::Clients;
+use deployer::status::{Names, Status, read};
+use serde_json::{Value, json};
+
+use super::signal::{Signals, runtime};
+use super::stack;
+use crate::cli::{Exit, Output, line, print, print_unless_closed, say};
+
+/// How often it is looked at while it is watched; each look is about ten calls.
+const PAUSE: Duration = Duration::from_secs(5);
+/// How long AWS may be out of reach before that is an error.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Show how the stack stands: who deployed what, the service's deployments, its nodes, and what is wrong.
+///
+/// Exit code 0 when all is well, or on the way; 1 when something is wrong; 2 when there is no such stack.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    stack: stack::Args,
+    /// Go on showing it, until Ctrl-C: in place on a terminal, else whenever it is another.
+    #[arg(long, short)]
+    watch: bool,
+}
+
+pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    let named = args.stack.named()?;
+    runtime()?.block_on(async {
+        let mut signals = Signals::take()?;
+        tokio::select! {
+            outcome = show(args, &named, output) => outcome,
+            () = signals.next() => Ok(Exit::Interrupted),
+        }
+    })
+}
+
+async fn show(args: &Args, named: &stack::Named, output: Output) -> anyhow::Result<Exit> {
+    let clients = Clients::new(named.region.clone()).await;
+    let mut names = Names::default();
+    if args.watch {
+        return watch(&clients, named, output, &mut names).await;
+    }
+    let Some(status) = read(&clients, &named.name, &mut names).await? else {
+        bail!("{}", named.absent());
+    };
+    print(&match output {
+        Output::Text => text(&status),
+        Output::Json => line(&document(&status, json!({ "schema": 1, "type": "status" }))),
+    })?;
+    Ok(if status.troubles().is_empty() {
+        Exit::Well
+    } else {
+        Exit::Failed
+    })
+}
+
+fn text(status: &Status) -> String {
+    status.text(SystemTime::now(), std::io::stdout().is_terminal())
+}
+
+fn document(status: &Status, mut head: Value) -> Value {
+    if let (Some(head), Value::Object(body)) = (head.as_object_mut(), status.json()) {
+        head.extend(body);
+    }
+    head
+}
+
+async fn watch(
+    clients: &Clients,
+    named: &stack::Named,
+    output: Output,
+    names: &mut Names,
+) -> anyhow::Result<Exit> {
+    let terminal = Term::stdout();
+    let in_place = output == Output::Text && terminal.is_term();
+    let mut shown: Option<Status> = None;
+    let mut rows = 0;
+    let mut reached = SystemTime::now();
+    loop {
+        match read(clients, &named.name, names).await {
+            Ok(Some(status)) => {
+                reached = SystemTime::now();
+                if in_place {
+                    terminal.clear_last_lines(rows)?;
+                    let text = fitting(&text(&status), terminal.size());
+                    rows = text.lines().count();
+                    terminal.write_str(&text)?;
+                } else if shown.as_ref() != Some(&status)
+                    && !print_unless_closed(&changed(&status, output))?
+                {
+                    return Ok(Exit::Well);
+                }
+                shown = Some(status);
+            }
+            Ok(None) => bail!("{}", named.absent()),
+            Err(error)
+                if error.kind().passes() && reached.elapsed().is_ok_and(|time| time < PATIENCE) =>
+            {
+                say(&format!("{error}; trying on"))?;
+                rows = 0;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// What of a text fits onto the terminal: lines that wrap, or scroll away, could not be taken back.
+fn fitting(text: &str, (rows, columns): (u16, u16)) -> String {
+    let (rows, columns) = (
+        usize::from(rows).max(3) - 1,
+        usize::from(columns).max(20) - 1,
+    );
+    let lines = text.lines().take(rows);
+    lines
+        .map(|line| console::truncate_str(line, columns, "…").into_owned() + "\n")
+        .collect()
+}
+
+fn changed(status: &Status, output: Output) -> String {
+    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    match output {
+        Output::Text => format!("{now}\n{}\n", text(status)),
+        Output::Json => line(&document(status, json!({ "type": "status", "at": now }))),
+    }
+}

@@ -1,0 +1,102 @@
+//! What no emulator does, replayed with AWS's own words on the wire: throttling, roll-backs that fail, the circuit
+//! breaker, credentials that run out, images that cannot be pulled, change sets that are gone.
+
+mod cases;
+mod log_pages;
+mod wire;
+
+use aws_smithy_mocks::Rule;
+use tokio::time::{Duration, Instant};
+
+use super::{Goal, Limits, Notice, Operation, Reporter};
+use crate::aws::Clients;
+
+/// A client that knows these answers alone.
+macro_rules! client {
+    ($sdk:ident, $rules:expr) => {{
+        let mut interceptor = aws_smithy_mocks::MockResponseInterceptor::new()
+            .rule_mode(aws_smithy_mocks::RuleMode::MatchAny);
+        for rule in $rules {
+            interceptor = interceptor.with_rule(rule);
+        }
+        let config = $sdk::Config::builder()
+            .behavior_version($sdk::config::BehaviorVersion::latest())
+            .region($sdk::config::Region::new("eu-west-1"))
+            .credentials_provider($sdk::config::Credentials::new(
+                "key", "secret", None, None, "test",
+            ))
+            .http_client(aws_smithy_mocks::create_mock_http_client())
+            .interceptor(interceptor);
+        $sdk::Client::from_conf(config.build())
+    }};
+}
+
+/// Answers by service; what is not foreseen makes the test fail.
+#[derive(Default)]
+struct Answers<'a> {
+    stacks: Vec<&'a Rule>,
+    services: Vec<&'a Rule>,
+    balancers: Vec<&'a Rule>,
+    logs: Vec<&'a Rule>,
+}
+
+impl Answers<'_> {
+    fn clients(&self) -> Clients {
+        let none: [&Rule; 0] = [];
+        Clients {
+            stacks: client!(aws_sdk_cloudformation, &self.stacks),
+            services: client!(aws_sdk_ecs, &self.services),
+            balancers: client!(aws_sdk_elasticloadbalancingv2, &self.balancers),
+            logs: client!(aws_sdk_cloudwatchlogs, &self.logs),
+            secrets: client!(aws_sdk_secretsmanager, none),
+            callers: client!(aws_sdk_sts, none),
+        }
+    }
+}
+
+/// Keeps what is told, and when.
+struct Told {
+    notices: Vec<Notice>,
+    last: Instant,
+    longest_silence: Duration,
+}
+
+impl Told {
+    fn new() -> Self {
+        Self {
+            notices: Vec::new(),
+            last: Instant::now(),
+            longest_silence: Duration::ZERO,
+        }
+    }
+
+    fn text(&self) -> String {
+        let lines: Vec<_> = self.notices.iter().map(Notice::text).collect();
+        lines.join("\n")
+    }
+}
+
+impl Reporter for Told {
+    fn tell(&mut self, notice: &Notice) {
+        if !matches!(notice, Notice::Tick) {
+            self.longest_silence = self.longest_silence.max(self.last.elapsed());
+            self.last = Instant::now();
+            self.notices.push(notice.clone());
+        }
+    }
+}
+
+fn update() -> Operation {
+    Operation {
+        stack_id: wire::STACK_ID.to_owned(),
+        after: None,
+        goal: Goal::Deployed,
+    }
+}
+
+fn limits(minutes: u64) -> Limits {
+    Limits {
+        until: Instant::now() + Duration::from_secs(60 * minutes),
+        task_failures: None,
+    }
+}

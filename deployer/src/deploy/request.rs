@@ -1,0 +1,253 @@
+//! What is asked of CloudFormation: a template with its parameters, the stack's name, and who asks.
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use crate::node::Node;
+use crate::template::{Rendered, Template};
+
+/// The longest template that can be sent with the call ("CloudFormation quotas"); a longer one has to lie in S3.
+const MAX_TEMPLATE: usize = 51_200;
+/// The parameter that switches the load balancer's protection against deletion.
+const DELETION_PROTECTION: &str = "DeletionProtection";
+/// Properties that give an IAM resource a name of the template's own, which needs another capability.
+const IAM_NAMES: [&str; 6] = [
+    "RoleName",
+    "UserName",
+    "GroupName",
+    "ManagedPolicyName",
+    "InstanceProfileName",
+    "PolicyName",
+];
+
+/// A stack as it should be.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Its name.
+    pub stack: String,
+    /// Its region.
+    pub region: String,
+    /// The template's text.
+    pub template: String,
+    /// The parameters whose values nobody may see.
+    pub secrets: BTreeSet<String>,
+    /// Whether the template has IAM resources.
+    pub iam: bool,
+    /// Whether such have names of their own.
+    pub named_iam: bool,
+    /// Whether the stack is protected against deletion: the stack itself, and its load balancer once the stack lives.
+    pub protects: bool,
+    values: Vec<(String, String)>,
+    declared: BTreeSet<String>,
+}
+
+/// Why a template cannot be deployed.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    /// Parameters have no value.
+    #[error("the template's parameters without a value: {}", .0.join(", "))]
+    Missing(Vec<String>),
+    /// The template is too long.
+    #[error(
+        "the template is {0} bytes long, and CloudFormation takes {MAX_TEMPLATE} with the call"
+    )]
+    TooLong(usize),
+}
+
+impl Request {
+    /// What to ask for, for a rendered template.
+    ///
+    /// # Errors
+    /// A parameter has no value, or the template is too long.
+    pub fn new(
+        stack: String,
+        region: String,
+        template: &Template,
+        rendered: &Rendered,
+    ) -> Result<Self, Unfit> {
+        let missing: Vec<_> = rendered
+            .missing(template)
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        if !missing.is_empty() {
+            return Err(Unfit::Missing(missing));
+        }
+        let text = template.text_as_written();
+        if text.len() > MAX_TEMPLATE {
+            return Err(Unfit::TooLong(text.len()));
+        }
+        let iam = || {
+            let resources = rendered.resources.values();
+            resources.filter(|resource| resource.kind.starts_with("AWS::IAM::"))
+        };
+        // An inline policy's `PolicyName` does not count; a policy that is a resource has one by necessity.
+        let named = |property: &str| {
+            iam().any(|resource| {
+                resource.properties.get(property).is_some()
+                    && (property != "PolicyName" || resource.kind == "AWS::IAM::Policy")
+            })
+        };
+        let declared = template.parameters();
+        let values: Vec<_> = rendered
+            .parameters
+            .iter()
+            .filter(|(name, _)| declared.get(*name).is_some_and(|p| !p.looked_up()))
+            .filter_map(|(name, value)| Some((name.clone(), written(value)?)))
+            .collect();
+        let protects = values
+            .iter()
+            .any(|(name, value)| name == DELETION_PROTECTION && value == "true");
+        Ok(Self {
+            stack,
+            region,
+            template: text.to_owned(),
+            secrets: declared
+                .iter()
+                .filter(|(_, parameter)| parameter.secret)
+                .map(|(name, _)| name.clone())
+                .collect(),
+            iam: iam().next().is_some(),
+            named_iam: IAM_NAMES.iter().any(|property| named(property)),
+            protects,
+            values,
+            declared: declared.keys().cloned().collect(),
+        })
+    }
+
+    /// The parameters to send. A stack that is created is not protected yet: that would block the roll-back of a failed creation.
+    #[must_use]
+    pub fn parameters(&self, creates: bool) -> Vec<(String, String)> {
+        let value = |(name, value): &(String, String)| {
+            let off = creates && name == DELETION_PROTECTION;
+            let value = if off { "false" } else { value };
+            (name.clone(), value.to_owned())
+        };
+        self.values.iter().map(value).collect()
+    }
+
+    /// Whether the template has a parameter of this name.
+    #[must_use]
+    pub fn declares(&self, parameter: &str) -> bool {
+        self.declared.contains(parameter)
+    }
+
+    /// The value of a parameter.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        let found = self.values.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// A parameter's value as the API takes it; none where only AWS knows it.
+fn written(value: &Node) -> Option<String> {
+    match value.as_list() {
+        Some(items) => {
+            let items: Option<Vec<_>> = items.iter().map(Node::as_text).collect();
+            Some(items?.join(","))
+        }
+        None => value.as_text().map(str::to_owned),
+    }
+}
+
+/// Tags that say who deployed a stack, when, and from what.
+#[must_use]
+pub fn deployed_by(
+    caller: &str,
+    image: Option<&str>,
+    commit: Option<&str>,
+    at: SystemTime,
+) -> Vec<(String, String)> {
+    let mut tags = vec![
+        ("holdfast:deployed-by", tag_value(caller)),
+        (
+            "holdfast:deployed-at",
+            humantime::format_rfc3339_seconds(at).to_string(),
+        ),
+        (
+            "holdfast:deployer",
+            concat!("deployer ", env!("CARGO_PKG_VERSION")).to_owned(),
+        ),
+    ];
+    tags.extend(image.map(|image| ("holdfast:image", tag_value(image))));
+    tags.extend(commit.map(|commit| ("holdfast:commit", tag_value(commit))));
+    tags.into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
+}
+
+/// A tag takes 256 characters: letters, digits, spaces and `_.:/=+-@` ("Tag naming limits").
+fn tag_value(text: &str) -> String {
+    let fits = |c: char| c.is_alphanumeric() || " _.:/=+-@".contains(c);
+    let fitting = text.chars().map(|c| if fits(c) { c } else { '_' });
+    fitting.take(256).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::Inputs;
+
+    fn request(template: &str) -> Result<Request, Unfit> {
+        let template = Template::parse("t.yaml", template).expect("a template");
+        let rendered = template.render(&Inputs::default()).expect("it renders");
+        Request::new("s".to_owned(), "eu-west-1".to_owned(), &template, &rendered)
+    }
+
+    #[test]
+    fn protection_waits_until_the_stack_lives() {
+        let request = request(
+            "Parameters: { DeletionProtection: { Type: String, Default: 'true' }, Key: { Type: String, Default: x, NoEcho: true } }\nResources: { R: { Type: 'AWS::IAM::Role', Properties: { RoleName: mine } } }\n",
+        )
+        .expect("it fits");
+        assert!(request.protects && request.iam && request.named_iam);
+        assert!(request.secrets.contains("Key"));
+        let protection = |creates| {
+            let found = request.parameters(creates);
+            found
+                .iter()
+                .find(|(name, _)| name == DELETION_PROTECTION)
+                .expect("it is there")
+                .1
+                .clone()
+        };
+        assert_eq!(
+            (protection(true), protection(false)),
+            ("false".to_owned(), "true".to_owned())
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused() {
+        let missing = request(
+            "Parameters: { A: { Type: String } }\nResources: { R: { Type: 'AWS::SNS::Topic' } }\n",
+        );
+        assert!(matches!(missing, Err(Unfit::Missing(names)) if names == ["A"]));
+        let long = format!(
+            "Description: {}\nResources: {{ R: {{ Type: 'AWS::SNS::Topic' }} }}\n",
+            "x".repeat(MAX_TEMPLATE)
+        );
+        assert!(matches!(request(&long), Err(Unfit::TooLong(_))));
+    }
+
+    #[test]
+    fn tags_take_what_aws_takes() {
+        let at = SystemTime::UNIX_EPOCH;
+        let tags = deployed_by(
+            "arn:aws:iam::1:user/a",
+            Some("r/i@sha256:0"),
+            Some("12ab (dirty)"),
+            at,
+        );
+        let get = |key: &str| {
+            tags.iter()
+                .find(|(k, _)| k == key)
+                .expect("it is there")
+                .1
+                .clone()
+        };
+        assert_eq!(get("holdfast:image"), "r/i@sha256:0");
+        assert_eq!(get("holdfast:commit"), "12ab _dirty_");
+        assert_eq!(get("holdfast:deployed-at"), "1970-01-01T00:00:00Z");
+    }
+}

@@ -1,0 +1,100 @@
+//! A stack's status for programs.
+
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use super::{Node, Service, Status};
+use crate::aws::{Deployment, Target};
+
+impl Status {
+    /// The status as an object, without `schema` and `type`.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let stack = &self.stack;
+        let cause = self.cause.as_ref().map(|cause| {
+            json!({ "logical_id": cause.logical_id, "resource_type": cause.kind, "status": cause.status, "reason": cause.reason })
+        });
+        let previous = self
+            .previous
+            .as_ref()
+            .map(|previous| json!({ "parameters": previous.parameters, "tags": previous.tags }));
+        let troubles = self.troubles();
+        json!({
+            "ok": troubles.is_empty(),
+            "troubles": troubles,
+            "stack": {
+                "id": stack.id,
+                "name": stack.name,
+                "status": stack.status,
+                "reason": stack.reason,
+                "created": stack.created.map(moment),
+                "updated": stack.updated.map(moment),
+                "protected": stack.protected,
+                "tags": stack.tags,
+                "parameters": stack.parameters,
+                "outputs": stack.outputs,
+            },
+            "cause": cause,
+            "previous": previous,
+            "gone": self.gone,
+            "services": self.services.iter().map(Service::json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl Service {
+    fn json(&self) -> Value {
+        let state = &self.state;
+        json!({
+            "name": state.name,
+            "arn": state.arn,
+            "desired": state.desired,
+            "running": state.running,
+            "pending": state.pending,
+            "deployments": state.deployments.iter().map(deployment).collect::<Vec<_>>(),
+            "nodes": self.nodes.iter().map(Node::json).collect::<Vec<_>>(),
+            "other_targets": self.targets.iter().map(target).collect::<Vec<_>>(),
+            "stopped": self.stopped,
+        })
+    }
+}
+
+impl Node {
+    fn json(&self) -> Value {
+        let task = &self.task;
+        json!({
+            "node": self.name,
+            "task": task.id,
+            "task_definition": task.task_definition,
+            "status": task.status,
+            "address": task.address,
+            "zone": task.zone,
+            "started": task.started.map(moment),
+            "target": self.target.as_ref().map(target),
+        })
+    }
+}
+
+fn deployment(deployment: &Deployment) -> Value {
+    json!({
+        "id": deployment.id,
+        "status": deployment.status,
+        "task_definition": deployment.task_definition,
+        "desired": deployment.desired,
+        "running": deployment.running,
+        "pending": deployment.pending,
+        "failed": deployment.failed,
+        "rollout_state": deployment.rollout,
+        "reason": deployment.reason,
+        "created": deployment.created.map(moment),
+    })
+}
+
+fn target(target: &Target) -> Value {
+    json!({ "address": target.address, "state": target.state, "reason": target.reason })
+}
+
+fn moment(at: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(at).to_string()
+}

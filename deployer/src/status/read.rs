@@ -1,0 +1,153 @@
+//! Asks AWS how a stack stands.
+
+use std::collections::BTreeMap;
+
+use super::{Node, Service, Status};
+use crate::aws::{Clients, Error, Kind, Resource, RunningTask, StoppedTask, Target};
+use crate::deploy::Cause;
+use crate::logs::task_of;
+use crate::previous::Previous;
+
+/// Reasons of stopped tasks that are shown.
+const REASONS: usize = 3;
+
+/// What the nodes of tasks call themselves, by the task's id. A name does not change: what is known is not asked again.
+pub type Names = BTreeMap<String, String>;
+
+/// How a stack stands; none where there is no such stack.
+///
+/// # Errors
+/// AWS refuses a call.
+pub async fn read(
+    clients: &Clients,
+    stack: &str,
+    names: &mut Names,
+) -> Result<Option<Status>, Error> {
+    let Some(stack) = clients.stack(stack).await? else {
+        return Ok(None);
+    };
+    // By its ARN, in case that another of the name takes its place meanwhile.
+    let failed = stack.status.contains("ROLLBACK") || stack.status.ends_with("_FAILED");
+    let cause = match failed {
+        true => Cause::first(&clients.events(&stack.id, None).await?),
+        false => None,
+    };
+    let resources = clients.resources(&stack.id).await?;
+    let of_kind = |kind: &str| {
+        let found = resources.iter().filter(|resource| resource.kind == kind);
+        let found: Vec<&Resource> = found
+            .filter(|resource| !resource.physical_id.is_empty())
+            .collect();
+        found
+    };
+    let cluster = of_kind("AWS::ECS::Cluster")
+        .first()
+        .map(|cluster| cluster.physical_id.clone());
+    let log = of_kind("AWS::Logs::LogGroup")
+        .first()
+        .map(|group| group.physical_id.clone());
+    let (mut services, mut gone) = (Vec::new(), Vec::new());
+    for service in of_kind("AWS::ECS::Service") {
+        let found = clients
+            .service(&service.physical_id, cluster.as_deref())
+            .await?;
+        if let Some(state) = found {
+            let mut service = Service {
+                state,
+                ..Service::default()
+            };
+            service.read(clients, log.as_deref(), names).await?;
+            services.push(service);
+        } else if !stack.is_busy() && !service.status.starts_with("DELETE") {
+            gone.push(service.logical_id.clone());
+        }
+    }
+    let previous = match clients.template(&stack.id).await {
+        // Of a stack that is only planned.
+        Err(error) if error.kind() == Kind::Missing => None,
+        template => Previous::of(&template?),
+    };
+    Ok(Some(Status {
+        stack,
+        previous,
+        cause,
+        services,
+        gone,
+    }))
+}
+
+impl Service {
+    async fn read(
+        &mut self,
+        clients: &Clients,
+        log: Option<&str>,
+        names: &mut Names,
+    ) -> Result<(), Error> {
+        let tasks = clients
+            .running_tasks(&self.state.cluster, &self.state.name)
+            .await?;
+        for group in &self.state.target_groups {
+            self.targets.extend(clients.targets(group).await?);
+        }
+        if let Some(log) = log {
+            let unknown: Vec<_> = tasks
+                .iter()
+                .filter(|task| !names.contains_key(&task.id))
+                .collect();
+            learn(clients, log, &unknown, names).await?;
+        }
+        for task in tasks {
+            let of_task = |target: &Target| is_at(target, &task.address);
+            let at = self.targets.iter().position(of_task);
+            self.nodes.push(Node {
+                name: names.get(&task.id).cloned(),
+                target: at.map(|at| self.targets.remove(at)),
+                task,
+            });
+        }
+        let mut stopped = clients
+            .stopped_tasks(&self.state.cluster, &self.state.name)
+            .await?;
+        stopped.retain(|task| !task.was_retired());
+        for why in stopped.iter().rev().map(StoppedTask::why) {
+            if !self.stopped.contains(&why) && self.stopped.len() < REASONS {
+                self.stopped.insert(0, why);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a target is the one at this address.
+fn is_at(target: &Target, address: &str) -> bool {
+    let host = target
+        .address
+        .rsplit_once(':')
+        .map_or(target.address.as_str(), |(host, _)| host);
+    !address.is_empty() && host == address
+}
+
+/// Asks the log what the nodes of tasks call themselves.
+async fn learn(
+    clients: &Clients,
+    log: &str,
+    tasks: &[&RunningTask],
+    names: &mut Names,
+) -> Result<(), Error> {
+    if tasks.is_empty() {
+        return Ok(());
+    }
+    let streams = match clients.log_streams(log).await {
+        Err(error) if error.kind() == Kind::Missing => return Ok(()),
+        streams => streams?,
+    };
+    for stream in streams {
+        let task = task_of(&stream);
+        if tasks.iter().any(|unknown| unknown.id == task)
+            && let Some(name) = clients.node_of_stream(log, &stream).await?
+        {
+            names.insert(task.to_owned(), name);
+        }
+    }
+    Ok(())
+}

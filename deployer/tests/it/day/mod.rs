@@ -1,0 +1,6 @@
+//! A day's work on a stack, against an AWS emulator: how it stands, what it logs, the way back, and its end.
+
+mod down;
+mod logs;
+mod rollback;
+mod status;

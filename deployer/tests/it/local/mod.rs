@@ -1,0 +1,6 @@
+//! `deployer local` as its user meets it: from another terminal, on a running stack of real servers.
+
+mod nodes;
+mod redis;
+mod rollout;
+mod stack;

@@ -1,0 +1,80 @@
+//! Reading the store for one socket: from the start what its key has not acknowledged, page by page.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::Subscriber;
+use super::queue::PAGE;
+use super::subscriber::State;
+use crate::message::Position;
+use crate::store::{Result, Store, StoreError};
+
+/// How long what this node has noted may take to be stored before a mailbox is read.
+const LAST_RECEIPTS: Duration = Duration::from_secs(2);
+
+impl Subscriber {
+    /// Reads the store until nothing is missing or there is no room; `pump` starts it again.
+    pub(super) async fn read(self: Arc<Self>) {
+        let mut pause = Duration::from_millis(50);
+        while let Some(index) = self.next_to_read() {
+            if let Err(error) = self.read_mailbox(index).await {
+                tracing::debug!(%error, mailbox = %self.mailboxes[index], "the mailbox cannot be read yet");
+                sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(1));
+            }
+        }
+    }
+
+    /// The mailbox to read next; none ends the reading task.
+    fn next_to_read(&self) -> Option<usize> {
+        let mut state = self.lock();
+        // The other mailbox first: one that is always behind must not starve it.
+        let order = [1 - state.last_read, state.last_read];
+        let next = order
+            .into_iter()
+            .find(|index| state.queues[*index].wants_page());
+        let next = next.filter(|_| !state.closed);
+        state.last_read = next.unwrap_or(state.last_read);
+        state.reading = next.is_some();
+        next
+    }
+
+    async fn read_mailbox(self: &Arc<Self>, index: usize) -> Result<()> {
+        let (context, mailbox) = (&self.context, &self.mailboxes[index]);
+        self.lock().queues[index].start_reading();
+        // What this node has shown and settled must be in the store before it is asked.
+        if !context.recorder.flush(LAST_RECEIPTS).await {
+            self.lock().queues[index].stop_reading();
+            return Err(StoreError::Unavailable("receipts are still waiting".into()));
+        }
+        context.metrics.reads_waiting.inc();
+        // The semaphore is never closed.
+        let _turn = context.reads.acquire().await;
+        context.metrics.reads_waiting.dec();
+        let until = context.clock.now();
+        let mut after: Option<Position> = None;
+        loop {
+            let page = context
+                .store
+                .backlog(mailbox, &self.key.id, after, until, PAGE)
+                .await;
+            let mut state = self.lock();
+            let page = page.inspect_err(|_| state.queues[index].stop_reading())?;
+            after = page.last().map(|waiting| waiting.message.position());
+            let last = page.len() < PAGE;
+            let State { queues, window, .. } = &mut *state;
+            queues[index].take_page(page, last, |message| window.knows(message));
+            self.pump(&mut state, false);
+            if last || state.closed {
+                return Ok(());
+            }
+            if !state.queues[index].wants_page() {
+                // The window is full. The rest is read when there is room again.
+                state.queues[index].stop_reading();
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Repeating what a socket does not acknowledge, and telling the client that does not read from the one that forgets.
+
+use std::sync::Arc;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::Subscriber;
+use super::subscriber::State;
+use super::window::Due;
+
+impl Subscriber {
+    /// Repeats unacknowledged messages at their time; ends when there is none.
+    pub(super) async fn repeat(self: Arc<Self>) {
+        loop {
+            let next = {
+                let mut state = self.lock();
+                match state.window.next_repeat().filter(|_| !state.closed) {
+                    Some(next) => next,
+                    None => {
+                        state.repeating = false;
+                        return;
+                    }
+                }
+            };
+            tokio::select! {
+                () = sleep_until(next) => {}
+                () = self.ended.notified() => {}
+            }
+            let mut state = self.lock();
+            if !state.closed {
+                for number in state.window.due(Instant::now()) {
+                    self.repeat_one(&mut state, number);
+                    if state.closed {
+                        break;
+                    }
+                }
+                self.pump(&mut state, false);
+            }
+        }
+    }
+
+    fn repeat_one(&self, state: &mut State, number: u64) {
+        let Some(entry) = state.window.get(number) else {
+            return;
+        };
+        let (message, repeats) = (entry.message.clone(), entry.repeats);
+        let entry_expired = entry.expires <= Instant::now();
+        let silent = self.outlet.last_heard() < entry.first_emitted;
+        if entry_expired {
+            state.window.remove(number);
+        } else if silent && repeats > 0 {
+            // It was probed at the first repeat, and has neither answered that nor anything else.
+            self.outlet.cut_slow_reader();
+            state.closed = true;
+        } else if state
+            .window
+            .repeat(number, Instant::now(), &self.context.tuning)
+            == Due::Repeat
+        {
+            if silent {
+                self.outlet.probe();
+            }
+            self.emit(&message, number, true);
+            self.context.metrics.redeliveries.inc();
+        } else {
+            self.give_up(state, number);
+        }
+    }
+
+    fn give_up(&self, state: &mut State, number: u64) {
+        let Some(entry) = state.window.remove(number) else {
+            return;
+        };
+        let message = entry.message;
+        if let Some(index) = self.index_of(&message) {
+            state.queues[index].give_up(&message);
+        }
+        self.context.metrics.given_up.inc();
+        tracing::warn!(
+            channel = %message.mailbox, message_id = message.id, connection = self.socket, key = %self.key.id,
+            "never acknowledged on a live socket; it comes again after a reconnect. \
+             Does the plugin call ack(message.id)?",
+        );
+    }
+}

@@ -1,0 +1,111 @@
+//! How calls are written for the scripts, and their answers read.
+
+use std::sync::Arc;
+
+use redis::{Cmd, Value};
+
+use super::{line, names, read, script};
+use crate::message::{Mailbox, Message, Position, Status};
+use crate::store::{
+    Draft, MAX_CHANNEL_BYTES, MAX_CHANNEL_MESSAGES, MAX_EVERYONE_MESSAGES, Published, RETENTION,
+    Receipt, Result, StoreError,
+};
+
+/// For how long the receipts of a message to everyone are kept after its end, in milliseconds; there are as many as keys.
+const RETENTION_EVERYONE: i64 = 3_600_000;
+/// Keys that were shown a message, that acknowledged it, and whether it was cancelled.
+pub(super) type Counts = (Option<u32>, Option<u32>, Option<u32>);
+
+/// The call that stores a message; `full` lets only repeated requests pass.
+pub(super) fn publishing(draft: &Draft, full: bool) -> Cmd {
+    let mailbox = &draft.mailbox;
+    let most = match mailbox.channel_name() {
+        // What came before is still answered as what it is.
+        _ if full => 0,
+        Some(_) => MAX_CHANNEL_MESSAGES,
+        None => MAX_EVERYONE_MESSAGES,
+    };
+    let mut command = script::PUBLISH.on_mailbox(mailbox);
+    command
+        .arg(&draft.id)
+        .arg(line::hex(&draft.digest))
+        .arg(draft.deliver_at.0)
+        .arg(draft.expires_at.0)
+        .arg(draft.data.get().len())
+        .arg(line::body(
+            &draft.id,
+            &draft.event,
+            draft.created_at,
+            &draft.data,
+        ))
+        .arg(most)
+        .arg(MAX_CHANNEL_BYTES)
+        .arg(RETENTION)
+        .arg(names::announcements(mailbox))
+        .arg(mailbox.as_str());
+    command
+}
+
+/// What became of it.
+pub(super) fn published(mailbox: &Mailbox, answer: Value, full: bool) -> Result<Published> {
+    let mut parts = read::<Vec<Value>>(answer)?.into_iter();
+    let mut next = || parts.next().unwrap_or(Value::Nil);
+    let decode = |line: Vec<u8>| {
+        line::decode(mailbox, &line)
+            .ok_or_else(|| StoreError::Unavailable("a message came back in an unknown form".into()))
+    };
+    Ok(match read::<String>(next())?.as_str() {
+        "stored" => Published::Stored(status(decode(read(next())?)?, Counts::default())),
+        "repeated" => Published::Repeated(status(decode(read(next())?)?, read(next())?)),
+        "expired" => Published::Expired,
+        "full" if full => Published::Full("the memory of the store"),
+        "full" if read::<String>(next())? == "size" => {
+            Published::Full("the size of live messages in this mailbox")
+        }
+        "full" => Published::Full("the number of live messages in this mailbox"),
+        _ => Published::Conflict,
+    })
+}
+
+/// The call that notes receipts of one mailbox.
+pub(super) fn recording(receipts: &[Receipt]) -> Cmd {
+    let mut command = script::RECORD.on_mailbox(&receipts[0].message.mailbox);
+    for receipt in receipts {
+        let message = &receipt.message;
+        let retention = match message.mailbox.channel_name() {
+            Some(_) => RETENTION,
+            None => RETENTION_EVERYONE,
+        };
+        command
+            .arg(&message.id)
+            .arg(message.seq)
+            .arg(&*receipt.key)
+            .arg(if receipt.acknowledged { "a" } else { "d" })
+            .arg(message.expires_at.0.saturating_add(retention));
+    }
+    command
+}
+
+/// A message with what is known of it.
+pub(super) fn status(
+    message: Arc<Message>,
+    (delivered, acknowledged, cancelled): Counts,
+) -> Status {
+    Status {
+        message,
+        cancelled: cancelled.is_some(),
+        delivered_keys: delivered.unwrap_or(0),
+        acknowledged_keys: acknowledged.unwrap_or(0),
+    }
+}
+
+/// A position as scripts take it: moment and member, both empty for none. A member is a sequence number and an id: `~`
+/// comes after every character of an id, and nothing before.
+pub(super) fn add_position(command: &mut Cmd, at: Option<Position>, id: &str) {
+    match at {
+        Some(at) => command
+            .arg(at.deliver_at.0)
+            .arg(format!("{:016}{id}", at.seq)),
+        None => command.arg("").arg(""),
+    };
+}

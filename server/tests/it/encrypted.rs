@@ -1,0 +1,152 @@
+//! A store as the project's template makes it: TLS alone, and one user who may do what the template says. What of
+//! ElastiCache no Redis has is left to AWS.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+use crate::harness::{Client, Options, Server, eventually};
+use crate::image::Container;
+
+const PASSWORD: &str = "a-password-of-the-stores-user";
+
+/// What the user of the store may do, as the template says it.
+fn access() -> String {
+    let template = include_str!("../../../cloudformation/service.yaml");
+    let line = template
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("AccessString: "));
+    line.expect("the template has a user").to_owned()
+}
+
+/// A Redis that speaks TLS alone, with a certificate of an authority of its own. Killed when dropped.
+struct Encrypted {
+    port: u16,
+    directory: TempDir,
+    _child: Child,
+}
+
+impl Encrypted {
+    async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        certify(&directory).await;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let config = format!(
+            "port 0\ntls-port {port}\nbind 127.0.0.1\nsave \"\"\ntls-auth-clients no\n\
+             tls-cert-file redis.crt\ntls-key-file redis.key\ntls-ca-cert-file ca.crt\n\
+             user default off\nuser server {} >{PASSWORD}\n",
+            access()
+        );
+        std::fs::write(directory.path().join("redis.conf"), config).unwrap();
+        let child = Command::new("redis-server")
+            .arg("redis.conf")
+            .current_dir(&directory)
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("`make tools` installs it");
+        eventually("Redis listens", async || {
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()
+        })
+        .await;
+        Self {
+            port,
+            directory,
+            _child: child,
+        }
+    }
+
+    /// By name, since a certificate is for a name.
+    fn url(&self) -> String {
+        format!("rediss://localhost:{}", self.port)
+    }
+
+    fn authority(&self) -> PathBuf {
+        self.directory.path().join("ca.crt")
+    }
+}
+
+/// Makes an authority, and a certificate of its for `localhost`.
+async fn certify(directory: &TempDir) {
+    const STEPS: [&str; 3] = [
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -days 2 -subj /CN=authority",
+        "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout redis.key -out redis.csr -subj /CN=localhost",
+        "x509 -req -in redis.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out redis.crt -days 2 -extfile names",
+    ];
+    std::fs::write(
+        directory.path().join("names"),
+        "subjectAltName=DNS:localhost\n",
+    )
+    .unwrap();
+    for step in STEPS {
+        let made = Command::new("openssl")
+            .args(step.split(' '))
+            .current_dir(directory)
+            .output()
+            .await
+            .unwrap();
+        assert!(made.status.success(), "openssl {step}: {made:?}");
+    }
+}
+
+/// The settings of a server that uses it.
+fn settings(url: &str) -> [(&str, &str); 3] {
+    [
+        ("STORE", url),
+        ("STORE_USERNAME", "server"),
+        ("STORE_PASSWORD", PASSWORD),
+    ]
+}
+
+#[tokio::test]
+async fn two_nodes_share_it_as_the_templates_user() {
+    let redis = Encrypted::start().await;
+    let (url, authority) = (redis.url(), redis.authority());
+    let mut with = settings(&url).to_vec();
+    with.push(("SSL_CERT_FILE", authority.to_str().unwrap()));
+    let (one, two) = (Server::start(&with).await, Server::start(&with).await);
+    let (id, key) = one.key("c").await;
+    let mut client = Client::start(&two, &Options::new(&key));
+    client.wait_for("connected").await;
+    one.publish("c", json!({ "event": "e", "data": null, "id": "m" }))
+        .await;
+    assert_eq!(client.messages(1).await, ["m"]);
+    eventually("the acknowledgement is stored", async || {
+        (one.state("c", "m").await == "acknowledged").then_some(())
+    })
+    .await;
+    one.revoke(&id).await;
+    client.wait_for("disconnected").await;
+    let refused = |entry: &Value| entry.to_string().contains("NOPERM");
+    for server in [one, two] {
+        let log = server.log();
+        assert!(!log.iter().any(refused), "{log:#?}");
+    }
+}
+
+#[tokio::test]
+async fn the_image_trusts_the_authorities_that_it_holds() {
+    let redis = Encrypted::start().await;
+    let url = redis.url();
+    let mount = format!(
+        "--volume={}:/etc/ssl/certs/ca-certificates.crt:ro",
+        redis.authority().display()
+    );
+    let container = Container::start(&settings(&url), &[&mount]).await;
+    let body = json!({ "channel": "c", "namespaces": ["dropcodes"] });
+    let issued = container.post("/v1/keys", body).await;
+    let key = issued["key"].as_str().unwrap();
+    let mut client = Client::connect(&container.url(""), &Options::new(key));
+    client.wait_for("connected").await;
+    let message = json!({ "event": "e", "data": null, "id": "m" });
+    let path = "/v1/namespaces/dropcodes/channels/c/messages";
+    container.post(path, message).await;
+    assert_eq!(client.messages(1).await, ["m"]);
+}

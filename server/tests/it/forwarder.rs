@@ -1,0 +1,48 @@
+//! An address that leads to a server, and later to another one: what ElastiCache's primary endpoint does by DNS.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use server::settings::RedisSettings;
+use tokio::net::{TcpListener, TcpStream};
+
+/// See the module.
+pub(crate) struct Forwarder {
+    address: SocketAddr,
+    target: Arc<Mutex<SocketAddr>>,
+}
+
+impl Forwarder {
+    pub(crate) async fn to(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let target = Arc::new(Mutex::new(target));
+        let current = target.clone();
+        tokio::spawn(async move {
+            while let Ok((mut inbound, _)) = listener.accept().await {
+                let target = *current.lock().unwrap();
+                tokio::spawn(async move {
+                    // A connection to a server that has gone ends at once.
+                    if let Ok(mut outbound) = TcpStream::connect(target).await {
+                        let _ = tokio::io::copy_bidirectional(&mut inbound, &mut outbound).await;
+                    }
+                });
+            }
+        });
+        Self { address, target }
+    }
+
+    /// Leads new connections elsewhere; those that there are stay.
+    pub(crate) fn lead_to(&self, target: SocketAddr) {
+        *self.target.lock().unwrap() = target;
+    }
+
+    pub(crate) async fn connect(&self) -> server::store::Redis {
+        let settings = RedisSettings {
+            url: format!("redis://{}", self.address),
+            username: None,
+            password: None,
+        };
+        server::store::Redis::connect(&settings).await.unwrap()
+    }
+}
