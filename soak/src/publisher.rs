@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::backend::{Answer, Backend};
@@ -37,9 +37,10 @@ pub(crate) struct Load {
 /// Answers other than those that accept, by status; 0 stands for none.
 pub(crate) type Refusals = BTreeMap<u16, usize>;
 
-/// A load that is being published.
+/// A load that is being published. Dropping it abandons what is not accepted yet.
 pub(crate) struct Publisher {
     stop: CancellationToken,
+    _abandon: DropGuard,
     ticking: tokio::task::JoinHandle<()>,
     sending: TaskTracker,
     shared: Arc<Shared>,
@@ -66,7 +67,9 @@ impl Publisher {
         load: Load,
         ledger: Arc<Mutex<Ledger>>,
     ) -> Self {
-        let stop = CancellationToken::new();
+        let abandoned = CancellationToken::new();
+        let abandon = abandoned.clone().drop_guard();
+        let stop = abandoned.child_token();
         let sending = TaskTracker::new();
         let shared = Arc::new(Shared {
             backend,
@@ -86,12 +89,14 @@ impl Publisher {
                         () = shared.stop.cancelled() => return,
                     }
                     let (audience, body) = message(name, number, &load);
-                    sending.spawn(send(shared.clone(), audience, body));
+                    let sent = send(shared.clone(), audience, body);
+                    sending.spawn(abandoned.clone().run_until_cancelled_owned(sent));
                 }
             }
         });
         Self {
             stop,
+            _abandon: abandon,
             ticking,
             sending,
             shared,

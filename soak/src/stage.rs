@@ -17,7 +17,7 @@ use crate::report::Report;
 use crate::stack::{Options, Stack};
 
 /// How long clients may take to connect at first, or to be back.
-const CONNECTED: Duration = Duration::from_secs(120);
+const CONNECTED: Duration = Duration::from_secs(240);
 /// From the end of all trouble until everything has come and is acknowledged: two repeats fit in.
 const SETTLED: Duration = Duration::from_secs(75);
 /// Between two looks.
@@ -168,7 +168,7 @@ impl Stage {
         lock(&self.ledger).fault(what);
     }
 
-    /// Waits until every client has joined since then and is connected, for two minutes at most.
+    /// Waits until every client has joined since then and is connected, for four minutes at most.
     pub(crate) async fn all_back(&self, since: Ms) {
         let clients = lock(&self.ledger).clients();
         if !self.until_back(clients, since).await {
