@@ -3,9 +3,8 @@
 It takes numbers only as numbers, while every parameter of a template is a text, which CloudFormation turns into what a
 property is; it hands back a container's limits and secrets as a template writes them, forgets a service's grace period
 and rebalancing, and puts punctuation into a secret that should have none. Types of Application Auto Scaling, and a
-security group's rule by itself, exist here without an effect. The subnets of a store need not have been made there
-first, as those of everything else need not. Its settings are environment variables: BIND_HOST, GATEWAY_PORT,
-MINISTACK_REGION.
+security group's rule by itself, exist here without an effect. Its settings are environment variables: BIND_HOST,
+GATEWAY_PORT, MINISTACK_REGION.
 """
 
 import string

@@ -170,9 +170,9 @@ impl Reporter for Screen {
                 self.drawn = 0;
                 *self = Self::new(self.term.clone());
                 let _ = self.term.write_line(text);
-                return;
             }
-            Notice::Waiting { .. } => return,
+            // The clocks on the screen say as much.
+            Notice::Waiting { .. } => {}
             // Everything that one look at AWS has shown is drawn at once.
             Notice::Tick => self.draw(),
         }

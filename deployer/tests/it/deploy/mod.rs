@@ -18,7 +18,7 @@ use crate::check_live::Emulator;
 use crate::{Run, directory, project, write};
 
 /// Bound of every wait.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) const STACK: &str = "acme-drops-staging";
 
 /// An account of AWS's, and a directory with an environment for it.
