@@ -4,6 +4,7 @@ mod ask;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod deploy;
+pub(crate) mod deploy_apply;
 pub(crate) mod deploy_change;
 pub(crate) mod deploy_origin;
 pub(crate) mod deploy_verify;

@@ -1,0 +1,182 @@
+//! The steps of a deployment that change a stack: what is in progress is watched first, then plan, question, change set
+//! and its watch.
+
+use std::io::IsTerminal as _;
+
+use anyhow::bail;
+use deployer::aws::{Kind, StackState};
+use deployer::deploy::{Cause, Goal, Operation, Outcome, Situation, situation, watch};
+
+use super::ask::ask;
+use super::deploy::{Deployment, Phase};
+use super::deploy_change::{Prepared, Step, change_set_name, discard, prepare};
+use crate::cli::{Exit, Output, line, print, say};
+
+impl Deployment<'_> {
+    /// Brings the stack to where it can be deployed onto: what is in progress is watched to its end. The stack, and whether something
+    /// was in progress; or how this ends before it has begun.
+    pub(super) async fn ready(&self) -> anyhow::Result<Result<(Option<StackState>, bool), Exit>> {
+        let mut taken_up = false;
+        loop {
+            let stack = self.clients.stack(&self.request.stack).await?;
+            let situation = situation(stack.as_ref());
+            let Some(stack) = stack else {
+                return Ok(Ok((None, taken_up)));
+            };
+            match situation {
+                Situation::Absent | Situation::Reviewed => return Ok(Ok((None, taken_up))),
+                Situation::Ready => return Ok(Ok((Some(stack), taken_up))),
+                Situation::Busy => {
+                    taken_up = true;
+                    let goal = if stack.status == "DELETE_IN_PROGRESS" {
+                        Goal::Deleted
+                    } else {
+                        Goal::Deployed
+                    };
+                    self.stage(format!(
+                        "{} is {}: watching what is in progress",
+                        stack.name, stack.status
+                    ));
+                    if let Some(exit) = self.watch(stack.id, None, goal).await? {
+                        return Ok(Err(exit));
+                    }
+                }
+                Situation::NeverLived if self.errand.recreate => {
+                    self.stage(format!(
+                        "{} is {}: deleting what is left of it",
+                        stack.name, stack.status
+                    ));
+                    let newest = self.clients.newest_event(&stack.id).await?;
+                    self.clients.delete_stack(&stack.id).await?;
+                    if let Some(exit) = self.watch(stack.id, newest, Goal::Deleted).await? {
+                        return Ok(Err(exit));
+                    }
+                }
+                Situation::NeverLived | Situation::Stuck | Situation::HalfDeleted => {
+                    let events = self
+                        .clients
+                        .events(&stack.id, None)
+                        .await
+                        .unwrap_or_default();
+                    let failed = Cause::all(&events);
+                    bail!(situation.way_out(&stack, &failed).unwrap_or_default());
+                }
+            }
+        }
+    }
+
+    pub(super) async fn plan(&self, old: Option<&StackState>) -> anyhow::Result<Prepared> {
+        let name = change_set_name()?;
+        self.phase.replace(Phase::Planned(name.clone()));
+        prepare(
+            &self.clients,
+            &self.request,
+            old,
+            &name,
+            &self.origin,
+            Step::On,
+        )
+        .await
+    }
+
+    pub(super) fn show(&self, prepared: &Prepared) -> anyhow::Result<()> {
+        print(&match self.output {
+            Output::Json => line(&prepared.plan.json()),
+            Output::Text => prepared.plan.text(std::io::stdout().is_terminal()),
+        })
+    }
+
+    /// Removes a change set that is not to be executed.
+    pub(super) async fn withdraw(&self, prepared: &Prepared) -> anyhow::Result<()> {
+        discard(&self.clients, &self.request.stack, &prepared.name).await?;
+        self.phase.replace(Phase::Before);
+        Ok(())
+    }
+
+    pub(super) async fn confirm(&self) -> anyhow::Result<()> {
+        if self.course.yes {
+            return Ok(());
+        }
+        if !std::io::stdin().is_terminal() {
+            bail!(
+                "nothing was changed: nobody is there to confirm the plan; --yes confirms it beforehand"
+            );
+        }
+        let answer = ask(&format!("Apply this to {}? [y/N]", self.request.stack)).await?;
+        if !["y", "yes"].contains(&answer.to_lowercase().as_str()) {
+            bail!("declined; nothing was changed");
+        }
+        Ok(())
+    }
+
+    /// Carries a plan out and watches it; how it ends, if it ends here.
+    pub(super) async fn apply(&self, prepared: &Prepared) -> anyhow::Result<Option<Exit>> {
+        let change_set = &prepared.change_set;
+        let newest = self.clients.newest_event(&change_set.stack_id).await?;
+        if let Err(error) = self.clients.execute_change_set(&change_set.id).await {
+            let outdated = error.kind() == Kind::Missing
+                || error.to_string().contains("InvalidChangeSetStatus");
+            return Err(if outdated {
+                anyhow::Error::new(error).context(
+                    "nothing was changed: the change set has expired, or somebody else has deployed since it was planned; run it again",
+                )
+            } else {
+                error.into()
+            });
+        }
+        self.phase.replace(Phase::Running);
+        self.watch(change_set.stack_id.clone(), newest, Goal::Deployed)
+            .await
+    }
+
+    /// Switches the load balancer's protection on, which a stack that is created must not have yet.
+    pub(super) async fn protect_balancer(&self) -> anyhow::Result<Option<Exit>> {
+        self.stage("the stack lives: its deletion protection goes on");
+        let stack = self.clients.stack(&self.request.stack).await?;
+        let name = change_set_name()?;
+        let prepared = prepare(
+            &self.clients,
+            &self.request,
+            stack.as_ref(),
+            &name,
+            &self.origin,
+            Step::Same,
+        )
+        .await?;
+        if prepared.plan.changes_stack() {
+            return self.apply(&prepared).await;
+        }
+        discard(&self.clients, &self.request.stack, &name).await?;
+        Ok(None)
+    }
+
+    /// Watches an operation to its end; how this ends, if it has not reached its goal.
+    async fn watch(
+        &self,
+        stack_id: String,
+        after: Option<String>,
+        goal: Goal,
+    ) -> anyhow::Result<Option<Exit>> {
+        self.phase.replace(Phase::Running);
+        let operation = Operation {
+            stack_id,
+            after,
+            goal,
+        };
+        let mut reporter = &self.reporter;
+        let outcome = watch(&self.clients, &operation, &self.limits, &mut reporter).await;
+        let outcome = outcome.map_err(|stopped| self.stopped(stopped))?;
+        if outcome.reached {
+            return Ok(None);
+        }
+        self.failed(&outcome)?;
+        Ok(Some(Exit::NotDeployed))
+    }
+
+    fn failed(&self, outcome: &Outcome) -> anyhow::Result<()> {
+        match self.output {
+            Output::Json => print(&line(&outcome.json())),
+            Output::Text => say(outcome.text().trim_end()),
+        }
+    }
+}
