@@ -52,9 +52,11 @@ impl Stack {
         let there = |watcher: &mut Watcher| watcher.goal == *goal;
         let done: Vec<_> = self.watchers.extract_if(.., there).collect();
         for watcher in done {
-            let answer = match outcome.clone() {
-                Ok(text) => self.done(text),
-                Err(message) => Answer::Failed { message },
+            let answer = match outcome {
+                Ok(text) => self.done(text.clone()),
+                Err(message) => Answer::Failed {
+                    message: message.clone(),
+                },
             };
             last(watcher.answers, answer);
         }

@@ -75,14 +75,31 @@ async fn a_deployment_replaces_every_node_and_cuts_before_it_terminates() {
     }
     let document = &ran.document;
     let documents = document["steps"].as_array().unwrap();
-    let cut = documents
-        .iter()
-        .filter_map(|step| step["connections"].as_u64());
-    assert!(cut.sum::<u64>() >= 1, "{document}");
     within_limits(documents, 6, 3);
     let expected = ["node-4", "node-5", "node-6"];
     assert_eq!(names(document["nodes"].as_array().unwrap()), expected);
     assert_eq!(document["steady"], true);
+    until("the plugin is back", async || sockets(&stack).await == 1).await;
+}
+
+/// A server that hears of its end moves its clients by itself; from one that hears nothing they are cut.
+#[tokio::test]
+async fn the_end_of_the_delay_cuts_what_is_still_open() {
+    let stack = Stack::start(THREE).await;
+    let _plugin = plugin(&stack);
+    until("the plugin is connected", async || {
+        sockets(&stack).await == 1
+    })
+    .await;
+    for node in ["node-1", "node-2", "node-3"] {
+        assert_eq!(stack.local(&["stop", node]).await.code, 0);
+    }
+    let ran = stack.local(&["deploy"]).await;
+    assert_eq!(ran.code, 0, "{}", ran.document);
+    let steps = ran.document["steps"].as_array().unwrap();
+    let cut = steps.iter().filter_map(|step| step["connections"].as_u64());
+    assert!(cut.sum::<u64>() >= 1, "{}", ran.document);
+    assert!(at(&ran.steps(), "node_cut", "node-1") < at(&ran.steps(), "node_killed", "node-1"));
     until("the plugin is back", async || sockets(&stack).await == 1).await;
 }
 
