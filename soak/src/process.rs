@@ -50,10 +50,15 @@ pub(crate) fn leashed(program: impl AsRef<OsStr>, log: &Path) -> anyhow::Result<
     Ok(command)
 }
 
-/// An address on this machine that nobody listens on.
+/// An address on this machine that nobody listens on, at a port below those that Linux gives to outgoing connections: one
+/// of them could take it before the process that it is for.
 ///
 /// # Errors
-/// When the system has none.
+/// When all that were tried are busy.
 pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+    let free = (0..100).find_map(|_| {
+        let port = fastrand::u16(15_000..32_000);
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()
+    });
+    Ok(free.context("no port is free")?.local_addr()?)
 }

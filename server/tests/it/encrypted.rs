@@ -1,7 +1,7 @@
 //! A store as the project's template makes it: TLS alone, and one user who may do what the template says. What of
 //! ElastiCache no Redis has is left to AWS.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-use crate::harness::{Client, Options, Server, eventually};
+use crate::harness::{Client, Options, Server, eventually, free_port};
 use crate::image::Container;
 
 const PASSWORD: &str = "a-password-of-the-stores-user";
@@ -35,9 +35,7 @@ impl Encrypted {
     async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         certify(&directory).await;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
+        let port = free_port();
         let config = format!(
             "port 0\ntls-port {port}\nbind 127.0.0.1\nsave \"\"\ntls-auth-clients no\n\
              tls-cert-file redis.crt\ntls-key-file redis.key\ntls-ca-cert-file ca.crt\n\

@@ -181,6 +181,17 @@ impl Server {
     }
 }
 
+/// A port that nobody listens on, below those that Linux gives to outgoing connections: one of them could take it before
+/// the process that it is for.
+pub(crate) fn free_port() -> u16 {
+    loop {
+        let port = 15_000 + (getrandom::u32().unwrap() % 17_000) as u16;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 /// Sends a signal to a process.
 pub(crate) fn signal(pid: u32, name: &str) {
     let sent = std::process::Command::new("kill")

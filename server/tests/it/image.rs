@@ -1,7 +1,7 @@
 //! The image as an engine runs it: built from the project's Dockerfile by `tools/test-image`, which says what it
 //! substitutes, and run by podman as ECS would: as nobody, without capabilities, on a read-only root.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{BACKEND_KEY, Client, Options, eventually};
+use crate::harness::{BACKEND_KEY, Client, Options, eventually, free_port};
 
 const IMAGE: &str = "holdfast:test";
 /// The user of the image, and its group.
@@ -76,10 +76,7 @@ impl Container {
     /// Starts one with these settings and options of podman, and waits until it serves.
     pub(crate) async fn start(settings: &[(&str, &str)], options: &[&str]) -> Self {
         build();
-        let address = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let name = format!("holdfast-{}", address.port());
         let mut environment = vec![
             format!("--env=BIND={address}"),

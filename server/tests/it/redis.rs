@@ -1,6 +1,6 @@
 //! A Redis of a test's own: a real process on a free port, which can be stopped, killed and started again.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
 
 use server::settings::RedisSettings;
@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-use crate::harness::{eventually, signal};
+use crate::harness::{eventually, free_port, signal};
 
 /// See the module. Killed when dropped.
 pub(crate) struct Redis {
@@ -32,10 +32,7 @@ impl Redis {
 
     /// A Redis with these options.
     pub(crate) async fn with(options: &[&str]) -> Self {
-        // Another process could take the port before Redis does; it would then end, and the test say so.
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let directory = tempfile::tempdir().unwrap();
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
         let child = spawn(address, &directory, &options);

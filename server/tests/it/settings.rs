@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::harness::{BACKEND_KEY, Server, eventually, signal};
+use crate::harness::{BACKEND_KEY, Server, eventually, free_port, signal};
 
 /// Runs a server that must refuse to start; returns what it printed.
 /// What a server says that refuses to start.
@@ -188,9 +188,7 @@ async fn what_cannot_be_had_is_named_by_its_setting() {
 #[tokio::test]
 async fn a_silent_server_lives_as_long_as_any() {
     for level in ["off", "error", "warn"] {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap().to_string();
-        drop(free);
+        let address = format!("127.0.0.1:{}", free_port());
         let mut command = server(&[("BIND", &address), ("LOG_LEVEL", level)]);
         let mut child = command.kill_on_drop(true).spawn().unwrap();
         let url = format!("http://{address}/healthcheck");

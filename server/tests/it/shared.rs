@@ -1,6 +1,5 @@
 //! Nodes that share a Redis: whichever a message, a key or a client is on, the others know.
 
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use server::delivery::Tuning;
 use server::node::Node;
 
 use crate::faulty::{call, node, url};
-use crate::harness::{Client, Options, Server, eventually};
+use crate::harness::{Client, Options, Server, eventually, free_port};
 use crate::redis::Redis;
 use crate::settings::{refused, server};
 
@@ -269,11 +268,7 @@ async fn a_certificate_of_nobody_that_is_trusted_is_refused() {
         .stderr(std::process::Stdio::null())
         .status();
     assert!(made.unwrap().success());
-    let tls = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let tls = free_port();
     let _redis = Redis::with(&[
         "--tls-port",
         &tls.to_string(),

@@ -14,6 +14,10 @@ use crate::local::shape::Shape;
 
 /// How long a process may take until it listens.
 const LISTENING: Duration = Duration::from_secs(30);
+/// Ports of nodes and stores; `ip_local_port_range` begins at 32768.
+const PORTS: std::ops::Range<u16> = 15_000..32_000;
+/// Ports that are tried.
+const TRIES: usize = 100;
 /// Between two looks whether it does.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -71,10 +75,20 @@ pub(super) async fn listening(life: &Life, address: SocketAddr) -> Result<(), Er
     }
 }
 
-/// An address that nobody listens on. Another process could take it before the one that it is for; that one then ends
-/// and says so.
+/// An address that nobody listens on, at a random port below those that Linux gives to outgoing connections: one of them
+/// could take it before the process that it is for. Another listener still could; the process then ends and says so.
 pub(super) fn free_address() -> std::io::Result<SocketAddr> {
-    StdListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+    let mut busy = std::io::ErrorKind::AddrInUse.into();
+    for _ in 0..TRIES {
+        let mut bytes = [0_u8; 2];
+        rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+        let port = PORTS.start + u16::from_ne_bytes(bytes) % (PORTS.end - PORTS.start);
+        match StdListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(listener) => return listener.local_addr(),
+            Err(error) => busy = error,
+        }
+    }
+    Err(busy)
 }
 
 /// A backend key: 128 random bits.
