@@ -63,10 +63,9 @@ async fn what_is_too_large_is_refused() {
     assert!(got.contains(after["id"].as_str().unwrap()), "{got}");
     socket.send(&format!("{fits} ")).await;
     socket.ended().await;
-    assert_eq!(
-        server.state("c", after["id"].as_str().unwrap()).await,
-        "delivered"
-    );
+    server
+        .becomes("c", after["id"].as_str().unwrap(), "delivered")
+        .await;
 }
 
 #[tokio::test]
@@ -160,7 +159,7 @@ async fn acknowledgements_of_nothing_are_counted_and_settle_nothing() {
     })
     .await;
     for id in &ids {
-        assert_eq!(server.state("c", id).await, "delivered");
+        server.becomes("c", id, "delivered").await;
     }
     // The right ones still count.
     for (number, id) in (1..).zip(&ids) {
@@ -169,10 +168,7 @@ async fn acknowledgements_of_nothing_are_counted_and_settle_nothing() {
             .await;
     }
     for id in &ids {
-        eventually("both are acknowledged", async || {
-            (server.state("c", id).await == "acknowledged").then_some(())
-        })
-        .await;
+        server.becomes("c", id, "acknowledged").await;
     }
 }
 
@@ -192,10 +188,7 @@ async fn a_callback_that_outlives_a_reconnect_settles_nothing() {
     client
         .tell(json!({ "do": "ack", "index": 0, "arguments": ["a"] }))
         .await;
-    eventually("a is acknowledged", async || {
-        (server.state("c", "a").await == "acknowledged").then_some(())
-    })
-    .await;
+    server.becomes("c", "a", "acknowledged").await;
     client.tell(json!({ "do": "drop" })).await;
     client.wait_for("connected").await;
     for id in ["b", "c"] {
@@ -212,16 +205,13 @@ async fn a_callback_that_outlives_a_reconnect_settles_nothing() {
     })
     .await;
     for id in ["b", "c"] {
-        assert_eq!(server.state("c", id).await, "delivered");
+        server.becomes("c", id, "delivered").await;
     }
     client
         .tell(json!({ "do": "ack", "index": 3, "arguments": ["b"] }))
         .await;
-    eventually("b is acknowledged", async || {
-        (server.state("c", "b").await == "acknowledged").then_some(())
-    })
-    .await;
-    assert_eq!(server.state("c", "c").await, "delivered");
+    server.becomes("c", "b", "acknowledged").await;
+    server.becomes("c", "c", "delivered").await;
 }
 
 #[tokio::test]
@@ -294,8 +284,5 @@ async fn a_body_that_breaks_off_harms_nobody() {
     let id = published["id"].as_str().unwrap();
     assert!(polling.poll().await.contains(id));
     polling.post(format!(r#"43/dropcodes,1["{id}"]"#)).await;
-    eventually("it is acknowledged", async || {
-        (server.state("c", id).await == "acknowledged").then_some(())
-    })
-    .await;
+    server.becomes("c", id, "acknowledged").await;
 }

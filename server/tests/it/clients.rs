@@ -148,10 +148,7 @@ fn in_order(way: Way, mut ids: Vec<String>) -> Vec<String> {
 }
 
 async fn acknowledged(server: &Server, channel: &str, id: &str) {
-    eventually(&format!("{channel} has acknowledged {id}"), async || {
-        (server.state(channel, id).await == "acknowledged").then_some(())
-    })
-    .await;
+    server.becomes(channel, id, "acknowledged").await;
 }
 
 /// Nothing was shown twice, and nobody was taken for slow or sloppy.

@@ -116,10 +116,7 @@ async fn two_nodes_share_it_as_the_templates_user() {
     one.publish("c", json!({ "event": "e", "data": null, "id": "m" }))
         .await;
     assert_eq!(client.messages(1).await, ["m"]);
-    eventually("the acknowledgement is stored", async || {
-        (one.state("c", "m").await == "acknowledged").then_some(())
-    })
-    .await;
+    one.becomes("c", "m", "acknowledged").await;
     one.revoke(&id).await;
     client.wait_for("disconnected").await;
     let refused = |entry: &Value| entry.to_string().contains("NOPERM");

@@ -147,6 +147,14 @@ impl Server {
         message["state"].as_str().unwrap().to_owned()
     }
 
+    /// Waits until a message is in a state: what a client has seen is in the store a moment later.
+    pub(crate) async fn becomes(&self, channel: &str, id: &str, state: &str) {
+        eventually(&format!("{id} is {state}"), async || {
+            (self.state(channel, id).await == state).then_some(())
+        })
+        .await;
+    }
+
     /// The value of a metric's line, such as `holdfast_redeliveries_total`, or zero without such a line.
     pub(crate) async fn metric(&self, name: &str) -> f64 {
         let page = self

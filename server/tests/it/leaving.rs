@@ -84,10 +84,7 @@ async fn every_client_comes_back_to_the_next_process() {
         client
             .tell(json!({ "do": "ack", "index": 1, "arguments": ["m"] }))
             .await;
-        eventually(&format!("{} acknowledges", way.name()), async || {
-            (next.state(&way.name(), "m").await == "acknowledged").then_some(())
-        })
-        .await;
+        next.becomes(&way.name(), "m", "acknowledged").await;
     }))
     .await;
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Client, Options, Server, eventually};
+use crate::harness::{Client, Options, Server};
 
 #[tokio::test]
 async fn a_message_waits_and_another_comes_on_time() {
@@ -28,9 +28,6 @@ async fn a_message_waits_and_another_comes_on_time() {
     );
     for message in [waiting, scheduled] {
         let id = message["id"].as_str().unwrap();
-        eventually("both are acknowledged", async || {
-            (server.state("c", id).await == "acknowledged").then_some(())
-        })
-        .await;
+        server.becomes("c", id, "acknowledged").await;
     }
 }

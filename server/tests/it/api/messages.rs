@@ -255,10 +255,7 @@ async fn a_message_tells_what_became_of_it() {
         .publish("d", json!({ "event": "drop", "data": 1, "ttl": 1 }))
         .await;
     let id = short["id"].as_str().unwrap();
-    eventually("it expires", async || {
-        (server.state("d", id).await == "expired").then_some(())
-    })
-    .await;
+    server.becomes("d", id, "expired").await;
     let message = server
         .publish("d", json!({ "event": "drop", "data": 1 }))
         .await;
@@ -277,10 +274,7 @@ async fn a_message_tells_what_became_of_it() {
         [id],
         "the expired one is not delivered"
     );
-    eventually("it is delivered", async || {
-        (server.state("d", id).await == "delivered").then_some(())
-    })
-    .await;
+    server.becomes("d", id, "delivered").await;
     drop(silent);
     let (_, other) = server.key("d").await;
     let mut client = Client::start(&server, &Options::new(&other));
