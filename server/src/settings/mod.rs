@@ -2,6 +2,7 @@
 //! Ranges are those of the `timeouts` crate, so that the deployer refuses what the server would.
 
 mod parse;
+mod texts;
 
 use std::fmt;
 use std::net::SocketAddr;

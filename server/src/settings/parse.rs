@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, Uri};
 use timeouts::Setting;
 use tracing_subscriber::EnvFilter;
 
+use super::texts::{duration, list, origin, redis_url, shown};
 use super::{Environment, LogFormat, Mistakes, RedisSettings, StoreSettings, Transports};
 use crate::keys::{self, BackendKeys};
 use crate::names;
@@ -176,48 +177,54 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A secret from a variable or from the file that another one names.
+    /// A secret as it is, but for the end of a file's last line.
     fn secret(&mut self, name: &str, file_name: &str) -> Option<String> {
-        let found = match (self.environment.get(name), self.environment.get(file_name)) {
-            (Some(_), Some(_)) => Err(format!("{name} and {file_name} are both set; keep one")),
-            (Some(secret), None) => Ok(Some(secret)),
-            (None, Some(path)) => match std::fs::read_to_string(&path) {
-                Ok(text) => Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned())),
-                Err(error) => Err(format!("{file_name}={path}: {error}")),
-            },
-            (None, None) => Ok(None),
-        };
-        found.unwrap_or_else(|mistake| {
-            self.mistakes.push(mistake);
-            None
-        })
+        let found = self.text_or_file(name, file_name);
+        let found = found
+            .map(|found| found.map(|(_, text)| text.trim_end_matches(['\r', '\n']).to_owned()));
+        self.noted(found)
     }
 
     pub(super) fn backend_keys(&mut self, name: &str, file_name: &str) -> BackendKeys {
-        let found = match (self.environment.get(name), self.environment.get(file_name)) {
-            (Some(_), Some(_)) => Err(format!("{name} and {file_name} are both set; keep one")),
-            (Some(text), None) => Ok((name, text)),
-            (None, Some(path)) => match std::fs::read_to_string(&path) {
-                Ok(text) => Ok((file_name, text)),
-                Err(error) => Err(format!("{file_name}={path}: {error}")),
-            },
-            (None, None) => Err(format!(
-                "{name} is required: the keys that backends authenticate with, \
-                {} characters at least, comma-separated",
-                keys::BACKEND_KEY_MIN
-            )),
-        };
+        let found = self.text_or_file(name, file_name).and_then(|found| {
+            found.ok_or_else(|| {
+                format!(
+                    "{name} is required: the keys that backends authenticate with, \
+                    {} characters at least, comma-separated",
+                    keys::BACKEND_KEY_MIN
+                )
+            })
+        });
         // The value itself is a secret: a mistake names its place in the list only.
         let parsed = found.and_then(|(source, text)| {
-            let keys = text
-                .split([',', '\n'])
-                .map(str::trim)
-                .filter(|key| !key.is_empty());
+            let keys = text.lines().flat_map(list);
             BackendKeys::new(keys).map_err(|mistake| format!("{source}: {mistake}"))
         });
-        parsed.unwrap_or_else(|mistake| {
+        self.noted(parsed)
+    }
+
+    /// What a variable holds, or the file that another one names, with the name of the one that counts.
+    fn text_or_file<'n>(
+        &self,
+        name: &'n str,
+        file_name: &'n str,
+    ) -> Result<Option<(&'n str, String)>, String> {
+        match (self.environment.get(name), self.environment.get(file_name)) {
+            (Some(_), Some(_)) => Err(format!("{name} and {file_name} are both set; keep one")),
+            (Some(text), None) => Ok(Some((name, text))),
+            (None, Some(path)) => match std::fs::read_to_string(&path) {
+                Ok(text) => Ok(Some((file_name, text))),
+                Err(error) => Err(format!("{file_name}={path}: {error}")),
+            },
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// What was found; after a mistake, which is noted, what stands in until the end.
+    fn noted<T: Default>(&mut self, found: Result<T, String>) -> T {
+        found.unwrap_or_else(|mistake| {
             self.mistakes.push(mistake);
-            BackendKeys::default()
+            T::default()
         })
     }
 
@@ -273,65 +280,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A value as a mistake shows it: on one line, and without what a URL says before its `@`.
-fn shown(text: &str) -> String {
-    let text = match text.split_once("://").zip(text.rsplit_once('@')) {
-        Some(((scheme, _), (_, host))) => format!("{scheme}://***@{host}"),
-        None => text.to_owned(),
-    };
-    text.replace(char::is_control, "\u{fffd}")
-}
-
 /// The variable that a setting is read from.
 fn name(setting: Setting) -> &'static str {
     setting.spec().variable.unwrap_or(setting.key())
-}
-
-fn duration(text: &str, setting: Setting) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text)
-        .ok()
-        .filter(|d| setting.admits(*d).is_ok());
-    let legal = setting.legal().unwrap_or_default();
-    duration
-        .ok_or_else(|| format!("expected a duration with a unit (such as 60s or 4m) from {legal}"))
-}
-
-/// The URL of a Redis, if it holds no secret: what is in it is logged.
-fn redis_url(text: &str) -> Result<String, String> {
-    let url = redis::parse_redis_url(text).filter(|url| url.host().is_some());
-    let url = url.ok_or("expected a URL such as rediss://cache.example.com:6379")?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("a URL may hold no credentials; set STORE_USERNAME and STORE_PASSWORD, or STORE_PASSWORD_FILE".into());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("expected nothing behind the database's number".into());
-    }
-    Ok(text.to_owned())
-}
-
-fn origin(text: &str) -> Result<HeaderValue, String> {
-    let host = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
-    let sound = host.is_some_and(|host| {
-        !host.is_empty()
-            && host
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b))
-    });
-    match HeaderValue::from_str(text) {
-        Ok(value) if sound => Ok(value),
-        _ if text == "*" => {
-            Err("`*` with credentials is refused by every browser; list exact origins".into())
-        }
-        _ => Err(format!(
-            "`{text}` is no origin; expected one such as https://www.example.com"
-        )),
-    }
-}
-
-fn list(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
 }
