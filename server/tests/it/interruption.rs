@@ -14,6 +14,7 @@ use crate::harness::{Client, Options, eventually};
 use crate::redis::Redis;
 
 const MESSAGES: &str = "/v1/namespaces/dropcodes/channels/c/messages";
+const BATCH: &str = "/v1/namespaces/dropcodes/batch";
 /// Within this everything works again, once Redis does; and a bit, on a busy machine.
 const BACK: Duration = Duration::from_millis(2_000 + 1_000);
 
@@ -148,6 +149,43 @@ async fn a_restart_without_its_data_is_made_good() {
     let restored = [&pair.a, &pair.b].map(|node| node.handler().context.metrics.restored.get());
     assert!(restored.iter().sum::<u64>() >= 2, "{restored:?}");
     pair.arrives("after").await;
+}
+
+#[tokio::test]
+async fn what_no_node_can_put_back_is_counted_as_lost() {
+    let mut redis = Redis::start().await;
+    let pair = Pair::on(&redis).await;
+    // More than the 32 MiB that a node remembers of what it accepted; nobody is there to hold it otherwise.
+    let data = "x".repeat(16_000);
+    for batch in 0..25 {
+        let body = Vec::from_iter((0..100).map(|n| {
+            json!({ "channel": format!("absent-{n}"), "event": "e", "data": data, "id": format!("m-{batch}"),
+                    "deliver_in": 3_600_000 })
+        }));
+        let (status, _, answers) = call(&pair.a, Method::POST, BATCH, Some(body.into())).await;
+        assert_eq!(status, 200, "{answers}");
+    }
+    redis.kill().await;
+    redis.revive().await;
+    let metrics = &pair.a.handler().context.metrics;
+    let lost = eventually("what is gone is counted", async || {
+        Some(metrics.lost.get()).filter(|lost| *lost > 0)
+    })
+    .await;
+    // The node on which nobody published has lost nothing.
+    assert_eq!(pair.b.handler().context.metrics.lost.get(), 0);
+    let mut stored = 0;
+    for n in 0..100 {
+        let path = format!("/v1/namespaces/dropcodes/channels/absent-{n}/messages?limit=100");
+        let (status, _, page) = call(&pair.a, Method::GET, &path, None).await;
+        assert_eq!(status, 200, "{page}");
+        stored += page["items"].as_array().unwrap().len() as u64;
+    }
+    assert_eq!(
+        (stored + lost, stored > 1_900),
+        (2_500, true),
+        "{stored} stored, {lost} lost"
+    );
 }
 
 #[tokio::test]

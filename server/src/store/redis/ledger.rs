@@ -10,45 +10,46 @@ use crate::message::{Mailbox, Message};
 const MOST_BYTES: usize = 32 << 20;
 /// What a message takes beside its `data`.
 const OVERHEAD: usize = 512;
-/// Messages that are only counted are told apart by the second in which they end.
-const BUCKET: i64 = 1000;
+/// Messages that are only counted are told apart by the minute in which they end: of 37 days that is a few megabytes.
+const BUCKET: i64 = 60_000;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     /// By expiry: the end is dropped first, the last to end is given up first when there is no room.
     held: BTreeMap<(Millis, Mailbox, u64), Arc<Message>>,
+    /// When each of them expires, for those that are withdrawn by name.
+    ends: HashMap<(Mailbox, u64), Millis>,
     bytes: usize,
-    /// How many are not held, by the second in which they end.
-    counted: HashMap<i64, u64>,
+    /// How many are not held, by the minute in which they end.
+    counted: BTreeMap<i64, u64>,
 }
 
 impl Ledger {
     /// Notes a message that was stored.
     pub(super) fn accept(&mut self, message: &Arc<Message>, now: Millis) {
         self.forget_ended(now);
-        let key = key(message);
-        if self.held.insert(key, message.clone()).is_none() {
+        let name = (message.mailbox.clone(), message.seq);
+        if self.ends.insert(name, message.expires_at).is_none() {
+            self.held.insert(key(message), message.clone());
             self.bytes += size(message);
         }
         while self.bytes > MOST_BYTES
             && let Some((_, message)) = self.held.pop_last()
         {
-            self.bytes -= size(&message);
-            *self
-                .counted
-                .entry(message.expires_at.0 / BUCKET)
-                .or_default() += 1;
+            self.dropped(&message);
+            let minute = message.expires_at.0 / BUCKET;
+            *self.counted.entry(minute).or_default() += 1;
         }
     }
 
     /// Drops a message that was withdrawn.
     pub(super) fn cancelled(&mut self, mailbox: &Mailbox, seq: u64) {
-        let found = self.held.keys().find(|(_, m, s)| *s == seq && m == mailbox);
-        if let Some(found) = found.cloned()
-            && let Some(message) = self.held.remove(&found)
+        let name = (mailbox.clone(), seq);
+        if let Some(expires_at) = self.ends.get(&name)
+            && let Some(message) = self.held.remove(&(*expires_at, name.0, seq))
         {
-            self.bytes -= size(&message);
+            self.dropped(&message);
         }
     }
 
@@ -61,16 +62,27 @@ impl Ledger {
     /// How many cannot, and begins to count anew: they are gone.
     pub(super) fn take_lost(&mut self, now: Millis) -> u64 {
         self.forget_ended(now);
-        self.counted.drain().map(|(_, count)| count).sum()
+        std::mem::take(&mut self.counted).into_values().sum()
     }
 
     fn forget_ended(&mut self, now: Millis) {
         while let Some(entry) = self.held.first_entry()
             && entry.key().0 <= now
         {
-            self.bytes -= size(&entry.remove());
+            let message = entry.remove();
+            self.dropped(&message);
         }
-        self.counted.retain(|second, _| *second >= now.0 / BUCKET);
+        while let Some(entry) = self.counted.first_entry()
+            && *entry.key() < now.0 / BUCKET
+        {
+            entry.remove();
+        }
+    }
+
+    /// After it left `held`.
+    fn dropped(&mut self, message: &Message) {
+        self.ends.remove(&(message.mailbox.clone(), message.seq));
+        self.bytes -= size(message);
     }
 }
 
@@ -121,13 +133,14 @@ mod tests {
         assert_eq!(seqs(&mut ledger, 10), [2]);
         assert!(seqs(&mut ledger, 30).is_empty());
         assert_eq!((ledger.bytes, ledger.take_lost(Millis(0))), (0, 0));
+        assert!(ledger.ends.is_empty());
     }
 
     #[test]
     fn what_does_not_fit_is_counted_until_it_ends() {
         let mut ledger = Ledger::default();
         let half = MOST_BYTES / 2;
-        for (seq, expires_at) in [(1, 5_000), (2, 9_000), (3, 1_000)] {
+        for (seq, expires_at) in [(1, 100_000), (2, 500_000), (3, 1_000)] {
             ledger.accept(&message(seq, expires_at, half), Millis(0));
         }
         assert_eq!(
@@ -135,12 +148,12 @@ mod tests {
             [3],
             "what ends last is given up first"
         );
-        ledger.forget_ended(Millis(6_000));
+        ledger.forget_ended(Millis(200_000));
         assert_eq!(
-            ledger.take_lost(Millis(6_000)),
+            ledger.take_lost(Millis(200_000)),
             1,
             "the other has ended since"
         );
-        assert_eq!(ledger.take_lost(Millis(6_000)), 0);
+        assert_eq!(ledger.take_lost(Millis(200_000)), 0);
     }
 }
