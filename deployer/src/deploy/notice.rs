@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::progress::Item;
 use crate::aws::{Deployment, Event, ServiceState, StoppedTask, Target};
+use crate::status::{deployment, target};
 
 /// Something to tell.
 #[derive(Clone, Debug)]
@@ -102,7 +103,7 @@ impl Notice {
             }),
             Self::Service(service) => service_json(service),
             Self::Targets(targets) => {
-                json!({ "type": "targets", "targets": targets.iter().map(target_json).collect::<Vec<_>>() })
+                json!({ "type": "targets", "targets": targets.iter().map(target).collect::<Vec<_>>() })
             }
             Self::TaskStopped(task) => {
                 let mut object = task_json(task);
@@ -179,19 +180,6 @@ pub(super) fn task_text(task: &StoppedTask) -> String {
 }
 
 fn service_json(service: &ServiceState) -> Value {
-    let deployment = |deployment: &Deployment| {
-        json!({
-            "id": deployment.id,
-            "status": deployment.status,
-            "task_definition": deployment.task_definition,
-            "desired": deployment.desired,
-            "running": deployment.running,
-            "pending": deployment.pending,
-            "failed": deployment.failed,
-            "rollout_state": deployment.rollout,
-            "reason": deployment.reason,
-        })
-    };
     json!({
         "type": "service",
         "service": service.name,
@@ -200,10 +188,6 @@ fn service_json(service: &ServiceState) -> Value {
         "pending": service.pending,
         "deployments": service.deployments.iter().map(deployment).collect::<Vec<_>>(),
     })
-}
-
-pub(super) fn target_json(target: &Target) -> Value {
-    json!({ "address": target.address, "state": target.state, "reason": target.reason })
 }
 
 pub(super) fn task_json(task: &StoppedTask) -> Value {

@@ -7,10 +7,9 @@ use serde_json::{Value, json};
 
 use super::Cause;
 use super::cause::advice;
-use super::notice::{
-    revision, service_text, short, target_json, targets_text, task_json, task_text,
-};
+use super::notice::{revision, service_text, short, targets_text, task_json, task_text};
 use crate::aws::{ServiceState, StackState, StoppedTask, Target};
+use crate::status::target;
 
 /// How an operation on a stack ended.
 #[derive(Clone, Debug, Default)]
@@ -143,7 +142,7 @@ impl Outcome {
             "took_s": self.took.as_secs(),
             "cause": self.cause.as_ref().map(cause),
             "stopped_tasks": self.stopped.iter().map(task_json).collect::<Vec<_>>(),
-            "unhealthy_targets": self.unhealthy.iter().map(target_json).collect::<Vec<_>>(),
+            "unhealthy_targets": self.unhealthy.iter().map(target).collect::<Vec<_>>(),
             "now": self.now(),
             "what_to_do": (!self.reached).then(|| self.advice()),
         })

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Report;
+use crate::node::Place;
 
 impl Report {
     /// One `::error` or `::warning` line for each finding and each difference to what is live.
@@ -10,42 +11,27 @@ impl Report {
     pub fn github(&self) -> String {
         let mut text = String::new();
         for finding in &self.findings {
-            let _ = write!(text, "::{} ", finding.level());
-            if let Some(place) = self.primary(finding) {
-                let _ = write!(
-                    text,
-                    "file={},line={},col={},",
-                    property(place.file()),
-                    place.line(),
-                    place.column()
-                );
-            }
-            let _ = writeln!(
-                text,
-                "title={}::{}",
-                finding.rule.name,
-                data(&finding.to_string())
-            );
+            let (title, message) = (finding.rule.name, finding.to_string());
+            let level = finding.level().to_string();
+            command(&mut text, &level, self.primary(finding), title, &message);
         }
         for drift in &self.drifts {
-            let _ = write!(text, "::error ");
-            if let Some(place) = self.file(&drift.template.place) {
-                let _ = write!(
-                    text,
-                    "file={},line={},col={},",
-                    property(place.file()),
-                    place.line(),
-                    place.column()
-                );
-            }
-            let _ = writeln!(
-                text,
-                "title=drift::{}",
-                data(&format!("{}: {}", drift.message(), drift.live.place))
-            );
+            let message = format!("{}: {}", drift.message(), drift.live.place);
+            let place = self.file(&drift.template.place);
+            command(&mut text, "error", place, "drift", &message);
         }
         text
     }
+}
+
+fn command(text: &mut String, level: &str, place: Option<&Place>, title: &str, message: &str) {
+    // Writing to a String cannot fail.
+    let _ = write!(text, "::{level} ");
+    if let Some(place) = place {
+        let (file, line, column) = (property(place.file()), place.line(), place.column());
+        let _ = write!(text, "file={file},line={line},col={column},");
+    }
+    let _ = writeln!(text, "title={title}::{}", data(message));
 }
 
 /// The escapes of a command's message ("Workflow commands for GitHub Actions").

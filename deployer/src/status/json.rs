@@ -1,10 +1,8 @@
 //! A stack's status for programs.
 
-use std::time::SystemTime;
-
 use serde_json::{Value, json};
 
-use super::{Node, Service, Status};
+use super::{Node, Service, Status, moment};
 use crate::aws::{Deployment, Target};
 
 impl Status {
@@ -76,7 +74,8 @@ impl Node {
     }
 }
 
-fn deployment(deployment: &Deployment) -> Value {
+/// A service's deployment, in every document that tells of one.
+pub(crate) fn deployment(deployment: &Deployment) -> Value {
     json!({
         "id": deployment.id,
         "status": deployment.status,
@@ -91,10 +90,7 @@ fn deployment(deployment: &Deployment) -> Value {
     })
 }
 
-fn target(target: &Target) -> Value {
+/// A target, in every document that tells of one.
+pub(crate) fn target(target: &Target) -> Value {
     json!({ "address": target.address, "state": target.state, "reason": target.reason })
-}
-
-fn moment(at: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(at).to_string()
 }

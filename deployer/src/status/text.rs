@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use console::style;
 use indexmap::IndexMap;
 
-use super::{Node, Service, Status};
+use super::{Node, Service, Status, moment};
 use crate::aws::Deployment;
 use crate::deploy::Cause;
 
@@ -215,10 +215,6 @@ impl Paint {
             self.good(status)
         }
     }
-}
-
-fn moment(at: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(at).to_string()
 }
 
 /// How long ago, in the two largest units.

@@ -65,6 +65,12 @@ impl Up {
         signal(self.child.id().unwrap(), name);
     }
 
+    /// Its exit code, whether anybody reads what it says or not.
+    pub(crate) async fn code(&mut self) -> Option<i32> {
+        let ended = timeout(PATIENCE, self.child.wait()).await;
+        ended.expect("it does not end").unwrap().code()
+    }
+
     /// Its exit code, and what it said on stderr since nobody read that.
     pub(crate) async fn ended(mut self) -> (i32, String) {
         let mut said = String::new();

@@ -120,14 +120,7 @@ async fn a_terminal_that_goes_away_leaves_nothing() {
     // Nobody reads any more, as when a terminal is closed.
     drop(up.child.stderr.take());
     up.signal("HUP");
-    assert_eq!(
-        timeout(PATIENCE, up.child.wait())
-            .await
-            .unwrap()
-            .unwrap()
-            .code(),
-        Some(0)
-    );
+    assert_eq!(up.code().await, Some(0));
     gone(pid(&ready)).await;
 }
 
@@ -170,14 +163,7 @@ async fn a_second_ctrl_c_does_not_wait() {
         .starts_with("stopping")
     {}
     up.signal("INT");
-    assert_eq!(
-        timeout(PATIENCE, up.child.wait())
-            .await
-            .unwrap()
-            .unwrap()
-            .code(),
-        Some(0)
-    );
+    assert_eq!(up.code().await, Some(0));
     gone(pid(&ready)).await;
 }
 

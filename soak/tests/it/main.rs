@@ -21,14 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 static ONE: Mutex<()> = Mutex::const_new(());
 
-/// The programs under test, which are looked for beside this crate's own.
+/// The programs under test, which are looked for beside this crate's own. As tests of the whole workspace: that is how
+/// they were just built, mostly, while a plain build would compile the AWS SDK without its mocks, all of it once more.
 fn build() {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
         let built = std::process::Command::new(env!("CARGO"))
-            .args([
-                "build", "--quiet", "--locked", "-p", "server", "-p", "deployer",
-            ])
+            .args(["test", "--workspace", "--no-run", "--quiet", "--locked"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status();
         assert!(built.unwrap().success());

@@ -2,7 +2,6 @@
 
 use std::process::Stdio;
 
-use aws_sdk_elasticloadbalancingv2::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_elasticloadbalancingv2::types::TargetDescription;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -13,13 +12,7 @@ use crate::deploy::{PATIENCE, Site, in_order};
 impl Site {
     /// Registers a target, as ECS does for a task, which the emulator does not.
     async fn register_target(&self) {
-        let config = aws_sdk_elasticloadbalancingv2::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("eu-west-1"))
-            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .endpoint_url(&self.aws.url)
-            .build();
-        let client = aws_sdk_elasticloadbalancingv2::Client::from_conf(config);
+        let client = self.balancers();
         let groups = client
             .describe_target_groups()
             .send()

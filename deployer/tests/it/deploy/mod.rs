@@ -118,15 +118,20 @@ impl Site {
         answer.ok()?.stacks.unwrap_or_default().pop()
     }
 
-    /// An attribute of the stack's load balancer, as ELB has it.
-    pub(crate) async fn attribute(&self, key: &str) -> String {
+    /// A client of ELB's, which the tests read and write behind the deployer's back.
+    pub(crate) fn balancers(&self) -> aws_sdk_elasticloadbalancingv2::Client {
         let config = aws_sdk_elasticloadbalancingv2::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-west-1"))
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
             .endpoint_url(&self.aws.url)
             .build();
-        let client = aws_sdk_elasticloadbalancingv2::Client::from_conf(config);
+        aws_sdk_elasticloadbalancingv2::Client::from_conf(config)
+    }
+
+    /// An attribute of the stack's load balancer, as ELB has it.
+    pub(crate) async fn attribute(&self, key: &str) -> String {
+        let client = self.balancers();
         let found = client
             .describe_load_balancers()
             .send()
