@@ -1,8 +1,7 @@
 //! A store under watch: every call is bounded in time and measured, and the last outcome is remembered.
 
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Wraps a store; see the module.
 pub struct Watched<S: ?Sized> {
     metrics: Arc<Metrics>,
-    away: AtomicBool,
+    /// When a call failed, until one that began later succeeds: a late answer to an earlier one says nothing of now.
+    failed: Mutex<Option<Instant>>,
     inner: Arc<S>,
 }
 
@@ -34,15 +34,19 @@ impl<S: Store + ?Sized> Watched<S> {
     pub fn new(inner: Arc<S>, metrics: Arc<Metrics>) -> Self {
         Self {
             metrics,
-            away: AtomicBool::new(false),
+            failed: Mutex::default(),
             inner,
         }
     }
 
-    /// Whether the last call failed.
+    /// Whether a call failed, and none that began since has succeeded.
     #[must_use]
     pub fn is_away(&self) -> bool {
-        self.away.load(Ordering::Relaxed)
+        self.failed().is_some()
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn call<T>(
@@ -62,15 +66,26 @@ impl<S: Store + ?Sized> Watched<S> {
             .store
             .get_or_create(&StoreCall { call, outcome })
             .observe(start.elapsed().as_secs_f64());
-        if self.away.swap(answer.is_err(), Ordering::Relaxed) != answer.is_err() {
-            match &answer {
-                Ok(_) => tracing::info!(call, "the store is back"),
-                Err(error) => {
+        self.note(call, start, answer.as_ref().err());
+        answer
+    }
+
+    /// Notes how a call ended that began at `start`, and logs when that is news.
+    fn note(&self, call: &'static str, start: Instant, error: Option<&StoreError>) {
+        let mut failed = self.failed();
+        match (*failed, error) {
+            (before, Some(error)) => {
+                *failed = Some(Instant::now());
+                if before.is_none() {
                     tracing::error!(call, %error, "the store is away; deliveries go on from memory");
                 }
             }
+            (Some(at), None) if start >= at => {
+                *failed = None;
+                tracing::info!(call, "the store is back");
+            }
+            (_, None) => {}
         }
-        answer
     }
 }
 
@@ -108,4 +123,32 @@ watched! {
     fn revoke_key(&self, id: &str) -> bool;
     fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> ();
     fn presence(&self, mailbox: &Mailbox) -> u64;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+    use crate::store::Embedded;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_to_an_earlier_call_says_nothing_of_now() {
+        let metrics = Arc::new(Metrics::new());
+        let watched = Watched::new(Arc::new(Embedded::in_memory().unwrap()), metrics);
+        let slow = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Ok(())
+        };
+        let slow = watched.call("slow", slow);
+        let fails = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Err::<(), _>(StoreError::Unavailable("away".into()))
+        };
+        let fails = watched.call("fails", fails);
+        let (answer, failure) = tokio::join!(slow, fails);
+        assert!(answer.is_ok() && failure.is_err() && watched.is_away());
+        assert!(watched.call("now", ready(Ok(()))).await.is_ok());
+        assert!(!watched.is_away());
+    }
 }
