@@ -5,6 +5,7 @@ mod flaky;
 mod kills;
 mod mass_return;
 mod outages;
+mod pauses;
 mod rollout;
 
 use std::path::Path;
@@ -19,6 +20,8 @@ use crate::stage::{Cast, Transports};
 pub(crate) enum Scenario {
     /// A node is killed with -9 every few seconds.
     Kills,
+    /// A node stands still for seconds and goes on, again and again.
+    Pauses,
     /// All nodes are replaced one by one, in both orders of cut and SIGTERM.
     Rollout,
     /// Redis is restarted, cut off, hung, failed over and filled up.
@@ -82,6 +85,7 @@ impl Scenario {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Kills => "kills",
+            Self::Pauses => "pauses",
             Self::Rollout => "rollout",
             Self::Outages => "outages",
             Self::Flaky => "flaky",
@@ -97,6 +101,7 @@ impl Scenario {
     pub(crate) async fn run(self, size: Size, directory: &Path) -> anyhow::Result<Report> {
         match self {
             Self::Kills => kills::run(size, directory).await,
+            Self::Pauses => pauses::run(size, directory).await,
             Self::Rollout => rollout::run(size, directory).await,
             Self::Outages => outages::run(size, directory).await,
             Self::Flaky => flaky::run(size, directory).await,

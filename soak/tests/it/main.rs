@@ -57,6 +57,11 @@ async fn kills() {
 }
 
 #[tokio::test]
+async fn pauses() {
+    nothing_is_lost("pauses").await;
+}
+
+#[tokio::test]
 async fn rollout() {
     nothing_is_lost("rollout").await;
 }
