@@ -125,7 +125,7 @@ mod tests {
                 [127, 0, 0, 1],
                 1 + u16::try_from(n).unwrap(),
             )));
-            target.set_health(*health);
+            target.set_health(*health, || {});
         }
         group
     }

@@ -44,14 +44,14 @@ pub(super) async fn watch(shared: Weak<Shared>, group: String, target: Arc<Targe
         let Some(shared) = shared.upgrade() else {
             return;
         };
-        if let Some(health) = tally.count(&check, target.health(), result.is_ok())
-            && target.set_health(health)
-        {
-            shared.events.send(Event::Health {
-                group: group.clone(),
-                target: target.address,
-                health,
-                reason,
+        if let Some(health) = tally.count(&check, target.health(), result.is_ok()) {
+            target.set_health(health, || {
+                shared.events.send(Event::Health {
+                    group: group.clone(),
+                    target: target.address,
+                    health,
+                    reason,
+                });
             });
         }
     }

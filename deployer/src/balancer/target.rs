@@ -55,14 +55,13 @@ impl Target {
         *lock(&self.health)
     }
 
-    /// Sets the health unless the target is draining. True when it changed.
-    pub(crate) fn set_health(&self, health: Health) -> bool {
+    /// Sets the health unless the target is draining. If it changes, that is told before anybody can read it.
+    pub(crate) fn set_health(&self, health: Health, tell: impl FnOnce()) {
         let mut current = lock(&self.health);
-        let changed = *current != health && *current != Health::Draining;
-        if changed {
+        if *current != health && *current != Health::Draining {
             *current = health;
+            tell();
         }
-        changed
     }
 
     /// No new requests from now on. Idle connections are of no more use.

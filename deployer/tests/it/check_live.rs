@@ -1,6 +1,5 @@
 //! `check --live` against an AWS emulator: a stack that fits, then changed behind its back.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -8,7 +7,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_cloudformation::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_cloudformation::types::{Capability, StackStatus};
 
-use crate::{Run, directory, project};
+use crate::{Run, directory, free_port, project};
 
 /// The emulator, which ends with the test.
 pub(crate) struct Emulator {
@@ -18,11 +17,7 @@ pub(crate) struct Emulator {
 
 impl Emulator {
     pub(crate) fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .expect("a port")
-            .local_addr()
-            .expect("an address")
-            .port();
+        let port = free_port();
         let process = Command::new(project().join(".cache/venv/bin/python"))
             .arg(project().join("tools/emulator.py"))
             .envs([

@@ -54,6 +54,7 @@ impl Stack {
             Happened::Asked(request) => self.take(request).await,
             Happened::Again => {}
         }
+        self.look().await;
         self.conclude().await;
         if self.is_calm() {
             let text = self.table();
@@ -62,12 +63,28 @@ impl Stack {
         Ok(())
     }
 
+    /// Reads what the balancer thinks of the nodes, until there is nothing left to tell: it sends each change before that
+    /// can be read, so what is done about one comes after it in what is told.
+    async fn look(&mut self) {
+        loop {
+            let targets = self.balancer.targets();
+            for node in &mut self.nodes {
+                let found = targets.iter().find(|target| target.address == node.address);
+                node.health = found.map(|target| target.health);
+            }
+            let Ok(event) = self.events.try_recv() else {
+                return;
+            };
+            self.event(event).await;
+        }
+    }
+
     /// Starts and stops nodes.
     async fn schedule(&mut self) -> Result<(), Error> {
         self.judge().await;
         let task = |node: &Node| Task {
             outdated: node.outdated,
-            healthy: self.health(node) == Some(Health::Healthy),
+            healthy: node.health == Some(Health::Healthy),
             leaving: node.is_leaving(),
         };
         let tasks: Vec<_> = self.nodes.iter().map(task).collect();
@@ -97,7 +114,7 @@ impl Stack {
             if node.stage != Stage::Running
                 || node.outdated
                 || node.since.elapsed() < grace
-                || self.health(node) != Some(Health::Unhealthy)
+                || node.health != Some(Health::Unhealthy)
             {
                 continue;
             }
@@ -227,9 +244,7 @@ impl Stack {
     /// Whether every node is there and healthy, and none has to go.
     pub(super) fn is_steady(&self) -> bool {
         let steady = |node: &Node| {
-            node.stage == Stage::Running
-                && !node.outdated
-                && self.health(node) == Some(Health::Healthy)
+            node.stage == Stage::Running && !node.outdated && node.health == Some(Health::Healthy)
         };
         self.nodes.len() == self.limits.desired && self.nodes.iter().all(steady)
     }

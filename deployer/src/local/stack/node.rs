@@ -23,6 +23,8 @@ pub struct Node {
     pub address: SocketAddr,
     /// When it was started.
     pub(super) since: Instant,
+    /// What the balancer thought of it when [`Stack::look`] looked; none while it is not registered.
+    pub(super) health: Option<Health>,
     pub(super) stage: Stage,
     /// The program that it runs.
     pub(super) server: PathBuf,
@@ -99,6 +101,7 @@ impl Stack {
             process,
             address,
             since: Instant::now(),
+            health: None,
             stage: Stage::Starting,
             server,
             outdated: false,
@@ -125,19 +128,12 @@ impl Stack {
         environment
     }
 
-    /// What the balancer thinks of a node; none while it is not registered.
-    pub(super) fn health(&self, node: &Node) -> Option<Health> {
-        let targets = self.balancer.targets();
-        let found = targets.iter().find(|target| target.address == node.address);
-        found.map(|target| target.health)
-    }
-
     /// A node for programs.
     #[must_use]
     pub fn describe(&self, node: &Node) -> Value {
         json!({
             "id": node.name(), "address": node.address.to_string(), "pid": node.process.pid,
-            "state": node.state(), "health": self.health(node).map(health_word), "server": node.server,
+            "state": node.state(), "health": node.health.map(health_word), "server": node.server,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What stands in front of the targets: the model, or HAProxy configured to do the same.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use deployer::balancer::{Config, Group};
@@ -43,10 +43,7 @@ impl Front {
     }
 
     pub(crate) async fn haproxy(setup: &Setup, targets: &[SocketAddr]) -> Self {
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .unwrap()
-            .local_addr()
-            .unwrap();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, crate::free_port()));
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("haproxy.cfg");
         std::fs::write(&file, configuration(setup, address, targets)).unwrap();

@@ -87,9 +87,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one with these settings beside the defaults; it listens when this returns.
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
+        let address = SocketAddr::from(([127, 0, 0, 1], crate::free_port()));
         let mut command = Command::new(server_binary());
         command
             .env_clear()
