@@ -196,13 +196,18 @@ impl Clients {
         Ok(answer.summaries().len())
     }
 
-    /// Begins to do what a change set says.
+    /// Begins to do what a change set says. Asked again with the same token, it is begun once.
     ///
     /// # Errors
     /// It is gone or obsolete, or AWS refuses the call.
-    pub async fn execute_change_set(&self, id: &str) -> Result<(), Error> {
-        let answer = self.stacks.execute_change_set().change_set_name(id).send();
-        answer
+    pub async fn execute_change_set(&self, id: &str, token: &str) -> Result<(), Error> {
+        let request = self
+            .stacks
+            .execute_change_set()
+            .change_set_name(id)
+            .client_request_token(token);
+        request
+            .send()
             .await
             .map_err(failed("execute the change set"))
             .map(|_| ())

@@ -75,9 +75,15 @@ impl Kind {
             Some(code) if DENIED.contains(&code) => Self::Denied,
             Some(code) if THROTTLED.contains(&code) => Self::Throttled,
             Some(code) if MISSING.contains(&code) => Self::Missing,
-            Some(
-                "ServiceUnavailable" | "InternalFailure" | "InternalError" | "ServerException",
-            ) => Self::Unreachable,
+            // Each service has names of its own for what its other side could not do: InternalFailure, InternalServerError,
+            // ServerException, ServiceUnavailableException.
+            Some(code)
+                if code.starts_with("Internal")
+                    || code.starts_with("ServiceUnavailable")
+                    || code == "ServerException" =>
+            {
+                Self::Unreachable
+            }
             Some("ValidationError") if text.contains("does not exist") => Self::Missing,
             Some(_) => Self::Refused,
             // The SDK found no credentials before it had anything to send.

@@ -6,11 +6,16 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use console::Term;
-use deployer::aws::Clients;
-use deployer::deploy::{JsonLines, Limits, Lines, Notice, Reporter, Request, Screen, Stopped};
+use deployer::aws::{ChangeSet, Clients, Error};
+use deployer::deploy::{
+    JsonLines, Limits, Lines, Notice, Reporter, Request, Screen, Stopped, patiently,
+};
+use serde_json::json;
 use tokio::time::Instant;
 
+use super::aloud::aloud;
 use super::deploy_change::{Origin, check, discard, request};
 use super::signal::{Signals, runtime};
 use super::{deploy_origin, environment};
@@ -67,6 +72,8 @@ pub(super) enum Phase {
     Before,
     /// A change set of this name was asked for.
     Planned(String),
+    /// CloudFormation was told to carry this change set out, and may not know yet.
+    Begun(ChangeSet),
     /// CloudFormation is at work.
     Running,
     /// It is done; what is live is being looked at.
@@ -100,6 +107,12 @@ pub(crate) fn run(
     if report.errors() > 0 {
         say(&report.text(std::io::stderr().is_terminal()))?;
         say("nothing was changed")?;
+        if output == Output::Json {
+            print(&line(&json!({
+                "type": "failed", "stack": request.stack, "cause": null, "now": "nothing was changed",
+                "what_to_do": "put right what the rules say, or say in the environment file why it is to be",
+            })))?;
+        }
         return Ok(Exit::Failed);
     }
     say(&format!(
@@ -167,14 +180,14 @@ pub(super) fn reporter(output: Output) -> Box<dyn Reporter> {
 
 impl Deployment<'_> {
     async fn run(mut self, signals: &mut Signals) -> anyhow::Result<Exit> {
-        self.origin.caller = self.clients.caller().await?;
+        self.origin.caller = aloud(self.clients.caller()).await?;
         let ended = tokio::select! {
-            ended = self.deploy() => ended,
-            () = signals.next() => Err(anyhow::anyhow!(self.interrupted()).context(Ended(Exit::Interrupted))),
+            ended = self.deploy() => ended.map_err(|error| self.explained(error)),
+            () = signals.next() => Err(self.interrupted().await.context(Ended(Exit::Interrupted))),
         };
         // A plan that was not carried out is removed, whyever it was not.
         if let Phase::Planned(name) = self.phase.replace(Phase::Before) {
-            let removed = discard(&self.clients, &self.request.stack, &name).await;
+            let removed = aloud(discard(&self.clients, &self.request.stack, &name)).await;
             if ended.is_ok() {
                 removed?;
             }
@@ -182,14 +195,49 @@ impl Deployment<'_> {
         ended
     }
 
-    fn interrupted(&self) -> String {
-        match *self.phase.borrow() {
+    /// What an interruption leaves behind.
+    async fn interrupted(&self) -> anyhow::Error {
+        let begun = match &*self.phase.borrow() {
+            Phase::Begun(change_set) => Some(change_set.clone()),
+            _ => None,
+        };
+        if let Some(change_set) = begun {
+            let has_begun = self.has_begun(&change_set).await.unwrap_or(true);
+            self.phase.replace(if has_begun {
+                Phase::Running
+            } else {
+                Phase::Planned(change_set.id)
+            });
+        }
+        let again = &self.errand.again;
+        let text = match *self.phase.borrow() {
             Phase::Before | Phase::Planned(_) => "nothing was changed".to_owned(),
-            Phase::Running => format!("the deployment goes on at AWS; {}", self.errand.again),
-            Phase::Verifying => format!(
-                "it is deployed, and was not looked at to the end; {}",
-                self.errand.again
-            ),
+            Phase::Begun(_) | Phase::Running => {
+                format!("the deployment goes on at AWS; {again}")
+            }
+            Phase::Verifying => {
+                format!("it is deployed, and was not looked at to the end; {again}")
+            }
+        };
+        anyhow::anyhow!(text)
+    }
+
+    /// An error with what it leaves behind, once the stack has been changed: it is no "could not run" then.
+    fn explained(&self, error: anyhow::Error) -> anyhow::Error {
+        if error.is::<Ended>() {
+            return error;
+        }
+        let again = &self.errand.again;
+        match *self.phase.borrow() {
+            Phase::Before | Phase::Planned(_) => error,
+            Phase::Begun(_) | Phase::Running => error
+                .context(format!("the deployment may go on at AWS; {again}"))
+                .context(Ended(Exit::StillRunning)),
+            Phase::Verifying => error
+                .context(format!(
+                    "it is deployed, and could not be looked at to the end; {again}"
+                ))
+                .context(Ended(Exit::Failed)),
         }
     }
 
@@ -203,7 +251,7 @@ impl Deployment<'_> {
             Ok(ready) => ready,
             Err(exit) => return Ok(exit),
         };
-        let prepared = self.plan(old.as_ref()).await?;
+        let prepared = aloud(self.plan(old.as_ref())).await?;
         self.show(&prepared)?;
         if prepared.plan.is_empty() {
             self.withdraw(&prepared).await?;
@@ -219,6 +267,7 @@ impl Deployment<'_> {
         } else {
             self.withdraw(&prepared).await?;
         }
+        self.phase.replace(Phase::Verifying);
         if let Some(exit) = self.settled().await? {
             return Ok(exit);
         }
@@ -228,10 +277,24 @@ impl Deployment<'_> {
             return Ok(exit);
         }
         if let Some(on) = plan.protection {
-            self.clients.protect(&self.request.stack, on).await?;
+            let protected = self.sure(async || self.clients.protect(&self.request.stack, on).await);
+            let trouble = "the stack's termination protection is not as it should be";
+            protected.await.context(trouble)?;
         }
-        self.phase.replace(Phase::Verifying);
         self.verify(true).await
+    }
+
+    /// Asks AWS until there is an answer: what happens to a call must not hide what became of the stack.
+    pub(super) async fn sure<T>(
+        &self,
+        call: impl AsyncFnMut() -> Result<T, Error>,
+    ) -> anyhow::Result<T> {
+        let mut reporter = &self.reporter;
+        match patiently(self.limits.until, &mut reporter, call).await {
+            Ok(answer) => Ok(answer),
+            Err(Stopped::Lost(error)) => Err(error.into()),
+            Err(Stopped::TimedOut) => anyhow::bail!("AWS does not answer, and the time is up"),
+        }
     }
 
     /// The watch has ended, and the deployment has not.

@@ -4,9 +4,10 @@
 use std::io::IsTerminal as _;
 
 use anyhow::bail;
-use deployer::aws::{Kind, StackState};
+use deployer::aws::{ChangeSet, Error, StackState};
 use deployer::deploy::{Cause, Goal, Operation, Outcome, Situation, situation, watch};
 
+use super::aloud::aloud;
 use super::ask::ask;
 use super::deploy::{Deployment, Phase};
 use super::deploy_change::{Prepared, Step, change_set_name, discard, prepare};
@@ -18,7 +19,7 @@ impl Deployment<'_> {
     pub(super) async fn ready(&self) -> anyhow::Result<Result<(Option<StackState>, bool), Exit>> {
         let mut taken_up = false;
         loop {
-            let stack = self.clients.stack(&self.request.stack).await?;
+            let stack = aloud(self.clients.stack(&self.request.stack)).await?;
             let situation = situation(stack.as_ref());
             let Some(stack) = stack else {
                 return Ok(Ok((None, taken_up)));
@@ -112,27 +113,70 @@ impl Deployment<'_> {
     /// Carries a plan out and watches it; how it ends, if it ends here.
     pub(super) async fn apply(&self, prepared: &Prepared) -> anyhow::Result<Option<Exit>> {
         let change_set = &prepared.change_set;
-        let newest = self.clients.newest_event(&change_set.stack_id).await?;
-        if let Err(error) = self.clients.execute_change_set(&change_set.id).await {
-            let outdated = error.kind() == Kind::Missing
-                || error.to_string().contains("InvalidChangeSetStatus");
-            return Err(if outdated {
-                anyhow::Error::new(error).context(
-                    "nothing was changed: the change set has expired, or somebody else has deployed since it was planned; run it again",
-                )
-            } else {
-                error.into()
-            });
+        let newest = aloud(self.clients.newest_event(&change_set.stack_id)).await?;
+        self.phase.replace(Phase::Begun(change_set.clone()));
+        let execution = self
+            .clients
+            .execute_change_set(&change_set.id, &prepared.name);
+        if let Err(error) = aloud(execution).await {
+            self.not_begun(prepared, error).await?;
         }
-        self.phase.replace(Phase::Running);
-        self.watch(change_set.stack_id.clone(), newest, Goal::Deployed)
-            .await
+        let exit = self
+            .watch(change_set.stack_id.clone(), newest, Goal::Deployed)
+            .await?;
+        self.phase.replace(Phase::Verifying);
+        Ok(exit)
+    }
+
+    /// The call that begins the deployment has failed. Its answer may have been lost, so what counts is what became of the
+    /// change set.
+    ///
+    /// # Errors
+    /// It was not begun, or nobody knows.
+    async fn not_begun(&self, prepared: &Prepared, error: Error) -> anyhow::Result<()> {
+        let found = aloud(self.clients.change_set(&prepared.change_set.id)).await;
+        let error = anyhow::Error::new(error);
+        let execution = match found {
+            Ok(found) => found.map_or_else(String::new, |found| found.execution),
+            Err(unknown) => return Err(error.context(unknown)),
+        };
+        if execution.starts_with("EXECUTE_") {
+            return Ok(());
+        }
+        self.phase.replace(Phase::Planned(prepared.name.clone()));
+        Err(error.context(if execution == "AVAILABLE" {
+            "nothing was changed"
+        } else {
+            "nothing was changed: the change set has expired, or somebody else has deployed since it was planned; run it again"
+        }))
+    }
+
+    /// Whether CloudFormation carries a change set out. One that it does not is removed, so that it never will.
+    ///
+    /// # Errors
+    /// AWS cannot be asked, or does not remove it: it may have begun.
+    pub(super) async fn has_begun(&self, change_set: &ChangeSet) -> Result<bool, Error> {
+        let asking = async {
+            match self.clients.change_set(&change_set.id).await? {
+                Some(found) if found.execution.starts_with("EXECUTE_") => return Ok(true),
+                Some(_) => {}
+                None => return Ok(false),
+            }
+            let id = &change_set.id;
+            self.clients
+                .delete_change_set(&change_set.stack_id, id)
+                .await?;
+            Ok(false)
+        };
+        aloud(asking).await
     }
 
     /// Switches the load balancer's protection on, which a stack that is created must not have yet.
     pub(super) async fn protect_balancer(&self) -> anyhow::Result<Option<Exit>> {
         self.stage("the stack lives: its deletion protection goes on");
-        let stack = self.clients.stack(&self.request.stack).await?;
+        let stack = self
+            .sure(async || self.clients.stack(&self.request.stack).await)
+            .await?;
         let name = change_set_name()?;
         let prepared = prepare(
             &self.clients,

@@ -18,8 +18,6 @@ use crate::cli::say;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// How often it is asked.
 const PACE: Duration = Duration::from_secs(1);
-/// The longest that nothing is said.
-const SILENCE: Duration = Duration::from_secs(25);
 
 /// What to ask CloudFormation for.
 ///
@@ -181,7 +179,6 @@ fn has_no_changes(reason: &str) -> bool {
 /// Waits until a change set is made, or refused.
 async fn made(clients: &Clients, id: &str) -> anyhow::Result<ChangeSet> {
     let began = Instant::now();
-    let mut said = began;
     loop {
         match clients.change_set(id).await {
             Ok(Some(found))
@@ -203,10 +200,6 @@ async fn made(clients: &Clients, id: &str) -> anyhow::Result<ChangeSet> {
                 PATIENCE.as_secs() / 60
             );
         }
-        if said.elapsed() > SILENCE {
-            say("still waiting for CloudFormation to make the change set")?;
-            said = Instant::now();
-        }
         sleep(PACE.min(began.elapsed() / 2 + PACE / 10)).await;
     }
 }
@@ -216,7 +209,15 @@ async fn made(clients: &Clients, id: &str) -> anyhow::Result<ChangeSet> {
 /// # Errors
 /// AWS refuses a call.
 pub(crate) async fn discard(clients: &Clients, stack: &str, name: &str) -> anyhow::Result<()> {
-    clients.delete_change_set(stack, name).await?;
+    let began = Instant::now();
+    // While it is being made, CloudFormation does not remove it.
+    while let Err(error) = clients.delete_change_set(stack, name).await {
+        let is_made = !error.to_string().contains("InvalidChangeSetStatus");
+        if is_made || began.elapsed() > PATIENCE {
+            return Err(error.into());
+        }
+        sleep(PACE).await;
+    }
     let Some(state) = clients.stack(stack).await? else {
         return Ok(());
     };

@@ -2,13 +2,13 @@
 //! sessions pass the load balancer.
 
 use std::io::IsTerminal as _;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use deployer::aws::{Resource, StackState, read_stack};
 use deployer::deploy::{Notice, Rollout, Settled, settle};
 use deployer::local::api::{Api, Error as ApiError};
-use deployer::probe::{Options, Step, run as probe};
+use deployer::probe::{Options, Outcome, Step, run as probe};
 use deployer::reading::{Given, read, read_live};
 use deployer::report::Report;
 use deployer::socketio::Settings;
@@ -33,14 +33,19 @@ const SILENCE: Duration = Duration::from_secs(25);
 impl Deployment<'_> {
     /// Waits until ECS runs each service's task definition; how this ends, if it does not.
     pub(super) async fn settled(&self) -> anyhow::Result<Option<Exit>> {
-        let resources = self.clients.resources(&self.request.stack).await?;
+        let resources = self
+            .sure(async || self.clients.resources(&self.request.stack).await)
+            .await?;
+        let stack = self.stack().await?;
+        // By AWS's clock: what stopped before was no task of this deployment.
+        let since = stack.updated.or(stack.created);
         let cluster = resources.iter().find(|r| r.kind == "AWS::ECS::Cluster");
         let cluster = cluster.map(|cluster| cluster.physical_id.as_str());
         for service in resources.iter().filter(|r| r.kind == SERVICE) {
             let Some(task_definition) = self.task_definition(service, &resources) else {
                 continue;
             };
-            let mut rollout = Rollout::since(Some(SystemTime::now()));
+            let mut rollout = Rollout::since(since);
             let mut reporter = &self.reporter;
             let settled = settle(
                 &self.clients,
@@ -90,7 +95,9 @@ impl Deployment<'_> {
     /// Whether the rules hold on what is live, and nothing differs from the template.
     pub(super) async fn live_fits(&self) -> anyhow::Result<bool> {
         let given = Given::default();
-        let live = read_stack(&self.clients, &self.request.stack).await?;
+        let live = self
+            .sure(async || read_stack(&self.clients, &self.request.stack).await)
+            .await?;
         let mut readings = read(&self.loaded.rendered, &given)?;
         let drifts = readings.add_live(read_live(&live, &given)?);
         let report = Report::new(readings, &self.loaded.ignores).with_drifts(drifts);
@@ -117,12 +124,12 @@ impl Deployment<'_> {
             return Ok(true);
         };
         let namespace = namespaces.split(',').next().unwrap_or_default();
+        let began = Instant::now();
         let key = match self.backend_key(&stack).await {
             Ok(key) => key,
             Err(error) => {
-                say(&format!(
-                    "FAIL  probe: {error:#}\n      change: let the role that deploys read the secret, give --backend-key-file, or --no-probe"
-                ))?;
+                let change = "let the role that deploys read the secret, give --backend-key-file, or --no-probe";
+                self.not_probed(began, format!("{error:#}"), change.to_owned());
                 return Ok(false);
             }
         };
@@ -141,9 +148,10 @@ impl Deployment<'_> {
                     .outputs
                     .get("LoadBalancerName")
                     .map_or("the load balancer", String::as_str);
-                say(&format!(
-                    "FAIL  probe: no key could be issued: {error}\n      change: see that the name in {url} leads to {name}, that its certificate is for it, and that the backend key is current"
-                ))?;
+                let change = format!(
+                    "see that the name in {url} leads to {name}, that its certificate is for it, and that the backend key is current"
+                );
+                self.not_probed(began, format!("no key could be issued: {error}"), change);
                 return Ok(false);
             }
         };
@@ -162,8 +170,32 @@ impl Deployment<'_> {
         Ok(passed)
     }
 
+    /// Says why the probe could not even begin.
+    fn not_probed(&self, began: Instant, saw: String, change: String) {
+        self.step(&Step {
+            name: "key",
+            outcome: Outcome::Failed,
+            saw,
+            took: began.elapsed(),
+            means: None,
+            change: Some(change),
+        });
+    }
+
+    fn step(&self, step: &Step) {
+        // A closed pipe does not change what the probe finds.
+        let _ = match (self.output, serde_json::to_value(step)) {
+            (Output::Json, Ok(mut step)) => {
+                step["type"] = json!("probe_step");
+                print(&line(&step))
+            }
+            _ => say(&step.text()),
+        };
+    }
+
     async fn stack(&self) -> anyhow::Result<StackState> {
-        let stack = self.clients.stack(&self.request.stack).await?;
+        let stack = self.sure(async || self.clients.stack(&self.request.stack).await);
+        let stack = stack.await?;
         stack.with_context(|| format!("the stack {} is gone", self.request.stack))
     }
 
@@ -184,8 +216,8 @@ impl Deployment<'_> {
 
     /// Issues a key; a name that is new, or a first task that is only just healthy, gets a while.
     async fn issue(&self, api: &Api, namespace: &str) -> Result<(String, String), ApiError> {
-        let give_up = Instant::now() + REACHABLE;
-        let mut told = Instant::now();
+        let began = Instant::now();
+        let mut told = began;
         loop {
             let issued = api
                 .create_passing_key("deployer-probe", namespace, KEY_LIVES)
@@ -195,11 +227,11 @@ impl Deployment<'_> {
                 Err(ApiError::Refused { status, .. }) => (500..=504).contains(status),
                 _ => false,
             };
-            if !passes || Instant::now() >= give_up {
+            if !passes || began.elapsed() >= REACHABLE {
                 return issued;
             }
             if told.elapsed() >= SILENCE {
-                self.waiting(told.elapsed(), "an answer through the load balancer");
+                self.waiting(began.elapsed(), "an answer through the load balancer");
                 told = Instant::now();
             }
             sleep(Duration::from_secs(2)).await;
@@ -212,16 +244,7 @@ impl Deployment<'_> {
             quiet_for: None,
             timeout: ANSWER,
         };
-        let show = |step: &Step| {
-            // A closed pipe does not change what the probe finds.
-            let _ = match (self.output, serde_json::to_value(step)) {
-                (Output::Json, Ok(mut step)) => {
-                    step["type"] = json!("probe_step");
-                    print(&line(&step))
-                }
-                _ => say(&step.text()),
-            };
-        };
+        let show = |step: &Step| self.step(step);
         let wait = |time: Duration| {
             self.stage(format!(
                 "staying quiet for {} s …",
@@ -249,7 +272,7 @@ impl Deployment<'_> {
     pub(super) async fn done(&self, changed: bool, well: bool) -> anyhow::Result<Exit> {
         let stack = self.stack().await?;
         let url = stack.outputs.get("Url").map(String::as_str);
-        let image = self.request.parameter("Image");
+        let image = stack.parameters.get("Image").map(String::as_str);
         if self.output == Output::Json {
             print(&line(&json!({
                 "type": "done", "stack": stack.name, "status": stack.status, "changed": changed, "well": well, "url": url, "image": image,

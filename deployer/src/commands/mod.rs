@@ -1,5 +1,6 @@
 //! One file a verb; each is a thin wrapper over the library.
 
+pub(crate) mod aloud;
 mod ask;
 pub(crate) mod check;
 pub(crate) mod completions;

@@ -6,6 +6,7 @@ use anyhow::bail;
 use deployer::aws::Clients;
 use deployer::deploy::{Situation, situation};
 
+use super::aloud::aloud;
 use super::deploy_change::{Origin, Step, change_set_name, check, discard, prepare, request};
 use super::signal::{Signals, runtime};
 use super::{deploy_origin, environment};
@@ -34,11 +35,11 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         let name = change_set_name()?;
         let mut signals = Signals::take()?;
         let planned = tokio::select! {
-            planned = plan(&clients, &request, &name) => planned,
+            planned = aloud(plan(&clients, &request, &name)) => planned,
             () = signals.next() => Err(anyhow::anyhow!("nothing was changed").context(Ended(Exit::Interrupted))),
         };
         // Whatever came of it: what was made to find out is removed.
-        let removed = discard(&clients, &request.stack, &name).await;
+        let removed = aloud(discard(&clients, &request.stack, &name)).await;
         let plan = planned?;
         removed?;
         print(&match output {

@@ -20,6 +20,7 @@ mod rollout;
 mod screen;
 mod settle;
 mod situation;
+mod vigil;
 mod watch;
 
 pub use cause::Cause;
@@ -33,4 +34,5 @@ pub use rollout::Rollout;
 pub use screen::Screen;
 pub use settle::{Settled, settle, verdict};
 pub use situation::{Situation, situation};
+pub use vigil::patiently;
 pub use watch::{Goal, Limits, Operation, Stopped, watch};

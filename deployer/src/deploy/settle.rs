@@ -1,19 +1,10 @@
 //! Waits until ECS runs the very task definition that was deployed. "The service is stable" is not enough: it is stable
 //! after a roll-back too, on the old one.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
-
 use super::notice::{revision, short};
-use super::pace::Pace;
-use super::{Limits, Notice, Reporter, Rollout, Stopped};
+use super::vigil::{OUTAGE, Vigil};
+use super::{Limits, Reporter, Rollout, Stopped};
 use crate::aws::{Clients, ServiceState};
-
-/// The longest that nothing is told.
-const SILENCE: Duration = Duration::from_secs(25);
-/// How long a service may take to be seen.
-const OUTAGE: Duration = Duration::from_secs(300);
 
 /// Where a service stands with respect to a task definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,52 +69,26 @@ pub async fn settle(
     reporter: &mut dyn Reporter,
 ) -> Result<Settled, Stopped> {
     rollout.about(task_definition);
-    let began = Instant::now();
-    let (mut told, mut reached) = (began, began);
-    let mut pace = Pace::new();
+    let mut vigil = Vigil::new(limits.until, reporter);
     loop {
-        let mut missing = "the service".to_owned();
-        match rollout.look(clients, service, cluster).await {
-            Ok(news) => {
-                reached = Instant::now();
-                for notice in &news {
-                    reporter.tell(notice);
-                    told = Instant::now();
-                }
-            }
-            Err(error) if error.kind().passes() && reached.elapsed() < OUTAGE => {
-                reporter.tell(&Notice::Trouble(error.to_string()));
-                told = Instant::now();
-            }
-            Err(error) => return Err(error.into()),
+        let looked = vigil.answer(rollout.look(clients, service, cluster)).await;
+        for notice in vigil.survive(looked)?.iter().flatten() {
+            vigil.tell(notice);
         }
-        match rollout
-            .service
-            .as_ref()
-            .map(|s| verdict(s, task_definition))
-        {
-            Some(Settled::NotYet(what)) => missing = what,
+        let found = rollout.service.as_ref();
+        let missing = match found.map(|found| verdict(found, task_definition)) {
+            Some(Settled::NotYet(what)) => what,
             Some(verdict) => return Ok(verdict),
-            None if began.elapsed() > OUTAGE => {
+            None if vigil.began.elapsed() > OUTAGE => {
                 return Ok(Settled::No(format!(
                     "there is no service {service} after {}",
                     short(OUTAGE)
                 )));
             }
-            None => {}
-        }
-        reporter.tell(&Notice::Tick);
-        if told.elapsed() >= SILENCE {
-            let elapsed = began.elapsed();
-            reporter.tell(&Notice::Waiting {
-                elapsed,
-                on: missing,
-            });
-            told = Instant::now();
-        }
-        if pace.next(limits.until).await {
-            return Err(Stopped::TimedOut);
-        }
+            None => "the service".to_owned(),
+        };
+        vigil.tick();
+        vigil.pause(|| missing).await?;
     }
 }
 

@@ -2,18 +2,12 @@
 //!
 //! It changes nothing, except that it ends a deployment of which too many tasks have failed, where it is told to.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
-use super::pace::Pace;
+use super::vigil::Vigil;
 use super::{Cause, Notice, Outcome, Progress, Reporter, Rollout};
 use crate::aws::{Clients, Error, Event, Kind, StackState};
 
-/// The longest that nothing is told: pipelines kill what is silent.
-const SILENCE: Duration = Duration::from_secs(25);
-/// How long AWS may be out of reach before the watch is given up.
-const OUTAGE: Duration = Duration::from_secs(300);
 const SERVICE: &str = "AWS::ECS::Service";
 
 /// What is watched.
@@ -84,59 +78,53 @@ pub async fn watch(
     let mut watch = Watch {
         clients,
         operation,
-        reporter,
+        vigil: Vigil::new(limits.until, reporter),
         events: Vec::new(),
         progress: Progress::default(),
         rollout: Rollout::default(),
         gave_up: false,
-        began: Instant::now(),
-        told: Instant::now(),
     };
-    let mut pace = Pace::new();
-    let mut reached = Instant::now();
     loop {
-        match watch.look(limits).await {
-            Ok(Some(stack)) => return Ok(watch.outcome(stack)),
-            Ok(None) => reached = Instant::now(),
-            Err(error) if error.kind().passes() && reached.elapsed() < OUTAGE => {
-                watch.tell(&Notice::Trouble(error.to_string()));
-            }
-            Err(error) => return Err(Stopped::Lost(error)),
+        let looked = watch.look(limits).await;
+        if let Some(Some(stack)) = watch.vigil.survive(looked)? {
+            return Ok(watch.outcome(stack));
         }
-        watch.break_silence();
-        if pace.next(limits.until).await {
-            return Err(Stopped::TimedOut);
-        }
+        let busy: Vec<_> = watch.progress.busy().collect();
+        let on = || match busy.is_empty() {
+            true => "CloudFormation".to_owned(),
+            false => busy.join(", "),
+        };
+        watch.vigil.pause(on).await?;
     }
 }
 
 struct Watch<'a> {
     clients: &'a Clients,
     operation: &'a Operation,
-    reporter: &'a mut dyn Reporter,
+    vigil: Vigil<'a>,
     events: Vec<Event>,
     progress: Progress,
     rollout: Rollout,
     gave_up: bool,
-    began: Instant,
-    told: Instant,
 }
 
 impl Watch<'_> {
     /// Looks once; the stack, if it has come to rest.
-    async fn look(&mut self, limits: &Limits) -> Result<Option<StackState>, Error> {
+    async fn look(&mut self, limits: &Limits) -> Result<Option<StackState>, Stopped> {
         // The state first: once it is at rest, the events that follow are all there are.
-        let stack = self.clients.stack(&self.operation.stack_id).await?;
+        let id = &self.operation.stack_id;
+        let stack = self.vigil.answer(self.clients.stack(id)).await?;
+        let is_gone = stack.is_none();
         let stack = stack.unwrap_or_else(|| StackState {
-            id: self.operation.stack_id.clone(),
+            id: id.clone(),
             status: "DELETE_COMPLETE".to_owned(),
             ..StackState::default()
         });
         let last = self.events.last().map(|event| event.id.as_str());
         let after = last.or(self.operation.after.as_deref());
-        let new = match self.clients.events(&stack.id, after).await {
+        let new = match self.vigil.answer(self.clients.events(id, after)).await {
             // A stack that is gone may take its events with it.
-            Err(error) if error.kind() == Kind::Missing => Vec::new(),
+            Err(Stopped::Lost(error)) if error.kind() == Kind::Missing => Vec::new(),
             events => events?,
         };
         if self.events.is_empty() {
@@ -144,86 +132,69 @@ impl Watch<'_> {
         }
         for event in new {
             let item = self.progress.take(&event).clone();
-            self.tell(&Notice::Resource(event.clone(), item));
+            self.vigil.tell(&Notice::Resource(event.clone(), item));
             self.events.push(event);
         }
         self.look_at_services().await?;
         self.give_up(&stack, limits).await?;
-        self.reporter.tell(&Notice::Tick);
-        // Right after the call the status may still be the old one.
-        let begun =
-            self.operation.after.is_none() || self.events.iter().any(|event| event.of_stack);
-        Ok((begun && !stack.is_busy()).then_some(stack))
+        self.vigil.tick();
+        Ok((is_gone || self.is_at_rest(&stack)).then_some(stack))
+    }
+
+    /// Whether the operation is over. State and events come from different calls, and either may lag behind: what was at
+    /// rest before the operation is no end of it, so both must tell the same.
+    fn is_at_rest(&self, stack: &StackState) -> bool {
+        let told = self.events.iter().rfind(|event| event.of_stack);
+        !stack.is_busy() && told.is_some_and(|event| event.status == stack.status)
     }
 
     /// Looks at the services that are being changed.
-    async fn look_at_services(&mut self) -> Result<(), Error> {
-        let services: Vec<String> = self
-            .progress
-            .items
-            .values()
-            .filter(|item| item.kind == SERVICE && item.is_busy() && !item.physical_id.is_empty())
+    async fn look_at_services(&mut self) -> Result<(), Stopped> {
+        let items = || self.progress.items.values();
+        let named = |kind: &str| {
+            let found = items().find(|item| item.kind == kind && !item.physical_id.is_empty());
+            found.map(|item| item.physical_id.clone())
+        };
+        let busy = items().filter(|item| item.kind == SERVICE && item.is_busy());
+        let services: Vec<String> = busy
             .map(|item| item.physical_id.clone())
+            .filter(|id| !id.is_empty())
             .collect();
-        let of_kind = |kind: &'static str| move |item: &&super::Item| item.kind == kind;
-        let revised = self
-            .progress
-            .items
-            .values()
-            .find(of_kind("AWS::ECS::TaskDefinition"));
-        if let Some(revised) = revised.filter(|item| !item.physical_id.is_empty()) {
-            self.rollout.about(&revised.physical_id);
+        if let Some(revised) = named("AWS::ECS::TaskDefinition") {
+            self.rollout.about(&revised);
         }
-        let cluster = self
-            .progress
-            .items
-            .values()
-            .find(of_kind("AWS::ECS::Cluster"));
-        let cluster = cluster.map(|item| item.physical_id.clone());
+        let cluster = named("AWS::ECS::Cluster");
         for service in services {
-            let news = self
+            let look = self
                 .rollout
                 .look(self.clients, &service, cluster.as_deref());
-            for notice in news.await? {
-                self.tell(&notice);
+            for notice in self.vigil.answer(look).await? {
+                self.vigil.tell(&notice);
             }
         }
         Ok(())
     }
 
     /// Ends the deployment once so many tasks have failed. A creation cannot be cancelled: it is deleted.
-    async fn give_up(&mut self, stack: &StackState, limits: &Limits) -> Result<(), Error> {
+    async fn give_up(&mut self, stack: &StackState, limits: &Limits) -> Result<(), Stopped> {
         let failures = self.rollout.failures();
         if self.gave_up || limits.task_failures.is_none_or(|most| failures < most) {
             return Ok(());
         }
         match stack.status.as_str() {
-            "CREATE_IN_PROGRESS" => self.clients.delete_stack(&stack.id).await?,
-            "UPDATE_IN_PROGRESS" => self.clients.cancel_update(&stack.id).await?,
+            "CREATE_IN_PROGRESS" => {
+                let end = self.clients.delete_stack(&stack.id);
+                self.vigil.answer(end).await?;
+            }
+            "UPDATE_IN_PROGRESS" => {
+                let end = self.clients.cancel_update(&stack.id);
+                self.vigil.answer(end).await?;
+            }
             _ => return Ok(()),
         }
         self.gave_up = true;
-        self.tell(&Notice::GivingUp { failures });
+        self.vigil.tell(&Notice::GivingUp { failures });
         Ok(())
-    }
-
-    fn tell(&mut self, notice: &Notice) {
-        self.reporter.tell(notice);
-        self.told = Instant::now();
-    }
-
-    fn break_silence(&mut self) {
-        if self.told.elapsed() < SILENCE {
-            return;
-        }
-        let busy: Vec<_> = self.progress.busy().collect();
-        let on = if busy.is_empty() {
-            "CloudFormation".to_owned()
-        } else {
-            busy.join(", ")
-        };
-        let elapsed = self.began.elapsed();
-        self.tell(&Notice::Waiting { elapsed, on });
     }
 
     fn outcome(self, stack: StackState) -> Outcome {
@@ -240,7 +211,7 @@ impl Watch<'_> {
             stopped: self.rollout.stopped,
             service: self.rollout.service,
             gave_up: self.gave_up,
-            took: self.began.elapsed(),
+            took: self.vigil.began.elapsed(),
             stack,
         }
     }

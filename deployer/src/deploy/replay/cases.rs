@@ -249,16 +249,38 @@ fn unpullable(then: &[(&str, usize)]) -> (aws_smithy_mocks::Rule, Vec<aws_smithy
         "logDriver": "awslogs", "options": { "awslogs-group": "/acme/drops/prod", "awslogs-stream-prefix": "server" },
     }}]}});
     let missing = r#"{"__type":"ResourceNotFoundException","message":"The specified log stream does not exist."}"#;
+    let definition_id = definition(42);
+    let mut so_far = vec![
+        (
+            "acme-drops-prod",
+            STACK,
+            STACK_ID,
+            "UPDATE_IN_PROGRESS",
+            "User Initiated",
+        ),
+        (
+            "TaskDefinition",
+            "AWS::ECS::TaskDefinition",
+            &*definition_id,
+            "UPDATE_COMPLETE",
+            "",
+        ),
+        ("Service", ECS, SERVICE, "UPDATE_IN_PROGRESS", ""),
+    ];
+    // The last state comes with its event.
+    let (last, before) = then.split_last().expect("a state");
+    let looks: usize = before.iter().map(|(_, times)| times).sum();
+    let under_way = events(&so_far);
+    so_far.push(("acme-drops-prod", STACK, STACK_ID, last.0, ""));
+    let told_events = mock!(Stacks::describe_stack_events)
+        .sequence()
+        .http_status(200, under_way)
+        .times(looks.max(1))
+        .http_status(200, events(&so_far))
+        .repeatedly()
+        .build();
     let rules = vec![
-        mock!(Stacks::describe_stack_events)
-            .sequence()
-            .http_status(200, events(&[
-                ("acme-drops-prod", STACK, STACK_ID, "UPDATE_IN_PROGRESS", "User Initiated"),
-                ("TaskDefinition", "AWS::ECS::TaskDefinition", &definition(42), "UPDATE_COMPLETE", ""),
-                ("Service", ECS, SERVICE, "UPDATE_IN_PROGRESS", ""),
-            ]))
-            .repeatedly()
-            .build(),
+        told_events,
         mock!(Services::describe_services)
             .sequence()
             .http_status(200, service(&[deployment("PRIMARY", 42, "IN_PROGRESS", (0, 1), ""), deployment("ACTIVE", 41, "COMPLETED", (2, 0), "")]))
@@ -382,12 +404,12 @@ async fn a_change_set_that_is_gone_is_told_from_other_refusals() {
     };
     let clients = answers.clients();
     let gone = clients
-        .execute_change_set("holdfast-1")
+        .execute_change_set("holdfast-1", "holdfast-1")
         .await
         .expect_err("it is gone");
     assert_eq!(gone.kind(), Kind::Missing);
     let obsolete = clients
-        .execute_change_set("holdfast-1")
+        .execute_change_set("holdfast-1", "holdfast-1")
         .await
         .expect_err("it is obsolete");
     assert!(

@@ -2,6 +2,7 @@
 //! breaker, credentials that run out, images that cannot be pulled, change sets that are gone.
 
 mod cases;
+mod ends;
 mod log_pages;
 mod wire;
 

@@ -25,7 +25,7 @@ impl Site {
     }
 
     /// The image that the service's tasks run.
-    async fn image(&self) -> String {
+    pub(crate) async fn image(&self) -> String {
         let stack = self.stack().await.expect("the stack");
         let mut parameters = stack.parameters().iter();
         let image = parameters.find(|parameter| parameter.parameter_key() == Some("Image"));

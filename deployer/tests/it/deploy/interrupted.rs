@@ -72,7 +72,7 @@ pub(crate) async fn ended(mut child: Child) -> (i32, String) {
     (status.code().unwrap_or(-1), said)
 }
 
-fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let pid = child.id().expect("it runs").to_string();
     let sent = std::process::Command::new("kill")
         .args([format!("-{name}"), pid])

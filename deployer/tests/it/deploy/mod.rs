@@ -1,5 +1,6 @@
 //! `deployer plan` and `deployer up` onto AWS, as their user meets them: the real binary against an AWS emulator.
 
+mod between;
 pub(crate) mod failures;
 pub(crate) mod interrupted;
 mod probed;

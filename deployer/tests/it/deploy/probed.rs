@@ -86,7 +86,8 @@ async fn a_deployment_ends_with_real_sessions() {
         in_order(
             &refused.stderr,
             &[
-                "FAIL  probe: no key could be issued: the server answered 401",
+                "FAIL  key",
+                "no key could be issued: the server answered 401",
                 "backend key is current"
             ]
         ),

@@ -1,0 +1,218 @@
+//! What goes wrong between the deployer and AWS while AWS does what it was told: answers that are lost or late, calls that
+//! are refused.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::interrupted::{ended, signal};
+use super::{PATIENCE, Site, in_order};
+use crate::Run;
+
+/// What becomes of the calls of one name.
+#[derive(Clone)]
+enum Fault {
+    /// AWS does it, and the answer is an error of its other side.
+    Lost,
+    /// AWS does it, and the answer does not come; whoever waits is notified that it was done.
+    Held(Arc<Notify>),
+    /// AWS does not allow it.
+    Denied,
+}
+
+/// A way to AWS on which the calls of one name go wrong; its URL.
+async fn way(aws: &str, call: &'static str, fault: Fault) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let aws: SocketAddr = aws.strip_prefix("http://").unwrap().parse().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (tcp, _) = listener.accept().await.unwrap();
+            let fault = fault.clone();
+            let service = service_fn(move |request| passed_on(aws, call, fault.clone(), request));
+            let connection = hyper::server::conn::http1::Builder::new();
+            tokio::spawn(connection.serve_connection(TokioIo::new(tcp), service));
+        }
+    });
+    url
+}
+
+type Answer = Response<Full<Bytes>>;
+
+async fn passed_on(
+    aws: SocketAddr,
+    call: &'static str,
+    fault: Fault,
+    request: Request<Incoming>,
+) -> Result<Answer, Infallible> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let target = head.headers.get("x-amz-target");
+    let target = target.map(|target| target.to_str().unwrap().to_owned());
+    let form = String::from_utf8_lossy(&body).into_owned();
+    let is_meant = form.split('&').any(|part| part == format!("Action={call}"))
+        || target.is_some_and(|target| target.ends_with(&format!(".{call}")));
+    if is_meant && matches!(fault, Fault::Denied) {
+        return Ok(refusal(403, "AccessDenied", "not for you"));
+    }
+    let answer = forward(aws, Request::from_parts(head, Full::new(body))).await;
+    match fault {
+        Fault::Lost if is_meant => return Ok(refusal(500, "InternalFailure", "try again")),
+        Fault::Held(done) if is_meant => {
+            done.notify_one();
+            std::future::pending::<()>().await;
+        }
+        _ => {}
+    }
+    Ok(answer)
+}
+
+async fn forward(aws: SocketAddr, request: Request<Full<Bytes>>) -> Answer {
+    let tcp = TcpStream::connect(aws).await.unwrap();
+    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(tcp)).await;
+    let (mut sender, connection) = handshake.unwrap();
+    tokio::spawn(connection);
+    let (head, body) = sender.send_request(request).await.unwrap().into_parts();
+    Response::from_parts(head, Full::new(body.collect().await.unwrap().to_bytes()))
+}
+
+/// As CloudFormation and ELB write it.
+fn refusal(status: u16, code: &str, message: &str) -> Answer {
+    let body = format!(
+        "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+    );
+    let answer = Response::builder().status(status);
+    answer.body(Full::new(body.into())).unwrap()
+}
+
+impl Site {
+    /// Deploys another image by this way.
+    async fn up_by(&self, way: &str, image: &str) -> Run {
+        let arguments = [
+            "up",
+            "--env",
+            "staging",
+            "--yes",
+            "--no-probe",
+            "--image",
+            image,
+        ];
+        let output = self
+            .command(&arguments)
+            .env("AWS_ENDPOINT_URL", way)
+            .output();
+        let output = timeout(PATIENCE, output)
+            .await
+            .expect("it ends in time")
+            .unwrap();
+        Run {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_does_not_hide_that_it_has_begun() {
+    let site = Site::new("lost-answer", "");
+    assert_eq!(site.up(&[]).await.code, 0);
+    let way = way(&site.aws.url, "ExecuteChangeSet", Fault::Lost).await;
+    let run = site.up_by(&way, "drops:2").await;
+    assert_eq!(run.code, 0, "{run}");
+    assert!(
+        run.stdout.contains("deployed:") && run.stdout.contains("drops:2"),
+        "{run}"
+    );
+    assert_eq!(site.image().await, "drops:2");
+}
+
+#[tokio::test]
+async fn ctrl_c_while_it_begins_asks_whether_it_has() {
+    let site = Site::new("held-answer", "");
+    assert_eq!(site.up(&[]).await.code, 0);
+    let done = Arc::new(Notify::new());
+    let way = way(&site.aws.url, "ExecuteChangeSet", Fault::Held(done.clone())).await;
+    let child = site
+        .command(&[
+            "up",
+            "--env",
+            "staging",
+            "--yes",
+            "--no-probe",
+            "--image",
+            "drops:2",
+        ])
+        .env("AWS_ENDPOINT_URL", &way)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    timeout(PATIENCE, done.notified())
+        .await
+        .expect("it is begun");
+    signal(&child, "INT");
+    let (code, said) = ended(child).await;
+    assert_eq!(code, 130, "{said}");
+    assert!(
+        said.contains("goes on at AWS") && !said.contains("nothing was changed"),
+        "{said}"
+    );
+    assert_eq!(site.image().await, "drops:2");
+}
+
+#[tokio::test]
+async fn what_fails_afterwards_says_that_it_is_deployed() {
+    let site = Site::new("denied-afterwards", "");
+    assert_eq!(site.up(&[]).await.code, 0);
+    let way = way(&site.aws.url, "DescribeListeners", Fault::Denied).await;
+    let run = site.up_by(&way, "drops:2").await;
+    assert_eq!(run.code, 1, "{run}");
+    assert!(
+        in_order(
+            &run.stderr,
+            &["it is deployed, and could not be looked at", "AccessDenied"]
+        ),
+        "{run}"
+    );
+    assert_eq!(site.image().await, "drops:2");
+}
+
+#[tokio::test]
+async fn a_hanging_aws_is_told_and_given_up_in_time() {
+    let site = Site::new("hanging", "");
+    assert_eq!(site.up(&[]).await.code, 0);
+    let held = Fault::Held(Arc::new(Notify::new()));
+    let way = way(&site.aws.url, "DescribeServices", held).await;
+    let arguments = [
+        "up",
+        "--env",
+        "staging",
+        "--yes",
+        "--no-probe",
+        "--image",
+        "drops:2",
+    ];
+    let began = std::time::Instant::now();
+    let output = site
+        .command(&[&arguments[..], &["--timeout", "29s"]].concat())
+        .env("AWS_ENDPOINT_URL", way)
+        .output();
+    let output = timeout(PATIENCE, output).await.expect("it ends").unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    let told = ["still waiting after", "AWS to answer", "not done after 29s"];
+    assert!(in_order(&said, &told), "{said}");
+    assert!(began.elapsed() < Duration::from_secs(60), "{said}");
+}
