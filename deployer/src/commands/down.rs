@@ -1,5 +1,6 @@
 //! `deployer down`: removes a stack, after saying what goes with it, and never past its protection unless told to.
 
+use std::cell::Cell;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use deployer::removal::Removal;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::aloud::aloud;
 use super::ask::ask;
 use super::deploy::reporter;
 use super::signal::{Signals, runtime};
@@ -47,11 +49,15 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         let Some(removal) = removal else {
             return Ok(Exit::Well);
         };
+        let begun = Cell::new(false);
         tokio::select! {
-            removed = remove(&clients, args, &named, &removal, output) => removed,
+            removed = remove(&clients, args, &named, &removal, output, &begun) => removed,
             () = signals.next() => {
-                let goes_on = format!("the removal goes on at AWS; {}", again(&named));
-                Err(anyhow::anyhow!(goes_on).context(Ended(Exit::Interrupted)))
+                let left = match begun.get() {
+                    true => format!("the removal goes on at AWS; {}", again(&named)),
+                    false => format!("nothing was deleted, but protection may be off; {}", again(&named)),
+                };
+                Err(anyhow::anyhow!(left).context(Ended(Exit::Interrupted)))
             }
         }
     });
@@ -71,7 +77,7 @@ async fn agreed(
     named: &stack::Named,
     output: Output,
 ) -> anyhow::Result<Option<Removal>> {
-    let Some(stack) = clients.stack(&named.name).await? else {
+    let Some(stack) = aloud(clients.stack(&named.name)).await? else {
         say(&format!("{}: nothing to remove", named.is_absent()))?;
         if output == Output::Json {
             print(&line(
@@ -91,7 +97,7 @@ async fn agreed(
             named.flag()
         );
     }
-    let removal = Removal::of(clients, stack).await?;
+    let removal = aloud(Removal::of(clients, stack)).await?;
     if removal.stack.status == "DELETE_IN_PROGRESS" {
         say(&format!(
             "{} is being deleted already: watching",
@@ -132,25 +138,29 @@ async fn remove(
     named: &stack::Named,
     removal: &Removal,
     output: Output,
+    begun: &Cell<bool>,
 ) -> anyhow::Result<Exit> {
     let stack = &removal.stack;
     let mut after = None;
-    if stack.status != "DELETE_IN_PROGRESS" {
+    if stack.status == "DELETE_IN_PROGRESS" {
+        begun.set(true);
+    } else {
         if stack.protected {
-            clients.protect(&stack.id, false).await?;
+            aloud(clients.protect(&stack.id, false)).await?;
             say(&format!(
                 "switched the termination protection of {} off",
                 stack.name
             ))?;
         }
         for balancer in &removal.protected_balancers {
-            clients.unprotect_balancer(balancer).await?;
+            aloud(clients.unprotect_balancer(balancer)).await?;
             say(&format!(
                 "switched the deletion protection of {balancer} off"
             ))?;
         }
-        after = clients.newest_event(&stack.id).await?;
-        clients.delete_stack(&stack.id).await?;
+        after = aloud(clients.newest_event(&stack.id)).await?;
+        begun.set(true);
+        aloud(clients.delete_stack(&stack.id)).await?;
     }
     let operation = Operation {
         stack_id: stack.id.clone(),

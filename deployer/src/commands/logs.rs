@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use deployer::aws::Clients;
 use deployer::logs::{Log, LogLine, Shown, Tail, look, millis, task_of};
 
+use super::aloud::aloud;
 use super::signal::{Signals, runtime};
 use super::stack;
 use crate::cli::{Exit, Output, line, print_unless_closed, say};
@@ -57,7 +58,7 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
 
 async fn show(args: &Args, named: &stack::Named, output: Output) -> anyhow::Result<Exit> {
     let clients = Clients::new(named.region.clone()).await;
-    let log = find(&clients, named, args.node.as_deref()).await?;
+    let log = aloud(find(&clients, named, args.node.as_deref())).await?;
     let mut tail = Tail::new(millis(args.since));
     let mut readable = SystemTime::now();
     loop {

@@ -12,6 +12,7 @@ use deployer::template::Template;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::aloud::aloud;
 use super::ask::ask;
 use super::deploy::{Course, Errand, carry_out, reporter};
 use super::deploy_change::check;
@@ -92,13 +93,14 @@ fn say_violations(loaded: &Loaded) -> anyhow::Result<()> {
 
 async fn way(args: &Args, named: &stack::Named, output: Output) -> anyhow::Result<Way> {
     let clients = Clients::new(named.region.clone()).await;
-    let stack = clients
-        .stack(&named.name)
+    let stack = aloud(clients.stack(&named.name))
         .await?
         .with_context(|| named.absent())?;
     let status = stack.status.as_str();
     match situation(Some(&stack)) {
-        Situation::Ready => Ok(Way::Back(Box::new(back(&clients, named, &stack).await?))),
+        Situation::Ready => Ok(Way::Back(Box::new(
+            aloud(back(&clients, named, &stack)).await?,
+        ))),
         Situation::Busy if status == "UPDATE_IN_PROGRESS" => {
             let question = format!(
                 "{} is being updated. Cancel that, so that CloudFormation brings back what ran before? [y/N]",

@@ -9,6 +9,7 @@ use deployer::aws::Clients;
 use deployer::status::{Names, Status, read};
 use serde_json::{Value, json};
 
+use super::aloud::aloud;
 use super::signal::{Signals, runtime};
 use super::stack;
 use crate::cli::{Exit, Output, line, print, print_unless_closed, say};
@@ -47,7 +48,7 @@ async fn show(args: &Args, named: &stack::Named, output: Output) -> anyhow::Resu
     if args.watch {
         return watch(&clients, named, output, &mut names).await;
     }
-    let Some(status) = read(&clients, &named.name, &mut names).await? else {
+    let Some(status) = aloud(read(&clients, &named.name, &mut names)).await? else {
         bail!("{}", named.absent());
     };
     print(&match output {
