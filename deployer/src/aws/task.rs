@@ -16,6 +16,8 @@ pub struct StoppedTask {
     pub arn: String,
     /// The task definition's ARN.
     pub task_definition: String,
+    /// Who started it: the id of a service's deployment, `ecs-svc/…`.
+    pub started_by: String,
     /// `TaskFailedToStart`, `EssentialContainerExited`, `ServiceSchedulerInitiated`, …
     pub code: String,
     /// Why, in ECS's words.
@@ -154,6 +156,7 @@ fn stopped(task: &Task) -> StoppedTask {
     StoppedTask {
         arn: text(task.task_arn()),
         task_definition: text(task.task_definition_arn()),
+        started_by: text(task.started_by()),
         code: text(task.stop_code().map(|code| code.as_str())),
         reason: text(task.stopped_reason()),
         stopped: time(task.stopped_at()),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use super::Notice;
-use crate::aws::{Clients, Error, ServiceState, StoppedTask, Target};
+use crate::aws::{Clients, Deployment, Error, ServiceState, StoppedTask, Target};
 
 /// The stopped tasks whose logs are read and which are told; a loop of crashes tells nothing new after these.
 const TOLD_TASKS: usize = 5;
@@ -22,6 +22,8 @@ pub struct Rollout {
     /// The first tasks that stopped, with what they logged last.
     pub stopped: Vec<StoppedTask>,
     seen: BTreeSet<String>,
+    /// How many of the tasks seen count against the new deployment.
+    failed: u32,
     /// What happened before is not this deployment's.
     since: Option<SystemTime>,
     /// Tasks of another task definition are not this deployment's; none: of any.
@@ -70,6 +72,9 @@ impl Rollout {
             if another || before || task.was_retired() || !self.seen.insert(task.arn.clone()) {
                 continue;
             }
+            if !self.is_of_older(&task, &service) {
+                self.failed += 1;
+            }
             if self.stopped.len() < TOLD_TASKS {
                 clients.add_last_words(&mut task).await;
                 news.push(Notice::TaskStopped(task.clone()));
@@ -88,17 +93,38 @@ impl Rollout {
         Ok(news)
     }
 
-    /// How many tasks of the newest deployment did not live.
+    /// How many tasks of the new deployment did not live.
     #[must_use]
     pub fn failures(&self) -> u32 {
         let deployments = self.service.iter().flat_map(|service| &service.deployments);
-        let newest = deployments.filter(|deployment| deployment.status == "PRIMARY");
-        let counted = newest
+        let counted = deployments
+            .filter(|deployment| deployment.status == "PRIMARY" && self.is_new(deployment))
             .map(|deployment| deployment.failed)
             .max()
             .unwrap_or(0);
-        let seen = u32::try_from(self.seen.len()).unwrap_or(u32::MAX);
-        u32::try_from(counted).unwrap_or(0).max(seen)
+        u32::try_from(counted).unwrap_or(0).max(self.failed)
+    }
+
+    /// Whether it was there before what is looked at began: a loop of crashes may be what the new deployment puts an end to.
+    fn is_older(&self, deployment: &Deployment) -> bool {
+        self.since
+            .is_some_and(|since| deployment.created.is_some_and(|created| created < since))
+    }
+
+    /// Whether it is the new deployment: the newest is still the old one for a while. A task definition does not tell by itself,
+    /// since a change of its tags alone leaves the ARN as it was.
+    fn is_new(&self, deployment: &Deployment) -> bool {
+        let known = match &self.task_definition {
+            Some(wanted) => *wanted == deployment.task_definition,
+            None => self.since.is_some() && deployment.created.is_some(),
+        };
+        known && !self.is_older(deployment)
+    }
+
+    /// Whether a deployment that was there before started a task.
+    fn is_of_older(&self, task: &StoppedTask, service: &ServiceState) -> bool {
+        let mut deployments = service.deployments.iter();
+        deployments.any(|deployment| deployment.id == task.started_by && self.is_older(deployment))
     }
 
     /// The targets that fail their health checks.
@@ -106,5 +132,60 @@ impl Rollout {
     pub fn unhealthy(&self) -> Vec<Target> {
         let failing = |target: &&Target| target.state == "unhealthy";
         self.targets.iter().filter(failing).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const NEW: &str = "arn:aws:ecs:eu-west-1:1:task-definition/drops:42";
+    const OLD: &str = "arn:aws:ecs:eu-west-1:1:task-definition/drops:41";
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn primary(task_definition: &str, created: Option<u64>) -> Deployment {
+        Deployment {
+            status: "PRIMARY".to_owned(),
+            task_definition: task_definition.to_owned(),
+            failed: 9,
+            created: created.map(at),
+            ..Deployment::default()
+        }
+    }
+
+    #[test]
+    fn only_failures_of_this_deployment_count() {
+        // The operation began at 100.
+        let cases = [
+            ("a loop of crashes before it", Some(NEW), OLD, Some(50), 0),
+            ("the same, of unknown age", Some(NEW), OLD, None, 0),
+            ("what is deployed", Some(NEW), NEW, Some(150), 9),
+            ("the same, of unknown age", Some(NEW), NEW, None, 9),
+            // Its tags alone have changed: the ARN is the same.
+            ("a task definition kept", Some(OLD), OLD, Some(50), 0),
+            ("the same, deployed anew", Some(OLD), OLD, Some(150), 9),
+            ("none known, before it", None, OLD, Some(50), 0),
+            ("none known, deployed anew", None, OLD, Some(150), 9),
+            ("nothing known", None, OLD, None, 0),
+        ];
+        for (what, about, found, created, expected) in cases {
+            let mut rollout = Rollout::since(Some(at(100)));
+            rollout.service = Some(ServiceState {
+                deployments: vec![primary(found, created)],
+                ..ServiceState::default()
+            });
+            if let Some(about) = about {
+                rollout.about(about);
+            }
+            assert_eq!(
+                rollout.failures(),
+                expected,
+                "{what}: {about:?} {created:?}"
+            );
+        }
     }
 }

@@ -4,6 +4,7 @@
 mod cases;
 mod ends;
 mod log_pages;
+mod task_failures;
 mod wire;
 
 use aws_smithy_mocks::Rule;
