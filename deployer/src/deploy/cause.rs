@@ -1,4 +1,4 @@
-//! Why an operation failed: the first real cause, not what it set off, and what can be done about it.
+//! Why an operation failed: the first real cause, not what it set off.
 
 use crate::aws::{Event, StoppedTask};
 
@@ -20,64 +20,6 @@ const SET_OFF: [&str; 3] = [
     "Resource creation cancelled",
     "Resource update cancelled",
     "Resource deletion cancelled",
-];
-
-/// What AWS says, and what to do about it; the first that fits counts. The words are those of the ECS guide's pages on
-/// stopped tasks and of CloudFormation's troubleshooting page.
-const ADVICE: [(&[&str], &str); 12] = [
-    (
-        &[
-            "CannotPullContainer",
-            "CannotPullImage",
-            "pull image",
-            "manifest unknown",
-        ],
-        "see that the image exists under exactly this name, that the execution role may read its repository, and that the task subnets reach it (NAT, endpoints, or network.public_tasks: true)",
-    ),
-    (
-        &["ResourceInitializationError", "unable to pull secrets"],
-        "the task could not fetch its secrets or open its log: see that the task subnets reach Secrets Manager and CloudWatch Logs, and that the execution role may read the secret",
-    ),
-    (
-        &["OutOfMemory", "exit code 137"],
-        "the task was killed, most likely for its memory: raise service.memory, or lower service.connections_per_task",
-    ),
-    (
-        &["exit code 2"],
-        "the server refused its settings: its last log lines say which",
-    ),
-    (
-        &["exit code 1", "Essential container in task exited"],
-        "the server ended by itself: its last log lines say why",
-    ),
-    (
-        &["failed ELB health checks", "Target.", "unhealthy"],
-        "the task runs, but does not pass its health checks: compare load_balancer.health_check with what the server answers, see the security groups, and whether it starts within service.health_check_grace_period",
-    ),
-    (
-        &["Circuit Breaker", "circuit breaker", "did not stabilize"],
-        "ECS could not bring the new tasks up: the tasks that stopped, above, say why; `deployer logs` shows more",
-    ),
-    (
-        &["already exists", "AlreadyExists"],
-        "something else has this name: delete it if nobody needs it, or change prefix or name in the environment file",
-    ),
-    (
-        &["not authorized", "AccessDenied", "is not allowed"],
-        "the role that deploys lacks this permission",
-    ),
-    (
-        &["limit", "quota", "Quota"],
-        "ask for a higher quota (Service Quotas), or delete what is no longer needed",
-    ),
-    (
-        &["User Initiated", "cancelled by user"],
-        "somebody ended it; deploy again when you are sure",
-    ),
-    (
-        &["token included in the request is expired", "ExpiredToken"],
-        "the credentials ran out during the deployment: deploy again with fresh ones",
-    ),
 ];
 
 impl Cause {
@@ -119,16 +61,6 @@ impl Cause {
     }
 }
 
-/// What to do about a failure, for the first of these words that is known.
-pub(super) fn advice<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<&'static str> {
-    words.into_iter().find_map(|said| {
-        let known = ADVICE
-            .iter()
-            .find(|(signs, _)| signs.iter().any(|sign| said.contains(sign)));
-        known.map(|(_, advice)| *advice)
-    })
-}
-
 impl StoppedTask {
     /// Why it stopped, in one line: ECS's words and how its containers ended.
     #[must_use]
@@ -159,6 +91,7 @@ impl StoppedTask {
 mod tests {
     use super::*;
     use crate::aws::Container;
+    use crate::deploy::advice::advice;
     use std::time::SystemTime;
 
     fn event(logical_id: &str, status: &str, reason: &str) -> Event {

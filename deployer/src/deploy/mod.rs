@@ -4,6 +4,7 @@
 //! each step; `up`, `rollback` and `down` all end in it. [`settle()`] waits until ECS runs the very task definition that was
 //! deployed. What is asked of AWS stands in [`crate::aws`]; what a verb does with the outcome, with the verb.
 
+mod advice;
 mod cause;
 mod notice;
 mod outcome;

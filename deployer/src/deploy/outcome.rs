@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Cause;
-use super::cause::advice;
+use super::advice::advice;
 use super::notice::{revision, service_text, short, targets_text, task_json, task_text};
 use crate::aws::{ServiceState, StackState, StoppedTask, Target};
 use crate::status::target;
