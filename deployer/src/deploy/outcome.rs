@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Cause;
 use super::advice::advice;
-use super::notice::{revision, service_text, short, targets_text, task_json, task_text};
+use super::notice::{revision, service_text, short, task_json, task_text};
 use crate::aws::{ServiceState, StackState, StoppedTask, Target};
 use crate::status::target;
 
@@ -22,7 +22,7 @@ pub struct Outcome {
     pub cause: Option<Cause>,
     /// The tasks that stopped and should not have: the first few.
     pub stopped: Vec<StoppedTask>,
-    /// The targets that failed their health checks when last seen.
+    /// The targets that failed their health checks, and never passed them since: the first few.
     pub unhealthy: Vec<Target>,
     /// The service as it was last seen.
     pub service: Option<ServiceState>,
@@ -120,8 +120,14 @@ impl Outcome {
         for task in &self.stopped {
             let _ = writeln!(text, "  {}", task_text(task));
         }
-        if !self.unhealthy.is_empty() {
-            let _ = writeln!(text, "  targets: {}", targets_text(&self.unhealthy));
+        for target in &self.unhealthy {
+            let Target {
+                address, reason, ..
+            } = target;
+            let _ = writeln!(
+                text,
+                "  target {address} failed its health checks: {reason}"
+            );
         }
         if let Some(service) = &self.service {
             let _ = writeln!(text, "  last seen of the {}", service_text(service));

@@ -11,6 +11,8 @@ use crate::aws::{Clients, Deployment, Error, ServiceState, StoppedTask, Target};
 
 /// The stopped tasks whose logs are read and which are told; a loop of crashes tells nothing new after these.
 const TOLD_TASKS: usize = 5;
+/// The failing targets that are remembered; more of them tell nothing new either.
+const TOLD_TARGETS: usize = 5;
 
 /// What was last seen of a service.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +23,8 @@ pub struct Rollout {
     pub targets: Vec<Target>,
     /// The first tasks that stopped, with what they logged last.
     pub stopped: Vec<StoppedTask>,
+    /// The first targets that failed their health checks and have not passed them since, each as it first failed.
+    unhealthy: Vec<Target>,
     seen: BTreeSet<String>,
     /// How many of the tasks seen count against the new deployment.
     failed: u32,
@@ -88,6 +92,7 @@ impl Rollout {
         if self.targets != targets {
             news.push(Notice::Targets(targets.clone()));
         }
+        self.remember(&targets);
         self.targets = targets;
         self.service = Some(service);
         Ok(news)
@@ -127,11 +132,27 @@ impl Rollout {
         deployments.any(|deployment| deployment.id == task.started_by && self.is_older(deployment))
     }
 
-    /// The targets that fail their health checks.
+    /// The first targets that failed their health checks, and never passed them since.
     #[must_use]
     pub fn unhealthy(&self) -> Vec<Target> {
-        let failing = |target: &&Target| target.state == "unhealthy";
-        self.targets.iter().filter(failing).cloned().collect()
+        self.unhealthy.clone()
+    }
+
+    /// Keeps the first reason of each target that fails its health checks: it drains once the deployment is undone, and
+    /// tells it no more. One that starts to answer after all is no cause.
+    fn remember(&mut self, targets: &[Target]) {
+        for target in targets {
+            let known = |failing: &Target| failing.address == target.address;
+            match target.state.as_str() {
+                "healthy" => self.unhealthy.retain(|failing| !known(failing)),
+                "unhealthy"
+                    if self.unhealthy.len() < TOLD_TARGETS && !self.unhealthy.iter().any(known) =>
+                {
+                    self.unhealthy.push(target.clone());
+                }
+                _ => {}
+            }
+        }
     }
 }
 
@@ -187,5 +208,43 @@ mod tests {
                 "{what}: {about:?} {created:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_failed_its_health_checks_is_remembered() {
+        let target = |address: &str, state: &str, reason: &str| Target {
+            address: address.to_owned(),
+            state: state.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let mut rollout = Rollout::default();
+        let looks = [
+            vec![
+                target("10.0.0.1:8080", "unhealthy", "Target.Timeout"),
+                target("10.0.0.2:8080", "unhealthy", "Target.ResponseCodeMismatch"),
+            ],
+            // The one drains, and the other starts to answer.
+            vec![
+                target("10.0.0.1:8080", "unhealthy", "Target.FailedHealthChecks"),
+                target("10.0.0.2:8080", "healthy", ""),
+            ],
+            vec![target(
+                "10.0.0.1:8080",
+                "draining",
+                "Target.DeregistrationInProgress",
+            )],
+            Vec::new(),
+        ];
+        for targets in looks {
+            rollout.remember(&targets);
+        }
+        let first = target("10.0.0.1:8080", "unhealthy", "Target.Timeout");
+        assert_eq!(rollout.unhealthy, [first]);
+
+        let many: Vec<_> = (0..20)
+            .map(|n| target(&format!("10.0.1.{n}:8080"), "unhealthy", ""))
+            .collect();
+        rollout.remember(&many);
+        assert_eq!(rollout.unhealthy.len(), TOLD_TARGETS);
     }
 }

@@ -78,3 +78,18 @@ pub(super) fn service(deployments: &[Value]) -> Option<String> {
         .to_string(),
     )
 }
+
+/// `DescribeTargetHealth`: address, state, reason and description.
+pub(super) fn targets(targets: &[(&str, &str, &str, &str)]) -> Option<String> {
+    let one = |(address, state, reason, description): &(&str, &str, &str, &str)| {
+        format!(
+            "<member><Target><Id>{address}</Id><Port>8080</Port></Target><TargetHealth><State>{state}</State>\
+             <Reason>{reason}</Reason><Description>{description}</Description></TargetHealth></member>"
+        )
+    };
+    let members: String = targets.iter().map(one).collect();
+    Some(format!(
+        "<DescribeTargetHealthResponse xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\"><DescribeTargetHealthResult>\
+         <TargetHealthDescriptions>{members}</TargetHealthDescriptions></DescribeTargetHealthResult></DescribeTargetHealthResponse>"
+    ))
+}
