@@ -22,40 +22,77 @@ const SET_OFF: [&str; 3] = [
     "Resource deletion cancelled",
 ];
 
+/// Whether a resource failed by itself.
+fn failed(event: &Event) -> bool {
+    let set_off = || SET_OFF.iter().any(|words| event.reason.contains(words));
+    !event.of_stack && event.status.ends_with("_FAILED") && !set_off()
+}
+
 impl Cause {
     /// The first real cause among the events of an operation, oldest first.
     #[must_use]
     pub fn first(events: &[Event]) -> Option<Self> {
-        let failed = |event: &&Event| event.status.ends_with("_FAILED");
-        let set_off = |event: &&Event| SET_OFF.iter().any(|words| event.reason.contains(words));
-        let found = events
-            .iter()
-            .find(|event| !event.of_stack && failed(event) && !set_off(event));
+        let found = events.iter().find(|event| failed(event));
         // Somebody may have ended it without anything having failed.
         let of_stack = || {
             events.iter().find(|event| {
-                let undone = event.status.contains("ROLLBACK_IN_PROGRESS") || failed(event);
+                let failed = event.status.ends_with("_FAILED");
+                let undone = event.status.contains("ROLLBACK_IN_PROGRESS") || failed;
                 event.of_stack && undone && !event.reason.is_empty()
             })
         };
-        let event = found.or_else(of_stack)?;
-        Some(Self {
+        found.or_else(of_stack).map(Self::of)
+    }
+
+    /// The resources that CloudFormation could neither bring back nor delete, for which the stack has come to rest in this status:
+    /// those that failed on its last way back, and that it did not try again with success.
+    #[must_use]
+    pub fn stuck(events: &[Event], status: &str) -> Vec<Self> {
+        let turned = events.iter().rposition(|event| {
+            let back = event.status.ends_with("ROLLBACK_IN_PROGRESS");
+            event.of_stack && (back || event.status == "DELETE_IN_PROGRESS")
+        });
+        let Some(turned) = turned.filter(|_| status.ends_with("_FAILED")) else {
+            return Vec::new();
+        };
+        let back = &events[turned..];
+        let last = |(n, event): &(usize, &Event)| {
+            let mut later = back[n + 1..].iter();
+            !later.any(|later| later.logical_id == event.logical_id)
+        };
+        let stuck = back.iter().enumerate().filter(last);
+        stuck
+            .filter(|(_, event)| failed(event))
+            .map(|(_, event)| Self::of(event))
+            .collect()
+    }
+
+    /// What failed, and under it why.
+    pub(super) fn text(&self) -> String {
+        let Self {
+            logical_id,
+            kind,
+            status,
+            reason,
+        } = self;
+        format!("{logical_id} ({kind}) {status}\n    {reason}")
+    }
+
+    fn of(event: &Event) -> Self {
+        Self {
             logical_id: event.logical_id.clone(),
             kind: event.kind.clone(),
             status: event.status.clone(),
             reason: event.reason.clone(),
-        })
+        }
     }
-}
 
-impl Cause {
     /// Every real failure among the events, a line each.
     #[must_use]
     pub fn all(events: &[Event]) -> Vec<String> {
         events
             .iter()
-            .filter(|event| !event.of_stack && event.status.ends_with("_FAILED"))
-            .filter(|event| SET_OFF.iter().all(|words| !event.reason.contains(words)))
+            .filter(|event| failed(event))
             .map(|event| format!("{} {}: {}", event.logical_id, event.status, event.reason))
             .collect()
     }
@@ -141,6 +178,29 @@ mod tests {
         ];
         assert_eq!(Cause::first(&events).expect("a cause").logical_id, "stack");
         assert_eq!(Cause::first(&events[..1]), None);
+    }
+
+    #[test]
+    fn what_does_not_go_back_is_told_from_what_failed_before() {
+        let events = [
+            event("stack", "UPDATE_IN_PROGRESS", ""),
+            event("Taken", "CREATE_FAILED", "Taken already exists"),
+            event("stack", "UPDATE_ROLLBACK_IN_PROGRESS", ""),
+            event("Mended", "UPDATE_FAILED", "no"),
+            event("stack", "UPDATE_ROLLBACK_FAILED", ""),
+            event("stack", "UPDATE_ROLLBACK_IN_PROGRESS", ""),
+            event("Role", "UPDATE_FAILED", "Resource update cancelled"),
+            event("Retried", "UPDATE_FAILED", "no"),
+            event("Stub", "UPDATE_FAILED", "refused"),
+            event("Retried", "UPDATE_COMPLETE", ""),
+            event("stack", "UPDATE_ROLLBACK_FAILED", ""),
+        ];
+        let stuck = Cause::stuck(&events, "UPDATE_ROLLBACK_FAILED");
+        let ids: Vec<_> = stuck.iter().map(|cause| &cause.logical_id).collect();
+        assert_eq!(ids, ["Stub"]);
+        // A resource that is left behind stops nothing, and before anything is undone nothing is in the way.
+        assert_eq!(Cause::stuck(&events, "UPDATE_ROLLBACK_COMPLETE"), []);
+        assert_eq!(Cause::stuck(&events[..2], "CREATE_FAILED"), []);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Cause;
 use super::advice::advice;
 use super::notice::{revision, service_text, short, task_json, task_text};
+use super::situation::command;
 use crate::aws::{ServiceState, StackState, StoppedTask, Target};
 use crate::status::target;
 
@@ -20,6 +21,8 @@ pub struct Outcome {
     pub reached: bool,
     /// The first real cause, if it is not.
     pub cause: Option<Cause>,
+    /// The resources that could be neither brought back nor deleted, where the stack is stuck over them.
+    pub stuck: Vec<Cause>,
     /// The tasks that stopped and should not have: the first few.
     pub stopped: Vec<StoppedTask>,
     /// The targets that failed their health checks, and never passed them since: the first few.
@@ -75,24 +78,67 @@ impl Outcome {
     /// What to do about a failure.
     #[must_use]
     pub fn advice(&self) -> String {
-        let mut words: Vec<String> = self.stopped.iter().map(StoppedTask::why).collect();
-        words.extend(
-            self.unhealthy
-                .iter()
-                .map(|target| format!("unhealthy {}", target.reason)),
-        );
-        words.extend(self.cause.iter().map(|cause| cause.reason.clone()));
-        let known = advice(words.iter().map(String::as_str));
-        let cause = known.unwrap_or("the cause above is in AWS's own words; put it right");
+        let known = advice(self.words().iter().map(String::as_str));
+        let ids: Vec<_> = self
+            .stuck
+            .iter()
+            .map(|cause| cause.logical_id.as_str())
+            .collect();
+        let cause = match (known, ids.as_slice()) {
+            (Some(known), _) => known.to_owned(),
+            (None, []) => "the cause above is in AWS's own words; put it right".to_owned(),
+            (None, ids) => format!("put right what keeps {}", ids.join(", ")),
+        };
         match self.stack.status.as_str() {
-            "UPDATE_ROLLBACK_FAILED" => format!(
-                "{cause}. Then run `aws cloudformation continue-update-rollback --stack-name {}` (where a resource cannot be put right, with --resources-to-skip), and deploy again",
-                self.stack.name
+            "UPDATE_ROLLBACK_FAILED" => {
+                let skip = match ids.as_slice() {
+                    [] => "--skip LOGICAL_ID".to_owned(),
+                    ids => format!("--skip {}", ids.join(" --skip ")),
+                };
+                format!(
+                    "{cause}, then run `{}` (where a resource cannot be put right, with `{skip}`){}",
+                    command("rollback", &self.stack),
+                    self.afterwards()
+                )
+            }
+            "DELETE_FAILED" => format!(
+                "{cause}, then run `{}`{}",
+                command("down", &self.stack),
+                self.afterwards()
             ),
             "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" => {
                 format!("{cause}, then deploy again with --recreate")
             }
             _ => format!("{cause}, then deploy again"),
+        }
+    }
+
+    /// What AWS said, in the order in which it explains the failure.
+    fn words(&self) -> Vec<String> {
+        if !self.stuck.is_empty() {
+            // Whatever set it off, these are in the way now; what one of them said before may tell more.
+            let same = |cause: &&Cause| self.stuck.iter().any(|s| s.logical_id == cause.logical_id);
+            let causes = self.stuck.iter().chain(self.cause.iter().filter(same));
+            return causes.map(|cause| cause.reason.clone()).collect();
+        }
+        let tasks = self.stopped.iter().map(StoppedTask::why);
+        let targets = self.unhealthy.iter();
+        let targets = targets.map(|target| format!("unhealthy {}", target.reason));
+        let cause = self.cause.iter().map(|cause| cause.reason.clone());
+        tasks.chain(targets).chain(cause).collect()
+    }
+
+    /// What failed before anything was undone; none where the undoing itself is what failed.
+    fn first_cause(&self) -> Option<&Cause> {
+        let cause = self.cause.as_ref();
+        cause.filter(|cause| !self.stuck.contains(cause))
+    }
+
+    /// What is still to do once nothing is in the way any more.
+    fn afterwards(&self) -> &'static str {
+        match self.first_cause() {
+            Some(_) => "; then put the first cause right, and deploy again",
+            None => "",
         }
     }
 
@@ -105,17 +151,15 @@ impl Outcome {
         }
         text.push('\n');
         // Writing to a String cannot fail.
-        if let Some(Cause {
-            logical_id,
-            kind,
-            status,
-            reason,
-        }) = &self.cause
-        {
-            let _ = writeln!(
-                text,
-                "  first cause: {logical_id} ({kind}) {status}\n    {reason}"
-            );
+        if let Some(cause) = self.first_cause() {
+            let _ = writeln!(text, "  first cause: {}", cause.text());
+        }
+        for stuck in &self.stuck {
+            let does = match self.stack.status.as_str() {
+                "UPDATE_ROLLBACK_FAILED" => "does not go back",
+                _ => "stays",
+            };
+            let _ = writeln!(text, "  {does}: {}", stuck.text());
         }
         for task in &self.stopped {
             let _ = writeln!(text, "  {}", task_text(task));
@@ -147,6 +191,7 @@ impl Outcome {
             "status": self.stack.status,
             "took_s": self.took.as_secs(),
             "cause": self.cause.as_ref().map(cause),
+            "stuck": self.stuck.iter().map(cause).collect::<Vec<_>>(),
             "stopped_tasks": self.stopped.iter().map(task_json).collect::<Vec<_>>(),
             "unhealthy_targets": self.unhealthy.iter().map(target).collect::<Vec<_>>(),
             "now": self.now(),

@@ -38,6 +38,16 @@ pub fn situation(stack: Option<&StackState>) -> Situation {
     }
 }
 
+/// The command line for a verb on this stack. It holds anywhere: it needs neither an environment file nor a default region.
+pub(super) fn command(verb: &str, stack: &StackState) -> String {
+    let region = stack.id.split(':').nth(3).unwrap_or_default();
+    let region = match region {
+        "" => String::new(),
+        region => format!(" --region {region}"),
+    };
+    format!("deployer {verb} --stack {}{region}", stack.name)
+}
+
 impl Situation {
     /// Why a deployment cannot go on from here, and what to do; none where it can.
     #[must_use]
@@ -52,17 +62,18 @@ impl Situation {
             .iter()
             .map(|failure| format!("\n  {failure}"))
             .collect();
-        let skip = "aws cloudformation continue-update-rollback --stack-name";
         match self {
             Self::Absent | Self::Reviewed | Self::Busy | Self::Ready => None,
             Self::NeverLived => Some(format!(
                 "{name} is {status}{reason}{list}\nits creation failed, so there is nothing to update; --recreate deletes what is left of it and creates it anew"
             )),
             Self::Stuck => Some(format!(
-                "{name} is {status}{reason}{list}\nthe previous version could not be restored; put right what these resources lack, then run\n  {skip} {name}\nand, where a resource cannot be put right, the same with --resources-to-skip LOGICAL_ID; then deploy again"
+                "{name} is {status}{reason}{list}\nthe previous version could not be restored; put right what these resources lack, then run\n  {}\nand, where a resource cannot be put right, the same with --skip LOGICAL_ID; then deploy again",
+                command("rollback", stack)
             )),
             Self::HalfDeleted => Some(format!(
-                "{name} is {status}{reason}{list}\nits deletion stopped half-way; put right what kept these resources, delete it again, then deploy"
+                "{name} is {status}{reason}{list}\nits deletion stopped half-way; put right what kept these resources, then run\n  {}\nand deploy again",
+                command("down", stack)
             )),
         }
     }
@@ -74,6 +85,8 @@ mod tests {
 
     fn stack(status: &str) -> StackState {
         StackState {
+            id: "arn:aws:cloudformation:eu-west-1:111122223333:stack/acme-drops-prod/5f0e"
+                .to_owned(),
             name: "acme-drops-prod".to_owned(),
             status: status.to_owned(),
             ..StackState::default()
@@ -124,9 +137,12 @@ mod tests {
             ("ROLLBACK_COMPLETE", "--recreate"),
             (
                 "UPDATE_ROLLBACK_FAILED",
-                "continue-update-rollback --stack-name acme-drops-prod",
+                "\n  deployer rollback --stack acme-drops-prod --region eu-west-1\n",
             ),
-            ("DELETE_FAILED", "delete it again"),
+            (
+                "DELETE_FAILED",
+                "\n  deployer down --stack acme-drops-prod --region eu-west-1\n",
+            ),
         ] {
             let text = say(status).expect("a way out");
             assert!(

@@ -207,6 +207,7 @@ impl Watch<'_> {
         Outcome {
             reached,
             cause: failed,
+            stuck: Cause::stuck(&self.events, &stack.status),
             unhealthy: self.rollout.unhealthy(),
             stopped: self.rollout.stopped,
             service: self.rollout.service,

@@ -123,7 +123,7 @@ async fn a_roll_back_that_fails_says_the_way_out() {
         "first cause: RefusedRequests (AWS::CloudWatch::Alarm) UPDATE_FAILED\n    User is not authorized",
         "now: acme-drops-prod is UPDATE_ROLLBACK_FAILED",
         "the role that deploys lacks this permission",
-        "aws cloudformation continue-update-rollback --stack-name acme-drops-prod",
+        "then run `deployer rollback --stack acme-drops-prod --region eu-west-1`",
     ] {
         assert!(text.contains(words), "{words}\n{text}");
     }

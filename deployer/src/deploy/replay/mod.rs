@@ -4,6 +4,7 @@
 mod cases;
 mod ends;
 mod log_pages;
+mod stuck;
 mod target_health;
 mod task_failures;
 mod wire;
