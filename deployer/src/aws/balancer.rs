@@ -23,7 +23,7 @@ pub(super) async fn target_groups(
         .set_target_group_arns(Some(arns.to_vec()))
         .send()
         .await
-        .map_err(failed(what))?;
+        .map_err(|error| failed(what)(error).of_the_stack("a target group"))?;
     let mut balancers = Vec::new();
     for group in found.target_groups() {
         let arn = group.target_group_arn().unwrap_or_default();
@@ -71,7 +71,7 @@ pub(super) async fn balancers(
         .set_load_balancer_arns(Some(arns.to_vec()))
         .send()
         .await
-        .map_err(failed(ASK))?;
+        .map_err(|error| failed(ASK)(error).of_the_stack("a load balancer"))?;
     for balancer in found.load_balancers() {
         let arn = balancer.load_balancer_arn().unwrap_or_default();
         let answer = clients

@@ -19,6 +19,16 @@ pub enum Error {
     /// There is no such stack.
     #[error("there is no stack `{0}`")]
     NoStack(String),
+    /// A stack has something that AWS does not.
+    #[error(
+        "{what} of the stack is gone ({reason}): somebody has deleted it behind CloudFormation's back, which will not make it anew; `deployer down` and `deployer up` do"
+    )]
+    Gone {
+        /// What is gone.
+        what: &'static str,
+        /// AWS's own words.
+        reason: String,
+    },
 }
 
 /// What sort of refusal a failed call met.
@@ -62,10 +72,14 @@ const THROTTLED: [&str; 5] = [
     "RequestLimitExceeded",
     "TooManyRequestsException",
 ];
-const MISSING: [&str; 3] = [
+const MISSING: [&str; 7] = [
     "ChangeSetNotFound",
     "ChangeSetNotFoundException",
+    "ListenerNotFound",
+    "LoadBalancerNotFound",
     "ResourceNotFoundException",
+    "RuleNotFound",
+    "TargetGroupNotFound",
 ];
 
 impl Kind {
@@ -121,7 +135,27 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Call { kind, .. } => *kind,
-            Self::NoStack(_) => Kind::Missing,
+            Self::NoStack(_) | Self::Gone { .. } => Kind::Missing,
+        }
+    }
+}
+
+impl Error {
+    /// Whether what is live is not what the stack says: drift, and no trouble with the call.
+    #[must_use]
+    pub fn is_drift(&self) -> bool {
+        matches!(self, Self::Gone { .. })
+    }
+
+    /// The same, of something that the stack has: when that is missing, it was deleted.
+    pub(super) fn of_the_stack(self, what: &'static str) -> Self {
+        match self {
+            Self::Call {
+                reason,
+                kind: Kind::Missing,
+                ..
+            } => Self::Gone { what, reason },
+            other => other,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_elasticloadbalancingv2::types::LoadBalancerAttribute;
 
-use super::{Clients, Error, failed};
+use super::{Clients, Error, Kind, failed};
 
 const PROTECTION: &str = "deletion_protection.enabled";
 
@@ -17,29 +17,33 @@ impl Clients {
             .describe_load_balancer_attributes()
             .load_balancer_arn(arn);
         let answer = request.send().await;
-        let answer = answer.map_err(failed("read the load balancer's protection"))?;
+        let answer = match answer.map_err(failed("read the load balancer's protection")) {
+            // Somebody has deleted it: nothing is left to protect.
+            Err(error) if error.kind() == Kind::Missing => return Ok(false),
+            answer => answer?,
+        };
         let mut attributes = answer.attributes().iter();
         Ok(attributes.any(|attribute| {
             attribute.key() == Some(PROTECTION) && attribute.value() == Some("true")
         }))
     }
 
-    /// Lets a load balancer be deleted.
+    /// Lets a load balancer be deleted, or keeps it from that.
     ///
     /// # Errors
     /// There is no such load balancer, or AWS refuses the call.
-    pub async fn unprotect_balancer(&self, arn: &str) -> Result<(), Error> {
-        let off = LoadBalancerAttribute::builder()
+    pub async fn protect_balancer(&self, arn: &str, on: bool) -> Result<(), Error> {
+        let protection = LoadBalancerAttribute::builder()
             .key(PROTECTION)
-            .value("false");
+            .value(on.to_string());
         let request = self
             .balancers
             .modify_load_balancer_attributes()
             .load_balancer_arn(arn)
-            .attributes(off.build());
+            .attributes(protection.build());
         let answer = request.send().await;
         answer
-            .map_err(failed("switch the load balancer's protection off"))
+            .map_err(failed("switch the load balancer's protection"))
             .map(|_| ())
     }
 }

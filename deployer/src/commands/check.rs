@@ -11,8 +11,9 @@ use deployer::report::{Ignore, Report};
 use deployer::template::Rendered;
 use timeouts::{Setting, Value, rule};
 
+use super::aloud::aloud;
 use super::{environment, explain};
-use crate::cli::{Exit, Output, line, print};
+use crate::cli::{Ended, Exit, Output, line, print};
 
 /// Find the settings that break long-lived connections, before anything is deployed.
 ///
@@ -206,7 +207,15 @@ fn live(stack: &str, region: Option<String>, given: &Given) -> anyhow::Result<Re
         .context("cannot start a runtime")?;
     let found = runtime.block_on(async {
         let clients = Clients::new(region).await;
-        read_stack(&clients, stack).await
+        aloud(read_stack(&clients, stack)).await
+    });
+    let found = found.map_err(|error| {
+        let is_drift = error.is_drift();
+        let error = anyhow::Error::new(error);
+        if is_drift {
+            return error.context(Ended(Exit::Failed));
+        }
+        error
     })?;
     Ok(read_live(&found, given)?)
 }

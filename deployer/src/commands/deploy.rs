@@ -15,7 +15,7 @@ use deployer::deploy::{
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::aloud::aloud;
+use super::aloud::{aloud, watching};
 use super::deploy_change::{Origin, check, discard, request};
 use super::signal::{Signals, runtime};
 use super::{deploy_origin, environment};
@@ -41,7 +41,7 @@ pub(crate) struct Course {
     #[arg(long)]
     pub(crate) yes: bool,
     /// How long to watch; the deployment goes on after that.
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = watching)]
     pub(crate) timeout: Duration,
     /// End the deployment, and undo it, once this many of its tasks have failed.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

@@ -5,13 +5,23 @@ use std::io::IsTerminal as _;
 
 use anyhow::bail;
 use deployer::aws::{ChangeSet, Error, StackState};
-use deployer::deploy::{Cause, Goal, Operation, Outcome, Situation, situation, watch};
+use deployer::deploy::{Cause, Goal, HIDDEN, Operation, Outcome, Situation, situation, watch};
 
 use super::aloud::aloud;
 use super::ask::ask;
 use super::deploy::{Deployment, Phase};
 use super::deploy_change::{Prepared, Step, change_set_name, discard, prepare};
 use crate::cli::{Exit, Output, line, print, say};
+
+/// How what was in progress has ended.
+enum TakenUp {
+    /// As it should.
+    Reached,
+    /// It failed and left the stack as it was. It was not this deployment, which can go on.
+    Undone,
+    /// It was this deployment, or nothing can be deployed onto what it left.
+    Failed,
+}
 
 impl Deployment<'_> {
     /// Brings the stack to where it can be deployed onto: what is in progress is watched to its end. The stack, and whether something
@@ -29,17 +39,10 @@ impl Deployment<'_> {
                 Situation::Ready => return Ok(Ok((Some(stack), taken_up))),
                 Situation::Busy => {
                     taken_up = true;
-                    let goal = if stack.status == "DELETE_IN_PROGRESS" {
-                        Goal::Deleted
-                    } else {
-                        Goal::Deployed
-                    };
-                    self.stage(format!(
-                        "{} is {}: watching what is in progress",
-                        stack.name, stack.status
-                    ));
-                    if let Some(exit) = self.watch(stack.id, None, goal).await? {
-                        return Ok(Err(exit));
+                    match self.take_up(stack).await? {
+                        TakenUp::Reached => {}
+                        TakenUp::Undone => taken_up = false,
+                        TakenUp::Failed => return Ok(Err(Exit::NotDeployed)),
                     }
                 }
                 Situation::NeverLived if self.errand.recreate => {
@@ -64,6 +67,36 @@ impl Deployment<'_> {
                 }
             }
         }
+    }
+
+    /// Watches what is in progress to its end.
+    async fn take_up(&self, stack: StackState) -> anyhow::Result<TakenUp> {
+        let goal = if stack.status == "DELETE_IN_PROGRESS" {
+            Goal::Deleted
+        } else {
+            Goal::Deployed
+        };
+        self.stage(format!(
+            "{} is {}: watching what is in progress",
+            stack.name, stack.status
+        ));
+        let is_another = self.is_another(&stack);
+        let outcome = self.watched(stack.id, None, goal).await?;
+        if outcome.reached {
+            return Ok(TakenUp::Reached);
+        }
+        let left = situation(Some(&outcome.stack));
+        if !is_another || !matches!(left, Situation::Ready | Situation::Absent) {
+            self.failed(&outcome)?;
+            return Ok(TakenUp::Failed);
+        }
+        let cause = outcome.cause.map(|cause| cause.reason);
+        self.stage(format!(
+            "what was in progress, another deployment, is undone: {}; going on with this one",
+            cause.as_deref().unwrap_or("nobody says why")
+        ));
+        self.phase.replace(Phase::Before);
+        Ok(TakenUp::Undone)
     }
 
     pub(super) async fn plan(&self, old: Option<&StackState>) -> anyhow::Result<Prepared> {
@@ -194,6 +227,15 @@ impl Deployment<'_> {
         Ok(None)
     }
 
+    /// Whether what is in progress is not what this deployment is about: it brings other parameters, such as the image.
+    fn is_another(&self, stack: &StackState) -> bool {
+        let asked = self.request.parameters(stack.status.starts_with("CREATE"));
+        asked.iter().any(|(name, value)| {
+            let live = stack.parameters.get(name);
+            live.is_some_and(|live| live != value && live != HIDDEN)
+        })
+    }
+
     /// Watches an operation to its end; how this ends, if it has not reached its goal.
     async fn watch(
         &self,
@@ -201,6 +243,20 @@ impl Deployment<'_> {
         after: Option<String>,
         goal: Goal,
     ) -> anyhow::Result<Option<Exit>> {
+        let outcome = self.watched(stack_id, after, goal).await?;
+        if outcome.reached {
+            return Ok(None);
+        }
+        self.failed(&outcome)?;
+        Ok(Some(Exit::NotDeployed))
+    }
+
+    async fn watched(
+        &self,
+        stack_id: String,
+        after: Option<String>,
+        goal: Goal,
+    ) -> anyhow::Result<Outcome> {
         self.phase.replace(Phase::Running);
         let operation = Operation {
             stack_id,
@@ -209,12 +265,7 @@ impl Deployment<'_> {
         };
         let mut reporter = &self.reporter;
         let outcome = watch(&self.clients, &operation, &self.limits, &mut reporter).await;
-        let outcome = outcome.map_err(|stopped| self.stopped(stopped))?;
-        if outcome.reached {
-            return Ok(None);
-        }
-        self.failed(&outcome)?;
-        Ok(Some(Exit::NotDeployed))
+        outcome.map_err(|stopped| self.stopped(stopped))
     }
 
     fn failed(&self, outcome: &Outcome) -> anyhow::Result<()> {

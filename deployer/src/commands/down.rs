@@ -11,7 +11,7 @@ use deployer::removal::Removal;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::aloud::aloud;
+use super::aloud::{aloud, watching};
 use super::ask::ask;
 use super::deploy::reporter;
 use super::signal::{Signals, runtime};
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long)]
     unprotect: bool,
     /// How long to watch; the removal goes on after that.
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = watching)]
     timeout: Duration,
 }
 
@@ -53,9 +53,11 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         tokio::select! {
             removed = remove(&clients, args, &named, &removal, output, &begun) => removed,
             () = signals.next() => {
-                let left = match begun.get() {
-                    true => format!("the removal goes on at AWS; {}", again(&named)),
-                    false => format!("nothing was deleted, but protection may be off; {}", again(&named)),
+                let left = if begun.get() {
+                    format!("the removal goes on at AWS; {}", again(&named))
+                } else {
+                    restored(&clients, &removal).await;
+                    "nothing was deleted".to_owned()
                 };
                 Err(anyhow::anyhow!(left).context(Ended(Exit::Interrupted)))
             }
@@ -145,22 +147,14 @@ async fn remove(
     if stack.status == "DELETE_IN_PROGRESS" {
         begun.set(true);
     } else {
-        if stack.protected {
-            aloud(clients.protect(&stack.id, false)).await?;
-            say(&format!(
-                "switched the termination protection of {} off",
-                stack.name
-            ))?;
-        }
-        for balancer in &removal.protected_balancers {
-            aloud(clients.unprotect_balancer(balancer)).await?;
-            say(&format!(
-                "switched the deletion protection of {balancer} off"
-            ))?;
-        }
+        unprotect(clients, removal, true).await?;
         after = aloud(clients.newest_event(&stack.id)).await?;
         begun.set(true);
-        aloud(clients.delete_stack(&stack.id)).await?;
+        if let Err(error) = aloud(clients.delete_stack(&stack.id)).await {
+            begun.set(false);
+            restored(clients, removal).await;
+            return Err(anyhow::Error::new(error).context("nothing was deleted"));
+        }
     }
     let operation = Operation {
         stack_id: stack.id.clone(),
@@ -188,6 +182,36 @@ async fn remove(
     } else {
         Exit::NotDeployed
     })
+}
+
+/// Switches what protects the stack and its load balancers off, or on again.
+async fn unprotect(clients: &Clients, removal: &Removal, off: bool) -> anyhow::Result<()> {
+    let stack = &removal.stack;
+    let word = if off { "off" } else { "on again" };
+    if stack.protected {
+        aloud(clients.protect(&stack.id, !off)).await?;
+        say(&format!(
+            "switched the termination protection of {} {word}",
+            stack.name
+        ))?;
+    }
+    for balancer in &removal.protected_balancers {
+        aloud(clients.protect_balancer(balancer, !off)).await?;
+        say(&format!(
+            "switched the deletion protection of {balancer} {word}"
+        ))?;
+    }
+    Ok(())
+}
+
+/// Switches protection on again, where nothing was deleted after all.
+async fn restored(clients: &Clients, removal: &Removal) {
+    if let Err(error) = unprotect(clients, removal, false).await {
+        // What went wrong first is told after this.
+        let _ = say(&format!(
+            "the stack is no longer protected as it was, and that could not be put right: {error:#}"
+        ));
+    }
 }
 
 fn still_running(stopped: Stopped, args: &Args, named: &stack::Named) -> anyhow::Error {

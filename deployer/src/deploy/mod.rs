@@ -27,7 +27,7 @@ mod watch;
 pub use cause::Cause;
 pub use notice::Notice;
 pub use outcome::Outcome;
-pub use plan::{Action, ParameterChange, Plan, PlannedChange};
+pub use plan::{Action, HIDDEN, ParameterChange, Plan, PlannedChange};
 pub use progress::{Item, Progress};
 pub use reporter::{JsonLines, Lines, Reporter};
 pub use request::{Request, Unfit, deployed_by};

@@ -75,7 +75,7 @@ pub struct ParameterChange {
 }
 
 /// What stands for a value that nobody may see.
-const HIDDEN: &str = "****";
+pub const HIDDEN: &str = "****";
 
 impl Plan {
     /// The plan of a change set's `changes`. `old` is the stack that they are for, `template` its template as deployed.

@@ -22,6 +22,8 @@ pub struct Screen {
     targets: Vec<Target>,
     failure: Option<String>,
     note: Option<String>,
+    /// Why nothing is seen to move; until the next look.
+    trouble: Option<String>,
 }
 
 impl Screen {
@@ -36,6 +38,7 @@ impl Screen {
             targets: Vec::new(),
             failure: None,
             note: None,
+            trouble: None,
         }
     }
 
@@ -92,7 +95,7 @@ impl Screen {
                     .to_string(),
             );
         }
-        lines.extend(self.note.clone());
+        lines.extend(self.note.iter().chain(&self.trouble).cloned());
         lines
     }
 }
@@ -163,7 +166,12 @@ impl Reporter for Screen {
             Notice::TaskStopped(task) => {
                 self.failure = Some(format!("task {}: {}", task.id(), task.why()));
             }
-            Notice::Trouble(_) | Notice::GivingUp { .. } => self.note = Some(notice.text()),
+            Notice::GivingUp { .. } => self.note = Some(notice.text()),
+            // No look follows that would draw them.
+            Notice::Trouble(_) | Notice::Waiting { .. } => {
+                self.trouble = Some(notice.text());
+                self.draw();
+            }
             // What is said between two stages stays above what is drawn next.
             Notice::Stage(text) => {
                 self.draw();
@@ -171,10 +179,11 @@ impl Reporter for Screen {
                 *self = Self::new(self.term.clone());
                 let _ = self.term.write_line(text);
             }
-            // The clocks on the screen say as much.
-            Notice::Waiting { .. } => {}
             // Everything that one look at AWS has shown is drawn at once.
-            Notice::Tick => self.draw(),
+            Notice::Tick => {
+                self.trouble = None;
+                self.draw();
+            }
         }
     }
 }
