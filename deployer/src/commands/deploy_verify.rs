@@ -272,10 +272,11 @@ impl Deployment<'_> {
     pub(super) async fn done(&self, changed: bool, well: bool) -> anyhow::Result<Exit> {
         let stack = self.stack().await?;
         let url = stack.outputs.get("Url").map(String::as_str);
+        let host = stack.outputs.get("LoadBalancerName").map(String::as_str);
         let image = stack.parameters.get("Image").map(String::as_str);
         if self.output == Output::Json {
             print(&line(&json!({
-                "type": "done", "stack": stack.name, "status": stack.status, "changed": changed, "well": well, "url": url, "image": image,
+                "type": "done", "stack": stack.name, "status": stack.status, "changed": changed, "well": well, "url": url, "host": host, "image": image,
             })))?;
         } else {
             let what = if changed {
@@ -289,7 +290,7 @@ impl Deployment<'_> {
                 format!("{what}, and not as it should be")
             };
             let mut text = format!("{what}: {} is {}", stack.name, stack.status);
-            for (name, value) in [("image", image), ("url", url)] {
+            for (name, value) in [("image", image), ("url", url), ("host", host)] {
                 if let Some(value) = value {
                     text.push_str(&format!("\n  {name:<5}  {value}"));
                 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use super::Notice;
-use crate::aws::{Clients, Deployment, Error, ServiceState, StoppedTask, Target};
+use crate::aws::{Clients, Deployment, Error, Kind, ServiceState, StoppedTask, Target};
 
 /// The stopped tasks whose logs are read and which are told; a loop of crashes tells nothing new after these.
 const TOLD_TASKS: usize = 5;
@@ -26,6 +26,8 @@ pub struct Rollout {
     /// The first targets that failed their health checks and have not passed them since, each as it first failed.
     unhealthy: Vec<Target>,
     seen: BTreeSet<String>,
+    /// What AWS does not allow to see, and was told.
+    denied: BTreeSet<String>,
     /// How many of the tasks seen count against the new deployment.
     failed: u32,
     /// What happened before is not this deployment's.
@@ -67,7 +69,7 @@ impl Rollout {
             news.push(Notice::Service(service.clone()));
         }
         let stopped = clients.stopped_tasks(&service.cluster, &service.name);
-        for mut task in stopped.await? {
+        for mut task in self.allowed(stopped.await, &mut news)? {
             let wanted = self.task_definition.as_ref();
             let another = wanted.is_some_and(|wanted| *wanted != task.task_definition);
             let before = self
@@ -87,7 +89,7 @@ impl Rollout {
         }
         let mut targets = Vec::new();
         for group in &service.target_groups {
-            targets.extend(clients.targets(group).await?);
+            targets.extend(self.allowed(clients.targets(group).await, &mut news)?);
         }
         if self.targets != targets {
             news.push(Notice::Targets(targets.clone()));
@@ -96,6 +98,25 @@ impl Rollout {
         self.targets = targets;
         self.service = Some(service);
         Ok(news)
+    }
+
+    /// What AWS answers; nothing, told once, where it does not allow to ask. It is for people: the deployment does not
+    /// depend on it.
+    fn allowed<T: Default>(
+        &mut self,
+        answer: Result<T, Error>,
+        news: &mut Vec<Notice>,
+    ) -> Result<T, Error> {
+        match answer {
+            Err(error) if error.kind() == Kind::Denied => {
+                let text = error.to_string();
+                if self.denied.insert(text.clone()) {
+                    news.push(Notice::Trouble(text));
+                }
+                Ok(T::default())
+            }
+            answer => answer,
+        }
     }
 
     /// How many tasks of the new deployment did not live.

@@ -188,7 +188,11 @@ impl Watch<'_> {
             }
             "UPDATE_IN_PROGRESS" => {
                 let end = self.clients.cancel_update(&stack.id);
-                self.vigil.answer(end).await?;
+                match self.vigil.answer(end).await {
+                    // ECS gave up first: CloudFormation goes back already.
+                    Err(Stopped::Lost(error)) if error.kind() == Kind::Refused => return Ok(()),
+                    ended => ended?,
+                }
             }
             _ => return Ok(()),
         }

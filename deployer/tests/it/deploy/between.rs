@@ -216,3 +216,72 @@ async fn a_hanging_aws_is_told_and_given_up_in_time() {
     assert!(in_order(&said, &told), "{said}");
     assert!(began.elapsed() < Duration::from_secs(60), "{said}");
 }
+
+#[tokio::test]
+async fn a_removal_that_is_refused_leaves_the_protection_as_it_was() {
+    let site = Site::new(
+        "refused-removal",
+        "load_balancer: { deletion_protection: true }",
+    );
+    assert_eq!(site.up(&[]).await.code, 0);
+    let way = way(&site.aws.url, "DeleteStack", Fault::Denied).await;
+    let output = site
+        .command(&["down", "--env", "staging", "--yes", "--unprotect"])
+        .env("AWS_ENDPOINT_URL", way)
+        .output();
+    let output = timeout(PATIENCE, output).await.expect("it ends").unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        in_order(
+            &said,
+            &["off", "on again", "nothing was deleted", "AccessDenied"]
+        ),
+        "{said}"
+    );
+    let stack = site.stack().await.expect("the stack");
+    assert_eq!(stack.enable_termination_protection(), Some(true));
+    assert_eq!(site.attribute("deletion_protection.enabled").await, "true");
+}
+
+#[tokio::test]
+async fn what_may_not_be_seen_is_told_and_hinders_nothing() {
+    let site = Site::new("not-seen", "");
+    assert_eq!(site.up(&[]).await.code, 0);
+    let way = way(&site.aws.url, "DescribeTargetHealth", Fault::Denied).await;
+    let run = site.up_by(&way, "drops:2").await;
+    assert_eq!(run.code, 0, "{run}");
+    assert_eq!(
+        run.stderr
+            .matches("cannot read the targets' health")
+            .count(),
+        1,
+        "{run}"
+    );
+}
+
+#[tokio::test]
+async fn a_load_balancer_that_somebody_deleted_is_drift_and_no_obstacle() {
+    let site = Site::new("deleted-balancer", "");
+    assert_eq!(site.up(&[]).await.code, 0);
+    let client = site.balancers();
+    let found = client.describe_load_balancers().send().await.unwrap();
+    let arn = found.load_balancers()[0].load_balancer_arn().unwrap();
+    client
+        .delete_load_balancer()
+        .load_balancer_arn(arn)
+        .send()
+        .await
+        .unwrap();
+    let checked = site.run(&["check", "--env", "staging", "--live"]).await;
+    assert_eq!(checked.code, 1, "{checked}");
+    assert!(
+        checked
+            .stderr
+            .contains("a load balancer of the stack is gone"),
+        "{checked}"
+    );
+    let down = site.run(&["down", "--env", "staging", "--yes"]).await;
+    assert_eq!(down.code, 0, "{down}");
+    assert!(site.stack().await.is_none());
+}

@@ -170,3 +170,36 @@ async fn ctrl_c_leaves_the_deployment_alone() {
     assert!(last.stdout.contains("no changes"), "{last}");
     assert_eq!(site.attribute("idle_timeout.timeout_seconds").await, "315");
 }
+
+/// Never signalled: the update that brings it fails.
+const FAILS: &str = "  Handle: { Type: 'AWS::CloudFormation::WaitConditionHandle' }
+  Wait: { Type: 'AWS::CloudFormation::WaitCondition', Properties: { Handle: !Ref Handle, Timeout: '3' } }";
+
+#[tokio::test]
+async fn anothers_update_that_fails_does_not_keep_this_one() {
+    let site = Site::new("anothers-update", "");
+    assert_eq!(site.up(&[]).await.code, 0);
+    site.template(FAILS);
+    let mut other = site.start(&["--image", "drops:bad"]);
+    read_until(
+        other.stderr.as_mut().expect("piped"),
+        "Wait UPDATE_IN_PROGRESS",
+    )
+    .await;
+    site.template("");
+    let run = site.up(&["--image", "drops:fix"]).await;
+    assert_eq!(run.code, 0, "{run}");
+    assert!(
+        in_order(
+            &run.stderr,
+            &[
+                "watching what is in progress",
+                "another deployment, is undone",
+                "going on with this one"
+            ]
+        ),
+        "{run}"
+    );
+    assert_eq!(site.image().await, "drops:fix");
+    assert_eq!(ended(other).await.0, 3);
+}
