@@ -21,6 +21,7 @@ pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod render;
 pub(crate) mod rollback;
+mod rollback_back;
 pub(crate) mod send;
 pub(crate) mod server;
 pub(crate) mod signal;

@@ -1,14 +1,12 @@
 //! `deployer rollback`: back to what ran before, planned, confirmed and watched as `up` does it. An update that is in
 //! progress is cancelled instead, and a roll-back that failed is gone on with.
 
+use std::cell::Cell;
 use std::io::IsTerminal as _;
 
 use anyhow::{Context as _, bail};
 use deployer::aws::{Clients, StackState};
 use deployer::deploy::{Goal, Limits, Operation, Request, Situation, Stopped, situation, watch};
-use deployer::previous::Previous;
-use deployer::render::render_with;
-use deployer::template::Template;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -17,12 +15,10 @@ use super::ask::ask;
 use super::deploy::{Course, Errand, carry_out, reporter};
 use super::deploy_change::check;
 use super::environment::Loaded;
+use super::rollback_back::back;
 use super::signal::{Signals, runtime};
 use super::stack;
 use crate::cli::{Ended, Exit, Output, line, print, say};
-
-/// What stands for a value that CloudFormation keeps to itself.
-const HIDDEN: &str = "****";
 
 /// Go back to what ran before the last deployment: its template, its parameters and its image.
 ///
@@ -36,6 +32,9 @@ pub(crate) struct Args {
     /// Leave a resource as it is, when a roll-back that failed is gone on with; repeat it for several.
     #[arg(long, value_name = "LOGICAL_ID")]
     skip: Vec<String>,
+    /// Where the last deployment failed and is undone already: go back beyond what runs.
+    #[arg(long)]
+    further: bool,
 }
 
 /// What a roll-back has to do.
@@ -51,11 +50,16 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let runtime = runtime()?;
     let found = runtime.block_on(async {
         let mut signals = Signals::take()?;
+        let begun = Cell::new(false);
         tokio::select! {
-            way = way(args, &named, output) => way,
+            way = way(args, &named, output, &begun) => way,
             () = signals.next() => {
-                let shows = format!("what CloudFormation has begun, goes on; {}", shows(&named));
-                Err(anyhow::anyhow!(shows).context(Ended(Exit::Interrupted)))
+                let left = if begun.get() {
+                    format!("what CloudFormation has begun, goes on; {}", shows(&named))
+                } else {
+                    "nothing was changed".to_owned()
+                };
+                Err(anyhow::anyhow!(left).context(Ended(Exit::Interrupted)))
             }
         }
     });
@@ -91,13 +95,30 @@ fn say_violations(loaded: &Loaded) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn way(args: &Args, named: &stack::Named, output: Output) -> anyhow::Result<Way> {
+async fn way(
+    args: &Args,
+    named: &stack::Named,
+    output: Output,
+    begun: &Cell<bool>,
+) -> anyhow::Result<Way> {
     let clients = Clients::new(named.region.clone()).await;
     let stack = aloud(clients.stack(&named.name))
         .await?
         .with_context(|| named.absent())?;
     let status = stack.status.as_str();
-    match situation(Some(&stack)) {
+    let situation = situation(Some(&stack));
+    if !args.skip.is_empty() && situation != Situation::Stuck {
+        bail!(
+            "nothing was changed: {} is {status}, so no roll-back has failed that --skip could let go on without {}",
+            stack.name,
+            args.skip.join(", ")
+        );
+    }
+    match situation {
+        // The reflex after a red deployment must not take away what was good.
+        Situation::Ready if status == "UPDATE_ROLLBACK_COMPLETE" && !args.further => {
+            undone(&stack, output)
+        }
         Situation::Ready => Ok(Way::Back(Box::new(
             aloud(back(&clients, named, &stack)).await?,
         ))),
@@ -108,11 +129,13 @@ async fn way(args: &Args, named: &stack::Named, output: Output) -> anyhow::Resul
             );
             confirm(args, &question).await?;
             let newest = clients.newest_event(&stack.id).await?;
-            clients.cancel_update(&stack.id).await?;
+            begun.set(true);
+            aloud(clients.cancel_update(&stack.id)).await?;
             say("the update is cancelled: CloudFormation brings back what ran before")?;
             rolled_back(&clients, args, named, &stack, newest, output).await
         }
         Situation::Busy if status.starts_with("UPDATE_ROLLBACK") => {
+            begun.set(true);
             say(&format!("{} is {status}: watching", stack.name))?;
             rolled_back(&clients, args, named, &stack, None, output).await
         }
@@ -131,7 +154,8 @@ async fn way(args: &Args, named: &stack::Named, output: Output) -> anyhow::Resul
             )
             .await?;
             let newest = clients.newest_event(&stack.id).await?;
-            clients.continue_rollback(&stack.id, &args.skip).await?;
+            begun.set(true);
+            aloud(clients.continue_rollback(&stack.id, &args.skip)).await?;
             rolled_back(&clients, args, named, &stack, newest, output).await
         }
         Situation::Busy => bail!(
@@ -151,6 +175,24 @@ async fn way(args: &Args, named: &stack::Named, output: Output) -> anyhow::Resul
     }
 }
 
+/// What ran before the last deployment runs already.
+fn undone(stack: &StackState, output: Output) -> anyhow::Result<Way> {
+    let image = stack.parameters.get("Image");
+    match output {
+        Output::Json => print(&line(&json!({
+            "type": "done", "stack": stack.name, "status": stack.status, "changed": false, "well": true,
+            "url": stack.outputs.get("Url"), "image": image,
+        })))?,
+        Output::Text => print(&format!(
+            "nothing to do: the last deployment of {} failed and is undone already; what ran before it, runs: {}\n\
+             to go back beyond that, deploy an earlier commit, or `deployer rollback --further`\n",
+            stack.name,
+            image.map_or("without an image of its own", String::as_str),
+        ))?,
+    }
+    Ok(Way::ByCloudFormation(Exit::Well))
+}
+
 async fn confirm(args: &Args, question: &str) -> anyhow::Result<()> {
     if args.course.yes {
         return Ok(());
@@ -162,63 +204,6 @@ async fn confirm(args: &Args, question: &str) -> anyhow::Result<()> {
         "y" | "yes" => Ok(()),
         _ => bail!("declined; nothing was changed"),
     }
-}
-
-/// What ran before, as what is to be deployed, and the commit that it came from.
-async fn back(
-    clients: &Clients,
-    named: &stack::Named,
-    stack: &StackState,
-) -> anyhow::Result<(Loaded, Request, Option<String>)> {
-    let live = clients.template(&stack.id).await?;
-    let previous = Previous::of(&live).with_context(|| {
-        format!(
-            "{} carries nothing that ran before: this is its first deployment, or it was made by something else; deploy an earlier commit, or an earlier image with `deployer up {} --image …`",
-            stack.name,
-            named.flag()
-        )
-    })?;
-    say(&format!(
-        "going back to what ran before: {}",
-        previous.summary()
-    ))?;
-    let hidden: Vec<_> = previous
-        .parameters
-        .iter()
-        .filter(|(_, value)| *value == HIDDEN)
-        .map(|(name, _)| name.as_str())
-        .collect();
-    if !hidden.is_empty() {
-        bail!(
-            "{} cannot be brought back: CloudFormation keeps the values of {} to itself; deploy an earlier commit",
-            stack.name,
-            hidden.join(", ")
-        );
-    }
-    let template = Template::parse("what ran before", previous.template(&live))?;
-    let parameters: Vec<_> = previous.parameters.clone().into_iter().collect();
-    // The region as the stack's ARN has it: the environment file may name none.
-    let region = stack.id.split(':').nth(3).map(str::to_owned);
-    let rendered = render_with(&template, &parameters, region.as_deref())?;
-    let request = Request::new(
-        stack.name.clone(),
-        region.clone().unwrap_or_default(),
-        &template,
-        &rendered,
-    )?;
-    let loaded = Loaded {
-        name: named.environment.clone(),
-        local: Some(false),
-        template,
-        rendered,
-        region: named.region.clone().or(region),
-        ignores: named.ignores.clone(),
-    };
-    Ok((
-        loaded,
-        request,
-        previous.tags.get("holdfast:commit").cloned(),
-    ))
 }
 
 /// Watches CloudFormation bring back what ran before.
@@ -262,10 +247,14 @@ async fn rolled_back(
     match (output, outcome.reached) {
         (Output::Json, true) => print(&line(&json!({
             "type": "done", "stack": outcome.stack.name, "status": outcome.stack.status, "well": true,
-            "url": outcome.stack.outputs.get("Url"), "image": outcome.stack.parameters.get("Image"),
+            "url": outcome.stack.outputs.get("Url"), "image": outcome.stack.parameters.get("Image"), "skipped": args.skip,
         })))?,
         (Output::Json, false) => print(&line(&outcome.json()))?,
-        (Output::Text, true) => print(&format!("rolled back: {}\n", outcome.now()))?,
+        (Output::Text, true) => print(&format!(
+            "rolled back: {}{}\n",
+            outcome.now(),
+            skipped(&args.skip)
+        ))?,
         (Output::Text, false) => say(outcome.text().trim_end())?,
     }
     Ok(Way::ByCloudFormation(if outcome.reached {
@@ -273,4 +262,15 @@ async fn rolled_back(
     } else {
         Exit::NotDeployed
     }))
+}
+
+/// What is not as it was before: CloudFormation passes it over, and takes it for brought back.
+fn skipped(ids: &[String]) -> String {
+    match ids {
+        [] => String::new(),
+        ids => format!(
+            ", except for {}: skipped, and as the failed update left it",
+            ids.join(", ")
+        ),
+    }
 }

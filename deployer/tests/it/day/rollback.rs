@@ -200,8 +200,12 @@ async fn an_update_that_was_undone_leaves_the_way_back_as_it_was() {
         ),
         "{status}"
     );
-    let back = site.roll_back(&[]).await;
-    assert_eq!(back.code, 0, "{back}");
+    let reflex = site.roll_back(&[]).await;
+    assert_eq!(reflex.code, 0, "{reflex}");
+    assert!(reflex.stdout.contains("is undone already"), "{reflex}");
+    assert_eq!(site.image().await, NEW);
+    let further = site.roll_back(&["--further"]).await;
+    assert_eq!(further.code, 0, "{further}");
     assert_eq!(site.image().await, OLD);
 }
 
@@ -279,6 +283,18 @@ async fn a_roll_back_that_failed_is_gone_on_with() {
     site.template(&format!("{}\n{taken}", stubborn("allowed")));
     let failed = site.up(&["--image", NEW]).await;
     assert_eq!(failed.code, 3, "{failed}");
+    assert!(
+        in_order(
+            &failed.stderr,
+            &[
+                "first cause: Taken (AWS::SSM::Parameter)",
+                "does not go back: Stubborn (Test::Stubborn::Resource) UPDATE_FAILED",
+                "then run `deployer rollback --stack acme-drops-staging --region eu-west-1`",
+                "`--skip Stubborn`"
+            ]
+        ),
+        "{failed}"
+    );
     let status = site.run(&["status", "--env", "staging"]).await;
     assert_eq!(status.code, 1, "{status}");
     assert!(
@@ -307,10 +323,23 @@ async fn a_roll_back_that_failed_is_gone_on_with() {
     let skipped = site.roll_back(&["--skip", "Stubborn"]).await;
     assert_eq!(skipped.code, 0, "{skipped}");
     assert!(
-        skipped
-            .stdout
-            .contains("rolled back: acme-drops-staging is UPDATE_ROLLBACK_COMPLETE"),
+        in_order(
+            &skipped.stdout,
+            &[
+                "rolled back: acme-drops-staging is UPDATE_ROLLBACK_COMPLETE",
+                ", except for Stubborn: skipped, and as the failed update left it"
+            ]
+        ),
         "{skipped}"
     );
     assert_eq!(site.image().await, OLD);
+
+    let nothing = site.roll_back(&["--skip", "Stubborn"]).await;
+    assert_eq!(nothing.code, 2, "{nothing}");
+    assert!(
+        nothing.stderr.contains(
+            "nothing was changed: acme-drops-staging is UPDATE_ROLLBACK_COMPLETE, so no roll-back has failed"
+        ),
+        "{nothing}"
+    );
 }

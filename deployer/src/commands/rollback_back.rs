@@ -1,0 +1,69 @@
+//! What ran before, as `deployer rollback` finds it in the template that is live.
+
+use anyhow::{Context as _, bail};
+use deployer::aws::{Clients, StackState};
+use deployer::deploy::{HIDDEN, Request};
+use deployer::previous::Previous;
+use deployer::render::render_with;
+use deployer::template::Template;
+
+use super::environment::Loaded;
+use super::stack;
+use crate::cli::say;
+
+/// What ran before, as what is to be deployed, and the commit that it came from.
+pub(super) async fn back(
+    clients: &Clients,
+    named: &stack::Named,
+    stack: &StackState,
+) -> anyhow::Result<(Loaded, Request, Option<String>)> {
+    let live = clients.template(&stack.id).await?;
+    let previous = Previous::of(&live).with_context(|| {
+        format!(
+            "{} carries nothing that ran before: this is its first deployment, or it was made by something else; deploy an earlier commit, or an earlier image with `deployer up {} --image …`",
+            stack.name,
+            named.flag()
+        )
+    })?;
+    say(&format!(
+        "going back to what ran before: {}",
+        previous.summary()
+    ))?;
+    let hidden: Vec<_> = previous
+        .parameters
+        .iter()
+        .filter(|(_, value)| *value == HIDDEN)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if !hidden.is_empty() {
+        bail!(
+            "{} cannot be brought back: CloudFormation keeps the values of {} to itself; deploy an earlier commit",
+            stack.name,
+            hidden.join(", ")
+        );
+    }
+    let template = Template::parse("what ran before", previous.template(&live))?;
+    let parameters: Vec<_> = previous.parameters.clone().into_iter().collect();
+    // The region as the stack's ARN has it: the environment file may name none.
+    let region = stack.id.split(':').nth(3).map(str::to_owned);
+    let rendered = render_with(&template, &parameters, region.as_deref())?;
+    let request = Request::new(
+        stack.name.clone(),
+        region.clone().unwrap_or_default(),
+        &template,
+        &rendered,
+    )?;
+    let loaded = Loaded {
+        name: named.environment.clone(),
+        local: Some(false),
+        template,
+        rendered,
+        region: named.region.clone().or(region),
+        ignores: named.ignores.clone(),
+    };
+    Ok((
+        loaded,
+        request,
+        previous.tags.get("holdfast:commit").cloned(),
+    ))
+}
