@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::time::Duration;
 
 use super::wire::{SERVICE, STACK_ID, definition, deployment, events, refusal, service, stack};
-use super::{Answers, Told, limits, update};
+use super::{Answers, Told, limits, told_until, update};
 use crate::aws::Kind;
 use crate::deploy::{Limits, Notice, Rollout, Settled, Stopped, settle, watch};
 
@@ -250,7 +250,7 @@ fn unpullable(then: &[(&str, usize)]) -> (aws_smithy_mocks::Rule, Vec<aws_smithy
     }}]}});
     let missing = r#"{"__type":"ResourceNotFoundException","message":"The specified log stream does not exist."}"#;
     let definition_id = definition(42);
-    let mut so_far = vec![
+    let so_far = [
         (
             "acme-drops-prod",
             STACK,
@@ -270,15 +270,7 @@ fn unpullable(then: &[(&str, usize)]) -> (aws_smithy_mocks::Rule, Vec<aws_smithy
     // The last state comes with its event.
     let (last, before) = then.split_last().expect("a state");
     let looks: usize = before.iter().map(|(_, times)| times).sum();
-    let under_way = events(&so_far);
-    so_far.push(("acme-drops-prod", STACK, STACK_ID, last.0, ""));
-    let told_events = mock!(Stacks::describe_stack_events)
-        .sequence()
-        .http_status(200, under_way)
-        .times(looks.max(1))
-        .http_status(200, events(&so_far))
-        .repeatedly()
-        .build();
+    let told_events = told_until(&so_far, looks.max(1), last.0);
     let rules = vec![
         told_events,
         mock!(Services::describe_services)

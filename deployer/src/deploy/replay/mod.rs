@@ -90,6 +90,20 @@ impl Reporter for Told {
     }
 }
 
+/// The events of an operation: these for so many looks, and then that the stack has come to rest in `end`.
+fn told_until(so_far: &[(&str, &str, &str, &str, &str)], looks: usize, end: &str) -> Rule {
+    let name = "acme-drops-prod";
+    let rest = (name, "AWS::CloudFormation::Stack", wire::STACK_ID, end, "");
+    let all = [so_far, &[rest]].concat();
+    aws_smithy_mocks::mock!(aws_sdk_cloudformation::Client::describe_stack_events)
+        .sequence()
+        .http_status(200, wire::events(so_far))
+        .times(looks)
+        .http_status(200, wire::events(&all))
+        .repeatedly()
+        .build()
+}
+
 fn update() -> Operation {
     Operation {
         stack_id: wire::STACK_ID.to_owned(),

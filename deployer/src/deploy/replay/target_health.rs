@@ -6,8 +6,8 @@ use aws_sdk_elasticloadbalancingv2::Client as Balancers;
 use aws_smithy_mocks::mock;
 use serde_json::{Value, json};
 
-use super::wire::{SERVICE, STACK_ID, deployment, events, service, stack, targets};
-use super::{Answers, Told, limits, update};
+use super::wire::{SERVICE, STACK_ID, deployment, service, stack, targets};
+use super::{Answers, Told, limits, told_until, update};
 use crate::deploy::watch;
 
 #[tokio::test(start_paused = true)]
@@ -21,23 +21,17 @@ async fn why_targets_failed_outlives_them() {
         .http_status(200, stack("UPDATE_ROLLBACK_COMPLETE"))
         .build();
     let (name, of_stack) = ("acme-drops-prod", "AWS::CloudFormation::Stack");
-    let told = mock!(Stacks::describe_stack_events)
-        .sequence()
-        .http_status(
-            200,
-            events(&[
-                (name, of_stack, STACK_ID, "UPDATE_IN_PROGRESS", ""),
-                (
-                    "Service",
-                    "AWS::ECS::Service",
-                    SERVICE,
-                    "UPDATE_IN_PROGRESS",
-                    "",
-                ),
-            ]),
-        )
-        .repeatedly()
-        .build();
+    let so_far = [
+        (name, of_stack, STACK_ID, "UPDATE_IN_PROGRESS", ""),
+        (
+            "Service",
+            "AWS::ECS::Service",
+            SERVICE,
+            "UPDATE_IN_PROGRESS",
+            "",
+        ),
+    ];
+    let told = told_until(&so_far, 4, "UPDATE_ROLLBACK_COMPLETE");
     let answer = service(&[deployment("PRIMARY", 42, "IN_PROGRESS", (1, 0), "")]);
     let mut answer: Value = serde_json::from_str(&answer.expect("an answer")).expect("JSON");
     answer["services"][0]["loadBalancers"] = json!([{ "targetGroupArn": "arn:group" }]);

@@ -5,8 +5,8 @@ use aws_sdk_ecs::Client as Services;
 use aws_smithy_mocks::mock;
 use serde_json::{Value, json};
 
-use super::wire::{SERVICE, STACK_ID, definition, deployment, events, service, stack};
-use super::{Answers, Told, limits, update};
+use super::wire::{SERVICE, STACK_ID, definition, deployment, service, stack};
+use super::{Answers, Told, limits, told_until, update};
 use crate::deploy::{Limits, Outcome, watch};
 
 /// Before the first event of the operation, and after it.
@@ -39,24 +39,13 @@ async fn outcome(revision: u32, looks: &[Vec<Value>], started_by: &str) -> Outco
         .build();
     let (name, ecs) = ("acme-drops-prod", "AWS::ECS::Service");
     let (of_stack, of_tasks) = ("AWS::CloudFormation::Stack", "AWS::ECS::TaskDefinition");
-    let told = mock!(Stacks::describe_stack_events)
-        .sequence()
-        .http_status(
-            200,
-            events(&[
-                (name, of_stack, STACK_ID, "UPDATE_IN_PROGRESS", ""),
-                (
-                    "Tasks",
-                    of_tasks,
-                    &definition(revision),
-                    "UPDATE_COMPLETE",
-                    "",
-                ),
-                ("Service", ecs, SERVICE, "UPDATE_IN_PROGRESS", ""),
-            ]),
-        )
-        .repeatedly()
-        .build();
+    let definition_id = definition(revision);
+    let so_far = [
+        (name, of_stack, STACK_ID, "UPDATE_IN_PROGRESS", ""),
+        ("Tasks", of_tasks, &definition_id, "UPDATE_COMPLETE", ""),
+        ("Service", ecs, SERVICE, "UPDATE_IN_PROGRESS", ""),
+    ];
+    let told = told_until(&so_far, looks.len(), "UPDATE_COMPLETE");
     let mut services = mock!(Services::describe_services).sequence();
     for deployments in looks {
         services = services.http_status(200, service(deployments));
