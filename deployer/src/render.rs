@@ -11,6 +11,8 @@ use crate::template::{Inputs, Rendered, Template};
 
 /// Where the project keeps its template; the same text is built in, for use without the project at hand.
 const TEMPLATE_PATH: &str = "cloudformation/service.yaml";
+/// What the built-in one is called, so that nobody takes it for a file of theirs.
+const BUILT_IN: &str = "cloudformation/service.yaml (built in)";
 const TEMPLATE: &str = include_str!("../../cloudformation/service.yaml");
 
 /// The names that must change with whatever replaces their resource, by the parameter that ends them, the resource's
@@ -40,7 +42,7 @@ pub fn service_template() -> Result<Template, Mistakes> {
     if path.is_file() {
         Template::read(path)
     } else {
-        Template::parse(TEMPLATE_PATH, TEMPLATE)
+        Template::parse(BUILT_IN, TEMPLATE)
     }
 }
 

@@ -150,6 +150,7 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     }
     let report = if args.environment.is_given() {
         let mut loaded = args.environment.load()?;
+        args.environment.say_chosen(&loaded)?;
         ignores.append(&mut loaded.ignores);
         let mut readings = read(&loaded.rendered, &given)?;
         let mut drifts = Vec::new();

@@ -116,10 +116,11 @@ pub(crate) fn run(
         return Ok(Exit::Failed);
     }
     say(&format!(
-        "checked: {} rules hold, {} warnings, {} not seen before it is live",
+        "checked: {} rules hold, {} warnings, {} not seen before it is live; template {}",
         report.held,
         report.warnings(),
-        report.undecided.len()
+        report.undecided.len(),
+        loaded.template.name()
     ))?;
     let name = loaded.name.as_deref().unwrap_or_default();
     let errand = Errand {

@@ -9,6 +9,8 @@ use deployer::render::{render, render_with, service_template};
 use deployer::report::Ignore;
 use deployer::template::{Rendered, Template};
 
+use crate::cli::say;
+
 /// Which environment, or which template of anyone's.
 #[derive(clap::Args)]
 #[group(skip)]
@@ -99,6 +101,17 @@ impl Args {
             return;
         };
         let source = Source {
+    /// Says which template was taken, where none was named: in another directory it would be another one.
+    ///
+    /// # Errors
+    /// Nobody listens.
+    pub(crate) fn say_chosen(&self, loaded: &Loaded) -> anyhow::Result<()> {
+        if self.template.is_none() {
+            say(&format!("template: {}", loaded.template.name()))?;
+        }
+        Ok(())
+    }
+
             name: "--image".to_owned(),
             text: image.clone(),
         };

@@ -26,6 +26,7 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let loaded = args.environment.load()?;
     let request = request(&loaded)?;
     let report = check(&loaded)?;
+    args.environment.say_chosen(&loaded)?;
     if report.errors() > 0 {
         say(&report.text(std::io::stderr().is_terminal()))?;
         say("these violations would stop `deployer up`")?;

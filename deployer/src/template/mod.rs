@@ -139,6 +139,12 @@ impl Template {
         })
     }
 
+    /// What its author calls it: its file.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.written.name
+    }
+
     /// The template's text, as its author wrote it.
     #[must_use]
     pub fn text_as_written(&self) -> &str {

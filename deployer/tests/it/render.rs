@@ -1,6 +1,25 @@
 //! `deployer render` for the environments that the project ships.
 
-use super::{deployer, project};
+use super::{deployer, directory, project, write};
+
+#[test]
+fn the_template_that_was_chosen_is_named() {
+    let directory = directory("render-chosen");
+    let shipped = |name: &str| std::fs::read_to_string(project().join(name)).expect("it is there");
+    for name in ["environments/prod.yaml", "environments/defaults.yaml"] {
+        write(&directory.join(name), &shipped(name));
+    }
+    let check = || deployer(&directory, &["check", "--env", "prod"]).stderr;
+    assert_eq!(
+        check(),
+        "template: cloudformation/service.yaml (built in)\n"
+    );
+    let own = "cloudformation/service.yaml";
+    write(&directory.join(own), &shipped(own));
+    assert_eq!(check(), "template: cloudformation/service.yaml\n");
+    let named = deployer(&directory, &["check", "--env", "prod", "--template", own]);
+    assert_eq!(named.stderr, "");
+}
 
 #[test]
 fn each_environment() {
@@ -16,9 +35,9 @@ fn both_formats_say_the_same_again_and_again() {
     let yaml = || deployer(&project(), &["render", "--env", "prod"]).stdout;
     assert_eq!(yaml(), yaml());
     let json = deployer(&project(), &["render", "--env", "prod", "--format", "json"]).stdout;
-    let directory = super::directory("render-formats");
-    super::write(&directory.join("prod.json"), &json);
-    super::write(&directory.join("prod.yaml"), &yaml());
+    let directory = directory("render-formats");
+    write(&directory.join("prod.json"), &json);
+    write(&directory.join("prod.yaml"), &yaml());
     let again = |file| {
         deployer(
             &directory,

@@ -239,7 +239,7 @@ fn a_leaf_leads_back_to_the_line_that_decided_it() {
         ),
         [
             "defaults.yaml: idle_timeout: 310s             # above ping_interval, ping_timeout and their sum",
-            "service.yaml: - { Key: idle_timeout.timeout_seconds, Value: !Ref IdleTimeout }",
+            "service.yaml (built in): - { Key: idle_timeout.timeout_seconds, Value: !Ref IdleTimeout }",
         ]
     );
     // A value of the template's own that a condition chose leads to what decided the condition.
@@ -253,7 +253,7 @@ fn a_leaf_leads_back_to_the_line_that_decided_it() {
         ),
         [
             "defaults.yaml: stickiness: 1h                 # polling needs it as soon as two tasks run; or off",
-            r#"service.yaml: - { Key: stickiness.enabled, Value: !If [IsSticky, "true", "false"] }"#,
+            r#"service.yaml (built in): - { Key: stickiness.enabled, Value: !If [IsSticky, "true", "false"] }"#,
         ]
     );
 }
