@@ -29,7 +29,6 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     args.environment.say_chosen(&loaded)?;
     if report.errors() > 0 {
         say(&report.text(std::io::stderr().is_terminal()))?;
-        say("these violations would stop `deployer up`")?;
     }
     runtime()?.block_on(async {
         let clients = Clients::new(loaded.region.clone()).await;
@@ -47,12 +46,24 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
             Output::Json => line(&plan.json()),
             Output::Text => plan.text(std::io::stdout().is_terminal()),
         })?;
+        say_refusal(report.errors())?;
         Ok(if args.exit_code && !plan.is_empty() {
             Exit::Changes
         } else {
             Exit::Well
         })
     })
+}
+
+/// Says, last of all, that `up` would not go this way: the exit code is about the plan alone.
+fn say_refusal(violated: usize) -> anyhow::Result<()> {
+    match violated {
+        0 => Ok(()),
+        1 => say("`deployer up` would refuse: 1 rule is violated"),
+        _ => say(&format!(
+            "`deployer up` would refuse: {violated} rules are violated"
+        )),
+    }
 }
 
 async fn plan(

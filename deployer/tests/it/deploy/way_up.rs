@@ -189,3 +189,19 @@ async fn a_violated_rule_stops_it() {
     );
     assert!(site.stack().await.is_none());
 }
+
+#[tokio::test]
+async fn a_plan_says_that_up_would_refuse() {
+    let site = Site::new("refused", "load_balancer: { idle_timeout: 55s }");
+    let plan = site.run(&["plan", "--env", "staging"]).await;
+    assert_eq!(plan.code, 0, "{plan}");
+    let last = plan.stderr.lines().last().unwrap_or_default();
+    assert_eq!(last, "`deployer up` would refuse: 1 rule is violated");
+    assert!(
+        plan.stderr
+            .starts_with("template: cloudformation/service.yaml\n"),
+        "{plan}"
+    );
+    let up = site.up(&[]).await;
+    assert_eq!(up.code, 1, "{up}");
+}
