@@ -5,17 +5,21 @@ use serde_json::{Map, Value};
 /// A line as it is shown, without the process's name. What is not the server's JSON stays as it is.
 #[must_use]
 pub fn readable(line: &str) -> String {
+    readable_at(line, "")
+}
+
+/// The same for a line that came at `clock`, which stands for its own time where that cannot be read.
+#[must_use]
+pub fn readable_at(line: &str, clock: &str) -> String {
     match serde_json::from_str(line) {
-        Ok(Value::Object(object)) if object.contains_key("level") => record(&object),
+        Ok(Value::Object(object)) if object.contains_key("level") => record(&object, clock),
         _ => line.to_owned(),
     }
 }
 
-fn record(object: &Map<String, Value>) -> String {
+fn record(object: &Map<String, Value>, clock: &str) -> String {
     let text = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
-    // `2026-01-02T03:04:05.678901Z`: the day is the same for every line on a screen.
-    let time = text("timestamp").split('T').nth(1).unwrap_or_default();
-    let time: String = time.chars().take("03:04:05.678".len()).collect();
+    let time = clock_of(text("timestamp")).unwrap_or_else(|| clock.to_owned());
     // tracing nests an event's fields; other loggers do not.
     let nested = object.get("fields").and_then(Value::as_object);
     let fields = nested.unwrap_or(object);
@@ -38,6 +42,20 @@ fn record(object: &Map<String, Value>) -> String {
         .map(|(name, value)| format!(" {name}={}", plain(value)))
         .collect();
     format!("{time} {:<5} {message}{rest}", text("level"))
+}
+
+/// The time of day in `2026-01-02T03:04:05.678901Z`: the day is the same for every line on a screen.
+fn clock_of(timestamp: &str) -> Option<String> {
+    let (_, time) = timestamp.split_once('T')?;
+    let is_time = time.len() >= "03:04:05".len()
+        && time
+            .bytes()
+            .zip(*b"00:00:00")
+            .all(|(byte, form)| match form {
+                b'0' => byte.is_ascii_digit(),
+                _ => byte == form,
+            });
+    is_time.then(|| time.chars().take("03:04:05.678".len()).collect())
 }
 
 fn plain(value: &Value) -> String {

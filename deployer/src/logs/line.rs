@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{LogLine, node_of};
-use crate::local::log::readable;
+use crate::local::log::readable_at;
 
 /// How much of a task's id tells it from others.
 const SHORT: usize = 12;
@@ -22,10 +22,11 @@ impl Shown<'_> {
         let Self(line) = self;
         let time = humantime::format_rfc3339_millis(line.at()).to_string();
         let (day, clock) = time.split_once('T').unwrap_or((&time, ""));
-        let said = readable(line.text.trim_end());
+        let clock = clock.trim_end_matches('Z');
+        let said = readable_at(line.text.trim_end(), clock);
         let (who, said) = if said == line.text.trim_end() {
             let task: String = line.task().chars().take(SHORT).collect();
-            (task, format!("{} {said}", clock.trim_end_matches('Z')))
+            (task, format!("{clock} {said}"))
         } else {
             (
                 node_of(&line.text).unwrap_or_else(|| line.task().to_owned()),
@@ -98,6 +99,23 @@ mod tests {
             "{}",
             shown(nasty)
         );
+    }
+
+    #[test]
+    fn a_line_without_a_time_of_its_own_has_the_events() {
+        for timestamp in [
+            "",
+            r#","timestamp":"today""#,
+            r#","timestamp":1767323045678"#,
+            r#","timestamp":"T-minus 3s""#,
+        ] {
+            let text =
+                format!(r#"{{"level":"INFO","node":"node-1","message":"ready"{timestamp}}}"#);
+            assert_eq!(
+                Shown(&line(&text)).text(),
+                "node-1        | 2026-01-02 03:04:05.700 INFO  ready"
+            );
+        }
     }
 
     #[test]
