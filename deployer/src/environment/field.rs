@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::diagnostic::{EXPECTED, Mistake, Mistakes, nearest};
-use crate::node::{Map, Node, Origin, Scalar, Value};
+use crate::node::{Kind, Map, Node, Origin, Scalar, Value};
 
 /// Reads a value; none once a mistake has been added.
 pub(super) trait FromNode: Sized {
@@ -117,11 +117,9 @@ pub(super) fn entry<T: FromNode>(
 ) -> Option<T> {
     match map.get(key).map(|entry| &entry.node) {
         Some(Node {
-            value:
-                Value::Scalar(Scalar {
-                    kind: crate::node::Kind::Null,
-                    ..
-                }),
+            value: Value::Scalar(Scalar {
+                kind: Kind::Null, ..
+            }),
             ..
         })
         | None => T::absent(key, parent, mistakes),
@@ -132,10 +130,13 @@ pub(super) fn entry<T: FromNode>(
 /// A mistake about a value that is not what was expected.
 pub(super) fn wrong(node: &Node, expected: &str) -> Mistake {
     let found = match &node.value {
-        Value::Scalar(scalar) if !scalar.text.is_empty() => format!("`{}`", scalar.text),
-        _ => node.kind_name().to_owned(),
+        Value::Scalar(scalar) if !scalar.text.is_empty() => format!("found `{}`", scalar.text),
+        Value::Scalar(Scalar {
+            kind: Kind::Text, ..
+        }) => "but it is empty".to_owned(),
+        _ => format!("found {}", node.kind_name()),
     };
-    at(node, format!("{EXPECTED}{expected}, found {found}"))
+    at(node, format!("{EXPECTED}{expected}, {found}"))
 }
 
 fn at(node: &Node, message: String) -> Mistake {

@@ -27,7 +27,7 @@ impl Environment {
             ("Environment", name),
             ("Prefix", self.prefix.node(|prefix| prefix.0.clone())),
             ("Name", self.name.node(|name| name.0.clone())),
-            ("Image", text(&self.image)),
+            ("Image", self.image.node(|image| image.0.clone())),
         ];
         parameters.extend(optional("Domain", self.domain.as_ref()));
         parameters.extend(optional("HostedZone", self.hosted_zone.as_ref()));

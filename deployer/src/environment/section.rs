@@ -5,6 +5,7 @@
 use super::choice::{Architecture, LogLevel, Retention, Switch, Target, Transport};
 use super::duration::{Millis, Seconds, Sticky};
 use super::field::{Setting, section};
+use super::image::Image;
 use super::size::{Bytes, Mebibytes};
 use super::store::Store;
 use super::text::{Path, Region, Slug, Text};
@@ -23,7 +24,7 @@ section! {
         /// Names are `{prefix}-{name}-{environment}`; the environment is the file's name.
         name: Setting<Slug>,
         /// The server's image, with its tag or digest; `--image` overrides it.
-        image: Setting<Text>,
+        image: Setting<Image>,
         /// The host name that clients use; the certificate is for it.
         domain: Option<Setting<Text>>,
         /// The Route 53 hosted zone in which the domain becomes an alias of the load balancer.

@@ -87,6 +87,19 @@ fn names_are_looked_at() {
 }
 
 #[test]
+fn an_image_is_a_reference() {
+    let image = |text: &str| RIGHT.replace("example.com/drops:1", text);
+    insta::assert_snapshot!(said("image-words", &image("UPPER CASE:bad tag")));
+    insta::assert_snapshot!(said("image-empty", &image("\"\"")));
+    let directory = directory("environment-image-flag");
+    write(&directory.join("environments/prod.yaml"), RIGHT);
+    for flag in ["", "UPPER CASE:bad tag"] {
+        let run = deployer(&directory, &["render", "--env", "prod", "--image", flag]);
+        insta::assert_snapshot!(run.to_string());
+    }
+}
+
+#[test]
 fn what_is_missing_is_named_all_at_once() {
     insta::assert_snapshot!(said(
         "missing",
