@@ -7,6 +7,7 @@ use std::fmt;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value, json};
 
+use crate::colour::wanted;
 use crate::node::Place;
 
 /// One mistake.
@@ -76,7 +77,7 @@ impl Mistake {
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
-        let renderer = if colour {
+        let renderer = if wanted(colour) {
             Renderer::styled()
         } else {
             Renderer::plain()

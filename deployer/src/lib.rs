@@ -6,6 +6,7 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod balancer;
+mod colour;
 #[cfg(feature = "aws")]
 pub mod deploy;
 pub mod diagnostic;

@@ -6,6 +6,7 @@ use console::Style;
 use serde_json::{Value, json};
 
 use super::plan::{Action, Plan, PlannedChange};
+use crate::colour::wanted;
 
 impl Action {
     fn mark(self) -> &'static str {
@@ -52,6 +53,7 @@ impl Plan {
         }
         let how = if self.creates { "create" } else { "update" };
         let mut text = format!("{stack} in {region}: {how}\n");
+        let colour = wanted(colour);
         let mut changes: Vec<&PlannedChange> = self.changes.iter().collect();
         changes.sort_by_key(|change| change.action);
         let width = changes

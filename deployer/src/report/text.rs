@@ -6,6 +6,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use timeouts::{Finding, Origin, Seen, Violation};
 
 use super::{Report, Undecided};
+use crate::colour::wanted;
 use crate::diagnostic::marked;
 use crate::node::Place;
 use crate::reading::Drift;
@@ -14,7 +15,7 @@ impl Report {
     /// The report for people, without colour unless asked for.
     #[must_use]
     pub fn text(&self, colour: bool) -> String {
-        let renderer = if colour {
+        let renderer = if wanted(colour) {
             Renderer::styled()
         } else {
             Renderer::plain()

@@ -8,13 +8,14 @@ use indexmap::IndexMap;
 
 use super::{Node, Service, Status, moment};
 use crate::aws::Deployment;
+use crate::colour::wanted;
 use crate::deploy::Cause;
 
 impl Status {
     /// The status as text; `now` is what ages are counted from.
     #[must_use]
     pub fn text(&self, now: SystemTime, colour: bool) -> String {
-        let paint = Paint(colour);
+        let paint = Paint(wanted(colour));
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = writeln!(

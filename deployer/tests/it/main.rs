@@ -14,6 +14,7 @@ mod check_broken;
 mod check_cli;
 mod check_live;
 mod check_shapes;
+mod colour;
 mod day;
 mod deploy;
 mod emulator;
