@@ -11,6 +11,8 @@ use crate::aws::{ServiceState, Target};
 
 /// The lines that are kept for what stands below the resources.
 const BELOW: usize = 12;
+/// What is left of a name on the narrowest terminal.
+const SHORTEST_NAME: usize = 16;
 
 /// Draws a deployment on a terminal.
 #[derive(Debug)]
@@ -46,7 +48,7 @@ impl Screen {
         let (rows, columns) = self.term.size();
         let width = usize::from(columns).max(20) - 1;
         let room = usize::from(rows).saturating_sub(BELOW).max(3);
-        let lines = self.lines(room, SystemTime::now());
+        let lines = self.lines(room, width, SystemTime::now());
         // A terminal that is gone does not change what AWS does.
         let _ = self.term.clear_last_lines(self.drawn);
         for line in &lines {
@@ -55,8 +57,8 @@ impl Screen {
         self.drawn = lines.len();
     }
 
-    /// What is drawn, `room` resources at most.
-    fn lines(&self, room: usize, now: SystemTime) -> Vec<String> {
+    /// What is drawn, `room` resources at most, the service's table no wider than `columns`.
+    fn lines(&self, room: usize, columns: usize, now: SystemTime) -> Vec<String> {
         let mut lines = Vec::new();
         let stack = &self.progress.stack;
         if !stack.status.is_empty() {
@@ -83,7 +85,11 @@ impl Screen {
             }
             lines.push(resource(name, item, width, now));
         }
-        lines.extend(self.service.iter().flat_map(table));
+        lines.extend(
+            self.service
+                .iter()
+                .flat_map(|service| table(service, columns)),
+        );
         if !self.targets.is_empty() {
             lines.push(format!("targets: {}", targets_text(&self.targets)));
         }
@@ -122,34 +128,49 @@ fn resource(name: &str, item: &Item, width: usize, now: SystemTime) -> String {
     style.apply_to(text).to_string()
 }
 
-/// The service's deployments as a table.
-fn table(service: &ServiceState) -> Vec<String> {
-    let head = format!(
-        "service {:<24} {:>7} {:>7} {:>7} {:>6}  rollout",
-        service
-            .name
-            .chars()
-            .rev()
-            .take(24)
-            .collect::<Vec<_>>()
-            .into_iter()
-            .rev()
-            .collect::<String>(),
-        "desired",
-        "running",
-        "pending",
-        "failed"
-    );
-    let row = |d: &crate::aws::Deployment| {
-        let revision = revision(&d.task_definition);
-        format!(
-            "  {:<30} {:>7} {:>7} {:>7} {:>6}  {} {}",
-            revision, d.desired, d.running, d.pending, d.failed, d.status, d.rollout
-        )
+/// The service's deployments as a table. Where it is wider than `columns`, names are shortened: the rollout's state,
+/// at the end of each row, is what one waits for.
+fn table(service: &ServiceState, columns: usize) -> Vec<String> {
+    let numbers = |[desired, running, pending, failed]: [String; 4]| {
+        format!(" {desired:>7} {running:>7} {pending:>7} {failed:>6}  ")
     };
-    std::iter::once(head)
-        .chain(service.deployments.iter().map(row))
-        .collect()
+    let head = ["desired", "running", "pending", "failed"].map(str::to_owned);
+    let mut rows = vec![(
+        format!("service {}", service.name),
+        numbers(head) + "rollout",
+    )];
+    rows.extend(service.deployments.iter().map(|d| {
+        let counts = [d.desired, d.running, d.pending, d.failed].map(|count| count.to_string());
+        (
+            format!("  {}", revision(&d.task_definition)),
+            format!("{}{} {}", numbers(counts), d.status, d.rollout),
+        )
+    }));
+    let widest = |part: fn(&(String, String)) -> &String| {
+        let widths = rows.iter().map(|row| measure_text_width(part(row)));
+        widths.max().unwrap_or(0)
+    };
+    let room = columns.saturating_sub(widest(|(_, rest)| rest));
+    let width = widest(|(name, _)| name).min(room.max(SHORTEST_NAME));
+    let line = |(name, rest): (String, String)| {
+        let name = shortened(&name, width);
+        format!("{name:<width$}{rest}")
+    };
+    rows.into_iter().map(line).collect()
+}
+
+/// A row's name in `width` columns. Names begin alike and end differently, so that the middle of it gives way.
+fn shortened(name: &str, width: usize) -> String {
+    let over = (measure_text_width(name) + 1).saturating_sub(width);
+    if over <= 1 {
+        return name.to_owned();
+    }
+    let kept = "service ".len().min(width / 2);
+    let (head, rest): (String, String) = (
+        name.chars().take(kept).collect(),
+        name.chars().skip(kept + over).collect(),
+    );
+    format!("{head}…{rest}")
 }
 
 impl Reporter for Screen {
@@ -191,6 +212,7 @@ impl Reporter for Screen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::Deployment;
 
     #[test]
     fn what_is_done_makes_room() {
@@ -211,7 +233,7 @@ mod tests {
             .progress
             .items
             .insert("Busy".to_owned(), item("CREATE_IN_PROGRESS"));
-        let lines = screen.lines(3, SystemTime::UNIX_EPOCH + Duration::from_secs(65));
+        let lines = screen.lines(3, 79, SystemTime::UNIX_EPOCH + Duration::from_secs(65));
         let plain: Vec<_> = lines
             .iter()
             .map(|line| console::strip_ansi_codes(line).into_owned())
@@ -225,5 +247,43 @@ mod tests {
                 "  … Busy  CREATE_IN_PROGRESS 1m 5s"
             ]
         );
+    }
+
+    fn deployment(revision: u32, status: &str, rollout: &str) -> Deployment {
+        Deployment {
+            status: status.to_owned(),
+            task_definition: format!(
+                "arn:aws:ecs:eu-west-1:1:task-definition/acme-drops-staging:{revision}"
+            ),
+            desired: 2,
+            rollout: rollout.to_owned(),
+            ..Deployment::default()
+        }
+    }
+
+    #[test]
+    fn names_make_room_for_the_rollout() {
+        let service = ServiceState {
+            name: "acme-drops-staging-Service-1a2b3c4d".to_owned(),
+            deployments: vec![
+                deployment(12, "PRIMARY", "IN_PROGRESS"),
+                deployment(11, "ACTIVE", "COMPLETED"),
+            ],
+            ..ServiceState::default()
+        };
+        assert_eq!(
+            table(&service, 79),
+            [
+                "service …g-Service-1a2b3c4d desired running pending failed  rollout",
+                "  acme-drops-staging:12           2       0       0      0  PRIMARY IN_PROGRESS",
+                "  acme-drops-staging:11           2       0       0      0  ACTIVE COMPLETED",
+            ]
+        );
+        let wide = table(&service, 200);
+        assert!(
+            wide[0].starts_with("service acme-drops-staging-Service-1a2b3c4d "),
+            "{wide:?}"
+        );
+        assert!(wide[1].ends_with("PRIMARY IN_PROGRESS"), "{wide:?}");
     }
 }

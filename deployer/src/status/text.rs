@@ -150,9 +150,11 @@ fn deployment_text(deployment: &Deployment, now: SystemTime, paint: Paint) -> St
     } else {
         format!("\n    {}", deployment.reason)
     };
+    // Early in the line: at its end a narrow terminal would cut it off.
+    let padding = " ".repeat("IN_PROGRESS".len().saturating_sub(rollout.len()));
     let rollout = paint.state(rollout, "COMPLETED", "FAILED");
     format!(
-        "{status:<8}{definition}  {running} of {desired} running, {pending} pending, {failed} failed  {rollout}{since}{reason}"
+        "{status:<8}{rollout}{padding}  {definition}  {running} of {desired} running, {pending} pending, {failed} failed{since}{reason}"
     )
 }
 

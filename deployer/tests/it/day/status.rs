@@ -71,7 +71,7 @@ async fn who_deployed_what_and_how_it_stands() {
                 "url         https://drops.staging.example.com",
                 "protected   no",
                 "1 of 1 tasks run",
-                "PRIMARY acme-drops-staging:2  1 of 1 running, 0 pending, 0 failed  COMPLETED",
+                "PRIMARY COMPLETED    acme-drops-staging:2  1 of 1 running, 0 pending, 0 failed, ",
                 "nodes",
                 "RUNNING in eu-west-1a",
                 "10.0.1.5:8080",
