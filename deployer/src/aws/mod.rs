@@ -24,6 +24,7 @@ mod task;
 
 use std::time::{Duration, SystemTime};
 
+use aws_config::default_provider::region::DefaultRegionChain;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
@@ -88,6 +89,13 @@ impl Clients {
             callers: aws_sdk_sts::Client::new(&config),
         }
     }
+}
+
+/// The region that the AWS command line would take: AWS_REGION's, the profile's, or that of the machine at AWS which
+/// this is; none where nothing names one.
+pub async fn default_region() -> Option<String> {
+    let region = DefaultRegionChain::builder().build().region().await?;
+    Some(region.to_string())
 }
 
 /// A time of AWS's; none where it lies outside of what a clock shows.

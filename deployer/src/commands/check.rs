@@ -12,7 +12,7 @@ use deployer::template::Rendered;
 use timeouts::{Setting, Value, rule};
 
 use super::aloud::aloud;
-use super::{environment, explain};
+use super::{environment, explain, stack};
 use crate::cli::{Ended, Exit, Output, line, print};
 
 /// Find the settings that break long-lived connections, before anything is deployed.
@@ -168,7 +168,7 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
             .stack
             .as_deref()
             .context("say what to check: --env, --template or --stack")?;
-        Report::new(live(stack, None, &given)?, &ignores)
+        Report::new(live(stack, args.environment.region(), &given)?, &ignores)
     };
     let default = if output == Output::Json {
         Format::Json
@@ -201,14 +201,15 @@ pub(super) fn stack_name(rendered: &Rendered) -> Option<String> {
     ))
 }
 
-fn live(stack: &str, region: Option<String>, given: &Given) -> anyhow::Result<Readings> {
+fn live(name: &str, region: Option<String>, given: &Given) -> anyhow::Result<Readings> {
+    let region = stack::region(region)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start a runtime")?;
     let found = runtime.block_on(async {
-        let clients = Clients::new(region).await;
-        aloud(read_stack(&clients, stack)).await
+        let clients = Clients::new(Some(region)).await;
+        aloud(read_stack(&clients, name)).await
     });
     let found = found.map_err(|error| {
         let is_drift = error.is_drift();

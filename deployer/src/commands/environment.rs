@@ -30,8 +30,8 @@ pub(crate) struct Args {
     /// A value for a parameter of a template without --env; repeat it for several.
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter, requires = "template", conflicts_with = "env")]
     parameters: Vec<(String, String)>,
-    /// The region, for a template without --env.
-    #[arg(long, requires = "template", conflicts_with = "env")]
+    /// The region, where there is no --env to say it.
+    #[arg(long, conflicts_with = "env")]
     region: Option<String>,
 }
 
@@ -60,6 +60,11 @@ impl Args {
     /// Whether an environment or a template was named; a verb may have other things to work on.
     pub(crate) fn is_given(&self) -> bool {
         self.env.is_some() || self.template.is_some()
+    }
+
+    /// The region that was named by hand.
+    pub(crate) fn region(&self) -> Option<String> {
+        self.region.clone()
     }
 
     /// Reads the files and renders.
@@ -96,11 +101,6 @@ impl Args {
         })
     }
 
-    fn change(&self, node: &mut Node) {
-        let (Some(image), Value::Map(map)) = (&self.image, &mut node.value) else {
-            return;
-        };
-        let source = Source {
     /// Says which template was taken, where none was named: in another directory it would be another one.
     ///
     /// # Errors
@@ -112,6 +112,11 @@ impl Args {
         Ok(())
     }
 
+    fn change(&self, node: &mut Node) {
+        let (Some(image), Value::Map(map)) = (&self.image, &mut node.value) else {
+            return;
+        };
+        let source = Source {
             name: "--image".to_owned(),
             text: image.clone(),
         };

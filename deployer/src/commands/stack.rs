@@ -3,17 +3,20 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
+use deployer::aws::default_region;
 use deployer::environment::{Target, find, load};
 use deployer::report::Ignore;
 
 use super::environment::{ignores, name_of};
+use super::signal::runtime;
 
 /// Which stack.
 #[derive(clap::Args)]
+#[command(group(clap::ArgGroup::new("which").args(["env", "stack"]).required(true).multiple(true)))]
 #[group(skip)]
 pub(crate) struct Args {
     /// The environment: a name in the directory of environments, or a path.
-    #[arg(long, value_name = "NAME", required_unless_present = "stack")]
+    #[arg(long, value_name = "NAME")]
     env: Option<String>,
     /// The directory of environment files.
     #[arg(long, value_name = "DIR", default_value = "environments")]
@@ -32,7 +35,7 @@ pub(crate) struct Named {
     pub(crate) environment: Option<String>,
     /// The stack's name.
     pub(crate) name: String,
-    /// Its region; the SDK's default where none is given.
+    /// Its region.
     pub(crate) region: Option<String>,
     /// The rules that the environment passes over.
     pub(crate) ignores: Vec<Ignore>,
@@ -77,7 +80,7 @@ impl Args {
                     .stack
                     .clone()
                     .context("say which stack: --env or --stack")?,
-                region: self.region.clone(),
+                region: Some(region(self.region.clone())?),
                 ignores: Vec::new(),
             });
         };
@@ -99,5 +102,18 @@ impl Args {
             environment: Some(env.clone()),
             ignores: ignores(&environment),
         })
+    }
+}
+
+/// The region of a stack: the one that is given, or else the one that the AWS command line would take.
+///
+/// # Errors
+/// There is none: the SDK would only say so in words of its own, after its first call.
+pub(super) fn region(given: Option<String>) -> anyhow::Result<String> {
+    match given {
+        Some(region) => Ok(region),
+        None => runtime()?
+            .block_on(default_region())
+            .context("no region is known: name it with --region, or set AWS_REGION"),
     }
 }

@@ -27,6 +27,7 @@ mod resolution;
 mod running;
 mod shape;
 mod sound;
+mod stack_named;
 mod template_mistakes;
 mod trials;
 mod up;
