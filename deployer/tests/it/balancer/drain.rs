@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::backend::{BOUND, Session, echo, get, raw};
 use super::stack::{Stack, config, group};
+use super::undisturbed::undisturbed;
 use super::websocket::{echo_upgrade, open};
 
 const DELAY: Duration = Duration::from_millis(500);
@@ -107,37 +108,40 @@ async fn a_request_longer_than_the_delay_is_502() {
 /// have been told anything yet. Until then it works.
 #[tokio::test]
 async fn an_open_websocket_is_cut_at_the_end_of_the_delay() {
-    let target = raw(echo_upgrade).await;
-    let mut stack = Stack::start(config(draining()), &[target]).await;
-    let mut socket = open(stack.address).await;
-    let done = stack.balancer.deregister("tg", target).unwrap();
-    assert_eq!(stack.balancer.targets()[0].health, Health::Draining);
-    socket.write_all(b"still here").await.unwrap();
-    let mut back = [0; 10];
-    timeout(BOUND, socket.read_exact(&mut back))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(&back, b"still here");
-    timeout(BOUND, done).await.unwrap();
-    assert_eq!(
-        timeout(BOUND, socket.read(&mut back))
+    undisturbed(|| async {
+        let target = raw(echo_upgrade).await;
+        let mut stack = Stack::start(config(draining()), &[target]).await;
+        let mut socket = open(stack.address).await;
+        let done = stack.balancer.deregister("tg", target).unwrap();
+        assert_eq!(stack.balancer.targets()[0].health, Health::Draining);
+        socket.write_all(b"still here").await.unwrap();
+        let mut back = [0; 10];
+        timeout(BOUND, socket.read_exact(&mut back))
             .await
             .unwrap()
-            .unwrap_or(0),
-        0
-    );
-    stack
-        .event(|e| {
-            matches!(
-                e,
-                Event::Cut {
-                    cause: Cause::Deregistered,
-                    ..
-                }
-            )
-        })
-        .await;
+            .unwrap();
+        assert_eq!(&back, b"still here");
+        timeout(BOUND, done).await.unwrap();
+        assert_eq!(
+            timeout(BOUND, socket.read(&mut back))
+                .await
+                .unwrap()
+                .unwrap_or(0),
+            0
+        );
+        stack
+            .event(|e| {
+                matches!(
+                    e,
+                    Event::Cut {
+                        cause: Cause::Deregistered,
+                        ..
+                    }
+                )
+            })
+            .await;
+    })
+    .await;
 }
 
 /// The other order, SIGTERM first: "If a deregistering target terminates the connection before the deregistration

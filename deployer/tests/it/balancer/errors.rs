@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::backend::{Session, echo, get, raw, read_head};
 use super::stack::{Stack, config, group};
+use super::undisturbed::undisturbed;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -124,36 +125,39 @@ async fn no_registered_target_is_503() {
 /// 504: "failed to establish a connection to the target before the connection timeout expired (10 seconds)".
 #[tokio::test]
 async fn a_connection_that_is_not_accepted_in_time_is_504() {
-    // A full backlog: the kernel drops further SYNs, as a host that went away would.
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let full = std::sync::Arc::new(socket.listen(1).unwrap());
-    let (address, health) = (full.local_addr().unwrap(), full.clone());
-    tokio::spawn(async move {
-        let (mut tcp, _) = health.accept().await.unwrap();
-        read_head(&mut tcp).await;
-        tcp.write_all(OK).await.unwrap();
-    });
-    let mut group = group();
-    group.health_check.interval = Duration::from_secs(60);
-    let connect_timeout = Duration::from_millis(200);
-    let mut stack = Stack::start(
-        Config {
-            connect_timeout,
-            ..config(group)
-        },
-        &[address],
-    )
+    undisturbed(|| async {
+        // A full backlog: the kernel drops further SYNs, as a host that went away would.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let full = std::sync::Arc::new(socket.listen(1).unwrap());
+        let (address, health) = (full.local_addr().unwrap(), full.clone());
+        tokio::spawn(async move {
+            let (mut tcp, _) = health.accept().await.unwrap();
+            read_head(&mut tcp).await;
+            tcp.write_all(OK).await.unwrap();
+        });
+        let mut group = group();
+        group.health_check.interval = Duration::from_secs(60);
+        let connect_timeout = Duration::from_millis(200);
+        let mut stack = Stack::start(
+            Config {
+                connect_timeout,
+                ..config(group)
+            },
+            &[address],
+        )
+        .await;
+        let mut filling = vec![];
+        while let Ok(Ok(tcp)) =
+            tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await
+        {
+            filling.push(tcp);
+        }
+        let reply = get(stack.address, "/", &[]).await;
+        assert_eq!((reply.status, reply.body.len()), (504, 132));
+        assert_eq!(stack.failure().await, (504, Cause::ConnectTimeout));
+    })
     .await;
-    let mut filling = vec![];
-    while let Ok(Ok(tcp)) =
-        tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await
-    {
-        filling.push(tcp);
-    }
-    let reply = get(stack.address, "/", &[]).await;
-    assert_eq!((reply.status, reply.body.len()), (504, 132));
-    assert_eq!(stack.failure().await, (504, Cause::ConnectTimeout));
 }
 
 /// 405: "The client used the TRACE method, which is not supported by Application Load Balancers."

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::backend::{get, read_head};
 use super::stack::{Stack, config, group};
+use super::undisturbed::undisturbed;
 
 /// A target whose health check answers with a status of the test's choice (0: never), and shows what it was asked.
 async fn target(status: &Arc<AtomicU16>) -> (std::net::SocketAddr, mpsc::Receiver<(String, bool)>) {
@@ -69,22 +70,25 @@ async fn a_health_check_looks_like_awss() {
 /// "After your target is registered, it must pass one health check to be considered healthy"; then the thresholds.
 #[tokio::test]
 async fn one_pass_admits_and_thresholds_eject_and_bring_back() {
-    let status = Arc::new(AtomicU16::new(200));
-    let (address, _asks) = target(&status).await;
-    let mut stack = Stack::start(config(group()), &[]).await;
-    stack.balancer.register("tg", address).unwrap();
-    assert_eq!(next(&mut stack).await, (Health::Healthy, String::new()));
-    status.store(500, Ordering::SeqCst);
-    let (health, reason) = next(&mut stack).await;
-    assert_eq!(
-        (health, &*reason),
-        (
-            Health::Unhealthy,
-            "Target.ResponseCodeMismatch: Health checks failed with these codes: [500]"
-        )
-    );
-    status.store(200, Ordering::SeqCst);
-    assert_eq!(next(&mut stack).await.0, Health::Healthy);
+    undisturbed(|| async {
+        let status = Arc::new(AtomicU16::new(200));
+        let (address, _asks) = target(&status).await;
+        let mut stack = Stack::start(config(group()), &[]).await;
+        stack.balancer.register("tg", address).unwrap();
+        assert_eq!(next(&mut stack).await, (Health::Healthy, String::new()));
+        status.store(500, Ordering::SeqCst);
+        let (health, reason) = next(&mut stack).await;
+        assert_eq!(
+            (health, &*reason),
+            (
+                Health::Unhealthy,
+                "Target.ResponseCodeMismatch: Health checks failed with these codes: [500]"
+            )
+        );
+        status.store(200, Ordering::SeqCst);
+        assert_eq!(next(&mut stack).await.0, Health::Healthy);
+    })
+    .await;
 }
 
 /// `HealthCheckTimeoutSeconds`: "no response from a target means a failed health check".
@@ -112,21 +116,24 @@ async fn no_answer_in_time_is_a_failure() {
 /// `Matcher`: "a range of values (for example, "200-299")".
 #[tokio::test]
 async fn the_matcher_decides_what_passes() {
-    let (address, _asks) = target(&Arc::new(AtomicU16::new(404))).await;
-    let check = HealthCheck {
-        matcher: vec![(200, 299), (404, 404)],
-        ..group().health_check
-    };
-    let mut stack = Stack::start(
-        config(Group {
-            health_check: check,
-            ..group()
-        }),
-        &[],
-    )
+    undisturbed(|| async {
+        let (address, _asks) = target(&Arc::new(AtomicU16::new(404))).await;
+        let check = HealthCheck {
+            matcher: vec![(200, 299), (404, 404)],
+            ..group().health_check
+        };
+        let mut stack = Stack::start(
+            config(Group {
+                health_check: check,
+                ..group()
+            }),
+            &[],
+        )
+        .await;
+        stack.balancer.register("tg", address).unwrap();
+        assert_eq!(next(&mut stack).await.0, Health::Healthy);
+    })
     .await;
-    stack.balancer.register("tg", address).unwrap();
-    assert_eq!(next(&mut stack).await.0, Health::Healthy);
 }
 
 /// "If a target group contains only unhealthy registered targets, the load balancer routes requests to all those

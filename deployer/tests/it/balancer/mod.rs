@@ -9,4 +9,5 @@ mod idle;
 mod rules;
 pub(crate) mod stack;
 mod stickiness;
+mod undisturbed;
 mod websocket;

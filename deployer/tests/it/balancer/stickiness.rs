@@ -6,6 +6,7 @@ use deployer::balancer::{Action, Forward, Group, Weighted};
 
 use super::backend::{echo, get};
 use super::stack::{Stack, config, group};
+use super::undisturbed::undisturbed;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -96,30 +97,33 @@ async fn both_cookies_have_awss_attributes() {
 /// duration is stale, whatever its Expires says.
 #[tokio::test]
 async fn the_balancer_enforces_the_duration_and_renews_it() {
-    let (a, b) = (echo().await, echo().await);
-    let duration = Duration::from_millis(400);
-    let stack = Stack::start(config(sticky(duration)), &[a.address, b.address]).await;
-    let first = get(stack.address, "/", &[]).await;
-    let mut newest = first.cookie("AWSALB");
-    let began = std::time::Instant::now();
-    // Renewed at each answer, the stickiness outlives its duration …
-    while began.elapsed() < duration * 2 {
-        tokio::time::sleep(duration / 4).await;
-        let reply = get(stack.address, "/", &[("cookie", &newest)]).await;
-        assert_eq!(reply.seen().target, first.seen().target);
-        newest = reply.cookie("AWSALB");
-    }
-    // … while the first cookie has none left: both targets get their turn again.
-    let stale = first.cookie("AWSALB");
-    let one = get(stack.address, "/", &[("cookie", &stale)])
-        .await
-        .seen()
-        .target;
-    let two = get(stack.address, "/", &[("cookie", &stale)])
-        .await
-        .seen()
-        .target;
-    assert_ne!(one, two);
+    undisturbed(|| async {
+        let (a, b) = (echo().await, echo().await);
+        let duration = Duration::from_millis(400);
+        let stack = Stack::start(config(sticky(duration)), &[a.address, b.address]).await;
+        let first = get(stack.address, "/", &[]).await;
+        let mut newest = first.cookie("AWSALB");
+        let began = std::time::Instant::now();
+        // Renewed at each answer, the stickiness outlives its duration …
+        while began.elapsed() < duration * 2 {
+            tokio::time::sleep(duration / 4).await;
+            let reply = get(stack.address, "/", &[("cookie", &newest)]).await;
+            assert_eq!(reply.seen().target, first.seen().target);
+            newest = reply.cookie("AWSALB");
+        }
+        // … while the first cookie has none left: both targets get their turn again.
+        let stale = first.cookie("AWSALB");
+        let one = get(stack.address, "/", &[("cookie", &stale)])
+            .await
+            .seen()
+            .target;
+        let two = get(stack.address, "/", &[("cookie", &stale)])
+            .await
+            .seen()
+            .target;
+        assert_ne!(one, two);
+    })
+    .await;
 }
 
 /// "if it refers to a target that was deregistered …, the load balancer selects a new target and updates the cookie".

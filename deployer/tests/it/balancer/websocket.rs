@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::backend::{BOUND, get, raw, read_head};
 use super::stack::{Stack, config, group};
+use super::undisturbed::undisturbed;
 
 const IDLE: Duration = Duration::from_millis(400);
 const ASK: &[u8] = b"GET /ws HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
@@ -71,45 +72,49 @@ async fn bytes_pass_both_ways() {
 /// "no data being sent or received": the cut that this project exists for.
 #[tokio::test]
 async fn a_quiet_websocket_is_cut_at_the_idle_timeout() {
-    let target = raw(echo_upgrade).await;
-    let mut stack = Stack::start(
-        Config {
-            idle_timeout: IDLE,
-            ..config(group())
-        },
-        &[target],
-    )
-    .await;
-    let mut socket = open(stack.address).await;
-    let began = Instant::now();
-    assert_eq!(
-        timeout(BOUND, socket.read(&mut [0]))
-            .await
-            .unwrap()
-            .unwrap_or(0),
-        0
-    );
-    assert!(
-        (IDLE - IDLE / 20..IDLE * 4).contains(&began.elapsed()),
-        "{:?}",
-        began.elapsed()
-    );
-    stack
-        .event(|e| {
-            matches!(
-                e,
-                Event::Cut {
-                    cause: Cause::Idle,
-                    ..
-                }
-            )
-        })
+    undisturbed(|| async {
+        let target = raw(echo_upgrade).await;
+        let mut stack = Stack::start(
+            Config {
+                idle_timeout: IDLE,
+                ..config(group())
+            },
+            &[target],
+        )
         .await;
+        let mut socket = open(stack.address).await;
+        let began = Instant::now();
+        assert_eq!(
+            timeout(BOUND, socket.read(&mut [0]))
+                .await
+                .unwrap()
+                .unwrap_or(0),
+            0
+        );
+        assert!(
+            (IDLE - IDLE / 20..IDLE * 4).contains(&began.elapsed()),
+            "{:?}",
+            began.elapsed()
+        );
+        stack
+            .event(|e| {
+                matches!(
+                    e,
+                    Event::Cut {
+                        cause: Cause::Idle,
+                        ..
+                    }
+                )
+            })
+            .await;
+    })
+    .await;
 }
 
 /// A byte in one direction alone resets the clock: ten idle timeouts with the client silent, then with the target.
 #[tokio::test]
 async fn a_byte_either_way_keeps_a_websocket() {
+    undisturbed(|| async {
     let speaks = raw(|mut tcp, _| async move {
         tcp.write_all(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n!").await.unwrap();
         while tcp.write_all(b"x").await.is_ok() {
@@ -154,6 +159,8 @@ async fn a_byte_either_way_keeps_a_websocket() {
         assert_eq!(&answer, b"heard");
     };
     tokio::join!(hears, says);
+    })
+    .await;
 }
 
 /// "the target that returns an HTTP 101 status code … is the target used in the WebSockets connection"; the cookie
