@@ -58,6 +58,9 @@ impl Channel {
     pub(super) fn distrust(&mut self, now: Millis) {
         self.loaded_until = now;
         self.announced.clear();
+        // What was stored since the last sweep is read by its moment: by its number it would come once more to those who
+        // have acknowledged it.
+        self.swept_seq = None;
         self.distrusted = true;
     }
 
@@ -65,7 +68,6 @@ impl Channel {
     /// read on their own what was stored before.
     pub(super) fn begin_anew(&mut self, now: Millis) {
         self.distrust(now);
-        self.swept_seq = None;
     }
 
     /// What waits for its moment.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::future::join_all;
 use tokio::sync::{Notify, broadcast};
 use tokio::time::sleep_until;
 
@@ -11,6 +12,9 @@ use super::{Context, Subscriber};
 use crate::clock::Millis;
 use crate::message::{Mailbox, Message};
 use crate::store::{Announcement, Store};
+
+/// Keys that are asked for at once.
+const KEYS_AT_ONCE: usize = 64;
 
 /// See the module.
 pub struct Hub {
@@ -22,6 +26,8 @@ pub struct Hub {
     pub(super) sweep_now: Notify,
     /// The store's clock may be another one.
     pub(super) measure_now: Notify,
+    /// Held while what the store has lost is put back.
+    pub(super) recovering: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -64,6 +70,7 @@ impl Hub {
             earlier: Notify::new(),
             sweep_now: Notify::new(),
             measure_now: Notify::new(),
+            recovering: tokio::sync::Mutex::default(),
         })
     }
 
@@ -165,8 +172,8 @@ impl Hub {
     /// The same for every key that has sockets here.
     pub(super) async fn check_keys(&self) {
         let keys: Vec<Arc<str>> = self.lock().keys.keys().cloned().collect();
-        for key in keys {
-            self.check_key(&key).await;
+        for some in keys.chunks(KEYS_AT_ONCE) {
+            join_all(some.iter().map(|key| self.check_key(key))).await;
         }
     }
 
@@ -204,7 +211,11 @@ impl Hub {
                         .iter()
                         .for_each(|subscriber| subscriber.dismiss());
                 }
-                Ok(Announcement::Interrupted { emptied }) => self.recover(emptied).await,
+                // Meanwhile announcements are heard.
+                Ok(Announcement::Interrupted { emptied }) => {
+                    let hub = self.clone();
+                    tokio::spawn(async move { hub.recover(emptied).await });
+                }
                 Err(broadcast::error::RecvError::Lagged(lost)) => {
                     tracing::warn!(lost, "announcements were lost; reading every mailbox");
                     self.distrust_all();

@@ -14,13 +14,15 @@ use crate::store::{Held, Store};
 const RETRY: Duration = Duration::from_millis(100);
 
 impl Hub {
-    /// Announcements were missed, and data may be lost.
+    /// Announcements were missed, and data may be lost. One recovery at a time.
     pub(super) async fn recover(&self, emptied: bool) {
+        let recovering = self.recovering.lock().await;
         self.put_back(emptied).await;
         // Before anything is read: what was acknowledged last may be lost, too.
         self.context.recorder.replay();
         self.begin_anew();
         self.measure_now.notify_one();
+        drop(recovering);
         self.check_keys().await;
     }
 

@@ -35,6 +35,9 @@ pub(super) fn redis_url(text: &str) -> Result<String, String> {
         return Err("expected nothing behind the database's number".into());
     }
     match text.into_connection_info() {
+        Ok(info) if info.redis_settings().db() != 0 => Err(
+            "expected database 0: Redis makes announcements to all its databases alike; give each environment a Redis of its own".into(),
+        ),
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(format!("{error}; expected one such as redis://host:port/0")),
     }

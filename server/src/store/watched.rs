@@ -98,6 +98,11 @@ macro_rules! watched {
                 self.call(stringify!($name), self.inner.$name($($arg),*)).await
             })*
 
+            /// As long as it takes: it is many calls, and each attempt that were cut short would begin anew.
+            async fn restore(&self, held: Held) -> Result<Restored> {
+                self.inner.restore(held).await
+            }
+
             async fn announcements(&self, wanted: Wanted) -> broadcast::Receiver<Announcement> {
                 self.inner.announcements(wanted).await
             }
@@ -116,7 +121,6 @@ watched! {
     fn sweep(&self, mailbox: &Mailbox, seq: Option<u64>, after: Millis, until: Millis) -> Swept;
     fn record(&self, receipts: Vec<Receipt>) -> ();
     fn expire(&self, limit: usize) -> Vec<Expired>;
-    fn restore(&self, held: Held) -> Restored;
     fn put_key(&self, key: KeyRecord) -> bool;
     fn key(&self, id: &str) -> Option<KeyRecord>;
     fn keys(&self, after: Option<&str>, limit: usize) -> Vec<KeyRecord>;

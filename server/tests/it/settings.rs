@@ -108,6 +108,7 @@ async fn each_wrong_value_is_refused_by_name() {
         ("STORE", "redis://", "expected a URL such as rediss://"),
         ("STORE", "redis://cache/0?protocol=resp3", "nothing behind"),
         ("STORE", "redis://cache/abc", "Invalid database number"),
+        ("STORE", "redis://cache/1", "expected database 0"),
         ("STORE_PASSWORD_FILE", "/nowhere/password", "No such file"),
         ("S2S_KEYS", &secret, "key 1 has 31 characters"),
         ("S2S_KEYS", " , ", "holds no key"),

@@ -40,7 +40,8 @@ impl Store for Redis {
             .map(|(draft, answer)| published(&draft.mailbox, answer, full))
             .collect::<Result<Vec<_>>>()?;
         for (draft, answer) in drafts.iter().zip(&published) {
-            if let Published::Stored(status) = answer {
+            // A repeat may be of one whose answer was lost.
+            if let Published::Stored(status) | Published::Repeated(status) = answer {
                 self.shared
                     .ledger()
                     .accept(&status.message, draft.created_at);
@@ -193,7 +194,11 @@ impl Store for Redis {
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let mut command = script::PUT_KEY.on(&[names::KEYS, names::KEY_IDS]);
         command.arg(&*key.id).arg(json).arg(MAX_KEYS);
-        Ok(self.write::<u8>(command).await? == 1)
+        let stored = self.write::<u8>(command).await? == 1;
+        if stored {
+            self.shared.known_keys().learn(key);
+        }
+        Ok(stored)
     }
 
     async fn key(&self, id: &str) -> Result<Option<KeyRecord>> {
@@ -203,7 +208,16 @@ impl Store for Redis {
                 .ask(cmd("HGET").arg(names::KEYS).arg(id))
                 .await?,
         )?;
-        Ok(json.and_then(|json| serde_json::from_str(&json).ok()))
+        let found: Option<KeyRecord> = json.and_then(|json| serde_json::from_str(&json).ok());
+        match &found {
+            Some(key) => self.shared.known_keys().learn(key.clone()),
+            // "Unknown" would be final for whoever comes with it.
+            None if self.shared.lacks_keys().await? => {
+                return Err(StoreError::Unavailable("keys are being put back".into()));
+            }
+            None => {}
+        }
+        Ok(found)
     }
 
     async fn keys(&self, after: Option<&str>, limit: usize) -> Result<Vec<KeyRecord>> {
@@ -233,9 +247,12 @@ impl Store for Redis {
     }
 
     async fn revoke_key(&self, id: &str) -> Result<bool> {
-        let mut command = script::REVOKE_KEY.on(&[names::KEYS, names::KEY_IDS, names::REVOKED]);
-        command.arg(id).arg(names::revocations());
-        Ok(self.write::<u8>(command).await? == 1)
+        let revoked = self.write::<u8>(script::revoking(id)).await? == 1;
+        let now = self.shared.now().await;
+        self.shared
+            .known_keys()
+            .revoke(id.into(), now.unwrap_or_default());
+        Ok(revoked)
     }
 
     async fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> Result<()> {

@@ -9,10 +9,10 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult,
-    ServerErrorKind, Value,
+    ServerErrorKind, Value, cmd,
 };
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::script;
 use crate::store::{Result, StoreError};
@@ -21,6 +21,10 @@ use crate::store::{Result, StoreError};
 const CONNECT: Duration = Duration::from_secs(1);
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_millis(1_800);
+/// From one look whether Redis is there to the next.
+pub(super) const BEAT: Duration = Duration::from_millis(500);
+/// How long that may take before the connection is given up; the writer's waits for replicas meanwhile.
+pub(super) const PATIENCE: Duration = Duration::from_millis(1_500);
 /// The pause before the second try to connect; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// The longest pause between two tries: what returns is taken up within two seconds.
@@ -63,8 +67,12 @@ impl Link {
 
     /// Asks for one answer.
     pub(super) async fn ask(&self, command: &Cmd) -> Result<Value> {
-        self.call(|mut connection| async move { connection.send_packed_command(command).await })
-            .await
+        let ask = |mut connection: MultiplexedConnection| async move {
+            let answer = connection.send_packed_command(command).await;
+            // Redis's refusals come as values.
+            answer.and_then(Value::extract_error)
+        };
+        self.call(ask).await
     }
 
     /// Asks for several answers at once. An error in one is in its place.
@@ -84,10 +92,14 @@ impl Link {
         Ok(answers)
     }
 
-    /// Gives the connection up, although nothing has said that it is broken.
-    pub(super) fn give_up(&self, why: &str) {
+    /// Asks whether Redis is there: a connection may be dead although nothing has said so, and one that nobody uses
+    /// breaks unnoticed.
+    async fn beat(&self) {
         let generation = self.lock().generation;
-        self.fail(why.to_owned(), generation);
+        if timeout(PATIENCE, self.ask(&cmd("PING"))).await.is_err() {
+            let why = format!("no answer within {PATIENCE:?}");
+            self.fail(why, generation);
+        }
     }
 
     async fn call<T, F>(&self, ask: impl FnOnce(MultiplexedConnection) -> F) -> Result<T>
@@ -115,7 +127,7 @@ impl Link {
             ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)
         );
         let useless = match error.kind() {
-            // A late answer says nothing of the connection; the pulse does.
+            // A late answer says nothing of the connection; the beat does.
             ErrorKind::Io => !error.is_timeout(),
             // Scripts are loaded when a connection is made.
             ErrorKind::Server(ServerErrorKind::NoScript | ServerErrorKind::BusyLoading) => true,
@@ -147,7 +159,9 @@ impl Link {
                 state.connection = Some(connection);
                 state.generation += 1;
             }
-            self.broken.notified().await;
+            while timeout(BEAT, self.broken.notified()).await.is_err() {
+                self.beat().await;
+            }
         }
     }
 

@@ -2,12 +2,15 @@
 //! been lost, and with a failover or a restart data too: whoever listens is told.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt as _;
-use redis::{Client, Msg, RedisResult};
+use redis::aio::{PubSubSink, PubSubStream};
+use redis::{Client, Msg, RedisResult, Value};
 use tokio::sync::{broadcast, oneshot};
+use tokio::time::{sleep, timeout};
 
-use super::link::retry;
+use super::link::{BEAT, PATIENCE, retry};
 use super::{Shared, names};
 use crate::clock::Millis;
 use crate::message::{Mailbox, Position};
@@ -22,34 +25,49 @@ pub(super) async fn listen(
 ) {
     let mut first = Some(listening);
     loop {
-        let mut messages = retry(
+        let (mut subscription, mut messages) = retry(
             || subscribe(&client),
             |why| tracing::debug!(why, "not listening yet"),
         )
         .await;
         // Only now: what is announced from here on is heard.
         shared.resumed(first.is_some()).await;
-        // Whoever asked may be gone.
-        first.take().map(|listening| listening.send(()));
-        loop {
-            tokio::select! {
-                message = messages.next() => match message {
-                    Some(message) => heard(&shared, &wanted, &message),
-                    None => break,
-                },
-                () = shared.calls.moved.notified() => break,
+        match first.take() {
+            // Whoever asked may be gone.
+            Some(listening) => drop(listening.send(())),
+            None => tracing::info!("the store's announcements are heard again"),
+        }
+        let hearing = async {
+            while let Some(message) = messages.next().await {
+                heard(&shared, &wanted, &message);
             }
+        };
+        tokio::select! {
+            () = hearing => {}
+            () = falls_silent(&mut subscription) => {}
+            () = shared.calls.moved.notified() => {}
         }
         tracing::warn!("the store's announcements have broken off");
     }
 }
 
-async fn subscribe(client: &Client) -> RedisResult<redis::aio::PubSubStream> {
-    let mut subscription = client.get_async_pubsub().await?;
+pub(super) async fn subscribe(client: &Client) -> RedisResult<(PubSubSink, PubSubStream)> {
+    let (mut subscription, messages) = client.get_async_pubsub().await?.split();
     for number in 0..names::PARTITIONS {
         subscription.subscribe(names::partition(number)).await?;
     }
-    Ok(subscription.into_on_message())
+    Ok((subscription, messages))
+}
+
+/// Ends when Redis does not answer on this connection any more, which may be dead although nothing has said so.
+async fn falls_silent(subscription: &mut PubSubSink) {
+    loop {
+        sleep(BEAT).await;
+        match timeout(PATIENCE, subscription.ping::<Value>()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) | Err(_) => return,
+        }
+    }
 }
 
 /// Passes an announcement on, if it is of a mailbox that this node has sockets on. One that another release makes
@@ -58,6 +76,10 @@ fn heard(shared: &Shared, wanted: &Wanted, message: &Msg) {
     if let Some(announcement) = parse(message.get_payload_bytes(), wanted) {
         if let Announcement::Cancelled(mailbox, at) = &announcement {
             shared.ledger().cancelled(mailbox, at.seq);
+        }
+        if let Announcement::Revoked(key) = &announcement {
+            let now = Millis(shared.heard_at.load(Ordering::Relaxed));
+            shared.known_keys().revoke(key.clone(), now);
         }
         shared.announce(announcement);
     }

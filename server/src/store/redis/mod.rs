@@ -6,7 +6,9 @@
 
 mod calls;
 mod expiry;
+mod fitness;
 mod form;
+mod known;
 mod ledger;
 mod line;
 mod link;
@@ -19,13 +21,12 @@ mod script;
 mod writer;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::{
-    Client, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo as _, Value, cmd,
-    from_redis_value,
+    Client, ConnectionInfo, FromRedisValue, IntoConnectionInfo as _, Value, cmd, from_redis_value,
 };
 use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep};
@@ -34,12 +35,17 @@ use super::{Announcement, Result, StoreError};
 use crate::clock::Millis;
 use crate::message::Mailbox;
 use crate::settings::RedisSettings;
+use known::KnownKeys;
 use ledger::Ledger;
 use link::Link;
 use writer::Writer;
 
 /// How long a node waits for Redis when it starts.
 const FIRST_CONNECTION: Duration = Duration::from_secs(15);
+/// How far the store may go back with a failover or a restart from its log, which nobody need be told, in milliseconds.
+const WENT_BACK: i64 = 5_000;
+/// How long nodes may take to put back what the store has lost.
+const PUT_BACK: Duration = Duration::from_secs(10);
 /// From this share of its memory on, Redis is not given new messages: receipts and keys need the rest.
 const FULL_PERCENT: u64 = 90;
 /// From this share on, messages that have ended are forgotten at once.
@@ -62,8 +68,15 @@ struct Shared {
     /// Tells this process from others with its node's name.
     instance: String,
     ledger: Mutex<Ledger>,
+    known_keys: Mutex<KnownKeys>,
     /// What the store was marked with when this node first saw it.
     epoch: Mutex<Option<String>>,
+    /// The time that this node has written into the store last, in milliseconds; 0 before the first.
+    beat: AtomicI64,
+    /// When the store was last seen to have lost data.
+    lost_data: Mutex<Option<Instant>>,
+    /// The store's time at the last pulse, in milliseconds.
+    heard_at: AtomicI64,
     /// How much of its memory Redis has used, if it has a bound.
     full_percent: AtomicU64,
 }
@@ -77,6 +90,7 @@ impl Redis {
         // A second store in one process finds the provider installed.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = Client::open(connection_info(settings)?)?;
+        fitness::wait_for(&client, FIRST_CONNECTION).await?;
         let calls = Link::start(client.clone());
         let shared = Arc::new(Shared {
             writer: Writer::start(Link::start(client.clone())),
@@ -85,12 +99,15 @@ impl Redis {
             presence: Mutex::default(),
             instance: ulid::Ulid::generate().to_string(),
             ledger: Mutex::default(),
+            known_keys: Mutex::default(),
             epoch: Mutex::default(),
+            beat: AtomicI64::new(0),
+            lost_data: Mutex::default(),
+            heard_at: AtomicI64::new(0),
             full_percent: AtomicU64::new(0),
         });
         let store = Self { shared, client };
         store.wait_for_connection().await?;
-        store.inspect().await?;
         store.shared.look_at_epoch().await?;
         tokio::spawn(pulse::beat(store.shared.clone()));
         Ok(store)
@@ -98,12 +115,6 @@ impl Redis {
 
     async fn wait_for_connection(&self) -> anyhow::Result<()> {
         let start = Instant::now();
-        // Credentials that are refused today are refused in 15 s, too.
-        if let Err(error) = self.client.get_multiplexed_async_connection().await
-            && error.kind() == ErrorKind::AuthenticationFailed
-        {
-            anyhow::bail!("{error}; see STORE_USERNAME and STORE_PASSWORD");
-        }
         let both = async || {
             self.shared.writer.run(vec![cmd("PING")]).await?;
             self.shared.now().await
@@ -112,32 +123,6 @@ impl Redis {
             anyhow::ensure!(start.elapsed() < FIRST_CONNECTION, "{error}");
             sleep(Duration::from_millis(50)).await;
         }
-        Ok(())
-    }
-
-    /// Refuses a Redis that cannot do the work, and warns of one that may lose it.
-    async fn inspect(&self) -> anyhow::Result<()> {
-        let server = pulse::info(&self.shared.calls, "server").await?;
-        let version = pulse::field(&server, "valkey_version")
-            .or_else(|| pulse::field(&server, "redis_version"))
-            .unwrap_or_default();
-        let major = version
-            .split('.')
-            .next()
-            .and_then(|major| major.parse::<u32>().ok());
-        anyhow::ensure!(
-            major.is_some_and(|major| major >= 7),
-            "version {version} is too old: Redis 7, or Valkey, is needed"
-        );
-        let memory = pulse::info(&self.shared.calls, "memory").await?;
-        let policy = pulse::field(&memory, "maxmemory_policy").unwrap_or("noeviction");
-        if policy != "noeviction" {
-            tracing::error!(
-                policy,
-                "Redis drops messages when its memory is full: set maxmemory-policy to noeviction"
-            );
-        }
-        tracing::info!(version, "connected to Redis");
         Ok(())
     }
 }
@@ -185,9 +170,11 @@ impl Shared {
         }
     }
 
-    /// Whether the data has gone since the last look; says so to the node.
+    /// Whether data has gone since the last look, by a restart without it or from an old snapshot; says so to the node.
     async fn look_at_epoch(&self) -> Result<bool> {
-        let mut found: Option<String> = read(self.calls.ask(cmd("GET").arg(names::EPOCH)).await?)?;
+        let mut both = cmd("MGET");
+        both.arg(names::EPOCH).arg(names::beat(&self.instance));
+        let (mut found, beat): (Option<String>, Option<i64>) = read(self.calls.ask(&both).await?)?;
         if found.is_none() {
             let mark = ulid::Ulid::generate().to_string();
             let mut command = cmd("SET");
@@ -196,11 +183,23 @@ impl Shared {
             found = other.or(Some(mark));
         }
         let known = std::mem::replace(&mut *lock(&self.epoch), found.clone());
-        let emptied = known.is_some() && known != found;
+        let went_back = beat.unwrap_or(0) < self.beat.load(Ordering::Relaxed) - WENT_BACK;
+        let emptied = went_back || known.is_some() && known != found;
         if emptied {
+            self.beat.store(0, Ordering::Relaxed);
+            *lock(&self.lost_data) = Some(Instant::now());
             self.announce(Announcement::Interrupted { emptied: true });
         }
         Ok(emptied)
+    }
+
+    /// Whether the store may lack keys that nodes are about to put back.
+    async fn lacks_keys(&self) -> Result<bool> {
+        let recently = |at: Instant| at.elapsed() < PUT_BACK;
+        if lock(&self.lost_data).is_some_and(recently) {
+            return Ok(true);
+        }
+        self.look_at_epoch().await
     }
 
     fn presence(&self) -> MutexGuard<'_, HashMap<String, HashMap<Mailbox, u32>>> {
@@ -209,6 +208,10 @@ impl Shared {
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         lock(&self.ledger)
+    }
+
+    fn known_keys(&self) -> MutexGuard<'_, KnownKeys> {
+        lock(&self.known_keys)
     }
 
     fn is_full(&self) -> bool {

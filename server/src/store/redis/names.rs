@@ -8,6 +8,11 @@ pub(super) const PARTITIONS: u32 = 16;
 pub(super) const EXPIRIES: &str = "hf:expiries";
 /// Written once by the first node that finds the store empty: another value means that the data has gone.
 pub(super) const EPOCH: &str = "hf:epoch";
+/// When a node said last that it lives: an older value than it knows of means that the store has gone back in time.
+pub(super) fn beat(instance: &str) -> String {
+    format!("hf:beat:{instance}")
+}
+
 /// Nodes by when they were last seen.
 pub(super) const NODES: &str = "hf:nodes";
 /// Key records by id.

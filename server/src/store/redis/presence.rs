@@ -46,7 +46,19 @@ impl Shared {
             );
         }
         lease(&mut pipeline, &name);
-        self.calls.ask_all(&mut pipeline).await?;
+        self.say(&mut pipeline, &node).await
+    }
+
+    /// Says something of a node; where Redis takes only a part, as a full one does, everything is said again with the
+    /// next pulse.
+    async fn say(&self, pipeline: &mut Pipeline, node: &str) -> Result<()> {
+        let answers = self.calls.ask_all(pipeline).await?;
+        if let Some(Err(error)) = answers.into_iter().find(std::result::Result::is_err) {
+            let mut begin_anew = cmd("HDEL");
+            begin_anew.arg(names::node(node)).arg(WHOLE);
+            self.calls.ask(&begin_anew).await?;
+            return Err(super::link::unavailable(&error));
+        }
         Ok(())
     }
 
@@ -67,7 +79,7 @@ impl Shared {
                 self.tell_everything(&mut pipeline, &node);
             }
             lease(&mut pipeline, &name);
-            self.calls.ask_all(&mut pipeline).await?;
+            self.say(&mut pipeline, &node).await?;
         }
         Ok(())
     }

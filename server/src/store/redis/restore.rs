@@ -1,11 +1,12 @@
 //! Putting back what the store has lost: after a failover its last moments, after a restart without persistence everything.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use redis::cmd;
 
 use super::expiry::indexing;
+use super::link::unavailable;
 use super::{Shared, lock, names, read, script};
 use crate::message::Message;
 use crate::store::{Held, RETENTION, Restored, Result};
@@ -20,33 +21,57 @@ impl Shared {
         messages.extend(self.ledger().held(now));
         let mut seen = HashSet::new();
         messages.retain(|m| m.expires_at > now && seen.insert((m.mailbox.clone(), m.seq)));
-        let mut restored = Restored::default();
+        // The keys first: without its key a client that comes back is refused for good.
+        let mut restored = Restored {
+            keys: self.put_keys_back(held).await?,
+            ..Restored::default()
+        };
         for chunk in messages.chunks(CHUNK) {
             let missing = self.missing(chunk).await?;
             restored.messages += self.put_back(&missing).await?;
         }
-        for key in &held.keys {
-            let json = serde_json::to_string(key).unwrap_or_default();
-            let mut pipeline = redis::pipe();
-            pipeline
-                .cmd("HSETNX")
-                .arg(names::KEYS)
-                .arg(&*key.id)
-                .arg(json);
-            pipeline
-                .cmd("ZADD")
-                .arg(names::KEY_IDS)
-                .arg(0)
-                .arg(&*key.id);
-            let answers = self.calls.ask_all(&mut pipeline).await?;
-            let added = answers
-                .into_iter()
-                .next()
-                .and_then(|answer| read::<u64>(answer.ok()?).ok());
-            restored.keys += added.unwrap_or(0);
-        }
         if held.emptied {
             restored.lost = lock(&self.ledger).take_lost(now);
+        }
+        Ok(restored)
+    }
+
+    /// Puts back the keys of this node's sockets, and those that it has issued or looked up; revokes once more what was
+    /// revoked lately, which an old snapshot has brought back.
+    async fn put_keys_back(&self, held: &Held) -> Result<u64> {
+        if !held.emptied {
+            return Ok(0);
+        }
+        let (known, revoked) = {
+            let known = self.known_keys();
+            (known.live(), known.revoked())
+        };
+        let mut keys: HashMap<_, _> = known.into_iter().map(|key| (key.id.clone(), key)).collect();
+        keys.extend(held.keys.iter().map(|key| (key.id.clone(), key.clone())));
+        keys.retain(|id, _| !revoked.contains(id));
+        let keys: Vec<_> = keys.into_values().collect();
+        let mut restored = 0;
+        for chunk in keys.chunks(CHUNK) {
+            let mut pipeline = redis::pipe();
+            for key in chunk {
+                let json = serde_json::to_string(key).unwrap_or_default();
+                let id = &*key.id;
+                pipeline.cmd("HSETNX").arg(names::KEYS).arg(id).arg(json);
+                pipeline.cmd("ZADD").arg(names::KEY_IDS).arg(0).arg(id);
+            }
+            for answer in self
+                .calls
+                .ask_all(&mut pipeline)
+                .await?
+                .into_iter()
+                .step_by(2)
+            {
+                let answer = answer.map_err(|error| unavailable(&error))?;
+                restored += read::<u64>(answer)?;
+            }
+        }
+        for id in revoked {
+            self.writer.run(vec![script::revoking(&id)]).await?;
         }
         Ok(restored)
     }

@@ -50,10 +50,11 @@ mailbox_script!(LIST, "list", " flags=no-writes");
 mailbox_script!(TALLY, "tally", " flags=no-writes");
 plain_script!(CLAIM, "claim", " flags=allow-oom");
 plain_script!(FINISH, "finish", " flags=allow-oom");
+plain_script!(CONFIRM, "confirm", " flags=allow-oom");
 plain_script!(PUT_KEY, "put_key", "");
 plain_script!(REVOKE_KEY, "revoke_key", " flags=allow-oom");
 
-static ALL: [&Script; 13] = [
+static ALL: [&Script; 14] = [
     &PUBLISH,
     &RESTORE,
     &CANCEL,
@@ -65,6 +66,7 @@ static ALL: [&Script; 13] = [
     &TALLY,
     &CLAIM,
     &FINISH,
+    &CONFIRM,
     &PUT_KEY,
     &REVOKE_KEY,
 ];
@@ -93,6 +95,13 @@ impl Script {
         self.hash
             .get_or_init(|| redis::Script::new(self.text).get_hash().to_owned())
     }
+}
+
+/// A call that revokes a key.
+pub(super) fn revoking(id: &str) -> Cmd {
+    let mut call = REVOKE_KEY.on(&[names::KEYS, names::KEY_IDS, names::REVOKED]);
+    call.arg(id).arg(names::revocations());
+    call
 }
 
 /// Makes every script known to a server.

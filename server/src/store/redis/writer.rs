@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::link::{Link, unavailable};
 use super::pulse::online_replicas;
+use super::script;
 use crate::store::{Result, StoreError};
 
 /// Calls that may wait for the writer; beyond it the store is overloaded.
@@ -64,16 +65,24 @@ async fn run(link: Arc<Link>, mut calls: mpsc::Receiver<Call>, replicas: Arc<Ato
         };
         for call in batch.drain(..) {
             let answer = match &mut answers {
-                Ok(answers) => answers
-                    .take(call.commands.len())
-                    .collect::<RedisResult<Vec<_>>>()
-                    .map_err(|error| unavailable(&error)),
+                Ok(answers) => own(answers, call.commands.len()),
                 Err(error) => Err(error.clone()),
             };
             // A caller that gave up waiting needs no answer.
             let _ = call.reply.send(answer);
         }
     }
+}
+
+/// The next `number` answers, or the first error among them. All of them are taken: the rest are other callers'.
+fn own(
+    answers: &mut impl Iterator<Item = RedisResult<Value>>,
+    number: usize,
+) -> Result<Vec<Value>> {
+    let own: Vec<_> = answers.take(number).collect();
+    own.into_iter()
+        .collect::<RedisResult<_>>()
+        .map_err(|error| unavailable(&error))
 }
 
 async fn write(
@@ -89,12 +98,7 @@ async fn write(
         return link.ask_all(&mut pipeline).await;
     }
     // A repeated request writes nothing, and must be confirmed all the same: `WAIT` looks at this connection's last write.
-    pipeline
-        .cmd("SET")
-        .arg("hf:confirm")
-        .arg(1)
-        .arg("PX")
-        .arg(60_000);
+    pipeline.add_command(script::CONFIRM.on(&["hf:confirm"]));
     pipeline.cmd("WAIT").arg(1).arg(CONFIRM.as_millis() as u64);
     let mut answers = link.ask_all(&mut pipeline).await?;
     let confirmed = answers
@@ -113,5 +117,22 @@ async fn write(
             "no replica has confirmed within {} s",
             CONFIRM.as_secs()
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::{ErrorKind, RedisError};
+
+    use super::*;
+
+    #[test]
+    fn an_error_takes_no_answer_of_another_caller() {
+        let answer = |n| Ok(Value::Int(n));
+        let error = || Err(RedisError::from((ErrorKind::Io, "OOM")));
+        let mut answers = vec![error(), answer(1), answer(2), answer(3)].into_iter();
+        assert!(own(&mut answers, 2).is_err());
+        assert_eq!(own(&mut answers, 1).unwrap(), [Value::Int(2)]);
+        assert_eq!(own(&mut answers, 1).unwrap(), [Value::Int(3)]);
     }
 }
