@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use server::settings::RedisSettings;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast;
 
 /// See the module.
 pub(crate) struct Forwarder {
     address: SocketAddr,
     target: Arc<Mutex<SocketAddr>>,
+    freezing: broadcast::Sender<()>,
 }
 
 impl Forwarder {
@@ -18,23 +20,38 @@ impl Forwarder {
         let address = listener.local_addr().unwrap();
         let target = Arc::new(Mutex::new(target));
         let current = target.clone();
+        let freezing = broadcast::Sender::new(1);
+        let freezes = freezing.clone();
         tokio::spawn(async move {
             while let Ok((mut inbound, _)) = listener.accept().await {
                 let target = *current.lock().unwrap();
+                let mut frozen = freezes.subscribe();
                 tokio::spawn(async move {
                     // A connection to a server that has gone ends at once.
                     if let Ok(mut outbound) = TcpStream::connect(target).await {
-                        let _ = tokio::io::copy_bidirectional(&mut inbound, &mut outbound).await;
+                        tokio::select! {
+                            _ = tokio::io::copy_bidirectional(&mut inbound, &mut outbound) => {}
+                            _ = frozen.recv() => std::future::pending().await,
+                        }
                     }
                 });
             }
         });
-        Self { address, target }
+        Self {
+            address,
+            target,
+            freezing,
+        }
     }
 
     /// Leads new connections elsewhere; those that there are stay.
     pub(crate) fn lead_to(&self, target: SocketAddr) {
         *self.target.lock().unwrap() = target;
+    }
+
+    /// Nothing passes any more on the connections that there are, and nobody is told: a host that is gone without a word.
+    pub(crate) fn freeze(&self) {
+        self.freezing.send(()).unwrap();
     }
 
     pub(crate) async fn connect(&self) -> server::store::Redis {

@@ -19,19 +19,19 @@ const BATCH: &str = "/v1/namespaces/dropcodes/batch";
 const BACK: Duration = Duration::from_millis(2_000 + 1_000);
 
 /// Two nodes on one Redis, and a client on the second.
-struct Pair {
-    a: Node,
-    b: Node,
+pub(crate) struct Pair {
+    pub(crate) a: Node,
+    pub(crate) b: Node,
     key: String,
-    client: Client,
+    pub(crate) client: Client,
 }
 
 impl Pair {
-    async fn on(redis: &Redis) -> Self {
+    pub(crate) async fn on(redis: &Redis) -> Self {
         Self::at(redis.connect().await, redis.connect().await).await
     }
 
-    async fn at(store_a: server::store::Redis, store_b: server::store::Redis) -> Self {
+    pub(crate) async fn at(store_a: server::store::Redis, store_b: server::store::Redis) -> Self {
         let a = node("a", std::sync::Arc::new(store_a), Tuning::default()).await;
         let b = node("b", std::sync::Arc::new(store_b), Tuning::default()).await;
         let body = json!({ "channel": "c", "namespaces": ["dropcodes"] });
@@ -58,7 +58,7 @@ impl Pair {
     }
 
     /// Publishes until it is accepted, and waits until the client has it and has acknowledged it.
-    async fn arrives(&mut self, id: &str) {
+    pub(crate) async fn arrives(&mut self, id: &str) {
         eventually(&format!("{id} is accepted"), async || {
             matches!(self.publish(id, 0).await.0, 200 | 202).then_some(())
         })

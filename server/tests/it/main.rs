@@ -30,4 +30,5 @@ mod shared;
 mod slow;
 mod smoke;
 mod store;
+mod unfit;
 mod ways;

@@ -211,6 +211,7 @@ impl Store for Redis {
         let found: Option<KeyRecord> = json.and_then(|json| serde_json::from_str(&json).ok());
         match &found {
             Some(key) => self.shared.known_keys().learn(key.clone()),
+            None if self.shared.known_keys().is_revoked(id) => {}
             // "Unknown" would be final for whoever comes with it.
             None if self.shared.lacks_keys().await? => {
                 return Err(StoreError::Unavailable("keys are being put back".into()));

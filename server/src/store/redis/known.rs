@@ -33,6 +33,10 @@ impl KnownKeys {
         self.revoked.insert(id, now);
     }
 
+    pub(super) fn is_revoked(&self, id: &str) -> bool {
+        self.revoked.contains_key(id)
+    }
+
     pub(super) fn live(&self) -> Vec<KeyRecord> {
         self.live.values().cloned().collect()
     }

@@ -1,0 +1,120 @@
+//! What only looks as if it worked: connections on which nothing passes, a Redis that has gone back in time, and one that
+//! cannot do the work at all.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use server::settings::RedisSettings;
+
+use crate::faulty::{call, url};
+use crate::forwarder::Forwarder;
+use crate::harness::{Client, Options, eventually};
+use crate::interruption::Pair;
+use crate::redis::Redis;
+
+/// Within this a connection that is dead without a word is given up and made anew, and a call that waited on it ends.
+const NOTICED: Duration = Duration::from_secs(6);
+
+#[tokio::test]
+async fn a_connection_that_is_dead_without_a_word_is_made_anew() {
+    let redis = Redis::start().await;
+    let forwarder = Forwarder::to(redis.address).await;
+    let stores = (forwarder.connect().await, forwarder.connect().await);
+    let mut pair = Pair::at(stores.0, stores.1).await;
+    forwarder.freeze();
+    let start = Instant::now();
+    pair.arrives("after").await;
+    assert!(start.elapsed() < NOTICED, "{:?}", start.elapsed());
+    // Announcements are heard, too: the sweep would take half a minute.
+    let start = Instant::now();
+    pair.arrives("again").await;
+    assert!(start.elapsed() < NOTICED, "{:?}", start.elapsed());
+}
+
+async fn issue(pair: &Pair, expected: u16) -> Value {
+    let body = json!({ "channel": "c", "namespaces": ["dropcodes"] });
+    let (status, _, key) = call(&pair.a, Method::POST, "/v1/keys", Some(body)).await;
+    assert_eq!(status, expected, "{key}");
+    key
+}
+
+/// The earliest of the moments that nodes have said last that they live.
+async fn beat(redis: &Redis) -> u64 {
+    let names: Vec<String> =
+        redis::from_redis_value(redis.ask(&["KEYS", "hf:beat:*"]).await).unwrap();
+    let mut earliest = u64::MAX;
+    for name in &names {
+        let value: u64 = redis::from_redis_value(redis.ask(&["GET", name]).await).unwrap();
+        earliest = earliest.min(value);
+    }
+    assert_eq!(names.len(), 2, "{names:?}");
+    earliest
+}
+
+#[tokio::test]
+async fn an_old_snapshot_brings_no_revoked_key_back_and_takes_none_away() {
+    let mut redis = Redis::start().await;
+    let pair = Pair::on(&redis).await;
+    let old = issue(&pair, 201).await;
+    redis.ask(&["SAVE"]).await;
+    let saved = beat(&redis).await;
+    eventually("the snapshot is old", async || {
+        (beat(&redis).await > saved + 7_000).then_some(())
+    })
+    .await;
+    let new = issue(&pair, 201).await;
+    let path = format!("/v1/keys/{}", old["id"].as_str().unwrap());
+    assert_eq!(call(&pair.a, Method::DELETE, &path, None).await.0, 204);
+    let options = |key: &Value| Options::new(key["key"].as_str().unwrap());
+    let mut client = Client::connect(&url(&pair.b), &options(&new));
+    client.wait_for("connected").await;
+    redis.kill().await;
+    redis.revive().await;
+    eventually("it is noticed", async || {
+        let path = format!("/v1/keys/{}", old["id"].as_str().unwrap());
+        // It is there again, and revoked again.
+        (call(&pair.a, Method::DELETE, &path, None).await.0 == 404).then_some(())
+    })
+    .await;
+    let mut again = Client::connect(&url(&pair.a), &options(&new));
+    again.wait_for("connected").await;
+    client
+        .stays_without("disconnected", Duration::from_secs(2))
+        .await;
+    let mut revoked = Client::connect(&url(&pair.a), &options(&old));
+    let refusal = revoked.wait_for("connect_error").await;
+    assert_eq!(refusal["data"]["code"], "invalid_key", "{refusal}");
+}
+
+async fn refusal(settings: &RedisSettings) -> String {
+    match server::store::Redis::connect(settings).await {
+        Ok(_) => panic!("it is taken"),
+        Err(error) => format!("{error:#}"),
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_cannot_do_the_work_is_refused_at_the_start() {
+    let primary = Redis::start().await;
+    let port = primary.address.port().to_string();
+    let replica = Redis::with(&["--save", "", "--replicaof", "127.0.0.1", &port]).await;
+    let cluster = Redis::with(&["--save", "", "--cluster-enabled", "yes"]).await;
+    primary
+        .ask(&["ACL", "SETUSER", "hf", "on", ">pw", "~hf:*", "+@all"])
+        .await;
+    let user = RedisSettings {
+        username: Some("hf".into()),
+        password: Some("pw".into()),
+        ..primary.settings()
+    };
+    let (replica_settings, cluster_settings) = (replica.settings(), cluster.settings());
+    let (of_replica, of_cluster, of_user) = tokio::join!(
+        refusal(&replica_settings),
+        refusal(&cluster_settings),
+        refusal(&user)
+    );
+    assert!(of_replica.contains("it is a replica"), "{of_replica}");
+    assert!(of_cluster.contains("it is a cluster"), "{of_cluster}");
+    assert!(of_user.contains("&hf:*"), "{of_user}");
+}
