@@ -42,7 +42,7 @@ impl Hub {
                 messages,
                 keys,
                 lost,
-                "the store has lost its data: what this node held was put back, what it had accepted and held no more is lost",
+                "the store has lost its data: what this node held was put back; `lost` is what it had accepted and held no more, without what nodes that are gone had accepted",
             );
         } else if messages > 0 {
             tracing::warn!(

@@ -4,7 +4,10 @@
 //! publisher writes the message first, then the index; whoever retires writes the index, then looks at the mailbox again.
 //! However the two interleave, a mailbox with live messages stays in the index.
 
+use std::time::Duration;
+
 use redis::cmd;
+use tokio::time::Instant;
 
 use super::{Shared, names, read, script};
 use crate::message::Mailbox;
@@ -12,11 +15,29 @@ use crate::store::{Expired, Result};
 
 /// Mailboxes in one call.
 const MAILBOXES: usize = 64;
+/// Messages of a mailbox in one call: Redis does nothing else meanwhile.
+const MESSAGES: usize = 500;
+/// How long a round may take before the next one goes on.
+const ROUND: Duration = Duration::from_millis(500);
 /// For how long a node has a mailbox to itself, in milliseconds.
 const CLAIM: i64 = 5_000;
 
 impl Shared {
+    /// Retires what has expired, for as long as there is something and the call may take.
     pub(super) async fn expire(&self, limit: usize) -> Result<Vec<Expired>> {
+        let start = Instant::now();
+        let mut expired = Vec::new();
+        loop {
+            let (mailboxes, some) = self.expire_some().await?;
+            expired.extend(some);
+            if mailboxes < MAILBOXES || expired.len() >= limit || start.elapsed() > ROUND {
+                return Ok(expired);
+            }
+        }
+    }
+
+    /// How many mailboxes were looked at, and what nobody acknowledged.
+    async fn expire_some(&self) -> Result<(usize, Vec<Expired>)> {
         let now = self.now().await?;
         let mut claim = script::CLAIM.on(&[names::EXPIRIES]);
         claim.arg(now.0).arg(MAILBOXES).arg(CLAIM);
@@ -27,7 +48,7 @@ impl Shared {
             .collect();
         let (mut expired, mut nexts) = (Vec::new(), Vec::new());
         for mailbox in &mailboxes {
-            let (next, unacknowledged) = self.retire(mailbox, limit).await?;
+            let (next, unacknowledged) = self.retire(mailbox).await?;
             expired.extend(unacknowledged);
             nexts.push(next);
         }
@@ -41,13 +62,13 @@ impl Shared {
         for mailbox in &mailboxes {
             self.index(mailbox).await?;
         }
-        Ok(expired)
+        Ok((mailboxes.len(), expired))
     }
 
     /// Retires a mailbox's expired messages: the next expiry, if there is one, and what nobody acknowledged.
-    async fn retire(&self, mailbox: &Mailbox, limit: usize) -> Result<(String, Vec<Expired>)> {
+    async fn retire(&self, mailbox: &Mailbox) -> Result<(String, Vec<Expired>)> {
         let mut command = script::EXPIRE.on_mailbox(mailbox);
-        command.arg(limit).arg(u8::from(self.is_short()));
+        command.arg(MESSAGES).arg(u8::from(self.is_short()));
         let (next, unacknowledged): (String, Vec<(String, u32)>) =
             read(self.calls.ask(&command).await?)?;
         let expired = unacknowledged
