@@ -162,7 +162,9 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         // What the store said is for the log; the caller learns that it may try again.
         tracing::warn!(%error, "a request could not be served");
-        Self::unavailable("The store is unavailable; nothing was changed. Try again")
+        Self::unavailable(
+            "The store does not answer. It may have been carried out all the same: try again, a message with its id",
+        )
     }
 }
 

@@ -211,6 +211,7 @@ impl Hub {
                         .iter()
                         .for_each(|subscriber| subscriber.dismiss());
                 }
+                Ok(Announcement::PutBack(mailbox)) => self.read_channel_anew(&mailbox),
                 // Meanwhile announcements are heard.
                 Ok(Announcement::Interrupted { emptied }) => {
                     let hub = self.clone();

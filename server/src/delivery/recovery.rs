@@ -77,6 +77,25 @@ impl Hub {
         }
     }
 
+    /// Messages of a mailbox were put back, which lie before what was read of it.
+    pub(super) fn read_channel_anew(&self, mailbox: &Mailbox) {
+        let now = self.context.clock.now();
+        let subscribers = {
+            let mut state = self.lock();
+            let Some(channel) = state.channels.get_mut(mailbox) else {
+                return;
+            };
+            channel.begin_anew(now);
+            let subscribers = channel.subscribers.clone();
+            state.urgent.insert(mailbox.clone());
+            subscribers
+        };
+        self.sweep_now.notify_one();
+        for subscriber in subscribers {
+            subscriber.read_anew();
+        }
+    }
+
     /// Has every mailbox read anew, and every socket shown what it lacks.
     fn begin_anew(&self) {
         let now = self.context.clock.now();

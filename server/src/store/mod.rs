@@ -187,6 +187,8 @@ pub enum Announcement {
     Cancelled(Mailbox, Position),
     /// The key with this id was revoked.
     Revoked(Arc<str>),
+    /// Messages that the store had lost were put back into this mailbox.
+    PutBack(Mailbox),
     /// Announcements may have been lost, and data too: nodes put back what they hold, and read their mailboxes anew.
     Interrupted {
         /// Whether the store has lost everything.

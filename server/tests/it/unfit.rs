@@ -1,13 +1,15 @@
 //! What only looks as if it worked: connections on which nothing passes, a Redis that has gone back in time, and one that
 //! cannot do the work at all.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use server::delivery::Tuning;
 use server::settings::RedisSettings;
 
-use crate::faulty::{call, url};
+use crate::faulty::{call, node, url};
 use crate::forwarder::Forwarder;
 use crate::harness::{Client, Options, eventually};
 use crate::interruption::Pair;
@@ -117,4 +119,26 @@ async fn a_redis_that_cannot_do_the_work_is_refused_at_the_start() {
     assert!(of_replica.contains("it is a replica"), "{of_replica}");
     assert!(of_cluster.contains("it is a cluster"), "{of_cluster}");
     assert!(of_user.contains("&hf:*"), "{of_user}");
+}
+
+#[tokio::test]
+async fn what_another_node_puts_back_late_reaches_who_is_there() {
+    let (before, after) = (Redis::start().await, Redis::start().await);
+    let forwarder = Forwarder::to(before.address).await;
+    let late = node(
+        "late",
+        Arc::new(forwarder.connect().await),
+        Tuning::default(),
+    )
+    .await;
+    let message = json!({ "event": "e", "data": 1, "id": "held-elsewhere" });
+    let path = "/v1/namespaces/dropcodes/channels/c/messages";
+    let (status, _, stored) = call(&late, Method::POST, path, Some(message)).await;
+    assert_eq!(status, 202, "{stored}");
+    // To the others it is a store that was emptied, and what comes back lies before all that they have read.
+    let mut pair = Pair::on(&after).await;
+    pair.arrives("newer").await;
+    forwarder.lead_to(after.address);
+    forwarder.freeze();
+    assert_eq!(pair.client.messages(1).await, ["held-elsewhere"]);
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt as _;
 use redis::aio::{PubSubSink, PubSubStream};
-use redis::{Client, Msg, RedisResult, Value};
+use redis::{Client, ErrorKind, Msg, RedisResult, Value};
 use tokio::sync::{broadcast, oneshot};
 use tokio::time::{sleep, timeout};
 
@@ -26,7 +26,7 @@ pub(super) async fn listen(
     let mut first = Some(listening);
     loop {
         let (mut subscription, mut messages) = retry(
-            || subscribe(&client),
+            || subscribe_in_time(&client),
             |why| tracing::debug!(why, "not listening yet"),
         )
         .await;
@@ -57,6 +57,11 @@ pub(super) async fn subscribe(client: &Client) -> RedisResult<(PubSubSink, PubSu
         subscription.subscribe(names::partition(number)).await?;
     }
     Ok((subscription, messages))
+}
+
+async fn subscribe_in_time(client: &Client) -> RedisResult<(PubSubSink, PubSubStream)> {
+    let subscribed = timeout(PATIENCE, subscribe(client)).await;
+    subscribed.unwrap_or_else(|_| Err((ErrorKind::Io, "no answer in time").into()))
 }
 
 /// Ends when Redis does not answer on this connection any more, which may be dead although nothing has said so.
@@ -108,6 +113,7 @@ fn parse(payload: &[u8], wanted: &Wanted) -> Option<Announcement> {
             };
             Some(Announcement::Cancelled(Mailbox::from(name), at))
         }
+        b'B' if wanted(name) => Some(Announcement::PutBack(Mailbox::from(name))),
         b'R' => Some(Announcement::Revoked(name.into())),
         _ => None,
     }

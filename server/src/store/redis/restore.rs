@@ -8,7 +8,7 @@ use redis::cmd;
 use super::expiry::indexing;
 use super::link::unavailable;
 use super::{Shared, lock, names, read, script};
-use crate::message::Message;
+use crate::message::{Mailbox, Message};
 use crate::store::{Held, RETENTION, Restored, Result};
 
 /// Messages in one call.
@@ -104,16 +104,28 @@ impl Shared {
                 .arg(RETENTION);
             [restore, indexing(&message.mailbox, message.expires_at.0)]
         });
-        let mut restored = 0;
-        for answer in self
-            .writer
-            .run(commands.collect())
-            .await?
-            .into_iter()
-            .step_by(2)
-        {
-            restored += read::<u64>(answer)?;
+        let answers = self.writer.run(commands.collect()).await?;
+        let (mut restored, mut mailboxes) = (0, HashSet::new());
+        for (message, answer) in messages.iter().zip(answers.into_iter().step_by(2)) {
+            if read::<u64>(answer)? == 1 {
+                restored += 1;
+                mailboxes.insert(&message.mailbox);
+            }
         }
+        self.announce_put_back(&mailboxes).await?;
         Ok(restored)
+    }
+
+    /// Has every node read these mailboxes anew: what was put back lies before what they have read already.
+    async fn announce_put_back(&self, mailboxes: &HashSet<&Mailbox>) -> Result<()> {
+        let mut pipeline = redis::pipe();
+        for mailbox in mailboxes {
+            let channel = names::announcements(mailbox);
+            pipeline
+                .cmd("PUBLISH")
+                .arg(channel)
+                .arg(format!("B {mailbox}"));
+        }
+        self.calls.ask_all(&mut pipeline).await.map(|_| ())
     }
 }

@@ -2,7 +2,8 @@
 -- Returns the next expiry or '', then id and number of keys for each that nobody acknowledged.
 local now, forget = now_ms(), ARGV[2] == '1'
 local unacknowledged = {}
-for _, member in ipairs(redis.call('ZRANGEBYSCORE', p .. 'exp', '-inf', now, 'LIMIT', 0, ARGV[1])) do
+local ended = redis.call('ZRANGEBYSCORE', p .. 'exp', '-inf', now, 'LIMIT', 0, ARGV[1])
+for _, member in ipairs(ended) do
   local id = id_of(member)
   local line = redis.call('GET', p .. 'm:' .. id)
   local message = parse(line)
@@ -21,8 +22,8 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', p .. 'exp', '-inf', now, 'LI
     redis.call('HINCRBY', p .. 'load', 'n', -1)
   end
 end
--- What has vanished of ended messages.
-for _, member in ipairs(redis.call('ZRANGE', p .. 'old', 0, 63)) do
+-- What has vanished of ended messages; faster than others end.
+for _, member in ipairs(redis.call('ZRANGE', p .. 'old', 0, 63 + 2 * #ended)) do
   if redis.call('EXISTS', p .. 'm:' .. id_of(member)) == 0 then redis.call('ZREM', p .. 'old', member) end
 end
 local next = redis.call('ZRANGE', p .. 'exp', 0, 0, 'WITHSCORES')
