@@ -138,9 +138,7 @@ impl Error {
             Self::NoStack(_) | Self::Gone { .. } => Kind::Missing,
         }
     }
-}
 
-impl Error {
     /// Whether what is live is not what the stack says: drift, and no trouble with the call.
     #[must_use]
     pub fn is_drift(&self) -> bool {

@@ -15,7 +15,7 @@ use deployer::deploy::{
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::aloud::{aloud, watching};
+use super::aloud::aloud;
 use super::deploy_change::{Origin, check, discard, request};
 use super::signal::{Signals, runtime};
 use super::{deploy_origin, environment};
@@ -324,4 +324,19 @@ impl Deployment<'_> {
         }
         self.done(whole, well).await
     }
+}
+
+/// The longest that anybody watches: what AWS does takes hours at most.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// How long to watch, as it is typed.
+///
+/// # Errors
+/// It is no duration, or beyond 30 days.
+pub(super) fn watching(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration > LONGEST {
+        return Err("30d at most".to_owned());
+    }
+    Ok(duration)
 }

@@ -11,9 +11,9 @@ use deployer::removal::Removal;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::aloud::{aloud, watching};
+use super::aloud::aloud;
 use super::ask::ask;
-use super::deploy::reporter;
+use super::deploy::{reporter, watching};
 use super::signal::{Signals, runtime};
 use super::stack;
 use crate::cli::{Ended, Exit, Output, line, print, say};

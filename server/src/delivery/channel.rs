@@ -64,12 +64,6 @@ impl Channel {
         self.distrusted = true;
     }
 
-    /// The store was interrupted: it may have another clock now and give other sequence numbers. Its subscribers
-    /// read on their own what was stored before.
-    pub(super) fn begin_anew(&mut self, now: Millis) {
-        self.distrust(now);
-    }
-
     /// What waits for its moment.
     pub(super) fn held(&self) -> impl Iterator<Item = Arc<Message>> {
         self.upcoming.values().cloned()

@@ -219,26 +219,12 @@ impl Hub {
                 }
                 Err(broadcast::error::RecvError::Lagged(lost)) => {
                     tracing::warn!(lost, "announcements were lost; reading every mailbox");
-                    self.distrust_all();
+                    self.begin_anew();
                     self.check_keys().await;
                 }
                 Err(broadcast::error::RecvError::Closed) => return,
             }
         }
-    }
-
-    /// Has every mailbox read anew: what was announced of it may be wrong.
-    fn distrust_all(&self) {
-        let now = self.context.clock.now();
-        let mut state = self.lock();
-        let State {
-            channels, urgent, ..
-        } = &mut *state;
-        channels
-            .values_mut()
-            .for_each(|channel| channel.distrust(now));
-        urgent.extend(channels.keys().cloned());
-        self.sweep_now.notify_one();
     }
 
     fn published(&self, message: &Arc<Message>) {

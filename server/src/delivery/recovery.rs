@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{Hub, Subscriber};
+use super::Hub;
 use crate::message::Mailbox;
 use crate::store::{Held, Store};
 
@@ -77,7 +77,7 @@ impl Hub {
         }
     }
 
-    /// Messages of a mailbox were put back, which lie before what was read of it.
+    /// Has a mailbox read anew, and its sockets shown what they lack: what was put back lies before what was read of it.
     pub(super) fn read_channel_anew(&self, mailbox: &Mailbox) {
         let now = self.context.clock.now();
         let subscribers = {
@@ -85,7 +85,7 @@ impl Hub {
             let Some(channel) = state.channels.get_mut(mailbox) else {
                 return;
             };
-            channel.begin_anew(now);
+            channel.distrust(now);
             let subscribers = channel.subscribers.clone();
             state.urgent.insert(mailbox.clone());
             subscribers
@@ -97,27 +97,16 @@ impl Hub {
     }
 
     /// Has every mailbox read anew, and every socket shown what it lacks.
-    fn begin_anew(&self) {
-        let now = self.context.clock.now();
-        let subscribers: Vec<Arc<Subscriber>> = {
+    pub(super) fn begin_anew(&self) {
+        let mailboxes: Vec<Mailbox> = {
             let mut state = self.lock();
             let mailboxes: Vec<Mailbox> = state.channels.keys().cloned().collect();
-            state.urgent.extend(mailboxes.iter().cloned());
             // Presence is the store's to keep, but a node that was away too long has been forgotten.
-            state.changed.extend(mailboxes);
-            state
-                .channels
-                .values_mut()
-                .for_each(|channel| channel.begin_anew(now));
-            state
-                .channels
-                .values()
-                .flat_map(|channel| channel.subscribers.clone())
-                .collect()
+            state.changed.extend(mailboxes.iter().cloned());
+            mailboxes
         };
-        self.sweep_now.notify_one();
-        for subscriber in subscribers {
-            subscriber.read_anew();
+        for mailbox in &mailboxes {
+            self.read_channel_anew(mailbox);
         }
     }
 }

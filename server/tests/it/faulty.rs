@@ -51,6 +51,15 @@ impl Faulty {
         }
     }
 
+    /// More announcements at once than the node takes in: it is told that it lost some.
+    pub(crate) fn overwhelm(&self) {
+        for _ in 0..3 {
+            self.deaf
+                .send(Announcement::Revoked("nobody".into()))
+                .unwrap();
+        }
+    }
+
     pub(crate) fn go_away(&self) {
         self.away.store(true, Ordering::SeqCst);
     }

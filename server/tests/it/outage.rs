@@ -105,6 +105,24 @@ async fn a_slow_store_is_told_within_two_seconds() {
     );
 }
 
+/// Long before the sweep, and nothing that was acknowledged.
+#[tokio::test]
+async fn a_node_that_lost_announcements_reads_everything_at_once() {
+    let store = Faulty::deaf();
+    let node = node("a", store.clone(), Tuning::default()).await;
+    let key = key(&node).await;
+    publish(&node, "before", 0).await;
+    let mut client = Client::connect(&url(&node), &Options::new(&key).transports(&["websocket"]));
+    assert_eq!(client.messages(1).await, ["before"]);
+    acknowledged(&node, "before").await;
+    publish(&node, "lost", 0).await;
+    store.overwhelm();
+    assert_eq!(client.messages(1).await, ["lost"]);
+    client
+        .stays_without("message", Duration::from_millis(300))
+        .await;
+}
+
 #[tokio::test]
 async fn the_sweep_repairs_what_no_announcement_told() {
     let sweep = Duration::from_millis(100);

@@ -249,10 +249,7 @@ impl Store for Redis {
 
     async fn revoke_key(&self, id: &str) -> Result<bool> {
         let revoked = self.write::<u8>(script::revoking(id)).await? == 1;
-        let now = self.shared.now().await;
-        self.shared
-            .known_keys()
-            .revoke(id.into(), now.unwrap_or_default());
+        self.shared.known_keys().revoke(id.into());
         Ok(revoked)
     }
 

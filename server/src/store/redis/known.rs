@@ -3,19 +3,21 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::clock::Millis;
+use tokio::time::Instant;
+
 use crate::keys::KeyRecord;
 use crate::store::MAX_KEYS;
 
-/// For how long a revocation is remembered, in milliseconds; the store does it as long.
-const REVOKED: i64 = 3_600_000;
+/// For how long a revocation is remembered; the store does it as long.
+const REVOKED: Duration = Duration::from_secs(3600);
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct KnownKeys {
     live: HashMap<Arc<str>, KeyRecord>,
-    revoked: HashMap<Arc<str>, Millis>,
+    revoked: HashMap<Arc<str>, Instant>,
 }
 
 impl KnownKeys {
@@ -27,10 +29,10 @@ impl KnownKeys {
     }
 
     /// Notes that a key is none any more.
-    pub(super) fn revoke(&mut self, id: Arc<str>, now: Millis) {
+    pub(super) fn revoke(&mut self, id: Arc<str>) {
         self.live.remove(&id);
-        self.revoked.retain(|_, at| at.0 > now.0 - REVOKED);
-        self.revoked.insert(id, now);
+        self.revoked.retain(|_, at| at.elapsed() < REVOKED);
+        self.revoked.insert(id, Instant::now());
     }
 
     pub(super) fn is_revoked(&self, id: &str) -> bool {

@@ -2,7 +2,6 @@
 //! been lost, and with a failover or a restart data too: whoever listens is told.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt as _;
 use redis::aio::{PubSubSink, PubSubStream};
@@ -83,8 +82,7 @@ fn heard(shared: &Shared, wanted: &Wanted, message: &Msg) {
             shared.ledger().cancelled(mailbox, at.seq);
         }
         if let Announcement::Revoked(key) = &announcement {
-            let now = Millis(shared.heard_at.load(Ordering::Relaxed));
-            shared.known_keys().revoke(key.clone(), now);
+            shared.known_keys().revoke(key.clone());
         }
         shared.announce(announcement);
     }

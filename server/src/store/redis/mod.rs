@@ -75,8 +75,6 @@ struct Shared {
     beat: AtomicI64,
     /// When the store was last seen to have lost data.
     lost_data: Mutex<Option<Instant>>,
-    /// The store's time at the last pulse, in milliseconds.
-    heard_at: AtomicI64,
     /// How much of its memory Redis has used, if it has a bound.
     full_percent: AtomicU64,
 }
@@ -103,7 +101,6 @@ impl Redis {
             epoch: Mutex::default(),
             beat: AtomicI64::new(0),
             lost_data: Mutex::default(),
-            heard_at: AtomicI64::new(0),
             full_percent: AtomicU64::new(0),
         });
         let store = Self { shared, client };

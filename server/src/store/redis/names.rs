@@ -8,11 +8,6 @@ pub(super) const PARTITIONS: u32 = 16;
 pub(super) const EXPIRIES: &str = "hf:expiries";
 /// Written once by the first node that finds the store empty: another value means that the data has gone.
 pub(super) const EPOCH: &str = "hf:epoch";
-/// When a node said last that it lives: an older value than it knows of means that the store has gone back in time.
-pub(super) fn beat(instance: &str) -> String {
-    format!("hf:beat:{instance}")
-}
-
 /// Nodes by when they were last seen.
 pub(super) const NODES: &str = "hf:nodes";
 /// Key records by id.
@@ -52,6 +47,11 @@ pub(super) fn partition(number: u32) -> String {
 /// How many sockets a node has on each mailbox; vanishes soon after the node.
 pub(super) fn node(name: &str) -> String {
     format!("hf:node:{name}")
+}
+
+/// When a node said last that it lives: an older value than it knows of means that the store has gone back in time.
+pub(super) fn beat(instance: &str) -> String {
+    format!("hf:beat:{instance}")
 }
 
 #[cfg(test)]

@@ -41,11 +41,10 @@ pub(super) async fn beat(shared: Arc<Shared>) {
 /// Returns the store's time.
 async fn once(shared: &Shared, since: Option<Millis>) -> Result<Millis> {
     let now = shared.now().await?;
-    shared.heard_at.store(now.0, Ordering::Relaxed);
     shared.renew_presence(now).await?;
     for key in revoked(&shared.calls, since.unwrap_or(now)).await? {
         let key: Arc<str> = key.into();
-        shared.known_keys().revoke(key.clone(), now);
+        shared.known_keys().revoke(key.clone());
         shared.announce(Announcement::Revoked(key));
     }
     measure(shared).await?;

@@ -70,9 +70,8 @@ impl Shared {
                 restored += read::<u64>(answer)?;
             }
         }
-        for id in revoked {
-            self.writer.run(vec![script::revoking(&id)]).await?;
-        }
+        let again = revoked.iter().map(|id| script::revoking(id));
+        self.writer.run(again.collect()).await?;
         Ok(restored)
     }
 
