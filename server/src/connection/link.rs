@@ -85,6 +85,12 @@ impl Link {
         stream.is_some()
     }
 
+    /// Whether the connection carries a WebSocket.
+    #[must_use]
+    pub fn is_websocket(&self) -> bool {
+        self.phase() == Phase::Upgraded
+    }
+
     /// Cuts the connection at once; what is not sent yet is dropped. False if there was none any more.
     pub fn cut(&self) -> bool {
         if let Some(stream) = self.stream.upgrade() {
@@ -101,7 +107,7 @@ impl Link {
             .between_frames
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if self.phase() == Phase::Upgraded
+        if self.is_websocket()
             && *between_frames
             && let Some(stream) = self.stream.upgrade()
             && let Ok(1) = stream.try_write(&WEBSOCKET_PING)

@@ -51,9 +51,6 @@ impl Outlet for SocketOutlet {
     }
 
     fn dismiss(&self) {
-        self.session.send(packet::disconnect(&self.namespace));
-        if self.session.leave(&self.namespace, "key_ended") {
-            self.session.close_for_good("key_ended");
-        }
+        self.session.dismiss(&self.namespace, "key_ended");
     }
 }

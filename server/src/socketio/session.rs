@@ -3,14 +3,16 @@
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use engineioxide::sid::Sid;
 use engineioxide::{DisconnectReason, ProtocolVersion, Socket, TransportType};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::packet;
 use crate::connection::Link;
 use crate::delivery::{Hub, Subscriber};
 use crate::keys::KeyRecord;
@@ -19,6 +21,11 @@ use crate::metrics::{Metrics, Reason, SocketLabels};
 /// Packets beside acknowledgements that a client may send at once, and then each second.
 const NOISE_BURST: NonZeroU32 = NonZeroU32::new(64).unwrap();
 const NOISE_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).unwrap();
+
+/// How long an upgrade may take once the WebSocket is there: two packets there and back.
+const UPGRADE: Duration = Duration::from_secs(1);
+/// Between two looks whether it is done.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What the engine keeps for us in its own session; set right after its creation.
 pub(super) type Slot = OnceLock<Weak<Session>>;
@@ -117,25 +124,56 @@ impl Session {
     ///
     /// The engine's close packet would do for the JavaScript clients, but python-socketio takes it for final.
     /// What no client takes for final is a connection that ends: the WebSocket's, or a poll that fails.
-    pub fn close(&self, cause: &'static str) {
+    pub fn close(self: &Arc<Self>, cause: &'static str) {
         let _ = self.cause.set(cause);
-        if self.is_polling() {
-            self.ending.cancel();
-            self.engine.close(DisconnectReason::TransportError);
-        } else if !lock(&self.link).end() {
-            // The connection has gone without the engine's notice, as it does when it breaks during the handshake.
-            self.engine.close(DisconnectReason::TransportError);
-        }
+        self.when_settled(|session| {
+            if session.is_polling() {
+                session.ending.cancel();
+                session.engine.close(DisconnectReason::TransportError);
+            } else if !lock(&session.link).end() {
+                // The connection has gone without the engine's notice, as it does when it breaks during the handshake.
+                session.engine.close(DisconnectReason::TransportError);
+            }
+        });
     }
 
-    /// Ends the session of a client that must not come back, after what was sent to it.
-    pub(super) fn close_for_good(&self, cause: &'static str) {
-        let _ = self.cause.set(cause);
-        self.engine.close(DisconnectReason::TransportClose);
+    /// Tells a client that a socket of its is none any more, for good; after its last one the session ends.
+    pub(super) fn dismiss(self: &Arc<Self>, namespace: &str, cause: &'static str) {
+        let farewell = packet::disconnect(namespace);
+        let is_last = self.leave(namespace, cause);
+        if is_last {
+            let _ = self.cause.set(cause);
+        }
+        self.when_settled(move |session| {
+            session.send(farewell);
+            if is_last {
+                session.engine.close(DisconnectReason::TransportClose);
+            }
+        });
+    }
+
+    /// Ends something once no upgrade is under way. A client whose session ends in the middle of one has no WebSocket and
+    /// never polls again (engine.io-client 6 stays paused): only its heartbeat, minutes later, would tell it.
+    fn when_settled(self: &Arc<Self>, end: impl FnOnce(&Self) + Send + 'static) {
+        if !self.is_upgrading() {
+            return end(self);
+        }
+        let session = self.clone();
+        tokio::spawn(async move {
+            let until = Instant::now() + UPGRADE;
+            while session.is_upgrading() && Instant::now() < until {
+                sleep(LOOK).await;
+            }
+            end(&session);
+        });
+    }
+
+    fn is_upgrading(&self) -> bool {
+        self.is_polling() && lock(&self.link).is_websocket()
     }
 
     /// Ends the session of a client that reads nothing, not even the end.
-    pub(super) fn cut(&self, cause: &'static str) {
+    pub(super) fn cut(self: &Arc<Self>, cause: &'static str) {
         if self.is_polling() {
             self.close(cause);
         } else {

@@ -200,6 +200,20 @@ async fn a_revoked_key_ends_its_sockets_for_good() {
     gone_for_good(&mut clients, revoked).await;
 }
 
+/// In the upgrade the packet that says so may be lost; seldom, so there are many.
+#[tokio::test]
+async fn a_key_revoked_during_the_upgrade_leaves_no_client_in_the_dark() {
+    let server = Server::start(&[]).await;
+    join_all((0..24).map(async |_| {
+        let (id, key) = server.key("c").await;
+        let mut client = Client::start(&server, &Options::new(&key));
+        client.wait_for("connected").await;
+        server.revoke(&id).await;
+        client.wait_for("disconnected").await;
+    }))
+    .await;
+}
+
 #[tokio::test]
 async fn an_expiring_key_ends_its_sockets_at_its_time() {
     let server = Server::start(&[]).await;

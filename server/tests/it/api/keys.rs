@@ -35,9 +35,7 @@ async fn keys_are_issued_once_listed_and_revoked() {
         "the key itself is not shown again"
     );
 
-    // Without an upgrade, during which the packet that ends it may be lost.
-    let options = Options::new(key).transports(&["websocket"]);
-    let mut client = Client::start(&server, &options);
+    let mut client = Client::start(&server, &Options::new(key));
     client.wait_for("connected").await;
     let path = format!("{KEYS}/{id}");
     assert_eq!(delete(&server, &path).await, 204);
