@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::progress::Item;
 use crate::aws::{Deployment, Event, ServiceState, StoppedTask, Target};
+use crate::local::log::readable;
+use crate::logs::visible;
 use crate::status::{deployment, target};
 
 /// Something to tell.
@@ -169,11 +171,8 @@ pub(super) fn task_text(task: &StoppedTask) -> String {
     let mut text = format!("task {} stopped: {}", task.id(), task.why());
     for container in &task.containers {
         for line in &container.said {
-            text.push_str(&format!(
-                "\n    {} | {}",
-                container.name,
-                crate::local::log::readable(line)
-            ));
+            text.push_str(&format!("\n    {} | ", container.name));
+            visible(&readable(line), &mut text);
         }
     }
     text
@@ -201,4 +200,25 @@ pub(super) fn task_json(task: &StoppedTask) -> Value {
         "reason": task.reason,
         "containers": containers.collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::Container;
+
+    #[test]
+    fn what_a_task_said_steers_no_terminal() {
+        let container = Container {
+            name: "server".to_owned(),
+            said: vec!["\u{1b}[2Jhello".to_owned()],
+            ..Container::default()
+        };
+        let task = StoppedTask {
+            containers: vec![container],
+            ..StoppedTask::default()
+        };
+        let text = task_text(&task);
+        assert!(text.ends_with("\n    server | \\u{1b}[2Jhello"), "{text:?}");
+    }
 }

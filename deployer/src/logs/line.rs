@@ -57,7 +57,7 @@ impl Shown<'_> {
 }
 
 /// Adds a text without what would steer a terminal: clients have a say in what is logged.
-fn visible(said: &str, text: &mut String) {
+pub(crate) fn visible(said: &str, text: &mut String) {
     for letter in said.chars() {
         if letter.is_control() && letter != '\t' {
             // Writing to a string cannot fail.

@@ -10,6 +10,8 @@ use std::time::SystemTime;
 
 pub use line::Shown;
 #[cfg(feature = "aws")]
+pub(crate) use line::visible;
+#[cfg(feature = "aws")]
 pub use look::{Log, look, millis};
 pub use tail::Tail;
 

@@ -124,12 +124,18 @@ impl Site {
     }
 }
 
+/// A stack, and what came of deploying another image onto it by such a way.
+async fn deployed_over(test: &str, call: &'static str, fault: Fault) -> (Site, Run) {
+    let site = Site::new(test, "");
+    assert_eq!(site.up(&[]).await.code, 0);
+    let way = way(&site.aws.url, call, fault).await;
+    let run = site.up_by(&way, "drops:2").await;
+    (site, run)
+}
+
 #[tokio::test]
 async fn a_lost_answer_does_not_hide_that_it_has_begun() {
-    let site = Site::new("lost-answer", "");
-    assert_eq!(site.up(&[]).await.code, 0);
-    let way = way(&site.aws.url, "ExecuteChangeSet", Fault::Lost).await;
-    let run = site.up_by(&way, "drops:2").await;
+    let (site, run) = deployed_over("lost-answer", "ExecuteChangeSet", Fault::Lost).await;
     assert_eq!(run.code, 0, "{run}");
     assert!(
         run.stdout.contains("deployed:") && run.stdout.contains("drops:2"),
@@ -174,10 +180,7 @@ async fn ctrl_c_while_it_begins_asks_whether_it_has() {
 
 #[tokio::test]
 async fn what_fails_afterwards_says_that_it_is_deployed() {
-    let site = Site::new("denied-afterwards", "");
-    assert_eq!(site.up(&[]).await.code, 0);
-    let way = way(&site.aws.url, "DescribeListeners", Fault::Denied).await;
-    let run = site.up_by(&way, "drops:2").await;
+    let (site, run) = deployed_over("denied-afterwards", "DescribeListeners", Fault::Denied).await;
     assert_eq!(run.code, 1, "{run}");
     assert!(
         in_order(
@@ -246,10 +249,7 @@ async fn a_removal_that_is_refused_leaves_the_protection_as_it_was() {
 
 #[tokio::test]
 async fn what_may_not_be_seen_is_told_and_hinders_nothing() {
-    let site = Site::new("not-seen", "");
-    assert_eq!(site.up(&[]).await.code, 0);
-    let way = way(&site.aws.url, "DescribeTargetHealth", Fault::Denied).await;
-    let run = site.up_by(&way, "drops:2").await;
+    let (_site, run) = deployed_over("not-seen", "DescribeTargetHealth", Fault::Denied).await;
     assert_eq!(run.code, 0, "{run}");
     assert_eq!(
         run.stderr
