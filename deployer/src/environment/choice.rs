@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::field::{FromNode, wrong};
 use super::unit::inline_schema;
-use crate::diagnostic::{Mistakes, nearest};
-use crate::node::Node;
+use cloudformation::diagnostic::{Mistakes, nearest};
+use cloudformation::node::Node;
 
 /// Declares an enum whose variants are words of the file.
 macro_rules! choice {
@@ -37,7 +37,7 @@ macro_rules! choice {
     };
 }
 
-fn not_among(node: &Node, words: &[&str]) -> crate::diagnostic::Mistake {
+fn not_among(node: &Node, words: &[&str]) -> cloudformation::diagnostic::Mistake {
     let mistake = wrong(node, &format!("one of {}", words.join(", ")));
     match node
         .as_text()

@@ -7,8 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::field::{FromNode, wrong};
 use super::unit::inline_schema;
-use crate::diagnostic::Mistakes;
-use crate::node::{Kind, Node, Value};
+use cloudformation::diagnostic::Mistakes;
+use cloudformation::node::{Kind, Node, Value};
 
 /// The pattern of a duration with its unit, for the schema; the reader knows more units.
 const DURATION: &str =

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use crate::diagnostic::{EXPECTED, Mistake, Mistakes, nearest};
-use crate::node::{Kind, Map, Node, Origin, Scalar, Value};
+use cloudformation::diagnostic::{EXPECTED, Mistake, Mistakes, nearest};
+use cloudformation::node::{Kind, Map, Node, Origin, Scalar, Value};
 
 /// Reads a value; none once a mistake has been added.
 pub(super) trait FromNode: Sized {
@@ -155,7 +155,7 @@ macro_rules! section {
         pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
 
         impl $crate::environment::field::FromNode for $name {
-            fn from_node(node: &$crate::node::Node, mistakes: &mut $crate::diagnostic::Mistakes) -> Option<Self> {
+            fn from_node(node: &::cloudformation::node::Node, mistakes: &mut ::cloudformation::diagnostic::Mistakes) -> Option<Self> {
                 use $crate::environment::field::{entries, entry};
                 let map = entries(node, &[$(stringify!($field)),*], mistakes)?;
                 $(let $field = entry(map, stringify!($field), node, mistakes);)*

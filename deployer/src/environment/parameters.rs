@@ -2,8 +2,8 @@
 
 use super::section::Environment;
 use super::{Setting, Sticky, Store, Switch, Text};
-use crate::node::{Node, Origin, Scalar, Value};
-use crate::template::Inputs;
+use cloudformation::node::{Node, Origin, Scalar, Value};
+use cloudformation::template::Inputs;
 
 /// The part of `connections_per_task` at which another task is started, in percent: a task takes minutes to start,
 /// and a deployment moves the connections of one task to the others.

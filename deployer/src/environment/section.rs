@@ -10,7 +10,7 @@ use super::size::{Bytes, Mebibytes};
 use super::store::Store;
 use super::text::{Path, Region, Slug, Text};
 use super::unit::{NonEmpty, Number};
-use crate::diagnostic::{Mistake, Mistakes, nearest};
+use cloudformation::diagnostic::{Mistake, Mistakes, nearest};
 
 section! {
     /// All that differs between environments.

@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::field::{FromNode, wrong};
 use super::unit::inline_schema;
-use crate::diagnostic::Mistakes;
-use crate::node::Node;
+use cloudformation::diagnostic::Mistakes;
+use cloudformation::node::Node;
 
 /// The bytes in a unit that sizes may have. `KB` is 1000 to some and 1024 to others: it is not read.
 const UNITS: [(&str, u64); 4] = [

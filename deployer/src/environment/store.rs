@@ -7,8 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::field::{FromNode, Setting, entries, entry, wrong};
 use super::redis::Redis;
 use super::text::Text;
-use crate::diagnostic::{Mistake, Mistakes};
-use crate::node::Node;
+use cloudformation::diagnostic::{Mistake, Mistakes};
+use cloudformation::node::Node;
 
 /// Where messages are kept.
 #[derive(Clone, Debug)]

@@ -9,18 +9,18 @@ use crate::node::{Call, Entry, Function, Map, Node, Value};
 impl Resolver<'_> {
     /// The sections that the resolved document keeps: its head, and what symbolic values refer to.
     pub(super) fn sections_for(&mut self, rendered: &Rendered) -> Map {
-        let mut used = Used::default();
+        let mut references = References::default();
         for resource in rendered.resources.values() {
-            used.condition(resource.condition.as_ref());
-            used.walk(&resource.properties);
+            references.condition(resource.condition.as_ref());
+            references.walk(&resource.properties);
             resource
                 .attributes
                 .values()
-                .for_each(|entry| used.walk(&entry.node));
+                .for_each(|entry| references.walk(&entry.node));
         }
         for output in rendered.outputs.values() {
-            used.condition(output.condition.as_ref());
-            used.walk(&output.entry.node);
+            references.condition(output.condition.as_ref());
+            references.walk(&output.entry.node);
         }
         let template = self.template;
         let mut sections = Map::new();
@@ -35,8 +35,11 @@ impl Resolver<'_> {
                 );
             }
         }
-        let conditions = self.conditions_for(&mut used);
-        for (name, keep) in [("Parameters", &used.names), ("Mappings", &used.mappings)] {
+        let conditions = self.conditions_for(&mut references);
+        for (name, keep) in [
+            ("Parameters", &references.names),
+            ("Mappings", &references.mappings),
+        ] {
             let kept = |(key, entry): (&String, &Entry)| {
                 keep.contains(key).then(|| (key.clone(), entry.clone()))
             };
@@ -48,10 +51,10 @@ impl Resolver<'_> {
     }
 
     /// The conditions that are not known before deploying and still spoken of, with those that they speak of.
-    fn conditions_for(&mut self, used: &mut Used) -> Map {
+    fn conditions_for(&mut self, references: &mut References) -> Map {
         let template = self.template;
         let mut kept = Map::new();
-        let mut waiting = used.conditions.clone();
+        let mut waiting = references.conditions.clone();
         while let Some(name) = waiting.pop() {
             let Some(entry) = template.entry("Conditions", &name) else {
                 continue;
@@ -59,9 +62,10 @@ impl Resolver<'_> {
             if kept.contains_key(&name) {
                 continue;
             }
-            used.walk(&entry.node);
+            references.walk(&entry.node);
             waiting.extend(
-                used.conditions
+                references
+                    .conditions
                     .iter()
                     .filter(|name| !kept.contains_key(*name))
                     .cloned(),
@@ -91,13 +95,13 @@ fn insert_section(sections: &mut Map, template: &Template, name: &str, map: Map)
 
 /// The names that symbolic values still speak of.
 #[derive(Default)]
-struct Used {
+struct References {
     names: HashSet<String>,
     mappings: HashSet<String>,
     conditions: Vec<String>,
 }
 
-impl Used {
+impl References {
     fn condition(&mut self, condition: Option<&Condition>) {
         if let Some(Condition {
             name,

@@ -108,8 +108,8 @@ pub struct Output {
 
 impl Rendered {
     /// Resources that no template was rendered for: those that are live.
-    #[cfg(feature = "aws")]
-    pub(crate) fn of(resources: IndexMap<String, Resource>) -> Self {
+    #[must_use]
+    pub fn of(resources: IndexMap<String, Resource>) -> Self {
         Self {
             parameters: IndexMap::new(),
             conditions: IndexMap::new(),

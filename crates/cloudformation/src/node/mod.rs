@@ -3,8 +3,8 @@
 //! A rendered template is made of the same nodes: there, an [`Origin`] leads from a leaf back to the environment
 //! file, and a [`Call`] that is left is a value that only AWS knows.
 
-mod form;
 mod function;
+mod intrinsic;
 mod place;
 mod read;
 mod scalar;
@@ -14,7 +14,7 @@ use indexmap::IndexMap;
 
 pub use function::Function;
 pub use place::{Origin, Place, Source};
-pub use read::{Syntax, read, read_file};
+pub use read::{Syntax, read};
 pub use scalar::{Kind, Scalar};
 pub use write::{json, yaml};
 

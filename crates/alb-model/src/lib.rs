@@ -3,6 +3,7 @@
 //! It is driven by a [`Config`] alone: the caller owns the sockets, registers the targets and says when to stop.
 //! What the model leaves out: TLS and HTTP/2 towards clients, zones, authentication actions, slow start, access logs.
 
+mod accept;
 mod action;
 mod activity;
 mod body;
@@ -11,7 +12,6 @@ mod connection;
 mod cookie;
 mod event;
 mod forward;
-mod front;
 mod group;
 mod headers;
 mod health;
@@ -143,7 +143,7 @@ impl Balancer {
         if listener >= self.shared.config.listeners.len() {
             return Err(Error::UnknownListener(listener));
         }
-        Ok(front::accept(
+        Ok(accept::accept(
             self.shared.clone(),
             listener,
             socket,

@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 /// The project's directory.
 pub(crate) fn project() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 /// A program of this workspace, built beside this one.

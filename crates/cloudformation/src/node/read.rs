@@ -3,7 +3,6 @@
 //! Refused are the parts of YAML that CloudFormation does not read either, so that nothing means one thing here and
 //! another there: aliases, merges, several documents, and keys given twice. Depth and size are bounded.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
@@ -24,23 +23,6 @@ pub enum Syntax {
     Template,
     /// Plain data: a tag is a mistake.
     Plain,
-}
-
-/// Reads the file at `path`; the name in messages is the path as given.
-///
-/// # Errors
-/// Everything that is wrong with it, or that it cannot be opened.
-pub fn read_file(path: &Path, syntax: Syntax) -> Result<Node, Mistakes> {
-    let name = path.display().to_string();
-    let bytes = std::fs::read(path)
-        .map_err(|error| Mistake::nowhere(format!("cannot read {name}: {error}")))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        Mistake::nowhere(format!(
-            "{name} is not UTF-8: byte {} is not",
-            error.utf8_error().valid_up_to()
-        ))
-    })?;
-    read(&name, text, syntax)
 }
 
 /// Reads a text; `name` is what messages call it.

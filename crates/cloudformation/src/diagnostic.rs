@@ -7,7 +7,6 @@ use std::fmt;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value, json};
 
-use crate::colour::wanted;
 use crate::node::Place;
 
 /// One mistake.
@@ -77,7 +76,7 @@ impl Mistake {
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
-        let renderer = if wanted(colour) {
+        let renderer = if colour {
             Renderer::styled()
         } else {
             Renderer::plain()
@@ -87,7 +86,7 @@ impl Mistake {
 }
 
 /// The part of a place to mark: the end of its first line at most, so that a long block shows one line.
-pub(crate) fn marked(place: &Place) -> std::ops::Range<usize> {
+pub fn marked(place: &Place) -> std::ops::Range<usize> {
     let text = &place.source().text;
     let range = place.range();
     let start = range.start.min(text.len());
@@ -105,7 +104,7 @@ impl fmt::Display for Mistake {
 }
 
 /// How a mistake about a value begins while nobody has said yet which setting the value is for.
-pub(crate) const EXPECTED: &str = "expected ";
+pub const EXPECTED: &str = "expected ";
 
 /// All mistakes found in one go; never empty when it is an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -139,7 +138,7 @@ impl Mistakes {
     }
 
     /// Reads one entry of a mapping: what it finds wrong with the value itself names the `key`.
-    pub(crate) fn about<T>(&mut self, key: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+    pub fn about<T>(&mut self, key: &str, read: impl FnOnce(&mut Self) -> T) -> T {
         let before = self.0.len();
         let value = read(self);
         for mistake in self.0.iter_mut().skip(before) {

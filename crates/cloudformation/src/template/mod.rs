@@ -7,20 +7,19 @@ mod condition;
 mod cycle;
 mod function;
 mod parameter;
+mod references;
 mod rendered;
 mod resolve;
 mod section;
 mod sub;
 mod text;
-mod used;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use crate::diagnostic::{Mistake, Mistakes, nearest};
-use crate::node::{Entry, Map, Node, Place, Scalar, Source, Syntax, Value, read, read_file};
+use crate::node::{Entry, Map, Node, Place, Scalar, Source, Syntax, Value, read};
 
 pub use parameter::{Inputs, Parameter};
 pub use rendered::{Condition, Output, Rendered, Resource, Truth};
@@ -63,14 +62,6 @@ pub struct Template {
 }
 
 impl Template {
-    /// Reads the template at `path`.
-    ///
-    /// # Errors
-    /// Everything that is wrong with its form.
-    pub fn read(path: &Path) -> Result<Self, Mistakes> {
-        Self::from_node(read_file(path, Syntax::Template)?)
-    }
-
     /// Reads a template from text; `name` is what messages call it.
     ///
     /// # Errors
