@@ -10,8 +10,8 @@ use crate::node::{Entry, Map, Node, Place, Scalar, Source, Value};
 /// Every other part of Holdfast reads this and never the environment file or the template behind it:
 ///
 /// ```
-/// use deployer::node::Leaf;
-/// use deployer::template::{Inputs, Template};
+/// use cloudformation::node::Leaf;
+/// use cloudformation::template::{Inputs, Template};
 ///
 /// let template = Template::parse("service.yaml", r"
 /// Parameters:
@@ -38,7 +38,7 @@ use crate::node::{Entry, Map, Node, Place, Scalar, Source, Value};
 /// let group = balancer.properties.at("SecurityGroups.0").expect("one group");
 /// assert!(matches!(group.leaf(), Some(Leaf::Symbolic(_))));
 /// assert_eq!(rendered.referred(group).map(|group| group.logical_id.as_str()), Some("Group"));
-/// # Ok::<(), deployer::diagnostic::Mistakes>(())
+/// # Ok::<(), cloudformation::diagnostic::Mistakes>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rendered {

@@ -22,21 +22,34 @@ fn check(r: &Reading) -> Verdict {
     }
     let most = r.count(MaximumPercent)?;
     let violation = if most.value <= 100 {
-        Violation::error("ECS refuses zone rebalancing with this maximum percent").about(rebalancing.seen).about(most.seen)
+        Violation::error("ECS refuses zone rebalancing with this maximum percent")
+            .about(rebalancing.seen)
+            .about(most.seen)
     } else {
         Violation::warning(RULE.summary).about(rebalancing.seen)
     };
-    Ok(vec![violation.fix("set AvailabilityZoneRebalancing to DISABLED")])
+    Ok(vec![
+        violation.fix("set AvailabilityZoneRebalancing to DISABLED"),
+    ])
 }
 
 #[cfg(test)]
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, n, w};
-    cases(&RULE, &[
-        (&[(AzRebalancing, w("ENABLED")), (MaximumPercent, n(100))], Error),
-        (&[(AzRebalancing, w("ENABLED")), (MaximumPercent, n(101))], Warning),
-        (&[(AzRebalancing, w("DISABLED"))], Holds),
-        (&[(AzRebalancing, w("ENABLED"))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (
+                &[(AzRebalancing, w("ENABLED")), (MaximumPercent, n(100))],
+                Error,
+            ),
+            (
+                &[(AzRebalancing, w("ENABLED")), (MaximumPercent, n(101))],
+                Warning,
+            ),
+            (&[(AzRebalancing, w("DISABLED"))], Holds),
+            (&[(AzRebalancing, w("ENABLED"))], NotSeen),
+        ],
+    );
 }

@@ -19,10 +19,13 @@ pub(super) const RULE: Rule = Rule {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, s};
-    cases(&RULE, &[
-        (&[(ClientKeepAlive, s(59))], Error),
-        (&[(ClientKeepAlive, s(60))], Holds),
-        (&[(ClientKeepAlive, s(604_800))], Holds),
-        (&[(ClientKeepAlive, s(604_801))], Error),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(ClientKeepAlive, s(59))], Error),
+            (&[(ClientKeepAlive, s(60))], Holds),
+            (&[(ClientKeepAlive, s(604_800))], Holds),
+            (&[(ClientKeepAlive, s(604_801))], Error),
+        ],
+    );
 }

@@ -20,7 +20,9 @@ fn check(r: &Reading) -> Verdict {
     demand(!origins.value.iter().any(|origin| origin == "*"), || {
         Violation::error(RULE.summary)
             .about(origins.seen)
-            .fix(format!("list exact origins in {CorsOrigins}, such as https://app.example.com"))
+            .fix(format!(
+                "list exact origins in {CorsOrigins}, such as https://app.example.com"
+            ))
     })
 }
 
@@ -28,10 +30,13 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, l};
-    cases(&RULE, &[
-        (&[(CorsOrigins, l(&["*"]))], Error),
-        (&[(CorsOrigins, l(&["https://a.example", "*"]))], Error),
-        (&[(CorsOrigins, l(&["https://a.example"]))], Holds),
-        (&[(CorsOrigins, l(&[]))], Holds),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(CorsOrigins, l(&["*"]))], Error),
+            (&[(CorsOrigins, l(&["https://a.example", "*"]))], Error),
+            (&[(CorsOrigins, l(&["https://a.example"]))], Holds),
+            (&[(CorsOrigins, l(&[]))], Holds),
+        ],
+    );
 }

@@ -11,7 +11,16 @@ pub(super) const RULE: Rule = Rule {
     holds: "rounds × (start-up or grace period + health check interval + deregistration delay + stop timeout) < 3h, rounds = ceil(tasks / (floor(tasks × maximum percent) − ceil(tasks × minimum percent)))",
     fix: "shorten the deregistration delay, or allow larger batches",
     sources: &[ECS_DEPLOYMENT, CFN_SERVICE],
-    settings: &[DeregistrationDelay, StopTimeout, HealthCheckInterval, StartUp, GracePeriod, TasksMax, MaximumPercent, MinimumHealthyPercent],
+    settings: &[
+        DeregistrationDelay,
+        StopTimeout,
+        HealthCheckInterval,
+        StartUp,
+        GracePeriod,
+        TasksMax,
+        MaximumPercent,
+        MinimumHealthyPercent,
+    ],
     check,
 };
 
@@ -42,8 +51,15 @@ fn check(r: &Reading) -> Verdict {
             .about(interval.seen)
             .about(stop.seen)
             .with(r, &[TasksMax, MaximumPercent, MinimumHealthyPercent])
-            .needs(format!("{rounds} rounds × {} = {} < {}", seconds(round), seconds(total), seconds(LIMIT)))
-            .fix(format!("lower {DeregistrationDelay}, or raise {MaximumPercent}"))
+            .needs(format!(
+                "{rounds} rounds × {} = {} < {}",
+                seconds(round),
+                seconds(total),
+                seconds(LIMIT)
+            ))
+            .fix(format!(
+                "lower {DeregistrationDelay}, or raise {MaximumPercent}"
+            ))
     })
 }
 
@@ -52,14 +68,30 @@ fn check(r: &Reading) -> Verdict {
 fn cases() {
     use super::cases::{Expect::*, cases, n, s};
     let deploy = |delay, tasks| {
-        let round = [(DeregistrationDelay, s(delay)), (StopTimeout, s(30)), (HealthCheckInterval, s(30)), (GracePeriod, s(0))];
-        [&round[..], &[(TasksMax, n(tasks)), (MaximumPercent, n(110)), (MinimumHealthyPercent, n(100))]].concat()
+        let round = [
+            (DeregistrationDelay, s(delay)),
+            (StopTimeout, s(30)),
+            (HealthCheckInterval, s(30)),
+            (GracePeriod, s(0)),
+        ];
+        [
+            &round[..],
+            &[
+                (TasksMax, n(tasks)),
+                (MaximumPercent, n(110)),
+                (MinimumHealthyPercent, n(100)),
+            ],
+        ]
+        .concat()
     };
-    cases(&RULE, &[
-        (&deploy(1020, 10), Warning),
-        (&deploy(1019, 10), Holds),
-        (&deploy(3600, 1), Holds),
-        (&deploy(3600, 100), Warning),
-        (&[(DeregistrationDelay, s(300))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&deploy(1020, 10), Warning),
+            (&deploy(1019, 10), Holds),
+            (&deploy(3600, 1), Holds),
+            (&deploy(3600, 100), Warning),
+            (&[(DeregistrationDelay, s(300))], NotSeen),
+        ],
+    );
 }

@@ -21,36 +21,54 @@ const MOST_TASKS: u64 = 5_000;
 fn check(r: &Reading) -> Verdict {
     let most = r.count(MaximumPercent)?;
     let least = r.count(MinimumHealthyPercent)?;
-    let (low, high) = (r.count(TasksMin)?.value.max(1), r.count(TasksMax)?.value.min(MOST_TASKS));
+    let (low, high) = (
+        r.count(TasksMin)?.value.max(1),
+        r.count(TasksMax)?.value.min(MOST_TASKS),
+    );
     let stuck = (low..=high).find(|&n| share(n, most.value) <= n && share_up(n, least.value) >= n);
-    Ok(stuck.map(|n| stuck_at(r, n, most.seen, least.seen)).into_iter().collect())
+    Ok(stuck
+        .map(|n| stuck_at(r, n, most.seen, least.seen))
+        .into_iter()
+        .collect())
 }
 
 fn stuck_at(r: &Reading, tasks: u64, most: &Seen, least: &Seen) -> Violation {
-    Violation::error(format!("with {tasks} running, a deployment can neither start a task nor stop one"))
-        .about(most)
-        .about(least)
-        .with(r, &[TasksMin, TasksMax])
-        .needs(format!(
-            "floor({tasks} × {most} %) > {tasks} or ceil({tasks} × {least} %) < {tasks}",
-            most = most.value,
-            least = least.value
-        ))
-        .fix(format!("raise {MaximumPercent} to 200"))
+    Violation::error(format!(
+        "with {tasks} running, a deployment can neither start a task nor stop one"
+    ))
+    .about(most)
+    .about(least)
+    .with(r, &[TasksMin, TasksMax])
+    .needs(format!(
+        "floor({tasks} × {most} %) > {tasks} or ceil({tasks} × {least} %) < {tasks}",
+        most = most.value,
+        least = least.value
+    ))
+    .fix(format!("raise {MaximumPercent} to 200"))
 }
 
 #[cfg(test)]
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, n};
-    let deploy = |min, max, least, most| [(TasksMin, n(min)), (TasksMax, n(max)), (MinimumHealthyPercent, n(least)), (MaximumPercent, n(most))];
-    cases(&RULE, &[
-        (&deploy(1, 1, 100, 150), Error),
-        (&deploy(1, 1, 100, 200), Holds),
-        (&deploy(1, 4, 51, 150), Error),
-        (&deploy(2, 4, 51, 150), Holds),
-        (&deploy(2, 2, 50, 100), Holds),
-        (&deploy(2, 2, 51, 100), Error),
-        (&[(MaximumPercent, n(200))], NotSeen),
-    ]);
+    let deploy = |min, max, least, most| {
+        [
+            (TasksMin, n(min)),
+            (TasksMax, n(max)),
+            (MinimumHealthyPercent, n(least)),
+            (MaximumPercent, n(most)),
+        ]
+    };
+    cases(
+        &RULE,
+        &[
+            (&deploy(1, 1, 100, 150), Error),
+            (&deploy(1, 1, 100, 200), Holds),
+            (&deploy(1, 4, 51, 150), Error),
+            (&deploy(2, 4, 51, 150), Holds),
+            (&deploy(2, 2, 50, 100), Holds),
+            (&deploy(2, 2, 51, 100), Error),
+            (&[(MaximumPercent, n(200))], NotSeen),
+        ],
+    );
 }

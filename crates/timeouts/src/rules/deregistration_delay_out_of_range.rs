@@ -19,9 +19,12 @@ pub(super) const RULE: Rule = Rule {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, s};
-    cases(&RULE, &[
-        (&[(DeregistrationDelay, s(0))], Holds),
-        (&[(DeregistrationDelay, s(3600))], Holds),
-        (&[(DeregistrationDelay, s(3601))], Error),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(DeregistrationDelay, s(0))], Holds),
+            (&[(DeregistrationDelay, s(3600))], Holds),
+            (&[(DeregistrationDelay, s(3601))], Error),
+        ],
+    );
 }

@@ -22,7 +22,11 @@ fn check(r: &Reading) -> Verdict {
     demand(delay.value >= SHORTEST, || {
         Violation::warning(RULE.summary)
             .about(delay.seen)
-            .needs(format!("deregistration delay {} ≥ {}", delay.seen.value, seconds(SHORTEST)))
+            .needs(format!(
+                "deregistration delay {} ≥ {}",
+                delay.seen.value,
+                seconds(SHORTEST)
+            ))
             .fix(format!("raise {DeregistrationDelay} to 30s"))
     })
 }
@@ -31,8 +35,11 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, s};
-    cases(&RULE, &[
-        (&[(DeregistrationDelay, s(9))], Warning),
-        (&[(DeregistrationDelay, s(10))], Holds),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(DeregistrationDelay, s(9))], Warning),
+            (&[(DeregistrationDelay, s(10))], Holds),
+        ],
+    );
 }

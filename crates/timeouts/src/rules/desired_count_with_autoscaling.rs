@@ -18,7 +18,9 @@ pub(super) const RULE: Rule = Rule {
 fn check(r: &Reading) -> Verdict {
     let scaled = r.flag(Autoscaling).map(|scaled| scaled.value);
     demand(any([not(scaled), r.is_unset(DesiredCount)])?, || {
-        Violation::error(RULE.summary).with(r, RULE.settings).fix("remove DesiredCount from the service")
+        Violation::error(RULE.summary)
+            .with(r, RULE.settings)
+            .fix("remove DesiredCount from the service")
     })
 }
 
@@ -26,10 +28,13 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, f, n, u};
-    cases(&RULE, &[
-        (&[(DesiredCount, n(2)), (Autoscaling, f(true))], Error),
-        (&[(DesiredCount, u()), (Autoscaling, f(true))], Holds),
-        (&[(DesiredCount, n(2)), (Autoscaling, f(false))], Holds),
-        (&[(Autoscaling, f(true))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(DesiredCount, n(2)), (Autoscaling, f(true))], Error),
+            (&[(DesiredCount, u()), (Autoscaling, f(true))], Holds),
+            (&[(DesiredCount, n(2)), (Autoscaling, f(false))], Holds),
+            (&[(Autoscaling, f(true))], NotSeen),
+        ],
+    );
 }

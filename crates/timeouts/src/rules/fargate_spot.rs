@@ -17,18 +17,32 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(r: &Reading) -> Verdict {
     let providers = r.list(CapacityProviders)?;
-    demand(!providers.value.iter().any(|provider| provider == "FARGATE_SPOT"), || {
-        Violation::warning(RULE.summary).about(providers.seen).fix("replace FARGATE_SPOT with FARGATE")
-    })
+    demand(
+        !providers
+            .value
+            .iter()
+            .any(|provider| provider == "FARGATE_SPOT"),
+        || {
+            Violation::warning(RULE.summary)
+                .about(providers.seen)
+                .fix("replace FARGATE_SPOT with FARGATE")
+        },
+    )
 }
 
 #[cfg(test)]
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, l};
-    cases(&RULE, &[
-        (&[(CapacityProviders, l(&["FARGATE", "FARGATE_SPOT"]))], Warning),
-        (&[(CapacityProviders, l(&["FARGATE"]))], Holds),
-        (&[(CapacityProviders, l(&[]))], Holds),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (
+                &[(CapacityProviders, l(&["FARGATE", "FARGATE_SPOT"]))],
+                Warning,
+            ),
+            (&[(CapacityProviders, l(&["FARGATE"]))], Holds),
+            (&[(CapacityProviders, l(&[]))], Holds),
+        ],
+    );
 }

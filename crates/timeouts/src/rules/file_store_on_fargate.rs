@@ -16,19 +16,27 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(r: &Reading) -> Verdict {
-    demand(all([text_is(r, Store, "file"), fargate(r)]).map(|lost| !lost)?, || {
-        Violation::error(RULE.summary).with(r, RULE.settings).fix(format!("set {Store} to redis"))
-    })
+    demand(
+        all([text_is(r, Store, "file"), fargate(r)]).map(|lost| !lost)?,
+        || {
+            Violation::error(RULE.summary)
+                .with(r, RULE.settings)
+                .fix(format!("set {Store} to redis"))
+        },
+    )
 }
 
 #[cfg(test)]
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, w};
-    cases(&RULE, &[
-        (&[(Store, w("file")), (LaunchType, w("FARGATE"))], Error),
-        (&[(Store, w("redis")), (LaunchType, w("FARGATE"))], Holds),
-        (&[(Store, w("file")), (LaunchType, w("EC2"))], Holds),
-        (&[(Store, w("file"))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(Store, w("file")), (LaunchType, w("FARGATE"))], Error),
+            (&[(Store, w("redis")), (LaunchType, w("FARGATE"))], Holds),
+            (&[(Store, w("file")), (LaunchType, w("EC2"))], Holds),
+            (&[(Store, w("file"))], NotSeen),
+        ],
+    );
 }

@@ -21,7 +21,9 @@ const SHORTEST: Duration = Duration::from_secs(10);
 fn check(r: &Reading) -> Verdict {
     let interval = r.duration(HealthCheckInterval)?;
     let unhealthy = r.count(UnhealthyThreshold)?;
-    let noticed = interval.value.saturating_mul(u32::try_from(unhealthy.value).unwrap_or(u32::MAX));
+    let noticed = interval
+        .value
+        .saturating_mul(u32::try_from(unhealthy.value).unwrap_or(u32::MAX));
     demand(noticed > SHORTEST, || {
         Violation::warning(RULE.summary)
             .about(unhealthy.seen)
@@ -33,7 +35,9 @@ fn check(r: &Reading) -> Verdict {
                 seconds(noticed),
                 seconds(SHORTEST)
             ))
-            .fix(format!("raise {UnhealthyThreshold} or {HealthCheckInterval}"))
+            .fix(format!(
+                "raise {UnhealthyThreshold} or {HealthCheckInterval}"
+            ))
     })
 }
 
@@ -41,11 +45,19 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, n, s};
-    let checks = |interval, unhealthy| [(HealthCheckInterval, s(interval)), (UnhealthyThreshold, n(unhealthy))];
-    cases(&RULE, &[
-        (&checks(5, 3), Holds),
-        (&checks(5, 2), Warning),
-        (&checks(11, 1), Holds),
-        (&[(HealthCheckInterval, s(30))], NotSeen),
-    ]);
+    let checks = |interval, unhealthy| {
+        [
+            (HealthCheckInterval, s(interval)),
+            (UnhealthyThreshold, n(unhealthy)),
+        ]
+    };
+    cases(
+        &RULE,
+        &[
+            (&checks(5, 3), Holds),
+            (&checks(5, 2), Warning),
+            (&checks(11, 1), Holds),
+            (&[(HealthCheckInterval, s(30))], NotSeen),
+        ],
+    );
 }

@@ -25,35 +25,61 @@ fn check(r: &Reading) -> Verdict {
             Violation::error("health checks ask for the Socket.IO path, which answers them 400")
                 .about(path.seen)
                 .about(socket.seen)
-                .fix(format!("set {HealthCheckPath} to the server's health endpoint, such as /healthcheck")),
+                .fix(format!(
+                    "set {HealthCheckPath} to the server's health endpoint, such as /healthcheck"
+                )),
         ]);
     }
     let served = r.list(ServedPaths)?;
-    demand(served.value.iter().any(|prefix| below(asked, prefix)), || {
-        Violation::error(RULE.summary)
-            .about(path.seen)
-            .about(served.seen)
-            .fix(format!("set {HealthCheckPath} to /healthcheck"))
-    })
+    demand(
+        served.value.iter().any(|prefix| below(asked, prefix)),
+        || {
+            Violation::error(RULE.summary)
+                .about(path.seen)
+                .about(served.seen)
+                .fix(format!("set {HealthCheckPath} to /healthcheck"))
+        },
+    )
 }
 
 fn below(path: &str, prefix: &str) -> bool {
     let prefix = prefix.trim_end_matches('/');
-    !prefix.is_empty() && path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    !prefix.is_empty()
+        && path
+            .strip_prefix(prefix)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, l, w};
-    let asks = |path| [(HealthCheckPath, w(path)), (ServedPaths, l(&["/healthcheck", "/v1"])), (SocketPath, w("/websockets"))];
-    cases(&RULE, &[
-        (&asks("/healthcheck"), Holds),
-        (&asks("/healthcheck?deep=1"), Holds),
-        (&asks("/healthchecks"), Error),
-        (&asks("/"), Error),
-        (&asks("/websockets/"), Error),
-        (&[(HealthCheckPath, w("/socket.io/")), (SocketPath, w("/socket.io"))], Error),
-        (&[(HealthCheckPath, w("/")), (SocketPath, w("/socket.io"))], NotSeen),
-    ]);
+    let asks = |path| {
+        [
+            (HealthCheckPath, w(path)),
+            (ServedPaths, l(&["/healthcheck", "/v1"])),
+            (SocketPath, w("/websockets")),
+        ]
+    };
+    cases(
+        &RULE,
+        &[
+            (&asks("/healthcheck"), Holds),
+            (&asks("/healthcheck?deep=1"), Holds),
+            (&asks("/healthchecks"), Error),
+            (&asks("/"), Error),
+            (&asks("/websockets/"), Error),
+            (
+                &[
+                    (HealthCheckPath, w("/socket.io/")),
+                    (SocketPath, w("/socket.io")),
+                ],
+                Error,
+            ),
+            (
+                &[(HealthCheckPath, w("/")), (SocketPath, w("/socket.io"))],
+                NotSeen,
+            ),
+        ],
+    );
 }

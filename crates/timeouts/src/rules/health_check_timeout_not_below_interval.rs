@@ -21,13 +21,22 @@ const ASSUMED: Duration = Duration::from_secs(6);
 fn check(r: &Reading) -> Verdict {
     let interval = r.duration(HealthCheckInterval)?;
     let timeout = r.get(HealthCheckTimeout)?;
-    let length = r.duration(HealthCheckTimeout).map_or(ASSUMED, |timeout| timeout.value);
+    let length = r
+        .duration(HealthCheckTimeout)
+        .map_or(ASSUMED, |timeout| timeout.value);
     demand(length < interval.value, || {
         Violation::error(RULE.summary)
             .about(timeout)
             .about(interval.seen)
-            .needs(format!("health check timeout {} < health check interval {}", seconds(length), interval.seen.value))
-            .fix(format!("set {HealthCheckTimeout} below {}", interval.seen.value))
+            .needs(format!(
+                "health check timeout {} < health check interval {}",
+                seconds(length),
+                interval.seen.value
+            ))
+            .fix(format!(
+                "set {HealthCheckTimeout} below {}",
+                interval.seen.value
+            ))
     })
 }
 
@@ -35,11 +44,26 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, s, u};
-    cases(&RULE, &[
-        (&[(HealthCheckTimeout, s(15)), (HealthCheckInterval, s(15))], Error),
-        (&[(HealthCheckTimeout, s(14)), (HealthCheckInterval, s(15))], Holds),
-        (&[(HealthCheckTimeout, u()), (HealthCheckInterval, s(6))], Error),
-        (&[(HealthCheckTimeout, u()), (HealthCheckInterval, s(30))], Holds),
-        (&[(HealthCheckInterval, s(30))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (
+                &[(HealthCheckTimeout, s(15)), (HealthCheckInterval, s(15))],
+                Error,
+            ),
+            (
+                &[(HealthCheckTimeout, s(14)), (HealthCheckInterval, s(15))],
+                Holds,
+            ),
+            (
+                &[(HealthCheckTimeout, u()), (HealthCheckInterval, s(6))],
+                Error,
+            ),
+            (
+                &[(HealthCheckTimeout, u()), (HealthCheckInterval, s(30))],
+                Holds,
+            ),
+            (&[(HealthCheckInterval, s(30))], NotSeen),
+        ],
+    );
 }

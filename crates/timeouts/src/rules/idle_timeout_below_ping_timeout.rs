@@ -19,11 +19,19 @@ fn check(r: &Reading) -> Verdict {
     let idle = r.duration(IdleTimeout)?;
     let interval = r.duration(PingInterval)?;
     let timeout = r.duration(PingTimeout)?;
-    let old_clients = r.list(Protocols).is_ok_and(|protocols| protocols.value.iter().any(|version| version == "4"));
+    let old_clients = r
+        .list(Protocols)
+        .is_ok_and(|protocols| protocols.value.iter().any(|version| version == "4"));
     let (silence, formula) = if old_clients {
-        (interval.value.saturating_add(timeout.value), "ping interval + ping timeout")
+        (
+            interval.value.saturating_add(timeout.value),
+            "ping interval + ping timeout",
+        )
     } else {
-        (interval.value.max(timeout.value), "the longer of ping interval and ping timeout")
+        (
+            interval.value.max(timeout.value),
+            "the longer of ping interval and ping timeout",
+        )
     };
     demand(idle.value > silence, || {
         Violation::warning(RULE.summary)
@@ -31,8 +39,15 @@ fn check(r: &Reading) -> Verdict {
             .about(interval.seen)
             .about(timeout.seen)
             .with(r, &[Protocols])
-            .needs(format!("idle timeout {} > {formula} {}", idle.seen.value, seconds(silence)))
-            .fix(format!("raise {IdleTimeout} to at least {}", seconds(silence.saturating_add(MARGIN))))
+            .needs(format!(
+                "idle timeout {} > {formula} {}",
+                idle.seen.value,
+                seconds(silence)
+            ))
+            .fix(format!(
+                "raise {IdleTimeout} to at least {}",
+                seconds(silence.saturating_add(MARGIN))
+            ))
     })
 }
 
@@ -43,15 +58,31 @@ const MARGIN: Duration = Duration::from_secs(5);
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, l, s};
-    let heartbeat = |idle, interval, timeout| [(IdleTimeout, s(idle)), (PingInterval, s(interval)), (PingTimeout, s(timeout))];
-    let old = |idle| [(IdleTimeout, s(idle)), (PingInterval, s(60)), (PingTimeout, s(240)), (Protocols, l(&["4", "5"]))];
-    cases(&RULE, &[
-        (&heartbeat(240, 60, 240), Warning),
-        (&heartbeat(241, 60, 240), Holds),
-        (&heartbeat(60, 60, 20), Warning),
-        (&heartbeat(61, 60, 20), Holds),
-        (&old(300), Warning),
-        (&old(301), Holds),
-        (&[(IdleTimeout, s(60)), (PingInterval, s(25))], NotSeen),
-    ]);
+    let heartbeat = |idle, interval, timeout| {
+        [
+            (IdleTimeout, s(idle)),
+            (PingInterval, s(interval)),
+            (PingTimeout, s(timeout)),
+        ]
+    };
+    let old = |idle| {
+        [
+            (IdleTimeout, s(idle)),
+            (PingInterval, s(60)),
+            (PingTimeout, s(240)),
+            (Protocols, l(&["4", "5"])),
+        ]
+    };
+    cases(
+        &RULE,
+        &[
+            (&heartbeat(240, 60, 240), Warning),
+            (&heartbeat(241, 60, 240), Holds),
+            (&heartbeat(60, 60, 20), Warning),
+            (&heartbeat(61, 60, 20), Holds),
+            (&old(300), Warning),
+            (&old(301), Holds),
+            (&[(IdleTimeout, s(60)), (PingInterval, s(25))], NotSeen),
+        ],
+    );
 }

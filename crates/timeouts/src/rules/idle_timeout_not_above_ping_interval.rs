@@ -26,8 +26,16 @@ fn check(r: &Reading) -> Verdict {
         Violation::error(RULE.summary)
             .about(idle.seen)
             .about(ping.seen)
-            .needs(format!("idle timeout {} ≥ ping interval {} + {}", idle.seen.value, ping.seen.value, seconds(MARGIN)))
-            .fix(format!("raise {IdleTimeout} to at least {}", seconds(least)))
+            .needs(format!(
+                "idle timeout {} ≥ ping interval {} + {}",
+                idle.seen.value,
+                ping.seen.value,
+                seconds(MARGIN)
+            ))
+            .fix(format!(
+                "raise {IdleTimeout} to at least {}",
+                seconds(least)
+            ))
     })
 }
 
@@ -35,12 +43,15 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, s};
-    cases(&RULE, &[
-        (&[(IdleTimeout, s(60)), (PingInterval, s(60))], Error),
-        (&[(IdleTimeout, s(64)), (PingInterval, s(60))], Error),
-        (&[(IdleTimeout, s(65)), (PingInterval, s(60))], Holds),
-        (&[(IdleTimeout, s(60)), (PingInterval, s(25))], Holds),
-        (&[(IdleTimeout, s(60))], NotSeen),
-        (&[(PingInterval, s(60))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(IdleTimeout, s(60)), (PingInterval, s(60))], Error),
+            (&[(IdleTimeout, s(64)), (PingInterval, s(60))], Error),
+            (&[(IdleTimeout, s(65)), (PingInterval, s(60))], Holds),
+            (&[(IdleTimeout, s(60)), (PingInterval, s(25))], Holds),
+            (&[(IdleTimeout, s(60))], NotSeen),
+            (&[(PingInterval, s(60))], NotSeen),
+        ],
+    );
 }

@@ -19,10 +19,13 @@ pub(super) const RULE: Rule = Rule {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, s};
-    cases(&RULE, &[
-        (&[(IdleTimeout, s(0))], Error),
-        (&[(IdleTimeout, s(1))], Holds),
-        (&[(IdleTimeout, s(4000))], Holds),
-        (&[(IdleTimeout, s(4001))], Error),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(IdleTimeout, s(0))], Error),
+            (&[(IdleTimeout, s(1))], Holds),
+            (&[(IdleTimeout, s(4000))], Holds),
+            (&[(IdleTimeout, s(4001))], Error),
+        ],
+    );
 }

@@ -22,8 +22,14 @@ fn check(r: &Reading) -> Verdict {
         Violation::error(RULE.summary)
             .about(keep_alive.seen)
             .about(idle.seen)
-            .needs(format!("keep-alive {} > idle timeout {}", keep_alive.seen.value, idle.seen.value))
-            .fix(format!("raise {KeepAlive} to at least {}", seconds(idle.value.saturating_add(MARGIN))))
+            .needs(format!(
+                "keep-alive {} > idle timeout {}",
+                keep_alive.seen.value, idle.seen.value
+            ))
+            .fix(format!(
+                "raise {KeepAlive} to at least {}",
+                seconds(idle.value.saturating_add(MARGIN))
+            ))
     })
 }
 
@@ -34,10 +40,13 @@ const MARGIN: Duration = Duration::from_secs(10);
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, s};
-    cases(&RULE, &[
-        (&[(KeepAlive, s(310)), (IdleTimeout, s(310))], Error),
-        (&[(KeepAlive, s(311)), (IdleTimeout, s(310))], Holds),
-        (&[(KeepAlive, s(5)), (IdleTimeout, s(60))], Error),
-        (&[(IdleTimeout, s(60))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(KeepAlive, s(310)), (IdleTimeout, s(310))], Error),
+            (&[(KeepAlive, s(311)), (IdleTimeout, s(310))], Holds),
+            (&[(KeepAlive, s(5)), (IdleTimeout, s(60))], Error),
+            (&[(IdleTimeout, s(60))], NotSeen),
+        ],
+    );
 }

@@ -22,7 +22,8 @@ fn check(r: &Reading) -> Verdict {
     let violation = if several_tasks(r)? {
         Violation::error(RULE.summary).with(r, &[Store, TasksMax])
     } else {
-        Violation::warning("old and new task do not share their messages during a deploy").with(r, RULE.settings)
+        Violation::warning("old and new task do not share their messages during a deploy")
+            .with(r, RULE.settings)
     };
     Ok(vec![violation.fix(format!("set {Store} to redis"))])
 }
@@ -31,11 +32,28 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, n, w};
-    cases(&RULE, &[
-        (&[(Store, w("memory")), (TasksMax, n(2))], Error),
-        (&[(Store, w("redis")), (TasksMax, n(2))], Holds),
-        (&[(Store, w("file")), (TasksMax, n(1)), (MaximumPercent, n(200))], Warning),
-        (&[(Store, w("file")), (TasksMax, n(1)), (MaximumPercent, n(100))], Holds),
-        (&[(TasksMax, n(2))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(Store, w("memory")), (TasksMax, n(2))], Error),
+            (&[(Store, w("redis")), (TasksMax, n(2))], Holds),
+            (
+                &[
+                    (Store, w("file")),
+                    (TasksMax, n(1)),
+                    (MaximumPercent, n(200)),
+                ],
+                Warning,
+            ),
+            (
+                &[
+                    (Store, w("file")),
+                    (TasksMax, n(1)),
+                    (MaximumPercent, n(100)),
+                ],
+                Holds,
+            ),
+            (&[(TasksMax, n(2))], NotSeen),
+        ],
+    );
 }

@@ -16,19 +16,24 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(r: &Reading) -> Verdict {
-    each([LoadBalancerName, TargetGroupName, ReplicationGroupName].map(|setting| {
-        if r.is_unset(setting)? {
-            return holds();
-        }
-        let name = r.text(setting)?;
-        let complaint = complaint(setting, name.value);
-        demand(complaint.is_none(), || {
-            Violation::error(format!("AWS refuses this {} for its characters", setting.title()))
+    each(
+        [LoadBalancerName, TargetGroupName, ReplicationGroupName].map(|setting| {
+            if r.is_unset(setting)? {
+                return holds();
+            }
+            let name = r.text(setting)?;
+            let complaint = complaint(setting, name.value);
+            demand(complaint.is_none(), || {
+                Violation::error(format!(
+                    "AWS refuses this {} for its characters",
+                    setting.title()
+                ))
                 .about(name.seen)
                 .needs(complaint.unwrap_or_default())
                 .fix(RULE.fix)
-        })
-    }))
+            })
+        }),
+    )
 }
 
 fn complaint(setting: Setting, name: &str) -> Option<&'static str> {
@@ -39,7 +44,9 @@ fn complaint(setting: Setting, name: &str) -> Option<&'static str> {
         Some("a letter or digit at both ends")
     } else if setting == LoadBalancerName && name.starts_with("internal-") {
         Some("another beginning than internal-, which AWS keeps for itself")
-    } else if setting == ReplicationGroupName && (name.contains("--") || !name.starts_with(|c: char| c.is_ascii_alphabetic())) {
+    } else if setting == ReplicationGroupName
+        && (name.contains("--") || !name.starts_with(|c: char| c.is_ascii_alphabetic()))
+    {
         Some("a letter first, and no two hyphens in a row")
     } else {
         None
@@ -50,17 +57,26 @@ fn complaint(setting: Setting, name: &str) -> Option<&'static str> {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, u, w};
-    let names = |balancer, group, store| [(LoadBalancerName, w(balancer)), (TargetGroupName, w(group)), (ReplicationGroupName, w(store))];
-    cases(&RULE, &[
-        (&names("acme-drops-1", "1-drops", "drops"), Holds),
-        (&names("acme_drops", "drops", "drops"), Error),
-        (&names("-drops", "drops", "drops"), Error),
-        (&names("internal-drops", "drops", "drops"), Error),
-        (&names("drops", "drops-", "drops"), Error),
-        (&names("drops", "internal-drops", "drops"), Holds),
-        (&names("drops", "drops", "1drops"), Error),
-        (&names("drops", "drops", "acme--drops"), Error),
-        (&names("acme--drops", "drops", "drops"), Holds),
-        (&[(LoadBalancerName, u())], NotSeen),
-    ]);
+    let names = |balancer, group, store| {
+        [
+            (LoadBalancerName, w(balancer)),
+            (TargetGroupName, w(group)),
+            (ReplicationGroupName, w(store)),
+        ]
+    };
+    cases(
+        &RULE,
+        &[
+            (&names("acme-drops-1", "1-drops", "drops"), Holds),
+            (&names("acme_drops", "drops", "drops"), Error),
+            (&names("-drops", "drops", "drops"), Error),
+            (&names("internal-drops", "drops", "drops"), Error),
+            (&names("drops", "drops-", "drops"), Error),
+            (&names("drops", "internal-drops", "drops"), Holds),
+            (&names("drops", "drops", "1drops"), Error),
+            (&names("drops", "drops", "acme--drops"), Error),
+            (&names("acme--drops", "drops", "drops"), Holds),
+            (&[(LoadBalancerName, u())], NotSeen),
+        ],
+    );
 }

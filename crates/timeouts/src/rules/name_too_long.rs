@@ -16,19 +16,32 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(r: &Reading) -> Verdict {
-    each([(LoadBalancerName, 32), (TargetGroupName, 32), (ReplicationGroupName, 40)].map(|(setting, longest)| {
-        if r.is_unset(setting)? {
-            return holds();
-        }
-        let name = r.text(setting)?;
-        let length = name.value.chars().count();
-        demand(length <= longest, || {
-            Violation::error(format!("AWS refuses this {} for its length", setting.title()))
+    each(
+        [
+            (LoadBalancerName, 32),
+            (TargetGroupName, 32),
+            (ReplicationGroupName, 40),
+        ]
+        .map(|(setting, longest)| {
+            if r.is_unset(setting)? {
+                return holds();
+            }
+            let name = r.text(setting)?;
+            let length = name.value.chars().count();
+            demand(length <= longest, || {
+                Violation::error(format!(
+                    "AWS refuses this {} for its length",
+                    setting.title()
+                ))
                 .about(name.seen)
                 .needs(format!("{length} characters ≤ {longest}"))
-                .fix(format!("shorten it by {}, or leave it out", length - longest))
-        })
-    }))
+                .fix(format!(
+                    "shorten it by {}, or leave it out",
+                    length - longest
+                ))
+            })
+        }),
+    )
 }
 
 #[cfg(test)]
@@ -37,14 +50,28 @@ fn cases() {
     use super::cases::{Expect::*, cases, u, w};
     let names = |balancer: usize, group: usize, store: usize| {
         let name = |length| w(&"a".repeat(length));
-        [(LoadBalancerName, name(balancer)), (TargetGroupName, name(group)), (ReplicationGroupName, name(store))]
+        [
+            (LoadBalancerName, name(balancer)),
+            (TargetGroupName, name(group)),
+            (ReplicationGroupName, name(store)),
+        ]
     };
-    cases(&RULE, &[
-        (&names(32, 32, 40), Holds),
-        (&names(33, 32, 40), Error),
-        (&names(32, 33, 40), Error),
-        (&names(32, 32, 41), Error),
-        (&[(LoadBalancerName, u()), (TargetGroupName, u()), (ReplicationGroupName, u())], Holds),
-        (&[(LoadBalancerName, u())], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&names(32, 32, 40), Holds),
+            (&names(33, 32, 40), Error),
+            (&names(32, 33, 40), Error),
+            (&names(32, 32, 41), Error),
+            (
+                &[
+                    (LoadBalancerName, u()),
+                    (TargetGroupName, u()),
+                    (ReplicationGroupName, u()),
+                ],
+                Holds,
+            ),
+            (&[(LoadBalancerName, u())], NotSeen),
+        ],
+    );
 }

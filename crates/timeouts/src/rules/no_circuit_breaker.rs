@@ -28,8 +28,11 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, f};
-    cases(&RULE, &[
-        (&[(CircuitBreaker, f(true))], Holds),
-        (&[(CircuitBreaker, f(false))], Warning),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(CircuitBreaker, f(true))], Holds),
+            (&[(CircuitBreaker, f(false))], Warning),
+        ],
+    );
 }

@@ -18,7 +18,9 @@ pub(super) const RULE: Rule = Rule {
 fn check(r: &Reading) -> Verdict {
     let alarms = r.list(DeploymentAlarms)?;
     demand(!alarms.value.is_empty(), || {
-        Violation::warning(RULE.summary).about(alarms.seen).fix(RULE.fix)
+        Violation::warning(RULE.summary)
+            .about(alarms.seen)
+            .fix(RULE.fix)
     })
 }
 
@@ -26,8 +28,11 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, l};
-    cases(&RULE, &[
-        (&[(DeploymentAlarms, l(&["reconnects"]))], Holds),
-        (&[(DeploymentAlarms, l(&[]))], Warning),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(DeploymentAlarms, l(&["reconnects"]))], Holds),
+            (&[(DeploymentAlarms, l(&[]))], Warning),
+        ],
+    );
 }

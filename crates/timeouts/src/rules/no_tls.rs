@@ -17,20 +17,26 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(r: &Reading) -> Verdict {
     let listeners = r.list(ListenerProtocols)?;
-    demand(!listeners.value.iter().any(|protocol| protocol == "HTTP"), || {
-        Violation::warning(RULE.summary)
-            .about(listeners.seen)
-            .fix("set load_balancer.certificate, and let the HTTP listener redirect to HTTPS")
-    })
+    demand(
+        !listeners.value.iter().any(|protocol| protocol == "HTTP"),
+        || {
+            Violation::warning(RULE.summary)
+                .about(listeners.seen)
+                .fix("set load_balancer.certificate, and let the HTTP listener redirect to HTTPS")
+        },
+    )
 }
 
 #[cfg(test)]
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, l};
-    cases(&RULE, &[
-        (&[(ListenerProtocols, l(&["HTTPS"]))], Holds),
-        (&[(ListenerProtocols, l(&["HTTP"]))], Warning),
-        (&[(ListenerProtocols, l(&["HTTP", "HTTPS"]))], Warning),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(ListenerProtocols, l(&["HTTPS"]))], Holds),
+            (&[(ListenerProtocols, l(&["HTTP"]))], Warning),
+            (&[(ListenerProtocols, l(&["HTTP", "HTTPS"]))], Warning),
+        ],
+    );
 }

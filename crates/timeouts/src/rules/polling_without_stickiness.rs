@@ -16,24 +16,69 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(r: &Reading) -> Verdict {
-    demand(any([sticky(r), not(polling(r)), not(tasks_overlap(r))])?, || {
-        Violation::error(RULE.summary)
-            .with(r, RULE.settings)
-            .needs("stickiness, when clients may poll and two tasks may run at once")
-            .fix(format!("set {Stickiness} to 1h, or {Transports} to websocket alone"))
-    })
+    demand(
+        any([sticky(r), not(polling(r)), not(tasks_overlap(r))])?,
+        || {
+            Violation::error(RULE.summary)
+                .with(r, RULE.settings)
+                .needs("stickiness, when clients may poll and two tasks may run at once")
+                .fix(format!(
+                    "set {Stickiness} to 1h, or {Transports} to websocket alone"
+                ))
+        },
+    )
 }
 
 #[cfg(test)]
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, l, n, s, u};
-    cases(&RULE, &[
-        (&[(Transports, l(&["polling"])), (TasksMax, n(2)), (Stickiness, u())], Error),
-        (&[(Transports, l(&["polling"])), (TasksMax, n(2)), (Stickiness, s(60))], Holds),
-        (&[(Transports, l(&["websocket"])), (TasksMax, n(2)), (Stickiness, u())], Holds),
-        (&[(Transports, l(&["polling"])), (TasksMax, n(1)), (MaximumPercent, n(200)), (Stickiness, u())], Error),
-        (&[(Transports, l(&["polling"])), (TasksMax, n(1)), (MaximumPercent, n(199)), (Stickiness, u())], Holds),
-        (&[(TasksMax, n(2)), (Stickiness, u())], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (
+                &[
+                    (Transports, l(&["polling"])),
+                    (TasksMax, n(2)),
+                    (Stickiness, u()),
+                ],
+                Error,
+            ),
+            (
+                &[
+                    (Transports, l(&["polling"])),
+                    (TasksMax, n(2)),
+                    (Stickiness, s(60)),
+                ],
+                Holds,
+            ),
+            (
+                &[
+                    (Transports, l(&["websocket"])),
+                    (TasksMax, n(2)),
+                    (Stickiness, u()),
+                ],
+                Holds,
+            ),
+            (
+                &[
+                    (Transports, l(&["polling"])),
+                    (TasksMax, n(1)),
+                    (MaximumPercent, n(200)),
+                    (Stickiness, u()),
+                ],
+                Error,
+            ),
+            (
+                &[
+                    (Transports, l(&["polling"])),
+                    (TasksMax, n(1)),
+                    (MaximumPercent, n(199)),
+                    (Stickiness, u()),
+                ],
+                Holds,
+            ),
+            (&[(TasksMax, n(2)), (Stickiness, u())], NotSeen),
+        ],
+    );
 }

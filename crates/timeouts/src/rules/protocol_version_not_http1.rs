@@ -18,7 +18,9 @@ pub(super) const RULE: Rule = Rule {
 fn check(r: &Reading) -> Verdict {
     let version = r.text(ProtocolVersion)?;
     demand(version.value.eq_ignore_ascii_case("HTTP1"), || {
-        Violation::error(RULE.summary).about(version.seen).fix("set ProtocolVersion of the target group to HTTP1")
+        Violation::error(RULE.summary)
+            .about(version.seen)
+            .fix("set ProtocolVersion of the target group to HTTP1")
     })
 }
 
@@ -26,9 +28,12 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, w};
-    cases(&RULE, &[
-        (&[(ProtocolVersion, w("HTTP1"))], Holds),
-        (&[(ProtocolVersion, w("HTTP2"))], Error),
-        (&[(ProtocolVersion, w("GRPC"))], Error),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(ProtocolVersion, w("HTTP1"))], Holds),
+            (&[(ProtocolVersion, w("HTTP2"))], Error),
+            (&[(ProtocolVersion, w("GRPC"))], Error),
+        ],
+    );
 }

@@ -38,8 +38,15 @@ fn websockets(r: &Reading) -> Verdict {
         Violation::error("CloudFront cuts quiet WebSockets")
             .about(ping.seen)
             .with(r, &[CloudFrontTimeout])
-            .needs(format!("ping interval {} < {}", ping.seen.value, seconds(CLOUDFRONT_IDLE)))
-            .fix(format!("lower {PingInterval} below {}", seconds(CLOUDFRONT_IDLE)))
+            .needs(format!(
+                "ping interval {} < {}",
+                ping.seen.value,
+                seconds(CLOUDFRONT_IDLE)
+            ))
+            .fix(format!(
+                "lower {PingInterval} below {}",
+                seconds(CLOUDFRONT_IDLE)
+            ))
     })
 }
 
@@ -47,7 +54,11 @@ fn behind_nlb(r: &Reading) -> Verdict {
     if r.is_unset(NlbIdleTimeout)? {
         return holds();
     }
-    shorter(r, "the Network Load Balancer cuts quiet connections", NlbIdleTimeout)
+    shorter(
+        r,
+        "the Network Load Balancer cuts quiet connections",
+        NlbIdleTimeout,
+    )
 }
 
 fn shorter(r: &Reading, message: &str, proxy: Setting) -> Verdict {
@@ -57,8 +68,16 @@ fn shorter(r: &Reading, message: &str, proxy: Setting) -> Verdict {
         Violation::error(message)
             .about(limit.seen)
             .about(ping.seen)
-            .needs(format!("ping interval {} < {} {}", ping.seen.value, proxy.title(), limit.seen.value))
-            .fix(format!("lower {PingInterval}, or raise {}", proxy.spec().aws.unwrap_or(proxy.key())))
+            .needs(format!(
+                "ping interval {} < {} {}",
+                ping.seen.value,
+                proxy.title(),
+                limit.seen.value
+            ))
+            .fix(format!(
+                "lower {PingInterval}, or raise {}",
+                proxy.spec().aws.unwrap_or(proxy.key())
+            ))
     })
 }
 
@@ -67,17 +86,32 @@ fn shorter(r: &Reading, message: &str, proxy: Setting) -> Verdict {
 fn cases() {
     use super::cases::{Expect::*, cases, l, s, u};
     let front = |cloudfront, nlb, ping, transport| {
-        [(CloudFrontTimeout, cloudfront), (NlbIdleTimeout, nlb), (PingInterval, s(ping)), (Transports, l(&[transport]))]
+        [
+            (CloudFrontTimeout, cloudfront),
+            (NlbIdleTimeout, nlb),
+            (PingInterval, s(ping)),
+            (Transports, l(&[transport])),
+        ]
     };
-    cases(&RULE, &[
-        (&front(u(), u(), 60, "polling"), Holds),
-        (&front(s(30), u(), 30, "polling"), Error),
-        (&front(s(30), u(), 29, "polling"), Holds),
-        (&front(s(30), u(), 60, "websocket"), Holds),
-        (&front(s(30), u(), 599, "websocket"), Holds),
-        (&front(s(30), u(), 600, "websocket"), Error),
-        (&front(u(), s(350), 349, "websocket"), Holds),
-        (&front(u(), s(350), 350, "websocket"), Error),
-        (&[(CloudFrontTimeout, s(30)), (NlbIdleTimeout, u()), (PingInterval, s(60))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&front(u(), u(), 60, "polling"), Holds),
+            (&front(s(30), u(), 30, "polling"), Error),
+            (&front(s(30), u(), 29, "polling"), Holds),
+            (&front(s(30), u(), 60, "websocket"), Holds),
+            (&front(s(30), u(), 599, "websocket"), Holds),
+            (&front(s(30), u(), 600, "websocket"), Error),
+            (&front(u(), s(350), 349, "websocket"), Holds),
+            (&front(u(), s(350), 350, "websocket"), Error),
+            (
+                &[
+                    (CloudFrontTimeout, s(30)),
+                    (NlbIdleTimeout, u()),
+                    (PingInterval, s(60)),
+                ],
+                NotSeen,
+            ),
+        ],
+    );
 }

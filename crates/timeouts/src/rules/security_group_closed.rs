@@ -11,7 +11,15 @@ pub(super) const RULE: Rule = Rule {
     holds: "network.balancer_to_task holds service.container_port and the health check port; network.task_to_store holds store.port",
     fix: "allow the port from the other side's security group",
     sources: &[SECURITY_GROUPS],
-    settings: &[BalancerToTask, ContainerPort, HealthCheckPort, TaskToStore, StorePort, NetworkMode, Store],
+    settings: &[
+        BalancerToTask,
+        ContainerPort,
+        HealthCheckPort,
+        TaskToStore,
+        StorePort,
+        NetworkMode,
+        Store,
+    ],
     check,
 };
 
@@ -26,14 +34,25 @@ fn traffic(r: &Reading) -> Verdict {
     }
     let ports = r.ports(BalancerToTask)?;
     let traffic = r.count(ContainerPort)?;
-    each([Ok(traffic), r.count(HealthCheckPort)].into_iter().flatten().map(|port| {
-        demand(open(ports.value, port.value), || {
-            Violation::error(format!("the task's security group does not let the load balancer in on port {}", port.value))
-                .about(ports.seen)
-                .about(port.seen)
-                .fix(format!("allow TCP {} from the load balancer's security group", port.value))
-        })
-    }))
+    each(
+        [Ok(traffic), r.count(HealthCheckPort)]
+            .into_iter()
+            .flatten()
+            .map(|port| {
+                demand(open(ports.value, port.value), || {
+                    Violation::error(format!(
+                        "the task's security group does not let the load balancer in on port {}",
+                        port.value
+                    ))
+                    .about(ports.seen)
+                    .about(port.seen)
+                    .fix(format!(
+                        "allow TCP {} from the load balancer's security group",
+                        port.value
+                    ))
+                })
+            }),
+    )
 }
 
 fn store(r: &Reading) -> Verdict {
@@ -43,10 +62,16 @@ fn store(r: &Reading) -> Verdict {
     let ports = r.ports(TaskToStore)?;
     let port = r.count(StorePort)?;
     demand(open(ports.value, port.value), || {
-        Violation::error(format!("the store's security group does not let tasks in on port {}", port.value))
-            .about(ports.seen)
-            .about(port.seen)
-            .fix(format!("allow TCP {} from the task's security group", port.value))
+        Violation::error(format!(
+            "the store's security group does not let tasks in on port {}",
+            port.value
+        ))
+        .about(ports.seen)
+        .about(port.seen)
+        .fix(format!(
+            "allow TCP {} from the task's security group",
+            port.value
+        ))
     })
 }
 
@@ -55,18 +80,39 @@ fn store(r: &Reading) -> Verdict {
 fn cases() {
     use super::cases::{Expect::*, cases, n, p, u, w};
     let opened = |ports: &[(u16, u16)], health: Value| {
-        [(NetworkMode, w("awsvpc")), (BalancerToTask, p(ports)), (ContainerPort, n(8080)), (HealthCheckPort, health), (Store, w("memory"))]
+        [
+            (NetworkMode, w("awsvpc")),
+            (BalancerToTask, p(ports)),
+            (ContainerPort, n(8080)),
+            (HealthCheckPort, health),
+            (Store, w("memory")),
+        ]
     };
     let stored = |port| {
-        [(NetworkMode, w("host")), (Store, w("redis")), (TaskToStore, p(&[(6379, 6379)])), (StorePort, n(port))]
+        [
+            (NetworkMode, w("host")),
+            (Store, w("redis")),
+            (TaskToStore, p(&[(6379, 6379)])),
+            (StorePort, n(port)),
+        ]
     };
-    cases(&RULE, &[
-        (&opened(&[(8080, 8080)], u()), Holds),
-        (&opened(&[(0, 65_535)], n(9901)), Holds),
-        (&opened(&[(80, 80)], u()), Error),
-        (&opened(&[(8080, 8080)], n(9901)), Error),
-        (&stored(6379), Holds),
-        (&stored(6380), Error),
-        (&[(NetworkMode, w("awsvpc")), (ContainerPort, n(8080)), (Store, w("memory"))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&opened(&[(8080, 8080)], u()), Holds),
+            (&opened(&[(0, 65_535)], n(9901)), Holds),
+            (&opened(&[(80, 80)], u()), Error),
+            (&opened(&[(8080, 8080)], n(9901)), Error),
+            (&stored(6379), Holds),
+            (&stored(6380), Error),
+            (
+                &[
+                    (NetworkMode, w("awsvpc")),
+                    (ContainerPort, n(8080)),
+                    (Store, w("memory")),
+                ],
+                NotSeen,
+            ),
+        ],
+    );
 }

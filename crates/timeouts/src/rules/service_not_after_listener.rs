@@ -18,7 +18,9 @@ pub(super) const RULE: Rule = Rule {
 fn check(r: &Reading) -> Verdict {
     let after = r.flag(AfterListener)?;
     demand(after.value, || {
-        Violation::error(RULE.summary).about(after.seen).fix("name the listener in the service's DependsOn")
+        Violation::error(RULE.summary)
+            .about(after.seen)
+            .fix("name the listener in the service's DependsOn")
     })
 }
 
@@ -26,8 +28,11 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, f};
-    cases(&RULE, &[
-        (&[(AfterListener, f(true))], Holds),
-        (&[(AfterListener, f(false))], Error),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(AfterListener, f(true))], Holds),
+            (&[(AfterListener, f(false))], Error),
+        ],
+    );
 }

@@ -22,19 +22,25 @@ fn check(r: &Reading) -> Verdict {
     let timeout = r.duration(PingTimeout)?;
     let sum = interval.value.saturating_add(timeout.value);
     demand(sum <= LONGEST, || {
-        Violation::warning(format!("a client that vanished counts as connected for {}", seconds(sum)))
-            .about(timeout.seen)
-            .about(interval.seen)
-            .needs(format!(
-                "ping interval {} + ping timeout {} ≤ {}",
-                interval.seen.value,
-                timeout.seen.value,
+        Violation::warning(format!(
+            "a client that vanished counts as connected for {}",
+            seconds(sum)
+        ))
+        .about(timeout.seen)
+        .about(interval.seen)
+        .needs(format!(
+            "ping interval {} + ping timeout {} ≤ {}",
+            interval.seen.value,
+            timeout.seen.value,
+            seconds(LONGEST)
+        ))
+        .fix(match LONGEST.checked_sub(interval.value) {
+            Some(rest) => format!("lower {PingTimeout} to at most {}", seconds(rest)),
+            None => format!(
+                "lower {PingInterval} and {PingTimeout} to {} together",
                 seconds(LONGEST)
-            ))
-            .fix(match LONGEST.checked_sub(interval.value) {
-                Some(rest) => format!("lower {PingTimeout} to at most {}", seconds(rest)),
-                None => format!("lower {PingInterval} and {PingTimeout} to {} together", seconds(LONGEST)),
-            })
+            ),
+        })
     })
 }
 
@@ -42,10 +48,13 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, s};
-    cases(&RULE, &[
-        (&[(PingInterval, s(60)), (PingTimeout, s(240))], Holds),
-        (&[(PingInterval, s(60)), (PingTimeout, s(241))], Warning),
-        (&[(PingInterval, s(301)), (PingTimeout, s(1))], Warning),
-        (&[(PingInterval, s(60))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(PingInterval, s(60)), (PingTimeout, s(240))], Holds),
+            (&[(PingInterval, s(60)), (PingTimeout, s(241))], Warning),
+            (&[(PingInterval, s(301)), (PingTimeout, s(1))], Warning),
+            (&[(PingInterval, s(60))], NotSeen),
+        ],
+    );
 }

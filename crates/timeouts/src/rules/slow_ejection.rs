@@ -20,7 +20,9 @@ const LONGEST: Duration = Duration::from_secs(60);
 fn check(r: &Reading) -> Verdict {
     let interval = r.duration(HealthCheckInterval)?;
     let unhealthy = r.count(UnhealthyThreshold)?;
-    let noticed = interval.value.saturating_mul(u32::try_from(unhealthy.value).unwrap_or(u32::MAX));
+    let noticed = interval
+        .value
+        .saturating_mul(u32::try_from(unhealthy.value).unwrap_or(u32::MAX));
     demand(noticed <= LONGEST, || {
         Violation::warning(RULE.summary)
             .about(unhealthy.seen)
@@ -32,7 +34,9 @@ fn check(r: &Reading) -> Verdict {
                 seconds(noticed),
                 seconds(LONGEST)
             ))
-            .fix(format!("lower {UnhealthyThreshold} or {HealthCheckInterval}"))
+            .fix(format!(
+                "lower {UnhealthyThreshold} or {HealthCheckInterval}"
+            ))
     })
 }
 
@@ -40,11 +44,19 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, n, s};
-    let checks = |interval, unhealthy| [(HealthCheckInterval, s(interval)), (UnhealthyThreshold, n(unhealthy))];
-    cases(&RULE, &[
-        (&checks(30, 2), Holds),
-        (&checks(61, 1), Warning),
-        (&checks(30, 3), Warning),
-        (&[(HealthCheckInterval, s(30))], NotSeen),
-    ]);
+    let checks = |interval, unhealthy| {
+        [
+            (HealthCheckInterval, s(interval)),
+            (UnhealthyThreshold, n(unhealthy)),
+        ]
+    };
+    cases(
+        &RULE,
+        &[
+            (&checks(30, 2), Holds),
+            (&checks(61, 1), Warning),
+            (&checks(30, 3), Warning),
+            (&[(HealthCheckInterval, s(30))], NotSeen),
+        ],
+    );
 }

@@ -18,15 +18,31 @@ pub(super) const RULE: Rule = Rule {
 fn check(r: &Reading) -> Verdict {
     let routed = r.list(RoutedPaths)?;
     let socket = r.text(SocketPath)?;
-    let api = r.list(ServedPaths).is_ok_and(|served| served.value.iter().any(|path| path == "/v1"));
-    let requests = [Some(format!("{}/", socket.value.trim_end_matches('/'))), api.then(|| "/v1/keys".to_owned())];
+    let api = r
+        .list(ServedPaths)
+        .is_ok_and(|served| served.value.iter().any(|path| path == "/v1"));
+    let requests = [
+        Some(format!("{}/", socket.value.trim_end_matches('/'))),
+        api.then(|| "/v1/keys".to_owned()),
+    ];
     each(requests.into_iter().flatten().map(|path| {
-        demand(routed.value.iter().any(|pattern| matches(pattern.as_bytes(), path.as_bytes())), || {
-            Violation::error(format!("the load balancer does not send requests for {path} to the server"))
+        demand(
+            routed
+                .value
+                .iter()
+                .any(|pattern| matches(pattern.as_bytes(), path.as_bytes())),
+            || {
+                Violation::error(format!(
+                    "the load balancer does not send requests for {path} to the server"
+                ))
                 .about(routed.seen)
                 .about(socket.seen)
-                .fix(format!("add {}* to the path patterns of the listener rule", path.trim_end_matches("keys")))
-        })
+                .fix(format!(
+                    "add {}* to the path patterns of the listener rule",
+                    path.trim_end_matches("keys")
+                ))
+            },
+        )
     }))
 }
 
@@ -62,17 +78,26 @@ fn matches(pattern: &[u8], path: &[u8]) -> bool {
 fn cases() {
     use super::cases::{Expect::*, cases, l, w};
     let routes = |patterns: &[&str]| [(RoutedPaths, l(patterns)), (SocketPath, w("/websockets"))];
-    let with_api = |patterns: &[&str]| [(RoutedPaths, l(patterns)), (SocketPath, w("/websockets")), (ServedPaths, l(&["/v1"]))];
-    cases(&RULE, &[
-        (&routes(&["*"]), Holds),
-        (&routes(&["/websockets*"]), Holds),
-        (&routes(&["/api/*", "/websockets/*"]), Holds),
-        (&routes(&["/websockets"]), Error),
-        (&routes(&["/socket.io/*"]), Error),
-        (&routes(&["/web?ockets/*"]), Holds),
-        (&routes(&[]), Error),
-        (&with_api(&["/websockets/*"]), Error),
-        (&with_api(&["/websockets/*", "/v1/*"]), Holds),
-        (&[(RoutedPaths, l(&["*"]))], NotSeen),
-    ]);
+    let with_api = |patterns: &[&str]| {
+        [
+            (RoutedPaths, l(patterns)),
+            (SocketPath, w("/websockets")),
+            (ServedPaths, l(&["/v1"])),
+        ]
+    };
+    cases(
+        &RULE,
+        &[
+            (&routes(&["*"]), Holds),
+            (&routes(&["/websockets*"]), Holds),
+            (&routes(&["/api/*", "/websockets/*"]), Holds),
+            (&routes(&["/websockets"]), Error),
+            (&routes(&["/socket.io/*"]), Error),
+            (&routes(&["/web?ockets/*"]), Holds),
+            (&routes(&[]), Error),
+            (&with_api(&["/websockets/*"]), Error),
+            (&with_api(&["/websockets/*", "/v1/*"]), Holds),
+            (&[(RoutedPaths, l(&["*"]))], NotSeen),
+        ],
+    );
 }

@@ -19,7 +19,9 @@ fn check(r: &Reading) -> Verdict {
     let mode = r.text(ForwardedFor)?;
     if !mode.value.eq_ignore_ascii_case("append") {
         return Ok(vec![
-            Violation::error(RULE.summary).about(mode.seen).fix("set routing.http.xff_header_processing.mode to append"),
+            Violation::error(RULE.summary)
+                .about(mode.seen)
+                .fix("set routing.http.xff_header_processing.mode to append"),
         ]);
     }
     let port = r.flag(ForwardedPort)?;
@@ -34,11 +36,20 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, f, w};
-    cases(&RULE, &[
-        (&[(ForwardedFor, w("append")), (ForwardedPort, f(false))], Holds),
-        (&[(ForwardedFor, w("append")), (ForwardedPort, f(true))], Warning),
-        (&[(ForwardedFor, w("preserve"))], Error),
-        (&[(ForwardedFor, w("remove"))], Error),
-        (&[(ForwardedFor, w("append"))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (
+                &[(ForwardedFor, w("append")), (ForwardedPort, f(false))],
+                Holds,
+            ),
+            (
+                &[(ForwardedFor, w("append")), (ForwardedPort, f(true))],
+                Warning,
+            ),
+            (&[(ForwardedFor, w("preserve"))], Error),
+            (&[(ForwardedFor, w("remove"))], Error),
+            (&[(ForwardedFor, w("append"))], NotSeen),
+        ],
+    );
 }

@@ -19,11 +19,14 @@ pub(super) const RULE: Rule = Rule {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, s, u};
-    cases(&RULE, &[
-        (&[(Stickiness, s(0))], Error),
-        (&[(Stickiness, s(1))], Holds),
-        (&[(Stickiness, s(604_800))], Holds),
-        (&[(Stickiness, s(604_801))], Error),
-        (&[(Stickiness, u())], Holds),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(Stickiness, s(0))], Error),
+            (&[(Stickiness, s(1))], Holds),
+            (&[(Stickiness, s(604_800))], Holds),
+            (&[(Stickiness, s(604_801))], Error),
+            (&[(Stickiness, u())], Holds),
+        ],
+    );
 }

@@ -25,7 +25,11 @@ fn check(r: &Reading) -> Verdict {
     demand(stickiness.value <= LONGEST, || {
         Violation::warning(RULE.summary)
             .about(stickiness.seen)
-            .needs(format!("stickiness {} ≤ {}", stickiness.seen.value, seconds(LONGEST)))
+            .needs(format!(
+                "stickiness {} ≤ {}",
+                stickiness.seen.value,
+                seconds(LONGEST)
+            ))
             .fix(format!("lower {Stickiness} to 1h"))
     })
 }
@@ -34,9 +38,12 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, s, u};
-    cases(&RULE, &[
-        (&[(Stickiness, s(43_200))], Holds),
-        (&[(Stickiness, s(43_201))], Warning),
-        (&[(Stickiness, u())], Holds),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(Stickiness, s(43_200))], Holds),
+            (&[(Stickiness, s(43_201))], Warning),
+            (&[(Stickiness, u())], Holds),
+        ],
+    );
 }

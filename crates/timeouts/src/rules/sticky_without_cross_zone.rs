@@ -20,7 +20,9 @@ fn check(r: &Reading) -> Verdict {
     demand(any([not(sticky(r)), not(off)])?, || {
         Violation::error(RULE.summary)
             .with(r, RULE.settings)
-            .fix(format!("set {CrossZone} to use_load_balancer_configuration, or switch {Stickiness} off"))
+            .fix(format!(
+                "set {CrossZone} to use_load_balancer_configuration, or switch {Stickiness} off"
+            ))
     })
 }
 
@@ -28,11 +30,20 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, s, u, w};
-    cases(&RULE, &[
-        (&[(CrossZone, w("false")), (Stickiness, s(60))], Error),
-        (&[(CrossZone, w("true")), (Stickiness, s(60))], Holds),
-        (&[(CrossZone, w("use_load_balancer_configuration")), (Stickiness, s(60))], Holds),
-        (&[(CrossZone, w("false")), (Stickiness, u())], Holds),
-        (&[(Stickiness, s(60))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(CrossZone, w("false")), (Stickiness, s(60))], Error),
+            (&[(CrossZone, w("true")), (Stickiness, s(60))], Holds),
+            (
+                &[
+                    (CrossZone, w("use_load_balancer_configuration")),
+                    (Stickiness, s(60)),
+                ],
+                Holds,
+            ),
+            (&[(CrossZone, w("false")), (Stickiness, u())], Holds),
+            (&[(Stickiness, s(60))], NotSeen),
+        ],
+    );
 }

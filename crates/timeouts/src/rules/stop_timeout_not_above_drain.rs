@@ -26,11 +26,19 @@ fn check(r: &Reading) -> Verdict {
         Violation::error(RULE.summary)
             .about(stop.seen)
             .about(drain.seen)
-            .needs(format!("stop timeout {} ≥ drain {} + {}", stop.seen.value, drain.seen.value, seconds(MARGIN)))
+            .needs(format!(
+                "stop timeout {} ≥ drain {} + {}",
+                stop.seen.value,
+                drain.seen.value,
+                seconds(MARGIN)
+            ))
             .fix(if StopTimeout.admits(least).is_ok() {
                 format!("raise {StopTimeout} to at least {}", seconds(least))
             } else {
-                format!("lower {Drain}, since a stop timeout may be {}", StopTimeout.legal().unwrap_or_default())
+                format!(
+                    "lower {Drain}, since a stop timeout may be {}",
+                    StopTimeout.legal().unwrap_or_default()
+                )
             })
     })
 }
@@ -39,10 +47,13 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, s};
-    cases(&RULE, &[
-        (&[(StopTimeout, s(30)), (Drain, s(25))], Holds),
-        (&[(StopTimeout, s(29)), (Drain, s(25))], Error),
-        (&[(StopTimeout, s(120)), (Drain, s(116))], Error),
-        (&[(StopTimeout, s(30))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(StopTimeout, s(30)), (Drain, s(25))], Holds),
+            (&[(StopTimeout, s(29)), (Drain, s(25))], Error),
+            (&[(StopTimeout, s(120)), (Drain, s(116))], Error),
+            (&[(StopTimeout, s(30))], NotSeen),
+        ],
+    );
 }

@@ -27,13 +27,22 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, l, s, w};
-    cases(&RULE, &[
-        (&[(StopTimeout, s(1)), (LaunchType, w("FARGATE"))], Error),
-        (&[(StopTimeout, s(2)), (LaunchType, w("FARGATE"))], Holds),
-        (&[(StopTimeout, s(120)), (LaunchType, w("FARGATE"))], Holds),
-        (&[(StopTimeout, s(121)), (LaunchType, w("FARGATE"))], Error),
-        (&[(StopTimeout, s(200)), (CapacityProviders, l(&["FARGATE_SPOT"]))], Error),
-        (&[(StopTimeout, s(200)), (LaunchType, w("EC2"))], Holds),
-        (&[(StopTimeout, s(200))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(StopTimeout, s(1)), (LaunchType, w("FARGATE"))], Error),
+            (&[(StopTimeout, s(2)), (LaunchType, w("FARGATE"))], Holds),
+            (&[(StopTimeout, s(120)), (LaunchType, w("FARGATE"))], Holds),
+            (&[(StopTimeout, s(121)), (LaunchType, w("FARGATE"))], Error),
+            (
+                &[
+                    (StopTimeout, s(200)),
+                    (CapacityProviders, l(&["FARGATE_SPOT"])),
+                ],
+                Error,
+            ),
+            (&[(StopTimeout, s(200)), (LaunchType, w("EC2"))], Holds),
+            (&[(StopTimeout, s(200))], NotSeen),
+        ],
+    );
 }

@@ -16,9 +16,14 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(r: &Reading) -> Verdict {
-    demand(any([not(redis(r)), text_is(r, Engine, "valkey"), recent(r)])?, || {
-        Violation::error(RULE.summary).with(r, &[EngineVersion, Engine]).fix(format!("set {EngineVersion} to 7.1, or {Engine} to valkey"))
-    })
+    demand(
+        any([not(redis(r)), text_is(r, Engine, "valkey"), recent(r)])?,
+        || {
+            Violation::error(RULE.summary)
+                .with(r, &[EngineVersion, Engine])
+                .fix(format!("set {EngineVersion} to 7.1, or {Engine} to valkey"))
+        },
+    )
 }
 
 /// Where no version is stated AWS takes a recent one.
@@ -27,21 +32,35 @@ fn recent(r: &Reading) -> Fact {
         return Ok(true);
     }
     let version = r.text(EngineVersion)?.value;
-    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-    major.map(|major| major >= 7).ok_or_else(|| NotSeen(vec![EngineVersion]))
+    let major = version
+        .split('.')
+        .next()
+        .and_then(|major| major.parse::<u32>().ok());
+    major
+        .map(|major| major >= 7)
+        .ok_or_else(|| NotSeen(vec![EngineVersion]))
 }
 
 #[cfg(test)]
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, u, w};
-    let engine = |name, version| [(Store, w("redis")), (Engine, w(name)), (EngineVersion, version)];
-    cases(&RULE, &[
-        (&engine("redis", w("7.1")), Holds),
-        (&engine("redis", w("6.2")), Error),
-        (&engine("redis", u()), Holds),
-        (&engine("valkey", w("8.0")), Holds),
-        (&[(Store, w("memory"))], Holds),
-        (&engine("redis", w("latest")), NotSeen),
-    ]);
+    let engine = |name, version| {
+        [
+            (Store, w("redis")),
+            (Engine, w(name)),
+            (EngineVersion, version),
+        ]
+    };
+    cases(
+        &RULE,
+        &[
+            (&engine("redis", w("7.1")), Holds),
+            (&engine("redis", w("6.2")), Error),
+            (&engine("redis", u()), Holds),
+            (&engine("valkey", w("8.0")), Holds),
+            (&[(Store, w("memory"))], Holds),
+            (&engine("redis", w("latest")), NotSeen),
+        ],
+    );
 }

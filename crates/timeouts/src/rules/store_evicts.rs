@@ -16,19 +16,27 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(r: &Reading) -> Verdict {
-    demand(any([not(redis(r)), text_is(r, Eviction, "noeviction")])?, || {
-        Violation::error(RULE.summary).with(r, RULE.settings).fix("set maxmemory-policy to noeviction in the parameter group")
-    })
+    demand(
+        any([not(redis(r)), text_is(r, Eviction, "noeviction")])?,
+        || {
+            Violation::error(RULE.summary)
+                .with(r, RULE.settings)
+                .fix("set maxmemory-policy to noeviction in the parameter group")
+        },
+    )
 }
 
 #[cfg(test)]
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, w};
-    cases(&RULE, &[
-        (&[(Store, w("redis")), (Eviction, w("volatile-lru"))], Error),
-        (&[(Store, w("redis")), (Eviction, w("noeviction"))], Holds),
-        (&[(Store, w("memory"))], Holds),
-        (&[(Store, w("redis"))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(Store, w("redis")), (Eviction, w("volatile-lru"))], Error),
+            (&[(Store, w("redis")), (Eviction, w("noeviction"))], Holds),
+            (&[(Store, w("memory"))], Holds),
+            (&[(Store, w("redis"))], NotSeen),
+        ],
+    );
 }

@@ -17,23 +17,35 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(r: &Reading) -> Verdict {
     let on = |setting| r.flag(setting).map(|on| on.value);
-    demand(any([not(redis(r)), all([on(Failover), on(MultiAz)])])?, || {
-        Violation::warning(RULE.summary)
+    demand(
+        any([not(redis(r)), all([on(Failover), on(MultiAz)])])?,
+        || {
+            Violation::warning(RULE.summary)
             .with(r, RULE.settings)
             .fix("set AutomaticFailoverEnabled and MultiAZEnabled to true, with one replica at least")
-    })
+        },
+    )
 }
 
 #[cfg(test)]
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, f, w};
-    let store = |failover, zones| [(Store, w("redis")), (Failover, f(failover)), (MultiAz, f(zones))];
-    cases(&RULE, &[
-        (&store(true, true), Holds),
-        (&store(true, false), Warning),
-        (&store(false, true), Warning),
-        (&[(Store, w("memory"))], Holds),
-        (&[(Store, w("redis")), (Failover, f(true))], NotSeen),
-    ]);
+    let store = |failover, zones| {
+        [
+            (Store, w("redis")),
+            (Failover, f(failover)),
+            (MultiAz, f(zones)),
+        ]
+    };
+    cases(
+        &RULE,
+        &[
+            (&store(true, true), Holds),
+            (&store(true, false), Warning),
+            (&store(false, true), Warning),
+            (&[(Store, w("memory"))], Holds),
+            (&[(Store, w("redis")), (Failover, f(true))], NotSeen),
+        ],
+    );
 }

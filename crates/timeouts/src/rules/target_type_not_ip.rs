@@ -16,19 +16,36 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(r: &Reading) -> Verdict {
-    demand(any([not(text_is(r, NetworkMode, "awsvpc")), text_is(r, TargetType, "ip")])?, || {
-        Violation::error(RULE.summary).with(r, RULE.settings).fix("set TargetType of the target group to ip")
-    })
+    demand(
+        any([
+            not(text_is(r, NetworkMode, "awsvpc")),
+            text_is(r, TargetType, "ip"),
+        ])?,
+        || {
+            Violation::error(RULE.summary)
+                .with(r, RULE.settings)
+                .fix("set TargetType of the target group to ip")
+        },
+    )
 }
 
 #[cfg(test)]
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, w};
-    cases(&RULE, &[
-        (&[(NetworkMode, w("awsvpc")), (TargetType, w("ip"))], Holds),
-        (&[(NetworkMode, w("awsvpc")), (TargetType, w("instance"))], Error),
-        (&[(NetworkMode, w("bridge")), (TargetType, w("instance"))], Holds),
-        (&[(NetworkMode, w("awsvpc"))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(NetworkMode, w("awsvpc")), (TargetType, w("ip"))], Holds),
+            (
+                &[(NetworkMode, w("awsvpc")), (TargetType, w("instance"))],
+                Error,
+            ),
+            (
+                &[(NetworkMode, w("bridge")), (TargetType, w("instance"))],
+                Holds,
+            ),
+            (&[(NetworkMode, w("awsvpc"))], NotSeen),
+        ],
+    );
 }

@@ -18,12 +18,20 @@ pub(super) const RULE: Rule = Rule {
 fn check(r: &Reading) -> Verdict {
     let tasks = r.list(TaskZones)?;
     let balancer = r.list(BalancerZones)?;
-    let outside: Vec<_> = tasks.value.iter().filter(|zone| !balancer.value.contains(zone)).map(String::as_str).collect();
+    let outside: Vec<_> = tasks
+        .value
+        .iter()
+        .filter(|zone| !balancer.value.contains(zone))
+        .map(String::as_str)
+        .collect();
     demand(outside.is_empty(), || {
         Violation::error(RULE.summary)
             .about(tasks.seen)
             .about(balancer.seen)
-            .fix(format!("add a subnet in {} to {Subnets}", outside.join(", ")))
+            .fix(format!(
+                "add a subnet in {} to {Subnets}",
+                outside.join(", ")
+            ))
     })
 }
 
@@ -31,10 +39,22 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, l};
-    cases(&RULE, &[
-        (&[(TaskZones, l(&["a", "b"])), (BalancerZones, l(&["a", "b"]))], Holds),
-        (&[(TaskZones, l(&["a"])), (BalancerZones, l(&["a", "b"]))], Holds),
-        (&[(TaskZones, l(&["a", "c"])), (BalancerZones, l(&["a", "b"]))], Error),
-        (&[(TaskZones, l(&["a"]))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (
+                &[(TaskZones, l(&["a", "b"])), (BalancerZones, l(&["a", "b"]))],
+                Holds,
+            ),
+            (
+                &[(TaskZones, l(&["a"])), (BalancerZones, l(&["a", "b"]))],
+                Holds,
+            ),
+            (
+                &[(TaskZones, l(&["a", "c"])), (BalancerZones, l(&["a", "b"]))],
+                Error,
+            ),
+            (&[(TaskZones, l(&["a"]))], NotSeen),
+        ],
+    );
 }

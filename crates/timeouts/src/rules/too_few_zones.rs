@@ -18,11 +18,19 @@ pub(super) const RULE: Rule = Rule {
 fn check(r: &Reading) -> Verdict {
     let subnets = r.list(Subnets);
     let zones = r.list(BalancerZones);
-    if let Some(few) = [&subnets, &zones].into_iter().flatten().find(|list| distinct(list.value) < 2) {
+    if let Some(few) = [&subnets, &zones]
+        .into_iter()
+        .flatten()
+        .find(|list| distinct(list.value) < 2)
+    {
         return Ok(vec![
             Violation::error(RULE.summary)
                 .about(few.seen)
-                .needs(format!("{} different {} ≥ 2", distinct(few.value), few.seen.setting.title()))
+                .needs(format!(
+                    "{} different {} ≥ 2",
+                    distinct(few.value),
+                    few.seen.setting.title()
+                ))
                 .fix(format!("add a subnet in another zone to {Subnets}")),
         ]);
     }
@@ -31,18 +39,30 @@ fn check(r: &Reading) -> Verdict {
 }
 
 fn distinct(items: &[String]) -> usize {
-    items.iter().collect::<std::collections::BTreeSet<_>>().len()
+    items
+        .iter()
+        .collect::<std::collections::BTreeSet<_>>()
+        .len()
 }
 
 #[cfg(test)]
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, l};
-    cases(&RULE, &[
-        (&[(Subnets, l(&["a"]))], Error),
-        (&[(Subnets, l(&["a", "a"]))], Error),
-        (&[(Subnets, l(&["a", "b"]))], Holds),
-        (&[(Subnets, l(&["a", "b"])), (BalancerZones, l(&["z", "z"]))], Error),
-        (&[(Subnets, l(&["a", "b"])), (BalancerZones, l(&["y", "z"]))], Holds),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(Subnets, l(&["a"]))], Error),
+            (&[(Subnets, l(&["a", "a"]))], Error),
+            (&[(Subnets, l(&["a", "b"]))], Holds),
+            (
+                &[(Subnets, l(&["a", "b"])), (BalancerZones, l(&["z", "z"]))],
+                Error,
+            ),
+            (
+                &[(Subnets, l(&["a", "b"])), (BalancerZones, l(&["y", "z"]))],
+                Holds,
+            ),
+        ],
+    );
 }

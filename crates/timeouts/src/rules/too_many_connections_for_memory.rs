@@ -24,15 +24,24 @@ const BASE: u64 = 64 * KIB * KIB;
 fn check(r: &Reading) -> Verdict {
     let memory = r.count(Memory)?;
     let planned = r.count(ConnectionsPerTask)?;
-    let needed = planned.value.saturating_mul(PER_CONNECTION).saturating_add(BASE);
+    let needed = planned
+        .value
+        .saturating_mul(PER_CONNECTION)
+        .saturating_add(BASE);
     let usable = memory.value.saturating_mul(KIB * KIB) / 10 * 8;
     demand(needed < usable, || {
         let needed = needed.div_ceil(KIB * KIB);
         Violation::error(RULE.summary)
             .about(memory.seen)
             .about(planned.seen)
-            .needs(format!("{} × 32 KiB + 64 MiB = {needed} MiB < 0.8 × {} MiB", planned.value, memory.value))
-            .fix(format!("raise {Memory} above {} MiB", needed.saturating_mul(10).div_ceil(8)))
+            .needs(format!(
+                "{} × 32 KiB + 64 MiB = {needed} MiB < 0.8 × {} MiB",
+                planned.value, memory.value
+            ))
+            .fix(format!(
+                "raise {Memory} above {} MiB",
+                needed.saturating_mul(10).div_ceil(8)
+            ))
     })
 }
 
@@ -40,11 +49,14 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, n};
-    cases(&RULE, &[
-        (&[(ConnectionsPerTask, n(10_000)), (Memory, n(1024))], Holds),
-        (&[(ConnectionsPerTask, n(24_200)), (Memory, n(1024))], Error),
-        (&[(ConnectionsPerTask, n(3_072)), (Memory, n(200))], Error),
-        (&[(ConnectionsPerTask, n(3_071)), (Memory, n(201))], Holds),
-        (&[(Memory, n(1024))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(ConnectionsPerTask, n(10_000)), (Memory, n(1024))], Holds),
+            (&[(ConnectionsPerTask, n(24_200)), (Memory, n(1024))], Error),
+            (&[(ConnectionsPerTask, n(3_072)), (Memory, n(200))], Error),
+            (&[(ConnectionsPerTask, n(3_071)), (Memory, n(201))], Holds),
+            (&[(Memory, n(1024))], NotSeen),
+        ],
+    );
 }

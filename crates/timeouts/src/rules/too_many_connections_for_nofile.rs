@@ -25,15 +25,23 @@ fn check(r: &Reading) -> Verdict {
     let stated = r.get(Nofile)?;
     let (violation, limit) = match r.count(Nofile) {
         Ok(limit) => (Violation::error(RULE.summary), limit.value),
-        Err(_) => (Violation::warning("the open file limit is not stated, and may be as low as 1024"), LOWEST),
+        Err(_) => (
+            Violation::warning("the open file limit is not stated, and may be as low as 1024"),
+            LOWEST,
+        ),
     };
     let needed = planned.value.saturating_add(RESERVE);
     demand(needed < limit, || {
         violation
             .about(stated)
             .about(planned.seen)
-            .needs(format!("connections per task {} + {RESERVE} < open file limit {limit}", planned.value))
-            .fix(format!("set nofile in the container's Ulimits above {needed}"))
+            .needs(format!(
+                "connections per task {} + {RESERVE} < open file limit {limit}",
+                planned.value
+            ))
+            .fix(format!(
+                "set nofile in the container's Ulimits above {needed}"
+            ))
     })
 }
 
@@ -41,11 +49,20 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, n, u};
-    cases(&RULE, &[
-        (&[(ConnectionsPerTask, n(10_000)), (Nofile, n(11_000))], Error),
-        (&[(ConnectionsPerTask, n(10_000)), (Nofile, n(11_001))], Holds),
-        (&[(ConnectionsPerTask, n(10_000)), (Nofile, u())], Warning),
-        (&[(ConnectionsPerTask, n(20)), (Nofile, u())], Holds),
-        (&[(Nofile, n(65_535))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (
+                &[(ConnectionsPerTask, n(10_000)), (Nofile, n(11_000))],
+                Error,
+            ),
+            (
+                &[(ConnectionsPerTask, n(10_000)), (Nofile, n(11_001))],
+                Holds,
+            ),
+            (&[(ConnectionsPerTask, n(10_000)), (Nofile, u())], Warning),
+            (&[(ConnectionsPerTask, n(20)), (Nofile, u())], Holds),
+            (&[(Nofile, n(65_535))], NotSeen),
+        ],
+    );
 }

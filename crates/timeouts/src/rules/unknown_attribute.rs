@@ -74,49 +74,108 @@ const TARGET_GROUP: &[&str] = &[
 const MOST: usize = 20;
 
 fn check(r: &Reading) -> Verdict {
-    each([(LoadBalancerAttribute, LOAD_BALANCER), (TargetGroupAttribute, TARGET_GROUP)].map(|(setting, known)| {
-        let attributes = r.all(setting);
-        let Some(last) = attributes.last() else { return Err(NotSeen(vec![setting])) };
-        let too_many = demand(attributes.len() <= MOST, || {
-            Violation::error(format!("AWS takes {MOST} attributes at most")).about(last).fix("remove attributes that are at their default")
-        });
-        each(attributes.iter().map(|seen| attribute(seen, known)).chain([too_many]))
-    }))
+    each(
+        [
+            (LoadBalancerAttribute, LOAD_BALANCER),
+            (TargetGroupAttribute, TARGET_GROUP),
+        ]
+        .map(|(setting, known)| {
+            let attributes = r.all(setting);
+            let Some(last) = attributes.last() else {
+                return Err(NotSeen(vec![setting]));
+            };
+            let too_many = demand(attributes.len() <= MOST, || {
+                Violation::error(format!("AWS takes {MOST} attributes at most"))
+                    .about(last)
+                    .fix("remove attributes that are at their default")
+            });
+            each(
+                attributes
+                    .iter()
+                    .map(|seen| attribute(seen, known))
+                    .chain([too_many]),
+            )
+        }),
+    )
 }
 
 fn attribute(seen: &Seen, known: &[&str]) -> Verdict {
-    let Value::Text(key) = &seen.value else { return holds() };
+    let Value::Text(key) = &seen.value else {
+        return holds();
+    };
     if known.contains(&key.as_str()) {
         return holds();
     }
-    let nearest = known.iter().max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)));
+    let nearest = known
+        .iter()
+        .max_by(|a, b| strsim::jaro_winkler(a, key).total_cmp(&strsim::jaro_winkler(b, key)));
     let near = nearest.filter(|known| strsim::damerau_levenshtein(known, key) <= 4);
     let elsewhere = LOAD_BALANCER.contains(&key.as_str()) || TARGET_GROUP.contains(&key.as_str());
-    Ok(vec![match near {
-        Some(near) => Violation::error(format!("AWS does not know the {} `{key}`", seen.setting.title())).fix(format!("write {near}")),
-        None if elsewhere => {
-            Violation::error(format!("`{key}` is no {}", seen.setting.title())).fix("move it to the other resource")
+    Ok(vec![
+        match near {
+            Some(near) => Violation::error(format!(
+                "AWS does not know the {} `{key}`",
+                seen.setting.title()
+            ))
+            .fix(format!("write {near}")),
+            None if elsewhere => {
+                Violation::error(format!("`{key}` is no {}", seen.setting.title()))
+                    .fix("move it to the other resource")
+            }
+            // AWS may have learnt it since this list was made.
+            None => Violation::warning(format!(
+                "the {} `{key}` is not a known one",
+                seen.setting.title()
+            ))
+            .fix("check the key"),
         }
-        // AWS may have learnt it since this list was made.
-        None => Violation::warning(format!("the {} `{key}` is not a known one", seen.setting.title())).fix("check the key"),
-    }
-    .about(seen)])
+        .about(seen),
+    ])
 }
 
 #[cfg(test)]
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, w};
-    let keys = |balancer, group| [(LoadBalancerAttribute, w(balancer)), (TargetGroupAttribute, w(group))];
-    let many = |count| [vec![(LoadBalancerAttribute, w("routing.http2.enabled")); count], vec![(TargetGroupAttribute, w("stickiness.type"))]].concat();
-    cases(&RULE, &[
-        (&keys("idle_timeout.timeout_seconds", "stickiness.enabled"), Holds),
-        (&keys("idle_timeout.timeout_second", "stickiness.enabled"), Error),
-        (&keys("idle_timeout.timeout_seconds", "stickyness.enabled"), Error),
-        (&keys("deregistration_delay.timeout_seconds", "stickiness.enabled"), Error),
-        (&keys("brand.new.thing", "stickiness.enabled"), Warning),
-        (&many(20), Holds),
-        (&many(21), Error),
-        (&[(LoadBalancerAttribute, w("routing.http2.enabled"))], NotSeen),
-    ]);
+    let keys = |balancer, group| {
+        [
+            (LoadBalancerAttribute, w(balancer)),
+            (TargetGroupAttribute, w(group)),
+        ]
+    };
+    let many = |count| {
+        [
+            vec![(LoadBalancerAttribute, w("routing.http2.enabled")); count],
+            vec![(TargetGroupAttribute, w("stickiness.type"))],
+        ]
+        .concat()
+    };
+    cases(
+        &RULE,
+        &[
+            (
+                &keys("idle_timeout.timeout_seconds", "stickiness.enabled"),
+                Holds,
+            ),
+            (
+                &keys("idle_timeout.timeout_second", "stickiness.enabled"),
+                Error,
+            ),
+            (
+                &keys("idle_timeout.timeout_seconds", "stickyness.enabled"),
+                Error,
+            ),
+            (
+                &keys("deregistration_delay.timeout_seconds", "stickiness.enabled"),
+                Error,
+            ),
+            (&keys("brand.new.thing", "stickiness.enabled"), Warning),
+            (&many(20), Holds),
+            (&many(21), Error),
+            (
+                &[(LoadBalancerAttribute, w("routing.http2.enabled"))],
+                NotSeen,
+            ),
+        ],
+    );
 }

@@ -22,7 +22,10 @@ fn check(r: &Reading) -> Verdict {
         Violation::warning(RULE.summary)
             .about(upgrade.seen)
             .about(idle.seen)
-            .needs(format!("upgrade timeout {} < idle timeout {}", upgrade.seen.value, idle.seen.value))
+            .needs(format!(
+                "upgrade timeout {} < idle timeout {}",
+                upgrade.seen.value, idle.seen.value
+            ))
             .fix(format!("lower {UpgradeTimeout} below {}", idle.seen.value))
     })
 }
@@ -31,9 +34,12 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, s};
-    cases(&RULE, &[
-        (&[(UpgradeTimeout, s(9)), (IdleTimeout, s(10))], Holds),
-        (&[(UpgradeTimeout, s(10)), (IdleTimeout, s(10))], Warning),
-        (&[(IdleTimeout, s(10))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(UpgradeTimeout, s(9)), (IdleTimeout, s(10))], Holds),
+            (&[(UpgradeTimeout, s(10)), (IdleTimeout, s(10))], Warning),
+            (&[(IdleTimeout, s(10))], NotSeen),
+        ],
+    );
 }

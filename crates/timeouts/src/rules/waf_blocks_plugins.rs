@@ -18,7 +18,9 @@ pub(super) const RULE: Rule = Rule {
 fn check(r: &Reading) -> Verdict {
     let rules = r.list(WafRules)?;
     demand(rules.value.is_empty(), || {
-        Violation::warning(RULE.summary).about(rules.seen).fix(RULE.fix)
+        Violation::warning(RULE.summary)
+            .about(rules.seen)
+            .fix(RULE.fix)
     })
 }
 
@@ -26,8 +28,11 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, l};
-    cases(&RULE, &[
-        (&[(WafRules, l(&[]))], Holds),
-        (&[(WafRules, l(&["NoUserAgent_HEADER"]))], Warning),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (&[(WafRules, l(&[]))], Holds),
+            (&[(WafRules, l(&["NoUserAgent_HEADER"]))], Warning),
+        ],
+    );
 }

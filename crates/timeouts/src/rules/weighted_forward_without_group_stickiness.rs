@@ -29,11 +29,38 @@ fn check(r: &Reading) -> Verdict {
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, f, l, n};
-    cases(&RULE, &[
-        (&[(ForwardGroups, n(2)), (GroupStickiness, f(false)), (Transports, l(&["polling"]))], Error),
-        (&[(ForwardGroups, n(1)), (GroupStickiness, f(false)), (Transports, l(&["polling"]))], Holds),
-        (&[(ForwardGroups, n(2)), (GroupStickiness, f(true))], Holds),
-        (&[(ForwardGroups, n(2)), (GroupStickiness, f(false)), (Transports, l(&["websocket"]))], Holds),
-        (&[(ForwardGroups, n(2)), (GroupStickiness, f(false))], NotSeen),
-    ]);
+    cases(
+        &RULE,
+        &[
+            (
+                &[
+                    (ForwardGroups, n(2)),
+                    (GroupStickiness, f(false)),
+                    (Transports, l(&["polling"])),
+                ],
+                Error,
+            ),
+            (
+                &[
+                    (ForwardGroups, n(1)),
+                    (GroupStickiness, f(false)),
+                    (Transports, l(&["polling"])),
+                ],
+                Holds,
+            ),
+            (&[(ForwardGroups, n(2)), (GroupStickiness, f(true))], Holds),
+            (
+                &[
+                    (ForwardGroups, n(2)),
+                    (GroupStickiness, f(false)),
+                    (Transports, l(&["websocket"])),
+                ],
+                Holds,
+            ),
+            (
+                &[(ForwardGroups, n(2)), (GroupStickiness, f(false))],
+                NotSeen,
+            ),
+        ],
+    );
 }
