@@ -30,6 +30,7 @@
 
 pub mod explain;
 mod facts;
+pub mod grammar;
 mod logic;
 mod place;
 mod reading;
