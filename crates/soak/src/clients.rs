@@ -13,7 +13,7 @@ use tokio::process::{Child, ChildStdin};
 use crate::backend::NAMESPACE;
 use crate::event::Event;
 use crate::ledger::Ledger;
-use crate::process::{leashed, project};
+use crate::process::{child_command, project};
 use crate::publisher::lock;
 
 /// Sockets of one Node process; beyond it the process is what is measured.
@@ -48,7 +48,7 @@ impl Clients {
     ) -> anyhow::Result<Self> {
         let mut processes = Vec::new();
         for some in clients.chunks(EACH) {
-            let mut child = leashed("node", &logs.join("clients.log"))?
+            let mut child = child_command("node", &logs.join("clients.log"))?
                 .arg(project().join("soak/clients.cjs"))
                 .env("NODE_PATH", project().join("tools/node_modules"))
                 .stdin(Stdio::piped())

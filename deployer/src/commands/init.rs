@@ -9,7 +9,7 @@ use deployer::environment::{self, Answers, check_answer, parse, schema};
 use dialoguer::Input;
 use serde_json::json;
 
-use crate::cli::{Exit, Output, line, print, say};
+use deployer::terminal::{Exit, Output, line, print, say};
 
 /// Write a commented environment file, which is accepted as it is.
 ///

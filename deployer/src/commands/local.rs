@@ -10,9 +10,9 @@ use deployer::local::state;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::server::local;
-use super::signal::{Signals, runtime};
-use crate::cli::{Ended, Exit, Output, error_document, line, print, say};
+use deployer::server_target::local;
+use deployer::terminal::{Ended, Exit, Output, error_document, line, print, say};
+use deployer::terminal::{Signals, runtime};
 
 /// Look at the running local stack and do to it what happens on AWS: kill and stop nodes, replace them, take Redis away.
 #[derive(clap::Args)]

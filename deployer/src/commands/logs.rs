@@ -6,10 +6,11 @@ use anyhow::{Context as _, bail};
 use deployer::aws::Clients;
 use deployer::logs::{Log, LogLine, Shown, Tail, look, millis, task_of};
 
-use super::aloud::aloud;
-use super::signal::{Signals, runtime};
 use super::stack;
-use crate::cli::{Exit, Output, line, print_unless_closed, say};
+use deployer::named::Named;
+use deployer::terminal::say_waiting;
+use deployer::terminal::{Exit, Output, line, print_unless_closed, say};
+use deployer::terminal::{Signals, runtime};
 
 /// How often a log that is followed is looked at. CloudWatch allows five looks a second in an account and region.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -56,9 +57,9 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     })
 }
 
-async fn show(args: &Args, named: &stack::Named, output: Output) -> anyhow::Result<Exit> {
+async fn show(args: &Args, named: &Named, output: Output) -> anyhow::Result<Exit> {
     let clients = Clients::new(named.region.clone()).await;
-    let log = aloud(find(&clients, named, args.node.as_deref())).await?;
+    let log = say_waiting(find(&clients, named, args.node.as_deref())).await?;
     let mut tail = Tail::new(millis(args.since));
     let mut readable = SystemTime::now();
     loop {
@@ -92,7 +93,7 @@ fn passes(error: &anyhow::Error) -> bool {
 }
 
 /// The stack's log group, or one node's part of it.
-async fn find(clients: &Clients, named: &stack::Named, node: Option<&str>) -> anyhow::Result<Log> {
+async fn find(clients: &Clients, named: &Named, node: Option<&str>) -> anyhow::Result<Log> {
     // By name, the resources of a stack that was deleted would be found too.
     let stack = clients
         .stack(&named.name)

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use deployer::aws::default_region;
 use deployer::environment::{Target, find, load};
-use deployer::report::Ignore;
 
-use super::environment::{ignores, name_of};
-use super::signal::runtime;
+use super::environment::name_of;
+use deployer::loaded::ignores;
+use deployer::named::Named;
+use deployer::terminal::runtime;
 
 /// Which stack.
 #[derive(clap::Args)]
@@ -27,44 +28,6 @@ pub(crate) struct Args {
     /// The region, for a stack without --env; AWS_REGION or the profile's unless given.
     #[arg(long, conflicts_with = "env")]
     region: Option<String>,
-}
-
-/// A stack by name.
-pub(crate) struct Named {
-    /// The environment as it was named, where there is one.
-    pub(crate) environment: Option<String>,
-    /// The stack's name.
-    pub(crate) name: String,
-    /// Its region.
-    pub(crate) region: Option<String>,
-    /// The rules that the environment passes over.
-    pub(crate) ignores: Vec<Ignore>,
-}
-
-impl Named {
-    /// How it is named on the command line.
-    pub(crate) fn flag(&self) -> String {
-        match &self.environment {
-            Some(environment) => format!("--env {environment}"),
-            None => format!("--stack {}", self.name),
-        }
-    }
-
-    /// What to say where there is no such stack, and it is needed.
-    pub(crate) fn absent(&self) -> String {
-        let hint = match &self.environment {
-            Some(environment) => format!("`deployer up --env {environment}` makes it"),
-            None => "`aws cloudformation list-stacks` shows those that there are".to_owned(),
-        };
-        format!("{}; {hint}", self.is_absent())
-    }
-
-    /// That there is no such stack.
-    pub(crate) fn is_absent(&self) -> String {
-        let region = self.region.as_ref();
-        let place = region.map_or_else(String::new, |region| format!(" in {region}"));
-        format!("there is no stack `{}`{place} in this account", self.name)
-    }
 }
 
 impl Args {

@@ -6,7 +6,7 @@ use console::Style;
 use serde_json::{Value, json};
 
 use super::plan::{Action, Plan, PlannedChange};
-use crate::colour::wanted;
+use crate::terminal::colour::wanted;
 
 impl Action {
     fn mark(self) -> &'static str {

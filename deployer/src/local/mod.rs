@@ -10,6 +10,7 @@ pub mod log;
 mod metadata;
 pub mod process;
 mod redis;
+pub mod run;
 pub mod shape;
 pub mod stack;
 pub mod state;

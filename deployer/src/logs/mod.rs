@@ -3,7 +3,7 @@
 
 mod line;
 #[cfg(feature = "aws")]
-mod look;
+mod page;
 mod tail;
 
 use std::time::SystemTime;
@@ -12,7 +12,7 @@ pub use line::Shown;
 #[cfg(feature = "aws")]
 pub(crate) use line::visible;
 #[cfg(feature = "aws")]
-pub use look::{Log, look, millis};
+pub use page::{Log, look, millis};
 pub use tail::Tail;
 
 /// A line as CloudWatch has it.

@@ -6,8 +6,8 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use timeouts::{Finding, Origin, Seen, Violation};
 
 use super::{Report, Undecided};
-use crate::colour::wanted;
 use crate::reading::Drift;
+use crate::terminal::colour::wanted;
 use cloudformation::diagnostic::marked;
 use cloudformation::node::Place;
 

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use crate::aws::{RunningTask, ServiceState, StackState, Target};
 use crate::deploy::Cause;
-use crate::previous::Previous;
+use crate::history::PreviousDeployment;
 
 pub(crate) use json::{deployment, target};
 pub use read::{Names, read};
@@ -21,7 +21,7 @@ pub struct Status {
     /// The stack.
     pub stack: StackState,
     /// What it ran before, if a roll-back has something to go back to.
-    pub previous: Option<Previous>,
+    pub previous: Option<PreviousDeployment>,
     /// Why the last operation on it failed, if it did.
     pub cause: Option<Cause>,
     /// Its ECS services.

@@ -10,7 +10,7 @@ use tokio::time::Duration;
 use super::wire::{SERVICE, STACK_ID, definition, deployment, events, refusal, service, stack};
 use super::{Answers, Told, limits, told_until, update};
 use crate::aws::Kind;
-use crate::deploy::{Limits, Notice, Rollout, Settled, Stopped, settle, watch};
+use crate::deploy::{Limits, Notice, Rollout, SteadyState, Stopped, wait_for_steady_state, watch};
 
 const STACK: &str = "AWS::CloudFormation::Stack";
 const ECS: &str = "AWS::ECS::Service";
@@ -173,7 +173,7 @@ async fn stable_after_the_circuit_breaker_is_no_success() {
         ..Answers::default()
     };
     let (mut rollout, mut told) = (Rollout::default(), Told::new());
-    let settled = settle(
+    let settled = wait_for_steady_state(
         &answers.clients(),
         (SERVICE, None),
         &definition(42),
@@ -182,7 +182,7 @@ async fn stable_after_the_circuit_breaker_is_no_success() {
         &mut told,
     )
     .await;
-    let Settled::No(why) = settled.expect("it ends") else {
+    let SteadyState::No(why) = settled.expect("it ends") else {
         panic!("it is not well: {}", told.text());
     };
     assert!(

@@ -22,10 +22,10 @@ async fn local() -> (Stack, Api) {
     let path = find("local", &project().join("environments")).unwrap();
     let environment = load(&path, |_| {}).unwrap();
     let shape = Shape::read(&render(&template, "local", &environment).unwrap()).unwrap();
-    let leash = Path::new(env!("CARGO_BIN_EXE_deployer")).to_owned();
+    let supervisor = Path::new(env!("CARGO_BIN_EXE_deployer")).to_owned();
     let options = Options {
         server: server_binary(),
-        leash,
+        supervisor,
         port: 0,
         redis: None,
         directory: deployer::local::state::directory(),

@@ -2,17 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::aws::{ChangeSet, Clients, NewChangeSet, StackState};
+use crate::deploy::{Plan, Request, deployed_by};
+use crate::history::{PreviousDeployment, without_record};
+use crate::reading::{Given, read};
+use crate::report::Report;
 use anyhow::{Context as _, bail};
-use deployer::aws::{ChangeSet, Clients, NewChangeSet, StackState};
-use deployer::deploy::{Plan, Request, deployed_by};
-use deployer::previous::{Previous, without_record};
-use deployer::reading::{Given, read};
-use deployer::report::Report;
 use tokio::time::{Instant, sleep};
 
-use super::check::stack_name;
-use super::environment;
-use crate::cli::say;
+use crate::loaded::Loaded;
+use crate::terminal::say;
 
 /// How long CloudFormation may take over a change set. It takes seconds; a large stack a minute.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -23,13 +22,13 @@ const PACE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// The environment is not one of AWS's, or its template cannot be deployed.
-pub(crate) fn request(loaded: &environment::Loaded) -> anyhow::Result<Request> {
+pub fn request(loaded: &Loaded) -> anyhow::Result<Request> {
     if loaded.local == Some(true) {
         bail!(
             "this environment's target is this machine; `deployer up` runs it, and there is nothing to plan"
         );
     }
-    let stack = stack_name(&loaded.rendered).context(
+    let stack = loaded.stack_name().context(
         "the template has no parameters Prefix, Name and Environment, by which its stack is named",
     )?;
     let region = loaded.region.clone().unwrap_or_default();
@@ -45,7 +44,7 @@ pub(crate) fn request(loaded: &environment::Loaded) -> anyhow::Result<Request> {
 ///
 /// # Errors
 /// There is nothing in the template that they could be about.
-pub(crate) fn check(loaded: &environment::Loaded) -> anyhow::Result<Report> {
+pub fn check(loaded: &Loaded) -> anyhow::Result<Report> {
     Ok(Report::new(
         read(&loaded.rendered, &Given::default())?,
         &loaded.ignores,
@@ -53,16 +52,16 @@ pub(crate) fn check(loaded: &environment::Loaded) -> anyhow::Result<Report> {
 }
 
 /// Where a deployment comes from, for the stack's tags.
-pub(crate) struct Origin {
+pub struct Origin {
     /// The ARN of whoever deploys.
-    pub(crate) caller: String,
+    pub caller: String,
     /// The commit, if there is one.
-    pub(crate) commit: Option<String>,
+    pub commit: Option<String>,
 }
 
 /// What a deployment does to the record of what ran before.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum Step {
     /// What is live becomes what ran before.
     On,
     /// It completes the deployment that is live: what ran before stays what it was.
@@ -70,17 +69,17 @@ pub(crate) enum Step {
 }
 
 /// A change set with what it means.
-pub(crate) struct Prepared {
+pub struct Prepared {
     /// What it would change.
-    pub(crate) plan: Plan,
+    pub plan: Plan,
     /// The change set's own name.
-    pub(crate) name: String,
+    pub name: String,
     /// The change set.
-    pub(crate) change_set: ChangeSet,
+    pub change_set: ChangeSet,
 }
 
 /// A name for a change set that no other run uses.
-pub(crate) fn change_set_name() -> anyhow::Result<String> {
+pub fn change_set_name() -> anyhow::Result<String> {
     let mut random = [0; 4];
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
         .context("the system has no random numbers")?;
@@ -93,7 +92,7 @@ pub(crate) fn change_set_name() -> anyhow::Result<String> {
 ///
 /// # Errors
 /// CloudFormation refuses, or takes too long.
-pub(crate) async fn prepare(
+pub async fn prepare(
     clients: &Clients,
     request: &Request,
     old: Option<&StackState>,
@@ -153,12 +152,12 @@ fn carrying(
     step: Step,
 ) -> anyhow::Result<String> {
     let previous = match (step, old, live) {
-        (Step::On, Some(stack), Some(live)) => Some(Previous::new(
+        (Step::On, Some(stack), Some(live)) => Some(PreviousDeployment::new(
             live,
             stack.parameters.clone(),
             stack.tags.clone(),
         )),
-        (Step::Same, _, Some(live)) => Previous::of(live),
+        (Step::Same, _, Some(live)) => PreviousDeployment::of(live),
         _ => None,
     };
     match previous.map(|previous| previous.carried_by(&request.template)) {
@@ -208,7 +207,7 @@ async fn made(clients: &Clients, id: &str) -> anyhow::Result<ChangeSet> {
 ///
 /// # Errors
 /// AWS refuses a call.
-pub(crate) async fn discard(clients: &Clients, stack: &str, name: &str) -> anyhow::Result<()> {
+pub async fn discard(clients: &Clients, stack: &str, name: &str) -> anyhow::Result<()> {
     let began = Instant::now();
     // While it is being made, CloudFormation does not remove it.
     while let Err(error) = clients.delete_change_set(stack, name).await {

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 /// The commit that is checked out here, with `-dirty` where files differ from it; none outside of a repository.
-pub(crate) fn commit() -> Option<String> {
+pub fn commit() -> Option<String> {
     let commit = git(&["rev-parse", "HEAD"])?;
     let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;
     let dirty = if changed.is_empty() { "" } else { "-dirty" };

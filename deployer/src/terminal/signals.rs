@@ -4,14 +4,14 @@ use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Listens for them; each call of [`Signals::next`] waits for one more.
-pub(crate) struct Signals([Signal; 3]);
+pub struct Signals([Signal; 3]);
 
 impl Signals {
     /// Takes the signals over from the system, which would end the process.
     ///
     /// # Errors
     /// When the system refuses.
-    pub(crate) fn take() -> anyhow::Result<Self> {
+    pub fn take() -> anyhow::Result<Self> {
         let take = |kind| signal(kind).context("cannot listen for signals");
         Ok(Self([
             take(SignalKind::interrupt())?,
@@ -21,7 +21,7 @@ impl Signals {
     }
 
     /// Waits for the next one.
-    pub(crate) async fn next(&mut self) {
+    pub async fn next(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.0;
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -35,7 +35,7 @@ impl Signals {
 ///
 /// # Errors
 /// When the system refuses.
-pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::local::state::{self, Local};
 use anyhow::Context as _;
-use deployer::local::state::{self, Local};
 
 /// The running local stack, or the one at `url` if it is one of this machine's.
 ///
 /// # Errors
 /// When none runs, or it is not clear which.
-pub(crate) fn local(url: Option<&str>) -> anyhow::Result<Local> {
+pub fn local(url: Option<&str>) -> anyhow::Result<Local> {
     Ok(state::find(&state::directory(), url)?)
 }
 
@@ -17,7 +17,7 @@ pub(crate) fn local(url: Option<&str>) -> anyhow::Result<Local> {
 ///
 /// # Errors
 /// When the file cannot be read, or there is neither.
-pub(crate) fn backend_key(file: Option<&PathBuf>, url: Option<&str>) -> anyhow::Result<String> {
+pub fn backend_key(file: Option<&PathBuf>, url: Option<&str>) -> anyhow::Result<String> {
     match file {
         Some(file) => first_line(file),
         None => Ok(local(url)
@@ -39,11 +39,13 @@ fn first_line(file: &Path) -> anyhow::Result<String> {
 }
 
 /// A namespace as Socket.IO names it: with its slash.
-pub(crate) fn with_slash(namespace: &str) -> String {
+#[must_use]
+pub fn with_slash(namespace: &str) -> String {
     format!("/{}", namespace.trim_start_matches('/'))
 }
 
 /// A path without a slash at its end, and with one at its start.
-pub(crate) fn path(text: &str) -> String {
+#[must_use]
+pub fn path(text: &str) -> String {
     format!("/{}", text.trim_matches('/'))
 }

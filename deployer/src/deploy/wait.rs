@@ -17,7 +17,7 @@ const SLOW: Duration = Duration::from_secs(1);
 pub(super) const OUTAGE: Duration = Duration::from_secs(300);
 
 /// Somebody who waits.
-pub(super) struct Vigil<'a> {
+pub(super) struct Wait<'a> {
     pub(super) began: Instant,
     reporter: &'a mut dyn Reporter,
     told: Instant,
@@ -27,7 +27,7 @@ pub(super) struct Vigil<'a> {
     pace: Pace,
 }
 
-impl<'a> Vigil<'a> {
+impl<'a> Wait<'a> {
     pub(super) fn new(until: Instant, reporter: &'a mut dyn Reporter) -> Self {
         let began = Instant::now();
         Self {
@@ -114,13 +114,13 @@ pub async fn patiently<T>(
     reporter: &mut dyn Reporter,
     mut call: impl AsyncFnMut() -> Result<T, Error>,
 ) -> Result<T, Stopped> {
-    let mut vigil = Vigil::new(until, reporter);
+    let mut wait = Wait::new(until, reporter);
     loop {
-        let tried = vigil.answer(call()).await;
-        if let Some(answer) = vigil.survive(tried)? {
+        let tried = wait.answer(call()).await;
+        if let Some(answer) = wait.survive(tried)? {
             return Ok(answer);
         }
-        vigil.pause(|| "AWS to answer".to_owned()).await?;
+        wait.pause(|| "AWS to answer".to_owned()).await?;
     }
 }
 

@@ -1,5 +1,7 @@
 //! What would go with a stack, and what keeps it from going. What is done about it is the business of a verb.
 
+mod run;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -8,6 +10,8 @@ use serde_json::{Value, json};
 use crate::aws::{Clients, Error, Kind, Resource, StackState};
 use crate::render::render_with;
 use cloudformation::template::Template;
+
+pub use run::{Args, run};
 
 /// Types whose going is a loss, and what is lost.
 const LOSSES: [(&str, &str); 5] = [
@@ -32,7 +36,7 @@ const LOSSES: [(&str, &str); 5] = [
 
 /// What would go with a stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Removal {
+pub struct Teardown {
     /// The stack.
     pub stack: StackState,
     /// Its resources that would go.
@@ -45,7 +49,7 @@ pub struct Removal {
     pub protected_balancers: Vec<String>,
 }
 
-impl Removal {
+impl Teardown {
     /// What would go with this stack.
     ///
     /// # Errors
@@ -216,7 +220,7 @@ mod tests {
 
     #[test]
     fn what_goes_what_stays_and_what_keeps_it() {
-        let removal = Removal {
+        let removal = Teardown {
             stack: StackState {
                 id: "arn:aws:cloudformation:eu-west-1:1:stack/acme-drops-prod/1".to_owned(),
                 name: "acme-drops-prod".to_owned(),

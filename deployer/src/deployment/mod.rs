@@ -1,33 +1,43 @@
-//! `deployer up` onto AWS: the whole way, and what becomes of it when it is interrupted. The steps that change a stack
-//! are in `deploy_apply`, those that look at what is live in `deploy_verify`.
+//! A deployment onto AWS from the check to the probe, and what becomes of it when it is interrupted.
+//!
+//! [`run`] is the order in which it happens. `apply` has the steps that change a stack, `verify` those that look at
+//! what is live, [`rollback`] the way back.
+
+mod apply;
+pub mod change_set;
+pub mod commit;
+mod restore;
+pub mod rollback;
+mod verify;
 
 use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use console::Term;
-use deployer::aws::{ChangeSet, Clients, Error};
-use deployer::deploy::{
+use crate::aws::{ChangeSet, Clients, Error};
+use crate::deploy::{
     JsonLines, Limits, Lines, Notice, Reporter, Request, Screen, Stopped, patiently,
 };
+use anyhow::Context as _;
+use console::Term;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::aloud::aloud;
-use super::deploy_change::{Origin, check, discard, request};
-use super::signal::{Signals, runtime};
-use super::{deploy_origin, environment};
-use crate::cli::{Ended, Exit, Output, line, print, say};
+use crate::terminal::say_waiting;
+use change_set::{Origin, check, discard, request};
+
+use crate::loaded::Loaded;
+use crate::terminal::{Ended, Exit, Output, line, print, say};
+use crate::terminal::{Signals, runtime};
 
 /// What `up` takes for an environment on AWS.
 #[derive(clap::Args)]
 #[command(next_help_heading = "For an environment on AWS")]
 #[group(skip)]
-pub(crate) struct Args {
+pub struct Args {
     #[command(flatten)]
-    pub(crate) course: Course,
+    options: Options,
     /// Delete a stack whose creation failed, and create it anew.
     #[arg(long)]
     recreate: bool,
@@ -36,13 +46,13 @@ pub(crate) struct Args {
 /// How a deployment is carried out, onwards or back.
 #[derive(clap::Args)]
 #[group(skip)]
-pub(crate) struct Course {
+pub struct Options {
     /// Do not ask before anything is changed.
     #[arg(long)]
-    pub(crate) yes: bool,
+    pub yes: bool,
     /// How long to watch; the deployment goes on after that.
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = watching)]
-    pub(crate) timeout: Duration,
+    pub timeout: Duration,
     /// End the deployment, and undo it, once this many of its tasks have failed.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     abort_on_task_failures: Option<u32>,
@@ -51,23 +61,23 @@ pub(crate) struct Course {
     no_probe: bool,
     /// A file with a backend key for the probe; the stack's own secret is read unless given.
     #[arg(long, value_name = "FILE")]
-    pub(crate) backend_key_file: Option<PathBuf>,
+    pub backend_key_file: Option<PathBuf>,
 }
 
 /// What a deployment is to whoever wants it.
-pub(crate) struct Errand {
+pub struct Purpose {
     /// What was done, once it is: `deployed`.
-    pub(crate) done: &'static str,
+    pub done: &'static str,
     /// How it goes on after an interruption.
-    pub(crate) again: String,
+    pub again: String,
     /// The commit that it brings, if there is one.
-    pub(crate) commit: Option<String>,
+    pub commit: Option<String>,
     /// Whether a stack whose creation failed is deleted and created anew.
-    pub(crate) recreate: bool,
+    pub recreate: bool,
 }
 
 /// How far a deployment has come, for whoever interrupts it.
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// Nothing was made.
     Before,
     /// A change set of this name was asked for.
@@ -81,24 +91,24 @@ pub(super) enum Phase {
 }
 
 /// A deployment under way.
-pub(super) struct Deployment<'a> {
-    pub(super) course: &'a Course,
-    pub(super) errand: Errand,
-    pub(super) loaded: &'a environment::Loaded,
-    pub(super) clients: Clients,
-    pub(super) request: Request,
-    pub(super) reporter: RefCell<Box<dyn Reporter>>,
-    pub(super) output: Output,
-    pub(super) limits: Limits,
-    pub(super) origin: Origin,
-    pub(super) phase: RefCell<Phase>,
+pub(crate) struct Deployment<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) purpose: Purpose,
+    pub(crate) loaded: &'a Loaded,
+    pub(crate) clients: Clients,
+    pub(crate) request: Request,
+    pub(crate) reporter: RefCell<Box<dyn Reporter>>,
+    pub(crate) output: Output,
+    pub(crate) limits: Limits,
+    pub(crate) origin: Origin,
+    pub(crate) phase: RefCell<Phase>,
 }
 
-pub(crate) fn run(
-    args: &Args,
-    loaded: &environment::Loaded,
-    output: Output,
-) -> anyhow::Result<Exit> {
+/// Deploys an environment onto AWS.
+///
+/// # Errors
+/// It could not be planned, was declined or interrupted, or goes on unwatched.
+pub fn run(args: &Args, loaded: &Loaded, output: Output) -> anyhow::Result<Exit> {
     let request = request(loaded)?;
     let report = check(loaded)?;
     if output == Output::Json {
@@ -123,45 +133,45 @@ pub(crate) fn run(
         loaded.template.name()
     ))?;
     let name = loaded.name.as_deref().unwrap_or_default();
-    let errand = Errand {
+    let purpose = Purpose {
         done: "deployed",
         again: format!("`deployer up --env {name}` takes it up again"),
-        commit: deploy_origin::commit(),
+        commit: commit::commit(),
         recreate: args.recreate,
     };
-    carry_out(&args.course, loaded, request, errand, output)
+    carry_out(&args.options, loaded, request, purpose, output)
 }
 
 /// Plans, confirms, applies and verifies what is asked for, whichever way it goes.
 ///
 /// # Errors
 /// It could not be planned, was declined or interrupted, or goes on unwatched.
-pub(crate) fn carry_out(
-    course: &Course,
-    loaded: &environment::Loaded,
+pub fn carry_out(
+    options: &Options,
+    loaded: &Loaded,
     request: Request,
-    errand: Errand,
+    purpose: Purpose,
     output: Output,
 ) -> anyhow::Result<Exit> {
     let runtime = runtime()?;
     let done = runtime.block_on(async {
         let mut signals = Signals::take()?;
         let deployment = Deployment {
-            course,
+            options,
             loaded,
             clients: Clients::new(loaded.region.clone()).await,
             request,
             reporter: RefCell::new(reporter(output)),
             output,
             limits: Limits {
-                until: Instant::now() + course.timeout,
-                task_failures: course.abort_on_task_failures,
+                until: Instant::now() + options.timeout,
+                task_failures: options.abort_on_task_failures,
             },
             origin: Origin {
                 caller: String::new(),
-                commit: errand.commit.clone(),
+                commit: purpose.commit.clone(),
             },
-            errand,
+            purpose,
             phase: RefCell::new(Phase::Before),
         };
         deployment.run(&mut signals).await
@@ -171,7 +181,7 @@ pub(crate) fn carry_out(
     done
 }
 
-pub(super) fn reporter(output: Output) -> Box<dyn Reporter> {
+pub(crate) fn reporter(output: Output) -> Box<dyn Reporter> {
     match output {
         Output::Json => Box::new(JsonLines(std::io::stdout())),
         Output::Text if std::io::stderr().is_terminal() => Box::new(Screen::new(Term::stderr())),
@@ -181,14 +191,14 @@ pub(super) fn reporter(output: Output) -> Box<dyn Reporter> {
 
 impl Deployment<'_> {
     async fn run(mut self, signals: &mut Signals) -> anyhow::Result<Exit> {
-        self.origin.caller = aloud(self.clients.caller()).await?;
+        self.origin.caller = say_waiting(self.clients.caller()).await?;
         let ended = tokio::select! {
             ended = self.deploy() => ended.map_err(|error| self.explained(error)),
             () = signals.next() => Err(self.interrupted().await.context(Ended(Exit::Interrupted))),
         };
         // A plan that was not carried out is removed, whyever it was not.
         if let Phase::Planned(name) = self.phase.replace(Phase::Before) {
-            let removed = aloud(discard(&self.clients, &self.request.stack, &name)).await;
+            let removed = say_waiting(discard(&self.clients, &self.request.stack, &name)).await;
             if ended.is_ok() {
                 removed?;
             }
@@ -210,7 +220,7 @@ impl Deployment<'_> {
                 Phase::Planned(change_set.id)
             });
         }
-        let again = &self.errand.again;
+        let again = &self.purpose.again;
         let text = match *self.phase.borrow() {
             Phase::Before | Phase::Planned(_) => "nothing was changed".to_owned(),
             Phase::Begun(_) | Phase::Running => {
@@ -228,7 +238,7 @@ impl Deployment<'_> {
         if error.is::<Ended>() {
             return error;
         }
-        let again = &self.errand.again;
+        let again = &self.purpose.again;
         match *self.phase.borrow() {
             Phase::Before | Phase::Planned(_) => error,
             Phase::Begun(_) | Phase::Running => error
@@ -243,7 +253,7 @@ impl Deployment<'_> {
     }
 
     /// Tells that a stage begins.
-    pub(super) fn stage(&self, text: impl Into<String>) {
+    pub(crate) fn stage(&self, text: impl Into<String>) {
         self.reporter.borrow_mut().tell(&Notice::Stage(text.into()));
     }
 
@@ -252,7 +262,7 @@ impl Deployment<'_> {
             Ok(ready) => ready,
             Err(exit) => return Ok(exit),
         };
-        let prepared = aloud(self.plan(old.as_ref())).await?;
+        let prepared = say_waiting(self.plan(old.as_ref())).await?;
         self.show(&prepared)?;
         if prepared.plan.is_empty() {
             self.withdraw(&prepared).await?;
@@ -286,7 +296,7 @@ impl Deployment<'_> {
     }
 
     /// Asks AWS until there is an answer: what happens to a call must not hide what became of the stack.
-    pub(super) async fn sure<T>(
+    pub(crate) async fn sure<T>(
         &self,
         call: impl AsyncFnMut() -> Result<T, Error>,
     ) -> anyhow::Result<T> {
@@ -299,12 +309,12 @@ impl Deployment<'_> {
     }
 
     /// The watch has ended, and the deployment has not.
-    pub(super) fn stopped(&self, stopped: Stopped) -> anyhow::Error {
-        let again = &self.errand.again;
+    pub(crate) fn stopped(&self, stopped: Stopped) -> anyhow::Error {
+        let again = &self.purpose.again;
         let error = match stopped {
             Stopped::TimedOut => anyhow::anyhow!(
                 "the deployment is not done after {}, and goes on; {again}, --timeout gives it longer",
-                humantime::format_duration(self.course.timeout)
+                humantime::format_duration(self.options.timeout)
             ),
             Stopped::Lost(error) => {
                 anyhow::Error::new(error).context(format!("the deployment goes on; {again}"))
@@ -319,7 +329,7 @@ impl Deployment<'_> {
             return Ok(exit);
         }
         let mut well = self.live_fits().await?;
-        if whole && !self.course.no_probe {
+        if whole && !self.options.no_probe {
             well &= self.probe().await?;
         }
         self.done(whole, well).await
@@ -333,7 +343,7 @@ const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 ///
 /// # Errors
 /// It is no duration, or beyond 30 days.
-pub(super) fn watching(text: &str) -> Result<Duration, String> {
+pub(crate) fn watching(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if duration > LONGEST {
         return Err("30d at most".to_owned());

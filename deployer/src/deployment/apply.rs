@@ -3,15 +3,15 @@
 
 use std::io::IsTerminal as _;
 
+use crate::aws::{ChangeSet, Error, StackState};
+use crate::deploy::{Cause, Goal, HIDDEN, Operation, Outcome, Situation, situation, watch};
 use anyhow::bail;
-use deployer::aws::{ChangeSet, Error, StackState};
-use deployer::deploy::{Cause, Goal, HIDDEN, Operation, Outcome, Situation, situation, watch};
 
-use super::aloud::aloud;
-use super::ask::ask;
-use super::deploy::{Deployment, Phase};
-use super::deploy_change::{Prepared, Step, change_set_name, discard, prepare};
-use crate::cli::{Exit, Output, line, print, say};
+use super::change_set::{Prepared, Step, change_set_name, discard, prepare};
+use super::{Deployment, Phase};
+use crate::terminal::confirm;
+use crate::terminal::say_waiting;
+use crate::terminal::{Exit, Output, line, print, say};
 
 /// How what was in progress has ended.
 enum TakenUp {
@@ -29,7 +29,7 @@ impl Deployment<'_> {
     pub(super) async fn ready(&self) -> anyhow::Result<Result<(Option<StackState>, bool), Exit>> {
         let mut taken_up = false;
         loop {
-            let stack = aloud(self.clients.stack(&self.request.stack)).await?;
+            let stack = say_waiting(self.clients.stack(&self.request.stack)).await?;
             let situation = situation(stack.as_ref());
             let Some(stack) = stack else {
                 return Ok(Ok((None, taken_up)));
@@ -45,7 +45,7 @@ impl Deployment<'_> {
                         TakenUp::Failed => return Ok(Err(Exit::NotDeployed)),
                     }
                 }
-                Situation::NeverLived if self.errand.recreate => {
+                Situation::NeverLived if self.purpose.recreate => {
                     self.stage(format!(
                         "{} is {}: deleting what is left of it",
                         stack.name, stack.status
@@ -128,30 +128,19 @@ impl Deployment<'_> {
     }
 
     pub(super) async fn confirm(&self) -> anyhow::Result<()> {
-        if self.course.yes {
-            return Ok(());
-        }
-        if !std::io::stdin().is_terminal() {
-            bail!(
-                "nothing was changed: nobody is there to confirm the plan; --yes confirms it beforehand"
-            );
-        }
-        let answer = ask(&format!("Apply this to {}? [y/N]", self.request.stack)).await?;
-        if !["y", "yes"].contains(&answer.to_lowercase().as_str()) {
-            bail!("declined; nothing was changed");
-        }
-        Ok(())
+        let question = format!("Apply this to {}?", self.request.stack);
+        confirm(self.options.yes, &question).await
     }
 
     /// Carries a plan out and watches it; how it ends, if it ends here.
     pub(super) async fn apply(&self, prepared: &Prepared) -> anyhow::Result<Option<Exit>> {
         let change_set = &prepared.change_set;
-        let newest = aloud(self.clients.newest_event(&change_set.stack_id)).await?;
+        let newest = say_waiting(self.clients.newest_event(&change_set.stack_id)).await?;
         self.phase.replace(Phase::Begun(change_set.clone()));
         let execution = self
             .clients
             .execute_change_set(&change_set.id, &prepared.name);
-        if let Err(error) = aloud(execution).await {
+        if let Err(error) = say_waiting(execution).await {
             self.not_begun(prepared, error).await?;
         }
         let exit = self
@@ -167,7 +156,7 @@ impl Deployment<'_> {
     /// # Errors
     /// It was not begun, or nobody knows.
     async fn not_begun(&self, prepared: &Prepared, error: Error) -> anyhow::Result<()> {
-        let found = aloud(self.clients.change_set(&prepared.change_set.id)).await;
+        let found = say_waiting(self.clients.change_set(&prepared.change_set.id)).await;
         let error = anyhow::Error::new(error);
         let execution = match found {
             Ok(found) => found.map_or_else(String::new, |found| found.execution),
@@ -201,7 +190,7 @@ impl Deployment<'_> {
                 .await?;
             Ok(false)
         };
-        aloud(asking).await
+        say_waiting(asking).await
     }
 
     /// Switches the load balancer's protection on, which a stack that is created must not have yet.

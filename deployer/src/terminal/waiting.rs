@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::cli::say;
+use super::output::say;
 
 /// The longest that nothing is said: pipelines kill what is silent.
 const SILENCE: Duration = Duration::from_secs(25);
 
 /// Waits for what asks AWS, and says so now and then.
-pub(crate) async fn aloud<T>(asking: impl Future<Output = T>) -> T {
+pub async fn say_waiting<T>(asking: impl Future<Output = T>) -> T {
     let mut asking = pin!(asking);
     loop {
         tokio::select! {

@@ -1,10 +1,10 @@
-//! `deployer leash`: becomes another program that dies with the deployer. Not for people.
+//! `deployer supervised`: becomes another program that dies with the deployer. Not for people.
 
 use std::path::PathBuf;
 
-use deployer::local::process::on_leash;
+use deployer::local::process::exec_dying_with_parent;
 
-use crate::cli::Exit;
+use deployer::terminal::Exit;
 
 /// Become a program that is killed when the deployer dies.
 #[derive(clap::Args)]
@@ -19,6 +19,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
-    let error = on_leash(args.parent, &args.program, &args.arguments);
+    let error = exec_dying_with_parent(args.parent, &args.program, &args.arguments);
     Err(anyhow::Error::new(error).context(format!("cannot run {}", args.program.display())))
 }

@@ -1,24 +1,24 @@
 //! What ran before, as `deployer rollback` finds it in the template that is live.
 
+use crate::aws::{Clients, StackState};
+use crate::deploy::{HIDDEN, Request};
+use crate::history::PreviousDeployment;
+use crate::render::render_with;
 use anyhow::{Context as _, bail};
 use cloudformation::template::Template;
-use deployer::aws::{Clients, StackState};
-use deployer::deploy::{HIDDEN, Request};
-use deployer::previous::Previous;
-use deployer::render::render_with;
 
-use super::environment::Loaded;
-use super::stack;
-use crate::cli::say;
+use crate::loaded::Loaded;
+use crate::named::Named;
+use crate::terminal::say;
 
 /// What ran before, as what is to be deployed, and the commit that it came from.
 pub(super) async fn back(
     clients: &Clients,
-    named: &stack::Named,
+    named: &Named,
     stack: &StackState,
 ) -> anyhow::Result<(Loaded, Request, Option<String>)> {
     let live = clients.template(&stack.id).await?;
-    let previous = Previous::of(&live).with_context(|| {
+    let previous = PreviousDeployment::of(&live).with_context(|| {
         format!(
             "{} carries nothing that ran before: this is its first deployment, or it was made by something else; deploy an earlier commit, or an earlier image with `deployer up {} --image …`",
             stack.name,

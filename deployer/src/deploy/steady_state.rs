@@ -2,13 +2,13 @@
 //! after a roll-back too, on the old one.
 
 use super::notice::{revision, short};
-use super::vigil::{OUTAGE, Vigil};
+use super::wait::{OUTAGE, Wait};
 use super::{Limits, Reporter, Rollout, Stopped};
 use crate::aws::{Clients, ServiceState};
 
 /// Where a service stands with respect to a task definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settled {
+pub enum SteadyState {
     /// It runs it, with all tasks that it should have, and nothing else.
     Yes,
     /// Not yet; what is missing.
@@ -19,11 +19,11 @@ pub enum Settled {
 
 /// Whether a service runs this task definition.
 #[must_use]
-pub fn verdict(service: &ServiceState, task_definition: &str) -> Settled {
+pub fn verdict(service: &ServiceState, task_definition: &str) -> SteadyState {
     let wanted = revision(task_definition);
     let is_wanted = |found: &str| revision(found) == wanted;
     let Some(primary) = service.deployments.iter().find(|d| d.status == "PRIMARY") else {
-        return Settled::NotYet("the service has no deployment".to_owned());
+        return SteadyState::NotYet("the service has no deployment".to_owned());
     };
     let reason = &primary.reason;
     if !is_wanted(&primary.task_definition) {
@@ -34,23 +34,23 @@ pub fn verdict(service: &ServiceState, task_definition: &str) -> Settled {
             .find(|d| is_wanted(&d.task_definition));
         let why = failed.map_or(reason, |failed| &failed.reason);
         return match primary.rollout.as_str() {
-            "IN_PROGRESS" => Settled::NotYet(format!("ECS goes back to {runs}: {reason}")),
-            _ => Settled::No(format!(
+            "IN_PROGRESS" => SteadyState::NotYet(format!("ECS goes back to {runs}: {reason}")),
+            _ => SteadyState::No(format!(
                 "ECS went back to {runs} and does not run {wanted}: {why}"
             )),
         };
     }
     if primary.rollout == "FAILED" {
-        return Settled::No(format!("the deployment of {wanted} failed: {reason}"));
+        return SteadyState::No(format!("the deployment of {wanted} failed: {reason}"));
     }
     let alone = service.deployments.len() == 1;
     let whole = primary.running == primary.desired && primary.pending == 0;
     let done = primary.rollout == "COMPLETED" || primary.rollout.is_empty();
     if alone && whole && done {
-        return Settled::Yes;
+        return SteadyState::Yes;
     }
     let old: i32 = service.deployments.iter().map(|d| d.running).sum::<i32>() - primary.running;
-    Settled::NotYet(format!(
+    SteadyState::NotYet(format!(
         "{} of {} tasks run {wanted}, {old} run an older one",
         primary.running, primary.desired
     ))
@@ -60,35 +60,35 @@ pub fn verdict(service: &ServiceState, task_definition: &str) -> Settled {
 ///
 /// # Errors
 /// The time was up, or AWS cannot be asked any more.
-pub async fn settle(
+pub async fn wait_for_steady_state(
     clients: &Clients,
     (service, cluster): (&str, Option<&str>),
     task_definition: &str,
     rollout: &mut Rollout,
     limits: &Limits,
     reporter: &mut dyn Reporter,
-) -> Result<Settled, Stopped> {
+) -> Result<SteadyState, Stopped> {
     rollout.about(task_definition);
-    let mut vigil = Vigil::new(limits.until, reporter);
+    let mut wait = Wait::new(limits.until, reporter);
     loop {
-        let looked = vigil.answer(rollout.look(clients, service, cluster)).await;
-        for notice in vigil.survive(looked)?.iter().flatten() {
-            vigil.tell(notice);
+        let looked = wait.answer(rollout.look(clients, service, cluster)).await;
+        for notice in wait.survive(looked)?.iter().flatten() {
+            wait.tell(notice);
         }
         let found = rollout.service.as_ref();
         let missing = match found.map(|found| verdict(found, task_definition)) {
-            Some(Settled::NotYet(what)) => what,
+            Some(SteadyState::NotYet(what)) => what,
             Some(verdict) => return Ok(verdict),
-            None if vigil.began.elapsed() > OUTAGE => {
-                return Ok(Settled::No(format!(
+            None if wait.began.elapsed() > OUTAGE => {
+                return Ok(SteadyState::No(format!(
                     "there is no service {service} after {}",
                     short(OUTAGE)
                 )));
             }
             None => "the service".to_owned(),
         };
-        vigil.tick();
-        vigil.pause(|| missing).await?;
+        wait.tick();
+        wait.pause(|| missing).await?;
     }
 }
 
@@ -121,7 +121,7 @@ mod tests {
         };
         assert_eq!(
             judge(vec![deployment("PRIMARY", 42, "COMPLETED", 2)]),
-            Settled::Yes
+            SteadyState::Yes
         );
         let cases = [
             vec![],
@@ -139,7 +139,7 @@ mod tests {
         for deployments in cases {
             let verdict = judge(deployments.clone());
             assert!(
-                matches!(verdict, Settled::NotYet(_)),
+                matches!(verdict, SteadyState::NotYet(_)),
                 "{deployments:?}: {verdict:?}"
             );
         }
@@ -155,7 +155,7 @@ mod tests {
         for deployments in cases {
             let verdict = judge(deployments.clone());
             assert!(
-                matches!(verdict, Settled::No(_)),
+                matches!(verdict, SteadyState::No(_)),
                 "{deployments:?}: {verdict:?}"
             );
         }

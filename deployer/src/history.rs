@@ -21,7 +21,7 @@ const MARK: &str = "# What ran before, for `deployer rollback` (JSON, gzip, base
 
 /// A deployment as it can be brought back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Previous {
+pub struct PreviousDeployment {
     /// The template's text, without a record of its own; none where it is that of the deployment that carries this.
     template: Option<String>,
     /// The parameters; the values of secret ones are `****`.
@@ -41,7 +41,7 @@ pub enum Unkept {
     Json,
 }
 
-impl Previous {
+impl PreviousDeployment {
     /// The deployment that is live: its template as CloudFormation has it, its parameters and tags.
     #[must_use]
     pub fn new(
@@ -133,7 +133,7 @@ fn line_end(text: &str) -> &'static str {
     }
 }
 
-fn packed(previous: &Previous) -> String {
+fn packed(previous: &PreviousDeployment) -> String {
     let json = serde_json::json!(previous).to_string();
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     // Writing to memory does not fail; were it to, the record would be empty and read as none.
@@ -144,7 +144,7 @@ fn packed(previous: &Previous) -> String {
     STANDARD.encode(bytes)
 }
 
-fn unpacked(record: &str) -> Option<Previous> {
+fn unpacked(record: &str) -> Option<PreviousDeployment> {
     let bytes = STANDARD.decode(record).ok()?;
     let mut json = Vec::new();
     let mut reader = GzDecoder::new(bytes.as_slice()).take(LARGEST_RECORD);
@@ -163,8 +163,8 @@ mod tests {
         owned.collect()
     }
 
-    fn previous(template: &str) -> Previous {
-        Previous::new(
+    fn previous(template: &str) -> PreviousDeployment {
+        PreviousDeployment::new(
             template,
             map(&[("Image", "drops:1")]),
             map(&[("holdfast:commit", "abc")]),
@@ -181,7 +181,7 @@ mod tests {
             live.starts_with("Resources: {}\n# What ran before"),
             "{live}"
         );
-        let found = Previous::of(&live).expect("it is carried");
+        let found = PreviousDeployment::of(&live).expect("it is carried");
         assert_eq!(found.template(&live), old);
         assert_eq!(found.parameters["Image"], "drops:1");
         assert_eq!(found.tags["holdfast:commit"], "abc");
@@ -196,7 +196,7 @@ mod tests {
             .carried_by(&template)
             .expect("there is room");
         assert!(same.len() < template.len() + 400, "{}", same.len());
-        let found = Previous::of(&same).expect("it is carried");
+        let found = PreviousDeployment::of(&same).expect("it is carried");
         assert_eq!(found.template(&same), template);
         // Another one is carried whole, and there is room for it in the template that we ship.
         let other = previous(&format!("# older\n{template}")).carried_by(&template);
@@ -207,12 +207,12 @@ mod tests {
     #[test]
     fn only_one_step_is_carried() {
         let first = previous("Resources: { First: {} }").carried_by("Resources: { Second: {} }");
-        let second = Previous::new(&first.expect("it is small"), map(&[]), map(&[]));
+        let second = PreviousDeployment::new(&first.expect("it is small"), map(&[]), map(&[]));
         let third = second
             .carried_by("Resources: { Third: {} }")
             .expect("it is small");
         assert_eq!(third.matches(MARK).count(), 1);
-        let found = Previous::of(&third).expect("it is carried");
+        let found = PreviousDeployment::of(&third).expect("it is carried");
         assert_eq!(found.template(&third), "Resources: { Second: {} }\n");
         // Applied again, a live template carries no old record along.
         let again = previous("Resources: {}")
@@ -233,7 +233,7 @@ mod tests {
             Err(Unkept::TooLarge(_))
         ));
         for odd in ["Resources: {}", &format!("{MARK}AAAA"), &format!("{MARK}!")] {
-            assert_eq!(Previous::of(odd), None, "{odd}");
+            assert_eq!(PreviousDeployment::of(odd), None, "{odd}");
         }
     }
 }

@@ -4,20 +4,20 @@
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
+use crate::aws::{Resource, StackState, read_stack};
+use crate::deploy::{Notice, Rollout, SteadyState, wait_for_steady_state};
+use crate::local::api::{Api, Error as ApiError};
+use crate::probe::{Options, Outcome, Step, run as probe};
+use crate::reading::{Given, read, read_live};
+use crate::report::Report;
 use anyhow::Context as _;
-use deployer::aws::{Resource, StackState, read_stack};
-use deployer::deploy::{Notice, Rollout, Settled, settle};
-use deployer::local::api::{Api, Error as ApiError};
-use deployer::probe::{Options, Outcome, Step, run as probe};
-use deployer::reading::{Given, read, read_live};
-use deployer::report::Report;
 use serde_json::json;
 use socketio_client::Settings;
 use tokio::time::{Instant, sleep};
 
-use super::deploy::Deployment;
-use super::server::{backend_key, with_slash};
-use crate::cli::{Exit, Output, line, print, say};
+use super::Deployment;
+use crate::server_target::{backend_key, with_slash};
+use crate::terminal::{Exit, Output, line, print, say};
 
 const SERVICE: &str = "AWS::ECS::Service";
 const TASK_DEFINITION: &str = "AWS::ECS::TaskDefinition";
@@ -47,7 +47,7 @@ impl Deployment<'_> {
             };
             let mut rollout = Rollout::since(since);
             let mut reporter = &self.reporter;
-            let settled = settle(
+            let settled = wait_for_steady_state(
                 &self.clients,
                 (&service.physical_id, cluster),
                 task_definition,
@@ -55,7 +55,7 @@ impl Deployment<'_> {
                 &self.limits,
                 &mut reporter,
             );
-            if let Settled::No(why) = settled.await.map_err(|stopped| self.stopped(stopped))? {
+            if let SteadyState::No(why) = settled.await.map_err(|stopped| self.stopped(stopped))? {
                 self.not_settled(&service.logical_id, &why)?;
                 return Ok(Some(Exit::NotDeployed));
             }
@@ -201,8 +201,8 @@ impl Deployment<'_> {
 
     /// The key with which the probe's own is issued: from a file, or from the stack's secret.
     async fn backend_key(&self, stack: &StackState) -> anyhow::Result<String> {
-        if self.course.backend_key_file.is_some() {
-            return backend_key(self.course.backend_key_file.as_ref(), None);
+        if self.options.backend_key_file.is_some() {
+            return backend_key(self.options.backend_key_file.as_ref(), None);
         }
         let secret = stack.outputs.get("BackendKeys");
         let secret = secret.context("the stack has no output BackendKeys that names the secret")?;
@@ -280,7 +280,7 @@ impl Deployment<'_> {
             })))?;
         } else {
             let what = if changed {
-                self.errand.done
+                self.purpose.done
             } else {
                 "nothing to do"
             };
