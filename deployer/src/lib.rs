@@ -13,6 +13,7 @@ pub mod environment;
 pub mod history;
 pub mod loaded;
 pub mod local;
+pub mod log_line;
 pub mod logs;
 pub mod named;
 pub mod probe;

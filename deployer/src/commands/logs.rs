@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use deployer::aws::Clients;
-use deployer::logs::{Log, LogLine, Shown, Tail, look, millis, task_of};
+use deployer::logs::{Log, LogLine, Shown, Tail, millis, read_new, task_of};
 
 use super::stack;
 use deployer::named::Named;
@@ -63,7 +63,7 @@ async fn show(args: &Args, named: &Named, output: Output) -> anyhow::Result<Exit
     let mut tail = Tail::new(millis(args.since));
     let mut readable = SystemTime::now();
     loop {
-        let read = look(&clients, &log, &mut tail, |new| {
+        let read = read_new(&clients, &log, &mut tail, |new| {
             print_unless_closed(&shown(new, output))
         });
         match read.await {
@@ -85,7 +85,7 @@ async fn show(args: &Args, named: &Named, output: Output) -> anyhow::Result<Exit
     }
 }
 
-/// Whether the same look may do better in a moment.
+/// Whether the same read_new may do better in a moment.
 fn passes(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<deployer::aws::Error>()

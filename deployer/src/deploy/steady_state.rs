@@ -71,7 +71,9 @@ pub async fn wait_for_steady_state(
     rollout.about(task_definition);
     let mut wait = Wait::new(limits.until, reporter);
     loop {
-        let looked = wait.answer(rollout.look(clients, service, cluster)).await;
+        let looked = wait
+            .answer(rollout.observe(clients, service, cluster))
+            .await;
         for notice in wait.survive(looked)?.iter().flatten() {
             wait.tell(notice);
         }

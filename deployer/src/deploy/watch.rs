@@ -85,7 +85,7 @@ pub async fn watch(
         gave_up: false,
     };
     loop {
-        let looked = watch.look(limits).await;
+        let looked = watch.observe(limits).await;
         if let Some(Some(stack)) = watch.wait.survive(looked)? {
             return Ok(watch.outcome(stack));
         }
@@ -110,7 +110,7 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     /// Looks once; the stack, if it has come to rest.
-    async fn look(&mut self, limits: &Limits) -> Result<Option<StackState>, Stopped> {
+    async fn observe(&mut self, limits: &Limits) -> Result<Option<StackState>, Stopped> {
         // The state first: once it is at rest, the events that follow are all there are.
         let id = &self.operation.stack_id;
         let stack = self.wait.answer(self.clients.stack(id)).await?;
@@ -167,7 +167,7 @@ impl Watch<'_> {
         for service in services {
             let look = self
                 .rollout
-                .look(self.clients, &service, cluster.as_deref());
+                .observe(self.clients, &service, cluster.as_deref());
             for notice in self.wait.answer(look).await? {
                 self.wait.tell(&notice);
             }

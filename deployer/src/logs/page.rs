@@ -1,4 +1,4 @@
-//! One look at a log: all its pages, from where the last look makes it necessary.
+//! Reads a log to its end: all its pages, from where the last read makes it necessary.
 
 use std::time::SystemTime;
 
@@ -18,7 +18,7 @@ pub struct Log {
 ///
 /// # Errors
 /// AWS refuses a call, or `show` fails.
-pub async fn look<E: From<Error>>(
+pub async fn read_new<E: From<Error>>(
     clients: &Clients,
     log: &Log,
     tail: &mut Tail,
@@ -37,7 +37,7 @@ pub async fn look<E: From<Error>>(
         // A page may be empty, and yet not be the last.
         next = token;
         if next.is_none() {
-            tail.look_ends();
+            tail.end_of_read();
             return Ok(true);
         }
     }

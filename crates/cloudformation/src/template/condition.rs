@@ -1,18 +1,9 @@
 //! Conditions: true, false, or not known before deploying.
 
-use super::resolve::Resolver;
+use super::resolve::{Resolver, State};
 use super::{Truth, suggest};
 use crate::diagnostic::Mistake;
 use crate::node::{Call, Function, Leaf, Node, Origin, Place, Value};
-
-/// How far the evaluation of a condition has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// Its own parts are being looked at: meeting it again is a cycle.
-    Begun,
-    /// It is known how it comes out, and which values decided it.
-    Done(Truth, Origin),
-}
 
 impl Truth {
     fn of(holds: bool) -> Self {

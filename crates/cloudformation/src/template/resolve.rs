@@ -4,13 +4,21 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
-use super::condition::State;
 use super::{Inputs, Template, Truth, suggest};
 use crate::diagnostic::{Mistake, Mistakes};
 use crate::node::{Entry, Map, Node, Origin, Place, Value};
 
 /// Sixteen times CloudFormation's own limit for a template. It bounds what few lines can grow into.
 const MAX_RENDERED_BYTES: usize = 16 * 1024 * 1024;
+
+/// How far the evaluation of a condition has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Its own parts are being looked at: meeting it again is a cycle.
+    Begun,
+    /// It is known how it comes out, and which values decided it.
+    Done(Truth, Origin),
+}
 
 /// What is known while a template is filled in.
 pub(super) struct Resolver<'t> {

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use std::path::Path;
 use tokio::sync::mpsc;
 
-use super::front::{Front, Setup};
-use super::party::{BACKEND_KEY, Client, PATIENCE, Server, server_binary};
+use super::balancers::{Front, Setup};
+use super::participants::{BACKEND_KEY, Client, PATIENCE, Server, server_binary};
 use crate::project;
 
 /// The project's own local environment, running.

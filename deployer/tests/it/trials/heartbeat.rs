@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use socketio_client::{Engine, Error, Polling, Settings};
 
-use super::front::{Front, Setup, trials};
-use super::party::{Client, PATIENCE, Target};
+use super::balancers::{Front, Setup, trials};
+use super::participants::{Client, PATIENCE, Target};
 
 const IDLE: Duration = Duration::from_millis(1200);
 

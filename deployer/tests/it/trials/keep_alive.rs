@@ -7,8 +7,8 @@ use alb_model::{Cause, Config};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
-use super::front::{Front, Setup, trials};
-use super::party::Target;
+use super::balancers::{Front, Setup, trials};
+use super::participants::Target;
 use testkit::backend::{Session, keeping_alive, raw, read_head};
 use testkit::balancer::{Stack, config, group};
 

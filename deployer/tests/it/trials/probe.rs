@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::front::{Front, Setup};
-use super::party::Target;
+use super::balancers::{Front, Setup};
+use super::participants::Target;
 use crate::{deployer, directory};
 
 /// Probes `front`; the exit code and each step's outcome by name, with all of its text.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 use socketio_client::{Error, Settings};
 
-use super::front::{Front, Setup, trials};
-use super::party::{Client, PATIENCE, Target};
+use super::balancers::{Front, Setup, trials};
+use super::participants::{Client, PATIENCE, Target};
 
 trials! {
     /// 400 `Session ID unknown` as soon as a second node gets a request of the session.

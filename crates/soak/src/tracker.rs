@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 
+use crate::arrival::{Arrival, Session};
 use crate::event::{Event, Ms};
 use crate::repeats;
 use crate::report::{Spread, Tally};
 
 /// Lateness counts for messages accepted this long before they were due, at clients connected as long, in ms.
-const UNDISTURBED: Ms = 1_000.0;
+const MARGIN: Ms = 1_000.0;
 /// Faults that are kept word by word; the rest are only counted.
 const FAULTS_KEPT: usize = 20;
 
@@ -19,23 +20,6 @@ pub(crate) enum Audience {
     Channel(usize),
     /// Every client.
     Everyone,
-}
-
-/// One connection of a client, from its join to its end.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Session {
-    pub(crate) from: Ms,
-    pub(crate) until: Option<Ms>,
-}
-
-/// One arrival of a message at a client.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Arrival {
-    pub(crate) at: Ms,
-    /// Which of the client's sessions it came on.
-    pub(crate) session: usize,
-    /// When the client acknowledged it on that session.
-    pub(crate) acknowledged: Option<Ms>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +44,7 @@ struct Client {
 
 /// The books of one run.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
+pub(crate) struct Tracker {
     clients: Vec<Client>,
     messages: HashMap<String, Message>,
     /// When the store, or a node's way to it, was away: acknowledgements of that time may be repeated.
@@ -71,7 +55,7 @@ pub(crate) struct Ledger {
     more_faults: usize,
 }
 
-impl Ledger {
+impl Tracker {
     /// Books for clients that are on these channels.
     pub(crate) fn new(channels: impl IntoIterator<Item = usize>) -> Self {
         let client = |channel| Client {
@@ -292,14 +276,14 @@ impl Ledger {
 
     fn lateness(&self, client: usize, first: &Arrival, accepted: &Accepted) -> Option<Ms> {
         let session = self.clients[client].sessions.get(first.session)?;
-        let calm = accepted.at.max(session.from) + UNDISTURBED <= accepted.deliver_at;
+        let calm = accepted.at.max(session.from) + MARGIN <= accepted.deliver_at;
         calm.then_some(first.at - accepted.deliver_at)
     }
 
     /// Whether one session of the client's spans the whole life of a message, so that nothing excuses its absence.
     fn was_there(&self, client: usize, accepted: &Accepted) -> bool {
         self.clients[client].sessions.iter().any(|session| {
-            accepted.at.max(session.from) + UNDISTURBED <= accepted.deliver_at
+            accepted.at.max(session.from) + MARGIN <= accepted.deliver_at
                 && session
                     .until
                     .is_none_or(|until| until > accepted.expires_at)

@@ -31,36 +31,36 @@ fn acknowledged(client: usize, at: Ms) -> Event {
 }
 
 /// Two clients of one channel and one of another; `m` is for the first channel, due at 10 s, expires at 20 s.
-fn ledger(events: &[Event]) -> Ledger {
-    let mut ledger = Ledger::new([0, 0, 1]);
+fn tracker(events: &[Event]) -> Tracker {
+    let mut tracker = Tracker::new([0, 0, 1]);
     for client in 0..3 {
-        ledger.apply(&up(client, 0.0));
+        tracker.apply(&up(client, 0.0));
     }
-    ledger.published("m", Audience::Channel(0));
-    ledger.accepted("m", 5_000.0, 10_000.0, 20_000.0);
+    tracker.published("m", Audience::Channel(0));
+    tracker.accepted("m", 5_000.0, 10_000.0, 20_000.0);
     for event in events {
-        ledger.apply(event);
+        tracker.apply(event);
     }
-    ledger
+    tracker
 }
 
 #[test]
 fn what_came_to_one_client_alone_is_lost_to_the_other() {
-    let ledger = ledger(&[message(0, 10_002.0), acknowledged(0, 10_003.0)]);
-    assert_eq!(ledger.missing(11_000.0), [("m", 1)]);
-    let tally = ledger.tally(11_000.0);
+    let tracker = tracker(&[message(0, 10_002.0), acknowledged(0, 10_003.0)]);
+    assert_eq!(tracker.missing(11_000.0), [("m", 1)]);
+    let tally = tracker.tally(11_000.0);
     assert_eq!(
         (tally.delivered, tally.lost),
         (1, vec!["m by client 1".to_owned()])
     );
     assert_eq!((tally.lateness.count, tally.lateness.max), (1, 2.0));
-    assert_eq!(ledger.reached(11_000.0)["m"], 1);
+    assert_eq!(tracker.reached(11_000.0)["m"], 1);
 }
 
 #[test]
 fn what_has_expired_is_not_lost_but_missed_by_a_client_that_was_there() {
-    let ledger = ledger(&[down(1, 9_000.0), up(1, 30_000.0)]);
-    let tally = ledger.tally(30_000.0);
+    let tracker = tracker(&[down(1, 9_000.0), up(1, 30_000.0)]);
+    let tally = tracker.tally(30_000.0);
     assert_eq!((tally.expired, tally.lost.len()), (2, 0));
     assert_eq!(tally.missed, ["m by client 0"]);
     assert_eq!(tally.away.count, 1);
@@ -68,33 +68,33 @@ fn what_has_expired_is_not_lost_but_missed_by_a_client_that_was_there() {
 
 #[test]
 fn what_nobody_took_is_neither_lost_nor_unknown() {
-    let mut ledger = Ledger::new([0]);
-    ledger.apply(&up(0, 0.0));
-    ledger.published("m", Audience::Everyone);
-    assert!(ledger.missing(1.0).is_empty());
+    let mut tracker = Tracker::new([0]);
+    tracker.apply(&up(0, 0.0));
+    tracker.published("m", Audience::Everyone);
+    assert!(tracker.missing(1.0).is_empty());
     // The answer may come after the message.
-    ledger.apply(&message(0, 2.0));
-    assert_eq!(ledger.tally(3.0).faults, Vec::<String>::new());
+    tracker.apply(&message(0, 2.0));
+    assert_eq!(tracker.tally(3.0).faults, Vec::<String>::new());
 }
 
 #[test]
 fn lateness_leaves_out_clients_that_had_just_come() {
-    let ledger = ledger(&[down(0, 9_000.0), up(0, 9_500.0), message(0, 12_000.0)]);
-    assert_eq!(ledger.tally(13_000.0).lateness.count, 0);
+    let tracker = tracker(&[down(0, 9_000.0), up(0, 9_500.0), message(0, 12_000.0)]);
+    assert_eq!(tracker.tally(13_000.0).lateness.count, 0);
 }
 
 #[test]
 fn a_message_of_another_channel_is_a_fault() {
-    let ledger = ledger(&[message(2, 10_000.0)]);
+    let tracker = tracker(&[message(2, 10_000.0)]);
     assert_eq!(
-        ledger.tally(11_000.0).faults,
+        tracker.tally(11_000.0).faults,
         ["client 2 got m of another channel"]
     );
 }
 
 /// What is said of a repeat after these events.
 fn faults(events: &[Event]) -> usize {
-    ledger(events).tally(100_000.0).faults.len()
+    tracker(events).tally(100_000.0).faults.len()
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_repeat_on_the_next_connection_is_right_while_the_acknowledgement_may_be_los
         message(0, 31_001.0),
     ];
     assert_eq!(faults(&settled), 1);
-    let mut during_an_outage = ledger(&settled[..4]);
+    let mut during_an_outage = tracker(&settled[..4]);
     during_an_outage.outage(9_000.0, 10_500.0);
     during_an_outage.apply(&settled[4]);
     assert_eq!(during_an_outage.tally(100_000.0).faults.len(), 0);

@@ -7,7 +7,7 @@ use alb_model::{Config, Group};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-use super::party::{PATIENCE, Talker};
+use super::participants::{PATIENCE, Talker};
 use testkit::balancer::{Stack, config, group};
 
 /// How a front is set.
@@ -114,13 +114,13 @@ macro_rules! trials {
             $(#[$doc])*
             #[tokio::test]
             async fn behind_the_model() {
-                $trial(async |setup, targets| $crate::trials::front::Front::model(&setup, &targets).await).await;
+                $trial(async |setup, targets| $crate::trials::balancers::Front::model(&setup, &targets).await).await;
             }
 
             $(#[$doc])*
             #[tokio::test]
             async fn behind_haproxy() {
-                $trial(async |setup, targets| $crate::trials::front::Front::haproxy(&setup, &targets).await).await;
+                $trial(async |setup, targets| $crate::trials::balancers::Front::haproxy(&setup, &targets).await).await;
             }
         }
     )*};
