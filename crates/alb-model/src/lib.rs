@@ -37,7 +37,7 @@ pub use config::{
 };
 pub use event::{Cause, Event};
 pub use group::TargetStatus;
-pub use rule::Cidr;
+pub use rule::{Cidr, NotACidr};
 pub use target::Health;
 
 use cookie::Cookies;

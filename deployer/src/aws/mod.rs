@@ -11,6 +11,7 @@ mod caller;
 mod change_set;
 mod error;
 mod events;
+mod listener;
 mod live;
 mod logs;
 mod node;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use deployer::aws::{ChangeSet, Clients, NewChangeSet, StackState};
 use deployer::deploy::{Plan, Request, deployed_by};
 use deployer::previous::{Previous, without_record};
-use deployer::reading::{Given, read};
+use deployer::reading::{Flags, read};
 use deployer::report::Report;
 use tokio::time::{Instant, sleep};
 
@@ -47,7 +47,7 @@ pub(crate) fn request(loaded: &environment::Loaded) -> anyhow::Result<Request> {
 /// There is nothing in the template that they could be about.
 pub(crate) fn check(loaded: &environment::Loaded) -> anyhow::Result<Report> {
     Ok(Report::new(
-        read(&loaded.rendered, &Given::default())?,
+        read(&loaded.rendered, &Flags::default())?,
         &loaded.ignores,
     ))
 }

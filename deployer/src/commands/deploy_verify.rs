@@ -9,7 +9,7 @@ use deployer::aws::{Resource, StackState, read_stack};
 use deployer::deploy::{Notice, Rollout, Settled, settle};
 use deployer::local::api::{Api, Error as ApiError};
 use deployer::probe::{Options, Outcome, Step, run as probe};
-use deployer::reading::{Given, read, read_live};
+use deployer::reading::{Flags, read, read_live};
 use deployer::report::Report;
 use serde_json::json;
 use socketio_client::Settings;
@@ -94,7 +94,7 @@ impl Deployment<'_> {
 
     /// Whether the rules hold on what is live, and nothing differs from the template.
     pub(super) async fn live_fits(&self) -> anyhow::Result<bool> {
-        let given = Given::default();
+        let given = Flags::default();
         let live = self
             .sure(async || read_stack(&self.clients, &self.request.stack).await)
             .await?;

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use deployer::local::control;
-use deployer::local::shape::Shape;
+use deployer::local::setup::Setup;
 use deployer::local::stack::{Error, Notice, Options, Stack};
 use deployer::local::state::{self, Local};
-use deployer::reading::{Given, read};
+use deployer::reading::{Flags, read};
 use deployer::report::Report;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     if loaded.local != Some(true) {
         return deploy::run(&args.aws, &loaded, output);
     }
-    let shape = Shape::read(&loaded.rendered)?;
+    let setup = Setup::read(&loaded.rendered)?;
     say_violations(&loaded)?;
     let leash = std::env::current_exe().context("cannot find the deployer's own program")?;
     let server = args
@@ -56,12 +56,12 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         redis: args.redis.clone(),
         directory: state::directory(),
     };
-    runtime()?.block_on(up(shape, options, output))
+    runtime()?.block_on(up(setup, options, output))
 }
 
 /// Says which rules the template violates. It runs all the same: to see what comes of it is what a local stack is for.
 fn say_violations(loaded: &environment::Loaded) -> anyhow::Result<()> {
-    let report = Report::new(read(&loaded.rendered, &Given::default())?, &loaded.ignores);
+    let report = Report::new(read(&loaded.rendered, &Flags::default())?, &loaded.ignores);
     if report.errors() > 0 {
         say(&report.text(std::io::stderr().is_terminal()))?;
         say(
@@ -71,13 +71,13 @@ fn say_violations(loaded: &environment::Loaded) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn up(shape: Shape, options: Options, output: Output) -> anyhow::Result<Exit> {
+async fn up(setup: Setup, options: Options, output: Output) -> anyhow::Result<Exit> {
     let mut signals = Signals::take()?;
     let (notices, received) = mpsc::channel(256);
     let announced = Arc::new(AtomicBool::new(false));
     let telling = tokio::spawn(tell(received, output, announced.clone()));
     let mut stack = tokio::select! {
-        started = Stack::start(shape, options, notices) => started.map_err(failed)?,
+        started = Stack::start(setup, options, notices) => started.map_err(failed)?,
         // Dropping what has started kills it.
         () = signals.next() => return Err(anyhow::anyhow!("nothing is left running").context(Ended(Exit::Interrupted))),
     };

@@ -10,6 +10,6 @@ pub mod log;
 mod metadata;
 pub mod process;
 mod redis;
-pub mod shape;
+pub mod setup;
 pub mod stack;
 pub mod state;
