@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::Setting;
+use crate::grammar::Grammar;
 use crate::value::{Kind, Value, seconds};
 
 /// A default that is known without looking anything up.
@@ -50,8 +51,14 @@ pub struct Spec {
     pub kind: Kind,
     /// Whether an environment file has this key; the others are seen in templates and on AWS alone.
     pub in_environment_file: bool,
+    /// What it means, in a sentence or two.
+    pub meaning: &'static str,
     /// The server's environment variable.
     pub variable: Option<&'static str>,
+    /// How the variable is written; the environment file's key is written alike.
+    pub grammar: Grammar,
+    /// What the server takes when its variable is not set, as it would be written; none where it then has none.
+    pub default: Option<&'static str>,
     /// The attribute or property that carries it on AWS.
     pub aws: Option<&'static str>,
     /// Legal values, both ends included; milliseconds for durations.
@@ -63,13 +70,27 @@ pub struct Spec {
 }
 
 impl Spec {
-    pub(crate) const fn new(kind: Kind, key: &'static str, title: &'static str) -> Self {
+    pub(crate) const fn new(
+        kind: Kind,
+        key: &'static str,
+        title: &'static str,
+        meaning: &'static str,
+    ) -> Self {
         Self {
             key,
             title,
             kind,
             in_environment_file: true,
+            meaning,
             variable: None,
+            grammar: match kind {
+                Kind::Duration => Grammar::Duration,
+                Kind::Bytes => Grammar::Bytes,
+                Kind::Count | Kind::Mebibytes => Grammar::Count,
+                Kind::Flag => Grammar::Flag,
+                Kind::Text | Kind::List | Kind::Ports => Grammar::Text,
+            },
+            default: None,
             aws: None,
             range: None,
             aws_default: None,
@@ -79,6 +100,18 @@ impl Spec {
 
     pub(crate) const fn variable(mut self, name: &'static str) -> Self {
         self.variable = Some(name);
+        self
+    }
+
+    /// How it is written, where its kind does not say it.
+    pub(crate) const fn grammar(mut self, grammar: Grammar) -> Self {
+        self.grammar = grammar;
+        self
+    }
+
+    /// What the server takes when its variable is not set.
+    pub(crate) const fn default(mut self, text: &'static str) -> Self {
+        self.default = Some(text);
         self
     }
 
@@ -169,6 +202,52 @@ impl Setting {
             .iter()
             .copied()
             .find(|setting| setting.spec().variable == Some(name))
+    }
+
+    /// What it means, in a sentence or two.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        self.spec().meaning.trim()
+    }
+
+    /// The settings that the server reads from its environment, in the order of its reference.
+    pub fn of_server() -> impl Iterator<Item = Self> {
+        let all = Self::ALL.iter().copied();
+        all.filter(|setting| setting.spec().variable.is_some())
+    }
+
+    /// Reads the setting as the server's variable and the environment file write it.
+    ///
+    /// # Errors
+    /// What was expected, its range included.
+    ///
+    /// ```
+    /// use timeouts::Setting;
+    /// assert!(Setting::Drain.parse("25s").is_ok());
+    /// let error = Setting::Drain.parse("500ms").unwrap_err();
+    /// assert_eq!(error, "expected a duration with a unit, such as 60s or 4m, from 1s to 600s");
+    /// ```
+    pub fn parse(self, text: &str) -> Result<Value, String> {
+        let grammar = self.spec().grammar;
+        let value = grammar.parse(text);
+        let what = match grammar {
+            Grammar::Duration => "a duration with a unit, such as 60s or 4m,",
+            Grammar::Bytes => "a number of bytes, such as 1024 or 1KiB,",
+            Grammar::Count => "a whole number",
+            _ => return value,
+        };
+        let legal = match (value, self.legal()) {
+            (value, None) => return value,
+            (Ok(value), _) if self.admits(value.clone()).is_ok() => return Ok(value),
+            (_, Some(legal)) => legal,
+        };
+        Err(format!("expected {what} from {legal}"))
+    }
+
+    /// What the server takes when nothing is set, as a value.
+    #[must_use]
+    pub fn default_value(self) -> Option<Value> {
+        self.parse(self.spec().default?).ok()
     }
 
     /// The legal values as text (`1s to 4000s`), where the setting has a range.

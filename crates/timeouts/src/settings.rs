@@ -1,16 +1,17 @@
 //! Every setting that a rule looks at. Keys are those of environment files; settings that only a template or AWS
 //! shows have keys of the same form.
 
+use crate::grammar::Grammar;
 use crate::setting::{DefaultValue, Spec};
 use crate::value::Kind;
 
 /// Declares the settings: one row each, with the facts as a [`Spec`].
 macro_rules! settings {
-    ($($(#[$doc:meta])+ $name:ident: $kind:ident($key:literal, $title:literal) $(.$fact:ident($($argument:expr),*))*;)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident: $kind:ident($key:literal, $title:literal) $(.$fact:ident($($argument:expr),*))*;)+) => {
         /// A setting that lies on the way between a client and its server.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Setting {
-            $($(#[$doc])+ $name,)+
+            $($(#[doc = $doc])+ $name,)+
         }
 
         impl Setting {
@@ -22,7 +23,7 @@ macro_rules! settings {
             pub fn spec(self) -> &'static Spec {
                 match self {
                     $(Self::$name => {
-                        const SPEC: Spec = Spec::new(Kind::$kind, $key, $title)$(.$fact($($argument),*))*;
+                        const SPEC: Spec = Spec::new(Kind::$kind, $key, $title, concat!($($doc),+))$(.$fact($($argument),*))*;
                         &SPEC
                     })+
                 }
@@ -33,44 +34,67 @@ macro_rules! settings {
 
 const HOUR: u64 = 3_600;
 const WEEK: u64 = 604_800;
+const TRANSPORTS: &[&str] = &["polling", "websocket"];
 
 settings! {
     // The server.
-    /// How often the server pings a client.
-    PingInterval: Duration("server.ping_interval", "ping interval").variable("PING_INTERVAL").range(100, HOUR * 1000).socket_io(DefaultValue::Seconds(25));
-    /// How long the server waits for the answer to a ping.
-    PingTimeout: Duration("server.ping_timeout", "ping timeout").variable("PING_TIMEOUT").range(100, HOUR * 1000).socket_io(DefaultValue::Seconds(20));
+    /// The time between two pings of the heartbeat.
+    PingInterval: Duration("server.ping_interval", "ping interval").variable("PING_INTERVAL").range(100, HOUR * 1000).socket_io(DefaultValue::Seconds(25)).default("60s");
+    /// How long the answer to a ping may take until the client counts as gone.
+    PingTimeout: Duration("server.ping_timeout", "ping timeout").variable("PING_TIMEOUT").range(100, HOUR * 1000).socket_io(DefaultValue::Seconds(20)).default("4m");
     /// How long an upgrade from polling to WebSocket may take.
     UpgradeTimeout: Duration("server.upgrade_timeout", "upgrade timeout").not_in_file().range(1, HOUR * 1000).socket_io(DefaultValue::Seconds(10));
-    /// How long the server keeps an idle HTTP connection open.
-    KeepAlive: Duration("server.keep_alive", "keep-alive").variable("KEEP_ALIVE").range(1_000, 24 * HOUR * 1000);
-    /// How long a session may live without having joined a namespace.
-    JoinTimeout: Duration("server.join_timeout", "join timeout").variable("JOIN_TIMEOUT").range(100, 600_000).socket_io(DefaultValue::Seconds(45));
-    /// From SIGTERM to exit.
-    Drain: Duration("server.drain", "drain").variable("DRAIN").range(1_000, 600_000);
+    /// How long an idle HTTP connection is kept. It must outlast the load balancer's idle timeout.
+    KeepAlive: Duration("server.keep_alive", "keep-alive").variable("KEEP_ALIVE").range(1_000, 24 * HOUR * 1000).default("320s");
+    /// A session that has joined no namespace by then is closed.
+    JoinTimeout: Duration("server.join_timeout", "join timeout").variable("JOIN_TIMEOUT").range(100, 600_000).socket_io(DefaultValue::Seconds(45)).default("10s");
+    /// The time from SIGTERM to exit, in which clients are moved. It must end before the stop timeout.
+    Drain: Duration("server.drain", "drain").variable("DRAIN").range(1_000, 600_000).default("25s");
     /// From the start of the process until its first passing health check.
     StartUp: Duration("server.start_up", "start-up time").not_in_file();
-    /// Bytes that a client may send in one message.
-    MaxPayload: Bytes("server.max_payload", "largest client message").variable("MAX_PAYLOAD").range(256, 1_048_576).socket_io(DefaultValue::Count(1_000_000));
-    /// Bytes of data that a backend may publish.
-    MaxMessage: Bytes("server.max_message", "largest published message").variable("MAX_MESSAGE").range(1, 1_048_576);
-    /// The transports that the server offers.
-    Transports: List("server.transports", "transports").variable("TRANSPORTS").socket_io(DefaultValue::List(&["polling", "websocket"]));
+    /// The bytes that a client may send in one message, on polling and on WebSocket.
+    MaxPayload: Bytes("server.max_payload", "largest client message").variable("MAX_PAYLOAD").range(256, 1_048_576).socket_io(DefaultValue::Count(1_000_000)).default("1024");
+    /// The bytes of `data` that a backend may publish in one message.
+    MaxMessage: Bytes("server.max_message", "largest published message").variable("MAX_MESSAGE").range(1, 1_048_576).default("16384");
+    /// The transports that clients may use: `polling`, `websocket`.
+    Transports: List("server.transports", "transports").variable("TRANSPORTS").socket_io(DefaultValue::List(&["polling", "websocket"])).default("polling,websocket").grammar(Grammar::Words(TRANSPORTS));
     /// The Socket.IO protocols that the server speaks: `4` (client v2) and `5` (v3 and v4).
     Protocols: List("server.protocols", "Socket.IO protocols").not_in_file();
-    /// The path of Socket.IO requests.
-    SocketPath: Text("server.path", "Socket.IO path").variable("SOCKET_PATH").socket_io(DefaultValue::Text("/socket.io"));
+    /// The Socket.IO path.
+    SocketPath: Text("server.path", "Socket.IO path").variable("SOCKET_PATH").socket_io(DefaultValue::Text("/socket.io")).default("/websockets").grammar(Grammar::SocketPath);
     /// The other paths that the server answers, as prefixes.
     ServedPaths: List("server.served_paths", "served paths").not_in_file();
-    /// Origins of pages that may connect.
-    CorsOrigins: List("server.cors_origins", "CORS origins").variable("CORS_ORIGINS").socket_io(DefaultValue::List(&[]));
+    /// The origins of the pages that may connect, exactly: `https://studio.example.com`.
+    CorsOrigins: List("server.cors_origins", "CORS origins").variable("CORS_ORIGINS").socket_io(DefaultValue::List(&[])).default("").grammar(Grammar::Origins);
     /// The port that the server listens on.
-    BindPort: Count("server.port", "server's port").not_in_file().variable("BIND").range(0, 65_535);
+    BindPort: Count("server.port", "server's port").not_in_file().variable("BIND").range(0, 65_535).default("0.0.0.0:8080").grammar(Grammar::Address);
+    /// The listener of `/metrics`. It must not be reachable through the load balancer.
+    AdminBind: Count("server.admin_bind", "admin listener").not_in_file().variable("ADMIN_BIND").default("127.0.0.1:9100").grammar(Grammar::Address);
+    /// The Socket.IO namespaces that exist, without their slash. An unknown one is refused.
+    Namespaces: List("server.namespaces", "namespaces").variable("NAMESPACES").default("dropcodes,donations").grammar(Grammar::Names);
+    /// The user of the store's access control list; the default user unless set.
+    StoreUsername: Text("server.store_username", "store's user").not_in_file().variable("STORE_USERNAME");
+    /// The store's password. It is a secret.
+    StorePassword: Text("server.store_password", "store's password").not_in_file().variable("STORE_PASSWORD");
+    /// A file that holds the store's password.
+    StorePasswordFile: Text("server.store_password_file", "file of the store's password").not_in_file().variable("STORE_PASSWORD_FILE");
+    /// The keys that backends authenticate with: 32 characters at least, comma-separated. This or `S2S_KEYS_FILE` is required. It is a secret.
+    BackendKeys: Text("server.s2s_keys", "backend keys").not_in_file().variable("S2S_KEYS");
+    /// A file that holds the backend keys, comma-separated or one a line.
+    BackendKeysFile: Text("server.s2s_keys_file", "file of backend keys").not_in_file().variable("S2S_KEYS_FILE");
+    /// Start although an error of the timeout rules is seen. A roll-back must be able to start.
+    AllowRuleViolations: Flag("server.allow_rule_violations", "permission to violate rules").not_in_file().variable("ALLOW_RULE_VIOLATIONS").default("false");
+    /// This node's name in logs and in `x-node-id`; random unless set.
+    NodeId: Text("server.node_id", "node's name").not_in_file().variable("NODE_ID").grammar(Grammar::Name);
+    /// How log lines are written: `json`, or `text` for people.
+    LogFormat: Text("server.log_format", "log format").not_in_file().variable("LOG_FORMAT").default("json").grammar(Grammar::Word(&["json", "text"]));
+    /// What is logged: a level, or directives such as `info,server=debug`.
+    LogLevel: Text("server.log_level", "log level").variable("LOG_LEVEL").default("info").grammar(Grammar::LogFilter);
     /// Open files that the process may have: the soft limit.
     Nofile: Count("service.nofile", "open file limit").not_in_file().aws("Ulimits nofile SoftLimit").range(1, 1_048_576);
 
     // The load balancer.
-    /// After how long without a byte the load balancer cuts a connection.
+    /// After how long without a byte the load balancer cuts a connection. The server checks the rules that it can see against it at its start.
     IdleTimeout: Duration("load_balancer.idle_timeout", "idle timeout").variable("IDLE_TIMEOUT").aws("idle_timeout.timeout_seconds").seconds(1, 4_000).aws_default(DefaultValue::Seconds(60));
     /// After how long the load balancer ends a client's HTTP connection.
     ClientKeepAlive: Duration("load_balancer.client_keep_alive", "client keep-alive").aws("client_keep_alive.seconds").seconds(60, WEEK).aws_default(DefaultValue::Seconds(HOUR));
@@ -182,8 +206,8 @@ settings! {
     TaskPorts: Ports("service.task_ports", "ports of the task").not_in_file().aws("PortMappings");
 
     // The store.
-    /// Where the server keeps messages: `memory`, `file` or `redis`.
-    Store: Text("store", "store").variable("STORE");
+    /// Where messages are kept: `memory`; `file:DIR`, which survives restarts; `redis://host:port` or, with TLS, `rediss://host:port`, which nodes share.
+    Store: Text("store", "store").variable("STORE").default("memory").grammar(Grammar::Store);
     /// The port of the store.
     StorePort: Count("store.port", "store's port").not_in_file().aws("Port").range(1, 65_535);
     /// What the store does when its memory is full.
@@ -229,6 +253,9 @@ mod tests {
     fn defaults_are_legal_values_of_their_setting() {
         for setting in Setting::ALL {
             let spec = setting.spec();
+            if let Some(default) = spec.default {
+                assert!(setting.parse(default).is_ok(), "{setting}: {default}");
+            }
             for default in [spec.aws_default, spec.socket_io_default]
                 .into_iter()
                 .flatten()

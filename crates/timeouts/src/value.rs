@@ -45,6 +45,33 @@ pub enum Value {
 }
 
 impl Value {
+    /// The length of time, where it is one.
+    #[must_use]
+    pub fn as_duration(&self) -> Option<Duration> {
+        match self {
+            Self::Duration(duration) => Some(*duration),
+            _ => None,
+        }
+    }
+
+    /// The number, where it is one.
+    #[must_use]
+    pub fn as_count(&self) -> Option<u64> {
+        match self {
+            Self::Count(count) => Some(*count),
+            _ => None,
+        }
+    }
+
+    /// On or off, where it is that.
+    #[must_use]
+    pub fn as_flag(&self) -> Option<bool> {
+        match self {
+            Self::Flag(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
     /// Whether a setting of this kind can have this value.
     #[must_use]
     pub fn is(&self, kind: Kind) -> bool {

@@ -59,38 +59,12 @@ choice! {
 }
 
 choice! {
-    /// A Socket.IO transport.
-    Transport {
-        /// HTTP long polling.
-        Polling = "polling",
-        /// WebSocket.
-        Websocket = "websocket",
-    }
-}
-
-choice! {
     /// A processor architecture, by ECS's name.
     Architecture {
         /// Intel and AMD, 64 bits.
         X86 = "X86_64",
         /// ARM, 64 bits.
         Arm = "ARM64",
-    }
-}
-
-choice! {
-    /// What is logged: this and whatever is worse.
-    LogLevel {
-        /// Errors alone.
-        Error = "error",
-        /// Warnings too.
-        Warn = "warn",
-        /// What happens.
-        Info = "info",
-        /// What happens inside.
-        Debug = "debug",
-        /// Everything.
-        Trace = "trace",
     }
 }
 

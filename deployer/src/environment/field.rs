@@ -139,6 +139,14 @@ pub(super) fn wrong(node: &Node, expected: &str) -> Mistake {
     at(node, format!("{EXPECTED}{expected}, {found}"))
 }
 
+/// A mistake in the words of a grammar: what it expected, or why it refuses the value.
+pub(super) fn refused(node: &Node, message: &str) -> Mistake {
+    match message.strip_prefix(EXPECTED) {
+        Some(expected) => wrong(node, expected),
+        None => at(node, message.to_owned()),
+    }
+}
+
 fn at(node: &Node, message: String) -> Mistake {
     match node.place() {
         Some(place) => Mistake::at(place, message),

@@ -67,6 +67,12 @@ pub struct Parameter {
 }
 
 impl Parameter {
+    /// The default as CloudFormation passes it on: a list as one text, comma-separated.
+    #[must_use]
+    pub fn default_text(&self) -> Option<String> {
+        self.default.as_ref()?.as_text().map(str::to_owned)
+    }
+
     pub(super) fn read(name: &str, entry: &Entry) -> Result<Self, Mistakes> {
         let mut mistakes = Mistakes::default();
         let Some(map) = entry.node.as_map() else {
