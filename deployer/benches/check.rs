@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use cloudformation::template::{Inputs, Template};
-use deployer::reading::{Given, read};
+use deployer::reading::{Flags, read};
 use deployer::report::Report;
 
 const SOUND: &str = include_str!("../tests/it/templates/sound.yaml");
@@ -27,7 +27,7 @@ fn main() {
         let rendered = template.render(&Inputs::default()).expect("it renders");
         assert_eq!(rendered.resources.len(), RESOURCES);
         let report = Report::new(
-            read(&rendered, &Given::default()).expect("it has a service"),
+            read(&rendered, &Flags::default()).expect("it has a service"),
             &[],
         );
         report.text(false).len()

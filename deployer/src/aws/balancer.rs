@@ -1,17 +1,21 @@
-//! Load balancers, listeners and target groups as they are, in the form in which a template writes them.
+//! Load balancers, listeners and target groups as they are.
 
-use aws_sdk_elasticloadbalancingv2::types::{Action, RuleCondition};
-use serde_json::{Value, json};
+use aws_model::{
+    Attributes, Field, GROUPS_ELSEWHERE, HealthCheck, Listener, ListenerRule, LoadBalancer,
+    NotSeen, TargetGroup,
+};
+use aws_sdk_elasticloadbalancingv2::types;
+use cloudformation::node::Origin;
 
-use super::live::Snapshot;
-use super::{Clients, Error, failed};
+use super::live::{Live, number, seconds, text};
+use super::{Clients, Error, failed, listener};
 
 const ASK: &str = "describe the load balancer";
 
 pub(super) async fn target_groups(
     clients: &Clients,
     arns: &[String],
-    snapshot: &mut Snapshot,
+    live: &mut Live,
 ) -> Result<Vec<String>, Error> {
     if arns.is_empty() {
         return Ok(Vec::new());
@@ -37,21 +41,17 @@ pub(super) async fn target_groups(
         let attributes = answer
             .attributes()
             .iter()
-            .map(|attribute| json!({ "Key": attribute.key(), "Value": attribute.value() }));
-        snapshot.add(arn, super::live::TARGET_GROUP, json!({
-            "Protocol": group.protocol().map(|protocol| protocol.as_str()),
-            "ProtocolVersion": group.protocol_version(),
-            "TargetType": group.target_type().map(|kind| kind.as_str()),
-            "Port": group.port(),
-            "HealthCheckPath": group.health_check_path(),
-            "HealthCheckPort": group.health_check_port(),
-            "HealthCheckIntervalSeconds": group.health_check_interval_seconds(),
-            "HealthCheckTimeoutSeconds": group.health_check_timeout_seconds(),
-            "HealthyThresholdCount": group.healthy_threshold_count(),
-            "UnhealthyThresholdCount": group.unhealthy_threshold_count(),
-            "Matcher": group.matcher().map(|matcher| json!({ "HttpCode": matcher.http_code() })),
-            "TargetGroupAttributes": attributes.collect::<Vec<_>>(),
-        }));
+            .map(|attribute| (attribute.key(), attribute.value()));
+        let (id, place) = live.identity(arn);
+        let attributes = Attributes::live(attributes, &place);
+        let health_check = health_check(group, &place);
+        live.model.target_groups.push(TargetGroup {
+            name: text(group.target_group_name(), &place),
+            protocol: text(group.protocol().map(|name| name.as_str()), &place),
+            protocol_version: text(group.protocol_version(), &place),
+            target_type: text(group.target_type().map(|name| name.as_str()), &place),
+            ..TargetGroup::new(id, place, health_check, attributes)
+        });
         balancers.extend(group.load_balancer_arns().iter().cloned());
     }
     Ok(balancers)
@@ -60,7 +60,7 @@ pub(super) async fn target_groups(
 pub(super) async fn balancers(
     clients: &Clients,
     arns: &[String],
-    snapshot: &mut Snapshot,
+    live: &mut Live,
 ) -> Result<(), Error> {
     if arns.is_empty() {
         return Ok(());
@@ -84,23 +84,25 @@ pub(super) async fn balancers(
         let attributes = answer
             .attributes()
             .iter()
-            .map(|attribute| json!({ "Key": attribute.key(), "Value": attribute.value() }));
-        let zones = balancer.availability_zones();
-        snapshot.add(arn, super::live::BALANCER, json!({
-            "Subnets": zones.iter().filter_map(|zone| zone.subnet_id()).collect::<Vec<_>>(),
-            "AvailabilityZones": zones.iter().filter_map(|zone| zone.zone_name()).collect::<Vec<_>>(),
-            "LoadBalancerAttributes": attributes.collect::<Vec<_>>(),
-        }));
-        listeners(clients, arn, snapshot).await?;
+            .map(|attribute| (attribute.key(), attribute.value()));
+        let (id, place) = live.identity(arn);
+        let attributes = Attributes::live(attributes, &place);
+        let zones = balancer.availability_zones().iter();
+        let subnets = zones.clone().filter_map(|zone| zone.subnet_id());
+        let names = zones.filter_map(|zone| zone.zone_name());
+        live.model.load_balancers.push(LoadBalancer {
+            name: text(balancer.load_balancer_name(), &place),
+            security_groups: Field::NotSeen(NotSeen::Because(GROUPS_ELSEWHERE)),
+            subnets: Field::Stated(subnets.map(str::to_owned).collect(), place.clone()),
+            zones: Field::Stated(names.map(str::to_owned).collect(), place.clone()),
+            ..LoadBalancer::new(id, place, attributes)
+        });
+        listeners(clients, arn, live).await?;
     }
     Ok(())
 }
 
-async fn listeners(
-    clients: &Clients,
-    balancer: &str,
-    snapshot: &mut Snapshot,
-) -> Result<(), Error> {
+async fn listeners(clients: &Clients, balancer: &str, live: &mut Live) -> Result<(), Error> {
     let pages = clients
         .balancers
         .describe_listeners()
@@ -114,21 +116,22 @@ async fn listeners(
         .map_err(failed("describe the listeners"))?;
     for listener in listeners {
         let arn = listener.listener_arn().unwrap_or_default();
-        snapshot.add(
-            arn,
-            super::live::LISTENER,
-            json!({
-                "LoadBalancerArn": snapshot.reference(balancer),
-                "Protocol": listener.protocol().map(|protocol| protocol.as_str()),
-                "DefaultActions": actions(listener.default_actions(), snapshot),
-            }),
-        );
-        rules(clients, arn, snapshot).await?;
+        let (id, place) = live.identity(arn);
+        live.model.listeners.push(Listener {
+            id,
+            load_balancer: live.reference(Some(balancer), &place),
+            protocol: text(listener.protocol().map(|name| name.as_str()), &place),
+            port: number(listener.port(), &place),
+            actions: listener::actions(listener.default_actions(), live, &place),
+            tcp_idle_timeout: text(None, &place).parse(),
+            place,
+        });
+        rules(clients, arn, live).await?;
     }
     Ok(())
 }
 
-async fn rules(clients: &Clients, listener: &str, snapshot: &mut Snapshot) -> Result<(), Error> {
+async fn rules(clients: &Clients, listener: &str, live: &mut Live) -> Result<(), Error> {
     let pages = clients
         .balancers
         .describe_rules()
@@ -142,45 +145,30 @@ async fn rules(clients: &Clients, listener: &str, snapshot: &mut Snapshot) -> Re
         .map_err(failed("describe the listener's rules"))?;
     // The default rule is the listener's default action, which is there already.
     for rule in rules.iter().filter(|rule| rule.is_default() != Some(true)) {
-        snapshot.add(
-            rule.rule_arn().unwrap_or_default(),
-            super::live::LISTENER_RULE,
-            json!({
-                "ListenerArn": snapshot.reference(listener),
-                "Conditions": rule.conditions().iter().map(condition).collect::<Vec<_>>(),
-                "Actions": actions(rule.actions(), snapshot),
-            }),
-        );
+        let (id, place) = live.identity(rule.rule_arn().unwrap_or_default());
+        live.model.rules.push(ListenerRule {
+            id,
+            listener: live.reference(Some(listener), &place),
+            priority: text(rule.priority(), &place).parse(),
+            conditions: listener::conditions(rule.conditions(), &place),
+            actions: listener::actions(rule.actions(), live, &place),
+            place,
+        });
     }
     Ok(())
 }
 
-fn condition(condition: &RuleCondition) -> Value {
-    let values = condition
-        .path_pattern_config()
-        .map_or_else(|| condition.values(), |paths| paths.values());
-    json!({ "Field": condition.field(), "Values": values })
-}
-
-fn actions(actions: &[Action], snapshot: &Snapshot) -> Vec<Value> {
-    let action = |action: &Action| {
-        let mut written = json!({ "Type": action.r#type().map(|kind| kind.as_str()) });
-        if let Some(group) = action.target_group_arn() {
-            written["TargetGroupArn"] = snapshot.reference(group);
-        }
-        if let Some(forward) = action.forward_config() {
-            let groups = forward.target_groups().iter().map(|group| {
-                json!({ "TargetGroupArn": snapshot.reference(group.target_group_arn().unwrap_or_default()), "Weight": group.weight() })
-            });
-            let sticky = forward
-                .target_group_stickiness_config()
-                .and_then(|config| config.enabled());
-            written["ForwardConfig"] = json!({
-                "TargetGroups": groups.collect::<Vec<_>>(),
-                "TargetGroupStickinessConfig": { "Enabled": sticky.unwrap_or(false) },
-            });
-        }
-        written
-    };
-    actions.iter().map(action).collect()
+fn health_check(group: &types::TargetGroup, place: &Origin) -> HealthCheck {
+    HealthCheck {
+        path: text(group.health_check_path(), place),
+        port: HealthCheck::port(text(group.health_check_port(), place)),
+        interval: seconds(group.health_check_interval_seconds(), place),
+        timeout: seconds(group.health_check_timeout_seconds(), place),
+        healthy: number(group.healthy_threshold_count(), place),
+        unhealthy: number(group.unhealthy_threshold_count(), place),
+        matcher: text(
+            group.matcher().and_then(|matcher| matcher.http_code()),
+            place,
+        ),
+    }
 }

@@ -1,120 +1,39 @@
-//! What is live of a stack, written as a template would write it, so that the same reader reads both. Each value's
-//! place is the ARN of its resource.
+//! Live resources as they are found, and values of answers. The place of each value is the ARN of its resource.
 
-use std::sync::Arc;
-
-use indexmap::IndexMap;
-use serde_json::{Value, json};
+use aws_model::{Field, Id, Model, live_place};
+use cloudformation::node::Origin;
 
 use super::stack::Stack;
-use super::{Clients, Error, balancer, service};
-use cloudformation::node::{
-    Call, Entry, Function, Map, Node, Place, Scalar, Source, Value as NodeValue,
-};
-use cloudformation::template::{Rendered, Resource};
-
-pub(super) const BALANCER: &str = "AWS::ElasticLoadBalancingV2::LoadBalancer";
-pub(super) const LISTENER: &str = "AWS::ElasticLoadBalancingV2::Listener";
-pub(super) const LISTENER_RULE: &str = "AWS::ElasticLoadBalancingV2::ListenerRule";
-pub(super) const TARGET_GROUP: &str = "AWS::ElasticLoadBalancingV2::TargetGroup";
-pub(super) const SERVICE: &str = "AWS::ECS::Service";
-pub(super) const TASK_DEFINITION: &str = "AWS::ECS::TaskDefinition";
-
-/// The live resources of a stack that the rules look at, whoever changed them last.
-///
-/// # Errors
-/// There is no such stack, or AWS refuses a call.
-pub async fn read_stack(clients: &Clients, name: &str) -> Result<Rendered, Error> {
-    let stack = Stack::read(clients, name).await?;
-    let mut snapshot = Snapshot {
-        stack,
-        resources: IndexMap::new(),
-    };
-
-    let cluster = snapshot.stack.of_type("AWS::ECS::Cluster").first().cloned();
-    let mut groups = snapshot.stack.of_type(TARGET_GROUP).to_vec();
-    for arn in snapshot.stack.of_type(SERVICE).to_vec() {
-        groups.extend(service::read(clients, cluster.as_deref(), &arn, &mut snapshot).await?);
-    }
-    let mut balancers = snapshot.stack.of_type(BALANCER).to_vec();
-    balancers.extend(balancer::target_groups(clients, &unique(groups), &mut snapshot).await?);
-    balancer::balancers(clients, &unique(balancers), &mut snapshot).await?;
-    Ok(Rendered::of(snapshot.resources))
-}
-
-fn unique(mut arns: Vec<String>) -> Vec<String> {
-    arns.sort();
-    arns.dedup();
-    arns
-}
 
 /// The resources found so far.
-pub(super) struct Snapshot {
-    stack: Stack,
-    resources: IndexMap<String, Resource>,
+pub(super) struct Live {
+    pub(super) stack: Stack,
+    pub(super) model: Model,
 }
 
-impl Snapshot {
-    /// Adds a resource as a template would write it; what is null is not there.
-    pub(super) fn add(&mut self, arn: &str, kind: &str, properties: Value) {
-        let logical_id = self.stack.name(arn);
-        let place = Place::start_of(&Arc::new(Source {
-            name: arn.to_owned(),
-            text: String::new(),
-        }));
-        let resource = Resource {
-            logical_id: logical_id.clone(),
-            kind: kind.to_owned(),
-            properties: node(properties, &place),
-            depends_on: Vec::new(),
-            condition: None,
-            attributes: Map::new(),
-            place,
-        };
-        self.resources.insert(logical_id, resource);
+impl Live {
+    /// What a resource is called, and its place.
+    pub(super) fn identity(&self, arn: &str) -> (Id, Origin) {
+        (self.stack.name(arn), live_place(arn))
     }
 
-    /// A reference to a resource, as a template would write it.
-    pub(super) fn reference(&self, arn: &str) -> Value {
-        json!({ "Ref": self.stack.name(arn) })
+    /// A reference to a resource, in what is live at `place`.
+    pub(super) fn reference(&self, arn: Option<&str>, place: &Origin) -> Field<Id> {
+        Field::live(arn.map(|arn| self.stack.name(arn)), place)
     }
 }
 
-fn node(value: Value, place: &Place) -> Node {
-    let value = match value {
-        Value::Array(items) => NodeValue::List(
-            items
-                .into_iter()
-                .filter(|item| !item.is_null())
-                .map(|item| node(item, place))
-                .collect(),
-        ),
-        Value::Object(object) => match object.get("Ref").filter(|_| object.len() == 1) {
-            Some(Value::String(name)) => {
-                let argument = Node::new(NodeValue::Scalar(Scalar::text(name)), place.clone());
-                NodeValue::Call(Call {
-                    function: Function::Ref,
-                    argument: Box::new(argument),
-                })
-            }
-            _ => NodeValue::Map(
-                object
-                    .into_iter()
-                    .filter(|(_, value)| !value.is_null())
-                    .map(|(key, value)| {
-                        (
-                            key,
-                            Entry {
-                                key: place.clone(),
-                                node: node(value, place),
-                            },
-                        )
-                    })
-                    .collect(),
-            ),
-        },
-        Value::String(text) => NodeValue::Scalar(Scalar::text(text)),
-        other => NodeValue::Scalar(Scalar::plain(&other.to_string())),
-    };
-    Node::new(value, place.clone())
+/// A text of an answer.
+pub(super) fn text(answer: Option<&str>, place: &Origin) -> Field<String> {
+    Field::live(answer.map(str::to_owned), place)
+}
+
+/// A number of an answer; one below zero is none.
+pub(super) fn number(answer: Option<i32>, place: &Origin) -> Field<u64> {
+    Field::live(answer.and_then(|number| u64::try_from(number).ok()), place)
+}
+
+/// A number of seconds of an answer.
+pub(super) fn seconds(answer: Option<i32>, place: &Origin) -> Field<std::time::Duration> {
+    number(answer, place).map(std::time::Duration::from_secs)
 }

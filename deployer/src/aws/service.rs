@@ -1,16 +1,22 @@
-//! ECS services, and the task definitions that they really run, in the form in which a template writes them.
+//! ECS services, and the task definitions that they really run.
 
-use aws_sdk_ecs::types::{ContainerDefinition, Service, TaskDefinition};
-use serde_json::{Value, json};
+use std::time::Duration;
 
-use super::live::Snapshot;
+use aws_model::{
+    Container, Deployment, Field, GROUPS_ELSEWHERE, NotSeen, Service, Target, TaskDefinition,
+    Variable,
+};
+use aws_sdk_ecs::types;
+use cloudformation::node::Origin;
+
+use super::live::{Live, number, seconds, text};
 use super::{Clients, Error, failed};
 
 pub(super) async fn read(
     clients: &Clients,
     cluster: Option<&str>,
     arn: &str,
-    snapshot: &mut Snapshot,
+    live: &mut Live,
 ) -> Result<Vec<String>, Error> {
     let what = "describe the service";
     // The ARN names the cluster, unless it is an old one.
@@ -39,18 +45,12 @@ pub(super) async fn read(
             .await
             .map_err(failed(what))?;
         if let Some(task) = answer.task_definition() {
-            snapshot.add(
-                definition,
-                super::live::TASK_DEFINITION,
-                task_properties(task),
-            );
+            let task = task_definition(task, definition, live);
+            live.model.task_definitions.push(task);
         }
     }
-    snapshot.add(
-        arn,
-        super::live::SERVICE,
-        service_properties(service, &zones, snapshot),
-    );
+    let converted = self::service(service, zones, arn, live);
+    live.model.services.push(converted);
     Ok(service
         .load_balancers()
         .iter()
@@ -60,7 +60,7 @@ pub(super) async fn read(
 }
 
 /// The zones in which the service's tasks run now.
-async fn zones(clients: &Clients, service: &Service) -> Result<Vec<String>, Error> {
+async fn zones(clients: &Clients, service: &types::Service) -> Result<Vec<String>, Error> {
     let what = "describe the tasks";
     let list = clients
         .services
@@ -93,55 +93,113 @@ async fn zones(clients: &Clients, service: &Service) -> Result<Vec<String>, Erro
     Ok(zones)
 }
 
-fn service_properties(service: &Service, zones: &[String], snapshot: &Snapshot) -> Value {
-    let deployment = service.deployment_configuration();
-    let breaker = deployment.and_then(|deployment| deployment.deployment_circuit_breaker());
-    let alarms = deployment.and_then(|deployment| deployment.alarms());
-    let strategy = service
-        .capacity_provider_strategy()
-        .iter()
-        .map(|item| json!({ "CapacityProvider": item.capacity_provider() }));
-    let strategy: Vec<_> = strategy.collect();
-    json!({
-        "TaskDefinition": service.task_definition().map(|arn| snapshot.reference(arn)),
-        "LaunchType": service.launch_type().map(|kind| kind.as_str()),
-        "CapacityProviderStrategy": (!strategy.is_empty()).then_some(strategy),
-        "DesiredCount": service.desired_count(),
-        "HealthCheckGracePeriodSeconds": service.health_check_grace_period_seconds(),
-        "AvailabilityZoneRebalancing": service.availability_zone_rebalancing().map(|rebalancing| rebalancing.as_str()),
-        "AvailabilityZones": (!zones.is_empty()).then_some(zones),
-        "DeploymentConfiguration": {
-            "MaximumPercent": deployment.and_then(|deployment| deployment.maximum_percent()),
-            "MinimumHealthyPercent": deployment.and_then(|deployment| deployment.minimum_healthy_percent()),
-            "DeploymentCircuitBreaker": breaker.map(|breaker| json!({ "Enable": breaker.enable(), "Rollback": breaker.rollback() })),
-            "Alarms": alarms.map(|alarms| json!({ "AlarmNames": alarms.alarm_names(), "Enable": alarms.enable() })),
-        },
-        "LoadBalancers": service.load_balancers().iter().map(|target| json!({
-            "TargetGroupArn": target.target_group_arn().map(|arn| snapshot.reference(arn)),
-            "ContainerName": target.container_name(),
-            "ContainerPort": target.container_port(),
-        })).collect::<Vec<_>>(),
-    })
+fn service(service: &types::Service, zones: Vec<String>, arn: &str, live: &Live) -> Service {
+    let (id, place) = live.identity(arn);
+    let place = &place;
+    let target = |target: &types::LoadBalancer| Target {
+        groups: live
+            .reference(target.target_group_arn(), place)
+            .value()
+            .cloned()
+            .into_iter()
+            .collect(),
+        container: text(target.container_name(), place),
+        port: number(target.container_port(), place),
+    };
+    let strategy = service.capacity_provider_strategy().iter();
+    let providers: Vec<_> = strategy
+        .map(|item| item.capacity_provider().to_owned())
+        .collect();
+    let launch_type = service.launch_type().map(|kind| kind.as_str().to_owned());
+    let rebalancing = service.availability_zone_rebalancing();
+    Service {
+        id,
+        name: text(service.service_name(), place),
+        task_definition: live.reference(service.task_definition(), place),
+        targets: stated(service.load_balancers().iter().map(target), place),
+        desired_count: number(Some(service.desired_count()), place),
+        grace_period: seconds(service.health_check_grace_period_seconds(), place),
+        launch_type: Field::live_or_unset(launch_type, place),
+        capacity_providers: Field::live_or_unset(unless_empty(providers), place),
+        az_rebalancing: text(rebalancing.map(|rebalancing| rebalancing.as_str()), place),
+        zones: Field::live_or_unset(unless_empty(zones), place),
+        // No template's group is compared with what is live.
+        security_groups: Field::NotSeen(NotSeen::Because(GROUPS_ELSEWHERE)),
+        deployment: deployment(service.deployment_configuration(), place),
+        created_after: Vec::new(),
+        place: place.clone(),
+    }
 }
 
-fn task_properties(task: &TaskDefinition) -> Value {
-    json!({
-        "NetworkMode": task.network_mode().map(|mode| mode.as_str()),
-        "Cpu": task.cpu(),
-        "Memory": task.memory(),
-        "ContainerDefinitions": task.container_definitions().iter().map(container).collect::<Vec<_>>(),
-    })
+fn deployment(answer: Option<&types::DeploymentConfiguration>, place: &Origin) -> Deployment {
+    let breaker = answer.and_then(|deployment| deployment.deployment_circuit_breaker());
+    let alarms = answer.and_then(|deployment| deployment.alarms());
+    let alarms = alarms.filter(|alarms| alarms.enable());
+    Deployment {
+        minimum_healthy_percent: number(
+            answer.and_then(types::DeploymentConfiguration::minimum_healthy_percent),
+            place,
+        ),
+        maximum_percent: number(
+            answer.and_then(types::DeploymentConfiguration::maximum_percent),
+            place,
+        ),
+        breaker_enabled: Field::live(breaker.map(|breaker| breaker.enable()), place),
+        breaker_rolls_back: Field::live(breaker.map(|breaker| breaker.rollback()), place),
+        alarms: Field::live(alarms.map(|alarms| alarms.alarm_names().to_vec()), place),
+    }
 }
 
-fn container(container: &ContainerDefinition) -> Value {
-    json!({
-        "Name": container.name(),
-        "StopTimeout": container.stop_timeout(),
-        "DockerLabels": container.docker_labels(),
-        "PortMappings": container.port_mappings().iter().map(|mapping| json!({ "ContainerPort": mapping.container_port() })).collect::<Vec<_>>(),
-        "Ulimits": container.ulimits().iter().map(|limit| json!({ "Name": limit.name().as_str(), "SoftLimit": limit.soft_limit() })).collect::<Vec<_>>(),
-        "Environment": container.environment().iter().map(|variable| json!({ "Name": variable.name(), "Value": variable.value() })).collect::<Vec<_>>(),
-        // Names alone: what a secret holds is nobody's business here.
-        "Secrets": container.secrets().iter().map(|secret| json!({ "Name": secret.name() })).collect::<Vec<_>>(),
-    })
+fn task_definition(task: &types::TaskDefinition, arn: &str, live: &Live) -> TaskDefinition {
+    let (id, place) = live.identity(arn);
+    let size = |answer: Option<&str>| {
+        aws_model::size(Field::live_or_unset(answer.map(str::to_owned), &place))
+    };
+    let containers = task.container_definitions().iter();
+    TaskDefinition {
+        id,
+        network_mode: text(task.network_mode().map(|mode| mode.as_str()), &place),
+        cpu: size(task.cpu()),
+        memory: size(task.memory()),
+        containers: stated(containers.map(|found| container(found, &place)), &place),
+        place,
+    }
+}
+
+fn container(container: &types::ContainerDefinition, place: &Origin) -> Container {
+    let port = |mapping: &types::PortMapping| u16::try_from(mapping.container_port()?).ok();
+    let ports = container.port_mappings().iter().map(port).collect();
+    let variable = |variable: &types::KeyValuePair| Variable {
+        name: text(variable.name(), place),
+        value: text(variable.value(), place),
+        beginning: None,
+        refers_to: Vec::new(),
+    };
+    let mut limits = container.ulimits().iter();
+    let nofile = limits.find(|limit| limit.name() == &types::UlimitName::Nofile);
+    let nofile = nofile.and_then(|limit| u64::try_from(limit.soft_limit()).ok());
+    let stop_timeout = container.stop_timeout().and_then(|n| u64::try_from(n).ok());
+    let labels = container.docker_labels().into_iter().flatten();
+    // Names alone: what a secret holds is nobody's business here.
+    let secrets = container.secrets().iter();
+    Container {
+        name: text(container.name(), place),
+        ports: Field::live(ports, place),
+        stop_timeout: Field::live_or_unset(stop_timeout.map(Duration::from_secs), place),
+        nofile: Field::live_or_unset(nofile, place),
+        environment: stated(container.environment().iter().map(variable), place),
+        secrets: secrets.map(|secret| secret.name().to_owned()).collect(),
+        labels: labels
+            .map(|(name, value)| (name.clone(), text(Some(value), place)))
+            .collect(),
+        place: place.clone(),
+    }
+}
+
+fn stated<T>(items: impl Iterator<Item = T>, place: &Origin) -> Field<Vec<T>> {
+    Field::Stated(items.collect(), place.clone())
+}
+
+fn unless_empty(items: Vec<String>) -> Option<Vec<String>> {
+    (!items.is_empty()).then_some(items)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::ValueEnum;
 use deployer::aws::{Clients, read_stack};
-use deployer::reading::{Given, Readings, read, read_live};
+use deployer::reading::{Flags, Readings, read, read_live};
 use deployer::report::{Ignore, Report};
 use timeouts::{Setting, Value, rule};
 
@@ -66,8 +66,8 @@ macro_rules! server_flags {
         }
 
         impl Server {
-            fn given(&self) -> Given {
-                let mut given = Given::default();
+            fn given(&self) -> Flags {
+                let mut given = Flags::default();
                 $(if let Some(value) = &self.$field {
                     let flag = stringify!($field).replace('_', "-");
                     given.set(Setting::$setting, Value::from(value.clone()), format!("the flag --{flag}"));
@@ -189,7 +189,7 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     })
 }
 
-fn live(name: &str, region: Option<String>, given: &Given) -> anyhow::Result<Readings> {
+fn live(name: &str, region: Option<String>, given: &Flags) -> anyhow::Result<Readings> {
     let region = stack::region(region)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::aws::{ChangeSet, Clients, NewChangeSet, StackState};
 use crate::deploy::{Plan, Request, deployed_by};
 use crate::history::{PreviousDeployment, without_record};
-use crate::reading::{Given, read};
+use crate::reading::{Flags, read};
 use crate::report::Report;
 use anyhow::{Context as _, bail};
 use tokio::time::{Instant, sleep};
@@ -46,7 +46,7 @@ pub fn request(loaded: &Loaded) -> anyhow::Result<Request> {
 /// There is nothing in the template that they could be about.
 pub fn check(loaded: &Loaded) -> anyhow::Result<Report> {
     Ok(Report::new(
-        read(&loaded.rendered, &Given::default())?,
+        read(&loaded.rendered, &Flags::default())?,
         &loaded.ignores,
     ))
 }

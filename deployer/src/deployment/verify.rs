@@ -8,7 +8,7 @@ use crate::aws::{Resource, StackState, read_stack};
 use crate::deploy::{Notice, Rollout, SteadyState, wait_for_steady_state};
 use crate::local::api::{Api, Error as ApiError};
 use crate::probe::{Options, Outcome, Step, run as probe};
-use crate::reading::{Given, read, read_live};
+use crate::reading::{Flags, read, read_live};
 use crate::report::Report;
 use anyhow::Context as _;
 use serde_json::json;
@@ -94,7 +94,7 @@ impl Deployment<'_> {
 
     /// Whether the rules hold on what is live, and nothing differs from the template.
     pub(super) async fn live_fits(&self) -> anyhow::Result<bool> {
-        let given = Given::default();
+        let given = Flags::default();
         let live = self
             .sure(async || read_stack(&self.clients, &self.request.stack).await)
             .await?;

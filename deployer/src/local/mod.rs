@@ -11,6 +11,6 @@ mod metadata;
 pub mod process;
 mod redis;
 pub mod run;
-pub mod shape;
+pub mod setup;
 pub mod stack;
 pub mod state;

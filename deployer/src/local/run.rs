@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::local::control;
-use crate::local::shape::Shape;
+use crate::local::setup::Setup;
 use crate::local::stack::{Error, Notice, Options, Stack};
 use crate::local::state::{self, Local};
-use crate::reading::{Given, read};
+use crate::reading::{Flags, read};
 use crate::report::Report;
 use anyhow::Context as _;
 use serde_json::json;
@@ -39,7 +39,7 @@ pub struct Args {
 /// # Errors
 /// It cannot start, or ends by itself.
 pub fn run(args: &Args, loaded: &Loaded, output: Output) -> anyhow::Result<Exit> {
-    let shape = Shape::read(&loaded.rendered)?;
+    let setup = Setup::read(&loaded.rendered)?;
     say_violations(loaded)?;
     let supervisor = std::env::current_exe().context("cannot find the deployer's own program")?;
     let server = args
@@ -53,12 +53,12 @@ pub fn run(args: &Args, loaded: &Loaded, output: Output) -> anyhow::Result<Exit>
         redis: args.redis.clone(),
         directory: state::directory(),
     };
-    runtime()?.block_on(up(shape, options, output))
+    runtime()?.block_on(up(setup, options, output))
 }
 
 /// Says which rules the template violates. It runs all the same: to see what comes of it is what a local stack is for.
 fn say_violations(loaded: &Loaded) -> anyhow::Result<()> {
-    let report = Report::new(read(&loaded.rendered, &Given::default())?, &loaded.ignores);
+    let report = Report::new(read(&loaded.rendered, &Flags::default())?, &loaded.ignores);
     if report.errors() > 0 {
         say(&report.text(std::io::stderr().is_terminal()))?;
         say(
@@ -68,13 +68,13 @@ fn say_violations(loaded: &Loaded) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn up(shape: Shape, options: Options, output: Output) -> anyhow::Result<Exit> {
+async fn up(setup: Setup, options: Options, output: Output) -> anyhow::Result<Exit> {
     let mut signals = Signals::take()?;
     let (notices, received) = mpsc::channel(256);
     let announced = Arc::new(AtomicBool::new(false));
     let telling = tokio::spawn(tell(received, output, announced.clone()));
     let mut stack = tokio::select! {
-        started = Stack::start(shape, options, notices) => started.map_err(failed)?,
+        started = Stack::start(setup, options, notices) => started.map_err(failed)?,
         // Dropping what has started kills it.
         () = signals.next() => return Err(anyhow::anyhow!("nothing is left running").context(Ended(Exit::Interrupted))),
     };

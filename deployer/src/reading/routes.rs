@@ -2,163 +2,138 @@
 
 use timeouts::Setting::{ForwardGroups, GroupStickiness, ListenerProtocols, RoutedPaths};
 
-use super::view::View;
-use cloudformation::node::Node;
-use cloudformation::template::{Rendered, Resource};
+use aws_model::{
+    Action, Condition, Does, Field, Id, Listener, ListenerRule, LoadBalancer, Matches, Model,
+};
+use cloudformation::node::Origin;
 
-const LISTENER: &str = "AWS::ElasticLoadBalancingV2::Listener";
-const LISTENER_RULE: &str = "AWS::ElasticLoadBalancingV2::ListenerRule";
+use super::view::View;
 
 /// How requests reach a target group.
 pub(super) struct Route<'a> {
-    /// The load balancer, where it is in the template.
-    pub(super) balancer: Option<&'a Resource>,
+    /// The load balancer, where the source has it.
+    pub(super) balancer: Option<&'a LoadBalancer>,
     /// The listeners and listener rules that forward to the group.
     pub(super) forwards: Vec<Forward<'a>>,
 }
 
 /// A listener or a listener rule with its action that forwards.
 pub(super) struct Forward<'a> {
-    pub(super) resource: &'a Resource,
-    action: &'a Node,
-    listener: Option<&'a Resource>,
+    pub(super) id: &'a Id,
+    place: &'a Origin,
+    action: &'a Action,
+    conditions: &'a [Condition],
+    listener: Option<&'a Listener>,
 }
 
 impl<'a> Route<'a> {
-    pub(super) fn to(rendered: &'a Rendered, group: &Resource) -> Self {
-        let forwards: Vec<_> = rendered
-            .resources
-            .values()
-            .filter_map(|resource| {
-                let (actions, listener) = match resource.kind.as_str() {
-                    LISTENER => ("DefaultActions", Some(resource)),
-                    LISTENER_RULE => (
-                        "Actions",
-                        resource
-                            .properties
-                            .get("ListenerArn")
-                            .and_then(|arn| rendered.referred(arn)),
-                    ),
-                    _ => return None,
-                };
-                let actions = resource.properties.get(actions)?.as_list()?;
-                let action = actions
-                    .iter()
-                    .find(|action| groups(action).any(|to| is(to.1, group)))?;
-                Some(Forward {
-                    resource,
-                    action,
-                    listener,
-                })
+    pub(super) fn to(model: &'a Model, group: &str) -> Self {
+        let leads = |actions: &'a Field<Vec<Action>>| {
+            let mut actions = actions.items().iter();
+            actions.find(|action| action.leads_to(group))
+        };
+        let by_default = |listener: &'a Listener| {
+            Some(Forward {
+                id: &listener.id,
+                place: &listener.place,
+                action: leads(&listener.actions)?,
+                conditions: &[],
+                listener: Some(listener),
             })
+        };
+        let by_rule = |rule: &'a ListenerRule| {
+            Some(Forward {
+                id: &rule.id,
+                place: &rule.place,
+                action: leads(&rule.actions)?,
+                conditions: &rule.conditions,
+                listener: model.listener(&rule.listener),
+            })
+        };
+        let listeners = model.listeners.iter().filter_map(by_default);
+        let forwards: Vec<_> = listeners
+            .chain(model.rules.iter().filter_map(by_rule))
             .collect();
-        let arns = forwards
-            .iter()
-            .filter_map(|forward| forward.listener?.properties.get("LoadBalancerArn"));
-        let balancer = arns
-            .filter_map(|arn| rendered.referred(arn))
-            .find(|resource| resource.kind == super::BALANCER);
+        let balancer = forwards.iter().find_map(|forward| {
+            let id = forward.listener?.load_balancer.as_str()?;
+            model
+                .load_balancers
+                .iter()
+                .find(|balancer| balancer.id == id)
+        });
         Self { balancer, forwards }
     }
-}
-
-fn is(arn: &Node, group: &Resource) -> bool {
-    arn.refers_to() == Some(group.logical_id.as_str())
-}
-
-/// The target groups of a forward action that get traffic, each with its entry and ARN.
-fn groups(action: &Node) -> impl Iterator<Item = (&Node, &Node)> {
-    let listed = action
-        .at("ForwardConfig.TargetGroups")
-        .and_then(Node::as_list)
-        .unwrap_or_default();
-    let alone = listed
-        .is_empty()
-        .then(|| action.get("TargetGroupArn"))
-        .flatten();
-    let weighted = listed
-        .iter()
-        .filter(|group| group.get("Weight").and_then(Node::as_u64) != Some(0));
-    alone
-        .map(|arn| (arn, arn))
-        .into_iter()
-        .chain(weighted.filter_map(|group| Some((group, group.get("TargetGroupArn")?))))
 }
 
 pub(super) fn read(view: &mut View<'_, '_>, route: &Route<'_>) {
     let Some(first) = route.forwards.first() else {
         return;
     };
-    let protocols: Vec<_> = route
-        .forwards
-        .iter()
-        .filter_map(|forward| forward.listener?.properties.get("Protocol"))
-        .collect();
-    if let Some(node) = protocols
-        .iter()
-        .find(|node| node.as_text() == Some("HTTP"))
-        .or(protocols.first())
-    {
-        let mut names: Vec<String> = protocols
-            .iter()
-            .filter_map(|node| node.as_text())
-            .map(str::to_owned)
-            .collect();
-        names.sort();
-        names.dedup();
-        view.see(ListenerProtocols, names, node);
-    }
+    protocols(view, route);
     match route.forwards.iter().map(paths).collect::<Option<Vec<_>>>() {
-        Some(paths) => view.see_of(RoutedPaths, paths.concat(), first.resource),
+        Some(paths) => view.see(RoutedPaths, paths.concat(), first.place),
         None => {
             _ = view
                 .reading
                 .hide(RoutedPaths, "a path pattern that only AWS knows");
         }
     }
+    let actions = route.forwards.iter().map(|forward| forward.action);
+    let widest = actions.max_by_key(|action| action.targets().count());
+    if let Some(action) = widest
+        && let Does::Forward(forward) = &action.does
+    {
+        let groups = u64::try_from(action.targets().count()).unwrap_or(u64::MAX);
+        view.see(ForwardGroups, groups, &action.place);
+        match &forward.sticky {
+            Field::NotStated(_) => view.see(GroupStickiness, false, &action.place),
+            sticky => view.field(GroupStickiness, sticky),
+        }
+    }
+}
 
-    let widest = route
+/// The protocols of the listeners, at the place of an unencrypted one where there is one.
+fn protocols(view: &mut View<'_, '_>, route: &Route<'_>) {
+    let protocols: Vec<_> = route
         .forwards
         .iter()
-        .max_by_key(|forward| groups(forward.action).count());
-    let Some(Forward {
-        action, resource, ..
-    }) = widest
-    else {
-        return;
-    };
-    let count = groups(action).count();
-    view.see(
-        ForwardGroups,
-        u64::try_from(count).unwrap_or(u64::MAX),
-        action,
-    );
-    match action.at("ForwardConfig.TargetGroupStickinessConfig.Enabled") {
-        Some(enabled) => view.node(GroupStickiness, Some(enabled), resource),
-        None => view.see(GroupStickiness, false, action),
+        .filter_map(|forward| Some(&forward.listener?.protocol))
+        .filter(|protocol| !protocol.is_not_stated())
+        .collect();
+    let plain = protocols
+        .iter()
+        .find(|protocol| protocol.as_str() == Some("HTTP"));
+    match plain.or(protocols.first()) {
+        Some(Field::Stated(_, place)) => {
+            let names = protocols
+                .iter()
+                .filter_map(|protocol| protocol.value().cloned());
+            let mut names: Vec<_> = names.collect();
+            names.sort();
+            names.dedup();
+            view.see(ListenerProtocols, names, place);
+        }
+        Some(unseen) => view.field(ListenerProtocols, &(*unseen).clone().map(|name| vec![name])),
+        None => {}
     }
 }
 
 /// The path patterns of a forward; `*` for a listener's default, and for a rule that looks at other things. None where
 /// one is not known.
 fn paths(forward: &Forward<'_>) -> Option<Vec<String>> {
-    let conditions = forward
-        .resource
-        .properties
-        .get("Conditions")
-        .and_then(Node::as_list)
-        .unwrap_or_default();
-    let of_paths =
-        |condition: &&Node| condition.get("Field").and_then(Node::as_text) == Some("path-pattern");
-    let Some(condition) = conditions.iter().find(of_paths) else {
+    let mut patterns = forward
+        .conditions
+        .iter()
+        .filter_map(|condition| match &condition.matches {
+            Matches::Path(patterns) => Some(patterns),
+            _ => None,
+        });
+    let Some(patterns) = patterns.next() else {
         return Some(vec!["*".to_owned()]);
     };
-    let values = condition
-        .at("PathPatternConfig.Values")
-        .or_else(|| condition.get("Values"))?
-        .as_list()?;
-    values
+    let patterns: Option<Vec<_>> = patterns
         .iter()
-        .map(|value| value.as_text().map(str::to_owned))
-        .collect()
+        .map(|pattern| pattern.value().cloned())
+        .collect();
+    patterns.filter(|patterns| !patterns.is_empty())
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use timeouts::Setting::{self, *};
 use timeouts::{Kind, Place, Value};
 
+use aws_model::{Container, Field, NotSeen, Variable};
+
 use super::view::View;
-use cloudformation::node::{Call, Function, Leaf, Node, Value as NodeValue};
-use cloudformation::template::Resource;
 
 /// What the server takes where a variable is not set.
 const DEFAULTS: [(Setting, &str); 10] = [
@@ -26,47 +26,24 @@ const DEFAULTS: [(Setting, &str); 10] = [
 const SERVED: [&str; 3] = ["/healthcheck", "/v1", "/openapi.json"];
 
 /// Whether a container is the server: no other has keys of backends or a `SOCKET_PATH`.
-pub(super) fn is_ours(container: &Node) -> bool {
-    let named = |list: &str| {
-        container
-            .get(list)
-            .and_then(Node::as_list)
-            .unwrap_or_default()
-            .iter()
-    };
-    named("Environment").chain(named("Secrets")).any(|item| {
-        matches!(
-            item.get("Name").and_then(Node::as_text),
-            Some("S2S_KEYS" | "S2S_KEYS_FILE" | "SOCKET_PATH")
-        )
-    })
-}
-
-/// A container's environment variable.
-pub(super) fn variable<'a>(container: &'a Node, name: &str) -> Option<&'a Node> {
-    let variables = container.get("Environment")?.as_list()?;
-    variables
-        .iter()
-        .find(|item| item.get("Name").and_then(Node::as_text) == Some(name))?
-        .get("Value")
+pub(super) fn is_ours(container: &Container) -> bool {
+    const OURS: [&str; 3] = ["S2S_KEYS", "S2S_KEYS_FILE", "SOCKET_PATH"];
+    let variables = container.environment.items().iter();
+    let mut names = variables
+        .filter_map(|variable| variable.name.as_str())
+        .chain(container.secrets.iter().map(String::as_str));
+    names.any(|name| OURS.contains(&name))
 }
 
 /// Reads the server's container; `direct` says that the load balancer sends to it, without a proxy in between.
-pub(super) fn read(view: &mut View<'_, '_>, container: &Node, definition: &Resource, direct: bool) {
-    if let Some(planned) = container
-        .at("DockerLabels")
-        .and_then(|labels| labels.get("connections-per-task"))
-    {
-        view.node(ConnectionsPerTask, Some(planned), definition);
+pub(super) fn read(view: &mut View<'_, '_>, container: &Container, direct: bool) {
+    if let Some(planned) = container.label("connections-per-task") {
+        view.field(ConnectionsPerTask, &planned.clone().parse::<u64>());
     }
     if !is_ours(container) {
         return;
     }
-    let variables = container
-        .get("Environment")
-        .map_or(Some([].as_slice()), Node::as_list);
-    let hidden = variables.is_none_or(|items| items.iter().any(|item| item.as_map().is_none()));
-    let place = view.place(container);
+    let place = view.place(&container.place);
     let built_in = || Place::named("the server").through(place.clone());
     view.reading
         .see(Protocols, ["4", "5"].as_slice(), built_in());
@@ -76,50 +53,52 @@ pub(super) fn read(view: &mut View<'_, '_>, container: &Node, definition: &Resou
             continue;
         }
         let name = setting.spec().variable.unwrap_or_default();
-        match variable(container, name) {
-            Some(node) => stated(view, setting, node),
-            None if hidden => _ = view.reading.hide(setting, "variables that only AWS knows"),
+        let variable = container.variable(name);
+        match variable.filter(|variable| !variable.value.is_not_stated()) {
+            Some(variable) => stated(view, setting, variable),
+            None if hides_variables(container) => {
+                view.reading.hide(setting, "variables that only AWS knows");
+            }
             None => {
                 if let Some(value) = parse(setting, default) {
-                    view.reading.see(
-                        setting,
-                        value,
-                        Place::named(format!("default of the server's {name}"))
-                            .through(place.clone()),
-                    );
+                    let place = Place::named(format!("default of the server's {name}"))
+                        .through(place.clone());
+                    view.reading.see(setting, value, place);
                 }
             }
         }
     }
 }
 
-fn stated(view: &mut View<'_, '_>, setting: Setting, node: &Node) {
-    let text = match node.leaf() {
-        Some(Leaf::Literal(scalar)) => Some(scalar.text.as_str()),
-        // Of a store's address the beginning is enough, and its host is often known to AWS alone.
-        _ if setting == Store => beginning(node),
-        _ => None,
-    };
-    match text.map(|text| parse(setting, text)) {
-        None => view.symbolic(setting, node),
-        Some(Some(value)) => view.see(setting, value, node),
-        Some(None) => {
-            let place = view.place(node);
-            view.reading
-                .hide(setting, format!("what {place} says cannot be read"));
-        }
+/// Whether a container may have variables that are not seen.
+fn hides_variables(container: &Container) -> bool {
+    let unseen = |variable: &Variable| matches!(variable.name, Field::NotSeen(_));
+    match &container.environment {
+        Field::Stated(variables, _) => variables.iter().any(unseen),
+        Field::NotStated(_) => false,
+        Field::NotSeen(_) => true,
     }
 }
 
-/// The text that a function's result begins with: `!Sub "redis://${Host}"`, `!Join ["", ["redis://", …]]`.
-fn beginning(node: &Node) -> Option<&str> {
-    let NodeValue::Call(Call { function, argument }) = &node.value else {
-        return node.as_text();
-    };
-    match function {
-        Function::Sub => argument.as_text().or_else(|| argument.at("0")?.as_text()),
-        Function::Join => argument.at("1.0")?.as_text(),
+fn stated(view: &mut View<'_, '_>, setting: Setting, variable: &Variable) {
+    let beginning = match &variable.value {
+        // Of a store's address the beginning is enough, and its host is often known to AWS alone.
+        Field::NotSeen(NotSeen::OnlyAwsKnows(place)) if setting == Store => {
+            variable.beginning.as_ref().map(|text| (text, place))
+        }
+        Field::Stated(text, place) => Some((text, place)),
         _ => None,
+    };
+    let Some((text, place)) = beginning else {
+        return view.field(setting, &variable.value);
+    };
+    match parse(setting, text) {
+        Some(value) => view.see(setting, value, place),
+        None => {
+            let place = view.place(place);
+            view.reading
+                .hide(setting, format!("what {place} says cannot be read"));
+        }
     }
 }
 
@@ -154,6 +133,6 @@ fn parse(setting: Setting, text: &str) -> Option<Value> {
 }
 
 /// A duration with its unit: `60s`, `4m`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+fn duration(text: &str) -> Option<Duration> {
     humantime::parse_duration(text).ok()
 }

@@ -3,199 +3,99 @@
 use timeouts::Setting::*;
 use timeouts::Value;
 
+use aws_model::{Deployment, Field, Service, Variable};
+
 use super::routes::Route;
-use super::task::{self, Task};
-use super::view::{View, mentions};
-use cloudformation::node::Node;
-use cloudformation::template::{Rendered, Resource};
+use super::task;
+use super::view::View;
 
-/// The entry of a service's load balancers that sends to this target group.
-pub(super) fn forwards_to<'a>(service: &'a Resource, group: &Resource) -> Option<&'a Node> {
-    let targets = service.properties.get("LoadBalancers")?.as_list()?;
-    let group = group.logical_id.as_str();
-    targets.iter().find(|target| {
-        target
-            .get("TargetGroupArn")
-            .is_some_and(|arn| mentions(arn, group))
-    })
-}
-
+/// Reads a service, and returns the server's `STORE` variable.
 pub(super) fn read<'a>(
     view: &mut View<'a, '_>,
-    service: &'a Resource,
-    group: &Resource,
+    service: &Service,
+    group: &str,
     route: &Route<'_>,
-) -> Option<Task<'a>> {
-    for (setting, name) in [
-        (GracePeriod, "HealthCheckGracePeriodSeconds"),
-        (
-            MinimumHealthyPercent,
-            "DeploymentConfiguration.MinimumHealthyPercent",
-        ),
-        (MaximumPercent, "DeploymentConfiguration.MaximumPercent"),
-        (AzRebalancing, "AvailabilityZoneRebalancing"),
-        (ServiceName, "ServiceName"),
-    ] {
-        view.property(setting, service, name);
-    }
-    if let Some(zones) = service.properties.get("AvailabilityZones") {
-        view.node(TaskZones, Some(zones), service);
-    }
-    guards(view, service);
+) -> Option<&'a Variable> {
+    view.field(GracePeriod, &service.grace_period);
+    view.field(AzRebalancing, &service.az_rebalancing);
+    view.field(ServiceName, &service.name);
+    view.field(TaskZones, &service.zones);
+    deployment(view, &service.deployment);
     placement(view, service);
     scaling(view, service);
     order(view, service, route);
-    let target = forwards_to(service, group)?;
-    view.node(ContainerName, target.get("ContainerName"), service);
-    view.node(ContainerPort, target.get("ContainerPort"), service);
-    let definition = view
-        .rendered
-        .referred(service.properties.get("TaskDefinition")?)?;
-    task::read(
-        view,
-        definition,
-        target.get("ContainerName").and_then(Node::as_text),
-    )
+    let target = service.target(group)?;
+    view.field(ContainerName, &target.container);
+    view.field(ContainerPort, &target.port);
+    let definition = view.model.task_definition(service)?;
+    task::read(view, definition, target.container.as_str())
 }
 
-/// What stops a failing deployment.
-fn guards(view: &mut View<'_, '_>, service: &Resource) {
-    let breaker = "DeploymentConfiguration.DeploymentCircuitBreaker";
-    let part = |name: &str| service.properties.at(&format!("{breaker}.{name}"));
-    match (part("Enable"), part("Rollback")) {
-        (Some(enable), Some(rollback)) => match (enable.as_bool(), rollback.as_bool()) {
-            (Some(enabled), Some(rolls_back)) => view.see(
-                CircuitBreaker,
-                enabled && rolls_back,
-                if enabled { rollback } else { enable },
-            ),
-            _ => view.symbolic(CircuitBreaker, enable),
-        },
-        _ => view.default(CircuitBreaker, service),
+fn deployment(view: &mut View<'_, '_>, deployment: &Deployment) {
+    view.field(MinimumHealthyPercent, &deployment.minimum_healthy_percent);
+    view.field(MaximumPercent, &deployment.maximum_percent);
+    view.field(DeploymentAlarms, &deployment.alarms);
+    match (&deployment.breaker_enabled, &deployment.breaker_rolls_back) {
+        (Field::Stated(enabled, enable), Field::Stated(rolls_back, rollback)) => view.see(
+            CircuitBreaker,
+            *enabled && *rolls_back,
+            if *enabled { rollback } else { enable },
+        ),
+        (part @ Field::NotStated(_), _) | (_, part @ Field::NotStated(_)) => {
+            view.field(CircuitBreaker, part);
+        }
+        (part @ Field::NotSeen(_), _) | (_, part) => view.field(CircuitBreaker, part),
     }
-    let alarms = "DeploymentConfiguration.Alarms";
-    let on = service
-        .properties
-        .at(&format!("{alarms}.Enable"))
-        .and_then(Node::as_bool)
-        != Some(false);
-    view.node(
-        DeploymentAlarms,
-        service
-            .properties
-            .at(&format!("{alarms}.AlarmNames"))
-            .filter(|_| on),
-        service,
-    );
 }
 
 /// Where tasks run. A service with neither launch type nor strategy follows its cluster's default.
-fn placement(view: &mut View<'_, '_>, service: &Resource) {
-    if let Some(strategy) = service.properties.get("CapacityProviderStrategy") {
-        let items = strategy.as_list().unwrap_or_default();
-        let names: Option<Vec<String>> = items
-            .iter()
-            .map(|item| item.get("CapacityProvider")?.as_text().map(str::to_owned))
-            .collect();
-        match names.filter(|names| !names.is_empty()) {
-            Some(names) => view.see(CapacityProviders, names, strategy),
-            None => view.symbolic(CapacityProviders, strategy),
-        }
-        view.reading.hide(
-            LaunchType,
-            "the service has a capacity provider strategy instead",
-        );
-    } else if let Some(launch_type) = service.properties.get("LaunchType") {
-        view.node(LaunchType, Some(launch_type), service);
-        view.see(CapacityProviders, Vec::new(), launch_type);
+fn placement(view: &mut View<'_, '_>, service: &Service) {
+    const DEFAULT: &str = "the cluster's default strategy decides";
+    if !service.capacity_providers.is_not_stated() {
+        view.field(CapacityProviders, &service.capacity_providers);
+        let why = "the service has a capacity provider strategy instead";
+        view.reading.hide(LaunchType, why);
+    } else if service.launch_type.is_not_stated() {
+        view.reading.hide(LaunchType, DEFAULT);
+        view.reading.hide(CapacityProviders, DEFAULT);
     } else {
-        view.reading
-            .hide(LaunchType, "the cluster's default strategy decides");
-        view.reading
-            .hide(CapacityProviders, "the cluster's default strategy decides");
+        view.field(LaunchType, &service.launch_type);
+        view.field(
+            CapacityProviders,
+            &service.launch_type.clone().map(|_| Vec::new()),
+        );
     }
 }
 
-fn scaling(view: &mut View<'_, '_>, service: &Resource) {
-    let desired = service.properties.get("DesiredCount");
-    match desired {
-        Some(_) => view.node(DesiredCount, desired, service),
-        None => view.see_of(DesiredCount, Value::Unset, service),
-    }
-    if let Some(target) = scalable_target(view.rendered, service) {
-        view.see_of(Autoscaling, true, target);
-        view.property(TasksMin, target, "MinCapacity");
-        view.property(TasksMax, target, "MaxCapacity");
+fn scaling(view: &mut View<'_, '_>, service: &Service) {
+    let desired = &service.desired_count;
+    view.field_or(DesiredCount, desired, Value::Unset);
+    if let Some(target) = view.model.scalable_target(service) {
+        view.see(Autoscaling, true, &target.place);
+        view.field(TasksMin, &target.min_capacity);
+        view.field(TasksMax, &target.max_capacity);
         return;
     }
-    view.see_of(Autoscaling, false, service);
+    view.see(Autoscaling, false, &service.place);
     for setting in [TasksMin, TasksMax] {
-        match desired {
-            Some(_) => view.node(setting, desired, service),
+        if desired.is_not_stated() {
             // "DesiredCount: for new services, if a desired count is not specified, a default value of 1 is used."
-            None => {
-                let place =
-                    timeouts::Place::named("default of AWS").through(view.resource(service));
-                view.reading.see(setting, 1, place);
-            }
+            let place = view.default_of(&service.place);
+            view.reading.see(setting, 1, place);
+        } else {
+            view.field(setting, desired);
         }
     }
-}
-
-fn scalable_target<'a>(rendered: &'a Rendered, service: &Resource) -> Option<&'a Resource> {
-    let targets = || {
-        rendered
-            .of_type("AWS::ApplicationAutoScaling::ScalableTarget")
-            .filter(|target| {
-                target
-                    .properties
-                    .get("ServiceNamespace")
-                    .and_then(Node::as_text)
-                    .is_none_or(|name| name == "ecs")
-            })
-    };
-    let name = service
-        .properties
-        .get("ServiceName")
-        .and_then(Node::as_text);
-    let names = |target: &&Resource| {
-        target.properties.get("ResourceId").is_some_and(|id| {
-            let ends = |text: &str| name.is_some_and(|name| text.ends_with(&format!("/{name}")));
-            mentions(id, &service.logical_id) || id.as_text().is_some_and(ends)
-        })
-    };
-    targets().find(names)
 }
 
 /// Whether the service is created after what forwards to it.
-fn order(view: &mut View<'_, '_>, service: &Resource, route: &Route<'_>) {
+fn order(view: &mut View<'_, '_>, service: &Service, route: &Route<'_>) {
     if route.forwards.is_empty() {
-        view.reading.hide(
-            AfterListener,
-            "nothing in the template forwards to the target group",
-        );
+        let why = "nothing in the template forwards to the target group";
+        view.reading.hide(AfterListener, why);
         return;
     }
-    let mut reached = vec![service];
-    let mut next = 0;
-    while let Some(resource) = reached.get(next).copied() {
-        next += 1;
-        for other in view.rendered.resources.values() {
-            let named = resource.depends_on.contains(&other.logical_id)
-                || mentions(&resource.properties, &other.logical_id);
-            if named
-                && !reached
-                    .iter()
-                    .any(|known| known.logical_id == other.logical_id)
-            {
-                reached.push(other);
-            }
-        }
-    }
-    let after = route.forwards.iter().any(|forward| {
-        reached
-            .iter()
-            .any(|known| known.logical_id == forward.resource.logical_id)
-    });
-    view.see_of(AfterListener, after, service);
+    let mut forwards = route.forwards.iter();
+    let after = forwards.any(|forward| service.created_after.contains(forward.id));
+    view.see(AfterListener, after, &service.place);
 }

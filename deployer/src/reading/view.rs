@@ -1,12 +1,11 @@
-//! A reading in the making: turns nodes of a template into values with places.
+//! A reading in the making: turns fields of a model into values with places.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use timeouts::{Kind, Reading, Setting, Value};
+use timeouts::{Reading, Setting, Value};
 
-use cloudformation::node::{self, Leaf, Node, Origin, Place};
-use cloudformation::template::{Rendered, Resource};
+use aws_model::{Field, Model, NotSeen, Source};
+use cloudformation::node::{Origin, Place};
 
 /// Why some settings are not seen in what is live.
 pub(super) const NOT_READ: &str = "not read from AWS";
@@ -41,7 +40,7 @@ impl Places {
         timeouts::Place::file(place.file(), line, column)
     }
 
-    /// The chain of places of a node, as a reading keeps it.
+    /// The chain of places of a value, as a reading keeps it.
     fn chain(&mut self, origin: &Origin) -> timeouts::Place {
         let links = origin
             .places()
@@ -57,169 +56,99 @@ fn count(n: usize) -> u32 {
 
 /// A reading in the making.
 pub(super) struct View<'a, 'p> {
-    pub(super) rendered: &'a Rendered,
+    pub(super) model: &'a Model,
     pub(super) reading: Reading,
-    /// The resources are those that are live, of which not all kinds are read.
-    live: bool,
     places: &'p mut Places,
 }
 
 impl<'a, 'p> View<'a, 'p> {
-    pub(super) fn new(
-        rendered: &'a Rendered,
-        subject: String,
-        live: bool,
-        places: &'p mut Places,
-    ) -> Self {
+    pub(super) fn new(model: &'a Model, subject: String, places: &'p mut Places) -> Self {
         Self {
-            rendered,
+            model,
             reading: Reading::new(subject),
-            live,
             places,
         }
     }
 
-    /// The place of a node.
-    pub(super) fn place(&mut self, node: &Node) -> timeouts::Place {
-        self.places.chain(&node.origin)
+    /// The place as a reading keeps it.
+    pub(super) fn place(&mut self, place: &Origin) -> timeouts::Place {
+        self.places.chain(place)
     }
 
-    /// The place of a resource's logical id.
-    pub(super) fn resource(&mut self, resource: &Resource) -> timeouts::Place {
-        self.places.link(&resource.place)
-    }
-
-    /// Records a value found at a node.
-    pub(super) fn see(&mut self, setting: Setting, value: impl Into<Value>, node: &Node) {
-        let place = self.place(node);
+    /// Records a value at a place.
+    pub(super) fn see(&mut self, setting: Setting, value: impl Into<Value>, place: &Origin) {
+        let place = self.place(place);
         self.reading.see(setting, value, place);
     }
 
     /// Records one more value of a setting that is seen several times.
-    pub(super) fn also(&mut self, setting: Setting, value: impl Into<Value>, node: &Node) {
-        let place = self.place(node);
+    pub(super) fn also(&mut self, setting: Setting, value: impl Into<Value>, place: &Origin) {
+        let place = self.place(place);
         self.reading.also(setting, value, place);
     }
 
-    /// Records a value that follows from a resource as a whole, such as something that it does not state.
-    pub(super) fn see_of(
+    /// Records a field: its value, or AWS's default where it is not stated.
+    pub(super) fn field<T: Clone + Into<Value>>(&mut self, setting: Setting, field: &Field<T>) {
+        match field {
+            Field::Stated(value, place) => self.see(setting, value.clone(), place),
+            Field::NotStated(resource) => self.default(setting, resource),
+            Field::NotSeen(why) => self.hide(setting, why),
+        }
+    }
+
+    /// Records a field, with a value of its own where it is not stated.
+    pub(super) fn field_or<T: Clone + Into<Value>>(
         &mut self,
         setting: Setting,
-        value: impl Into<Value>,
-        resource: &Resource,
+        field: &Field<T>,
+        otherwise: impl Into<Value>,
     ) {
-        let place = self.resource(resource);
-        self.reading.see(setting, value, place);
+        match field {
+            Field::NotStated(resource) => self.see(setting, otherwise, resource),
+            field => self.field(setting, field),
+        }
     }
 
     /// Records the default of AWS, for a resource that does not state the setting.
-    pub(super) fn default(&mut self, setting: Setting, resource: &Resource) {
-        // AWS says what is live, defaults included, but for a task definition's.
-        if self.live && setting != Setting::StopTimeout {
-            self.reading.hide(setting, "AWS does not say");
-            return;
-        }
-        let place = timeouts::Place::named("default of AWS").through(self.resource(resource));
+    pub(super) fn default(&mut self, setting: Setting, resource: &Origin) {
+        let place = self.default_of(resource);
         self.reading.see_aws_default(setting, place);
+    }
+
+    /// The place of a default of AWS.
+    pub(super) fn default_of(&mut self, resource: &Origin) -> timeouts::Place {
+        timeouts::Place::named("default of AWS").through(self.place(resource))
+    }
+
+    /// Records why a setting is not seen.
+    pub(super) fn hide(&mut self, setting: Setting, why: &NotSeen) {
+        let why = match why {
+            NotSeen::OnlyAwsKnows(place) => {
+                let place = place.first().map(ToString::to_string).unwrap_or_default();
+                format!("only AWS knows the value at {place}")
+            }
+            NotSeen::Malformed(text, place) => {
+                format!(
+                    "`{text}` at {} is no {}",
+                    self.place(place),
+                    setting.title()
+                )
+            }
+            NotSeen::WrongKind(kind) => format!("{kind} where {} was expected", setting.title()),
+            NotSeen::Because(why) => (*why).to_owned(),
+        };
+        self.reading.hide(setting, why);
     }
 
     /// Records that a resource which would state the setting does not exist in this template.
     pub(super) fn none(&mut self, setting: Setting, what: &str) {
-        if self.live {
-            self.reading.hide(setting, NOT_READ);
-        } else {
-            self.reading.see(
+        match self.model.source {
+            Source::Live => self.reading.hide(setting, NOT_READ),
+            Source::Template => self.reading.see(
                 setting,
                 Value::Unset,
                 format!("the template, which has no {what}"),
-            );
-        }
-    }
-
-    /// Records that a value is known to AWS alone.
-    pub(super) fn symbolic(&mut self, setting: Setting, node: &Node) {
-        let place = node.place().map(ToString::to_string).unwrap_or_default();
-        self.reading
-            .hide(setting, format!("only AWS knows the value at {place}"));
-    }
-
-    /// Reads a setting from a property: its value, the default of AWS where it is absent.
-    pub(super) fn property(&mut self, setting: Setting, resource: &Resource, name: &str) {
-        self.node(setting, resource.properties.at(name), resource);
-    }
-
-    /// Reads a setting from a node, if there is one.
-    pub(super) fn node(&mut self, setting: Setting, node: Option<&Node>, resource: &Resource) {
-        let Some(node) = node else {
-            return self.default(setting, resource);
+            ),
         };
-        if setting.spec().kind == Kind::List {
-            return self.list(setting, node);
-        }
-        match node.leaf() {
-            Some(Leaf::Literal(scalar)) => match parse(setting.spec().kind, &scalar.text) {
-                Some(value) => self.see(setting, value, node),
-                None => {
-                    let place = self.place(node);
-                    self.reading.hide(
-                        setting,
-                        format!("`{}` at {place} is no {}", scalar.text, setting.title()),
-                    );
-                }
-            },
-            Some(Leaf::Symbolic(_)) => self.symbolic(setting, node),
-            None => {
-                self.reading.hide(
-                    setting,
-                    format!(
-                        "{} where {} was expected",
-                        node.kind_name(),
-                        setting.title()
-                    ),
-                );
-            }
-        }
-    }
-
-    /// Reads a list; an item that only AWS knows counts as itself, told apart by how it is written.
-    fn list(&mut self, setting: Setting, node: &Node) {
-        match node.as_list() {
-            Some(items) => {
-                let text = |item: &Node| {
-                    item.as_text()
-                        .map_or_else(|| node::json(item).to_string(), str::to_owned)
-                };
-                let items: Vec<String> = items.iter().map(text).collect();
-                self.see(setting, items, node);
-            }
-            None => self.symbolic(setting, node),
-        }
-    }
-}
-
-/// A value as CloudFormation writes it: durations are seconds.
-fn parse(kind: Kind, text: &str) -> Option<Value> {
-    Some(match kind {
-        Kind::Duration => Duration::from_secs(text.parse().ok()?).into(),
-        Kind::Count | Kind::Bytes | Kind::Mebibytes => text.parse::<u64>().ok()?.into(),
-        Kind::Flag => text.to_lowercase().parse::<bool>().ok()?.into(),
-        Kind::Text => text.into(),
-        Kind::List | Kind::Ports => return None,
-    })
-}
-
-/// The references to other resources anywhere below a node.
-pub(super) fn mentions(node: &Node, logical_id: &str) -> bool {
-    if node.refers_to() == Some(logical_id) {
-        return true;
-    }
-    match &node.value {
-        node::Value::List(items) => items.iter().any(|item| mentions(item, logical_id)),
-        node::Value::Map(map) => map.values().any(|entry| mentions(&entry.node, logical_id)),
-        node::Value::Call(call) => mentions(&call.argument, logical_id),
-        node::Value::Scalar(scalar) => {
-            scalar.text.contains(&format!("${{{logical_id}}}"))
-                || scalar.text.contains(&format!("${{{logical_id}."))
-        }
     }
 }

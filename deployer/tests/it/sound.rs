@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cloudformation::diagnostic::Mistakes;
 use cloudformation::template::{Inputs, Template};
-use deployer::reading::{Given, read};
+use deployer::reading::{Flags, read};
 use deployer::report::Report;
 use timeouts::Setting::{self, *};
 use timeouts::Value;
@@ -69,8 +69,8 @@ pub(crate) fn s(seconds: u64) -> Duration {
 }
 
 /// A server that fits the sound template.
-fn fitting() -> Given {
-    let mut given = Given::default();
+fn fitting() -> Flags {
+    let mut given = Flags::default();
     let mut set = |setting, value: Value| given.set(setting, value, "the command line");
     set(PingInterval, s(25).into());
     set(PingTimeout, s(20).into());

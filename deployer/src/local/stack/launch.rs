@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use super::error::Error;
 use super::notice::Notice;
 use crate::local::process::{Life, Line};
-use crate::local::shape::Shape;
+use crate::local::setup::Setup;
 
 /// How long a process may take until it listens.
 const LISTENING: Duration = Duration::from_secs(30);
@@ -31,12 +31,12 @@ pub(super) fn ended(life: &Life) -> Error {
 
 /// A socket for each listener: the main one on `port`, the others on any.
 pub(super) async fn listen(
-    shape: &Shape,
+    setup: &Setup,
     port: u16,
 ) -> Result<(Vec<TcpListener>, Vec<u16>), Error> {
     let (mut sockets, mut ports) = (vec![], vec![]);
-    for number in 0..shape.balancer.listeners.len() {
-        let port = if number == shape.main { port } else { 0 };
+    for number in 0..setup.balancer.listeners.len() {
+        let port = if number == setup.main { port } else { 0 };
         let failed = |source| Error::Port { port, source };
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .await

@@ -16,7 +16,7 @@ impl Stack {
         let order = how.map_or(Order::default(), |how| how.order);
         let delay = how.and_then(|how| how.delay);
         let delay = delay.unwrap_or_else(|| self.delay());
-        let group = &self.shape.task.group;
+        let group = &self.setup.task.group;
         let node = &mut self.nodes[at];
         node.stage = Stage::Leaving(order);
         let name = node.name().to_owned();
@@ -44,10 +44,10 @@ impl Stack {
 
     /// The deregistration delay of the service's target group.
     fn delay(&self) -> Duration {
-        let groups = &self.shape.balancer.groups;
+        let groups = &self.setup.balancer.groups;
         let group = groups
             .iter()
-            .find(|group| group.name == self.shape.task.group);
+            .find(|group| group.name == self.setup.task.group);
         group.map_or(Duration::ZERO, |group| group.deregistration_delay)
     }
 
@@ -63,7 +63,7 @@ impl Stack {
 
     async fn terminate(&mut self, at: usize) {
         let name = self.nodes[at].name().to_owned();
-        let within = self.shape.task.stop_timeout;
+        let within = self.setup.task.stop_timeout;
         self.nodes[at].process.signal(Signal::TERM);
         let overdue = name.clone();
         self.later(async move {
@@ -87,7 +87,7 @@ impl Stack {
     /// Stops: no new requests, SIGTERM to every node, and SIGKILL to those that are not gone after the stop timeout
     /// or when `hurry` ends. Returns when no node is left.
     pub async fn stop(mut self, hurry: impl Future<Output = ()>) {
-        let group = &self.shape.task.group;
+        let group = &self.setup.task.group;
         for node in &self.nodes {
             self.metadata.stop(node.name());
             if let Ok(done) = self.balancer.deregister(group, node.address) {
@@ -98,7 +98,7 @@ impl Stack {
         let gone = all_gone(&self.nodes);
         tokio::select! {
             () = gone => return,
-            () = sleep(self.shape.task.stop_timeout) => {}
+            () = sleep(self.setup.task.stop_timeout) => {}
             () = hurry => {}
         }
         let late = |node: &&Node| node.process.life.exit().is_none();

@@ -23,7 +23,7 @@ use super::control::Request;
 use super::metadata::Metadata;
 use super::process::Line;
 use super::redis::Endpoint;
-use super::shape::Shape;
+use super::setup::Setup;
 use alb_model::{Balancer, Event};
 pub use error::Error;
 use launch::{listen, pass_lines, secret};
@@ -89,7 +89,7 @@ pub struct Stack {
     pub plugin_key: String,
     /// The nodes.
     pub nodes: Vec<Node>,
-    shape: Shape,
+    setup: Setup,
     limits: Limits,
     options: Options,
     store: Endpoint,
@@ -120,21 +120,21 @@ impl Stack {
     /// # Errors
     /// The first thing that goes wrong; nothing is left running then.
     pub async fn start(
-        mut shape: Shape,
+        mut setup: Setup,
         options: Options,
         notices: mpsc::Sender<Notice>,
     ) -> Result<Self, Error> {
         if !options.server.is_file() {
             return Err(Error::NoServer(options.server));
         }
-        let (sockets, ports) = listen(&shape, options.port).await?;
-        shape.relocate(&ports);
-        let (balancer, events) = Balancer::new(shape.balancer.clone())?;
+        let (sockets, ports) = listen(&setup, options.port).await?;
+        setup.relocate(&ports);
+        let (balancer, events) = Balancer::new(setup.balancer.clone())?;
         for (number, socket) in sockets.into_iter().enumerate() {
             tokio::spawn(balancer.serve(number, socket, std::future::pending())?);
         }
         let lines = pass_lines(notices.clone());
-        let (store, redis) = store::open(&shape.task.store, &options, &lines).await?;
+        let (store, redis) = store::open(&setup.task.store, &options, &lines).await?;
         let failed = |source| Error::Start {
             name: "the stack".to_owned(),
             source,
@@ -142,11 +142,11 @@ impl Stack {
         let address = Address {
             secure: false,
             host: Ipv4Addr::LOCALHOST.to_string(),
-            port: ports[shape.main],
+            port: ports[setup.main],
         };
         let (telling, inbox) = mpsc::channel(INBOX);
         let (asking, requests) = mpsc::channel(INBOX);
-        let task = &shape.task;
+        let task = &setup.task;
         let mut stack = Self {
             url: address.to_string(),
             backend_key: secret().map_err(failed)?,
@@ -158,7 +158,7 @@ impl Stack {
                 task.maximum_percent,
                 task.minimum_healthy_percent,
             ),
-            shape,
+            setup,
             options,
             store,
             redis,
@@ -225,7 +225,7 @@ impl Stack {
     }
 
     fn variable(&self, name: &str) -> Option<&str> {
-        let mut all = self.shape.task.environment.iter();
+        let mut all = self.setup.task.environment.iter();
         all.find(|(given, _)| given == name)
             .map(|(_, value)| value.as_str())
     }

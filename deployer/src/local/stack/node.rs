@@ -122,7 +122,7 @@ impl Stack {
             ("S2S_KEYS", self.backend_key.clone()),
             ("ECS_CONTAINER_METADATA_URI_V4", self.metadata.run(name)),
         ];
-        let mut environment = self.shape.task.environment.clone();
+        let mut environment = self.setup.task.environment.clone();
         let local = local.into_iter().chain(self.store.variables());
         environment.extend(local.map(|(name, value)| (name.to_owned(), value)));
         environment

@@ -107,7 +107,7 @@ impl Stack {
         let grace = if self.strict {
             Duration::ZERO
         } else {
-            self.shape.task.grace_period
+            self.setup.task.grace_period
         };
         for at in 0..self.nodes.len() {
             let node = &self.nodes[at];
@@ -135,7 +135,7 @@ impl Stack {
             Event::Health { target, .. } | Event::Cut { target, .. } => Some(*target),
             Event::Failed { target, .. } => *target,
         };
-        let grace = self.shape.task.grace_period;
+        let grace = self.setup.task.grace_period;
         let at = self
             .nodes
             .iter()
@@ -181,7 +181,7 @@ impl Stack {
                 node.stage = Stage::Running;
                 let (name, address, pid) = (name.to_owned(), node.address, node.process.pid);
                 // The group is one of the balancer's: it was built from the same template.
-                let _ = self.balancer.register(&self.shape.task.group, address);
+                let _ = self.balancer.register(&self.setup.task.group, address);
                 self.tell(Notice::Started { name, address, pid }).await;
             }
         }
@@ -197,7 +197,7 @@ impl Stack {
             node.is_leaving(),
             node.process.life.exit().unwrap_or_default(),
         );
-        let group = &self.shape.task.group;
+        let group = &self.setup.task.group;
         if let Ok(done) = self.balancer.deregister(group, node.address) {
             drop(done);
         }

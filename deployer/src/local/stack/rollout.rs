@@ -34,7 +34,7 @@ impl Stack {
             ));
         }
         if !self.limits.can_progress() {
-            let task = &self.shape.task;
+            let task = &self.setup.task;
             return Err(format!(
                 "with MaximumPercent {} and MinimumHealthyPercent {} ECS can neither start nor stop one of {} tasks; \
                  change service.deployment (rule deployment-cannot-progress)",

@@ -14,7 +14,7 @@ use super::{Happened, Options, Stack};
 use crate::local::control::RedisAction;
 use crate::local::process::{Line, Process, Signal};
 use crate::local::redis::{self, Data, Endpoint, NAME};
-use crate::local::shape::Store;
+use crate::local::setup::Store;
 use crate::local::state;
 
 /// A Redis of the stack's own. What it holds outlives its process, but not the stack.
@@ -210,7 +210,7 @@ impl Stack {
     /// The Redis for programs: null where the store is none.
     pub(super) fn describe_redis(&self) -> Value {
         let Some(redis) = &self.redis else {
-            return match self.shape.task.store {
+            return match self.setup.task.store {
                 Store::Own(_) => Value::Null,
                 Store::Redis => json!({ "url": self.store.url, "pid": null, "state": "elsewhere" }),
             };

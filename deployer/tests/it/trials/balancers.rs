@@ -11,7 +11,7 @@ use super::participants::{PATIENCE, Talker};
 use testkit::balancer::{Stack, config, group};
 
 /// How a front is set.
-pub(crate) struct Setup {
+pub(crate) struct BalancerSettings {
     pub(crate) idle: Duration,
     pub(crate) sticky: bool,
 }
@@ -26,7 +26,7 @@ pub(crate) enum Front {
 }
 
 impl Front {
-    pub(crate) async fn model(setup: &Setup, targets: &[SocketAddr]) -> Self {
+    pub(crate) async fn model(setup: &BalancerSettings, targets: &[SocketAddr]) -> Self {
         let stickiness = setup.sticky.then_some(Duration::from_secs(3600));
         let mut group = Group {
             stickiness,
@@ -42,7 +42,7 @@ impl Front {
         Self::Model(Box::new(Stack::start(config, targets).await))
     }
 
-    pub(crate) async fn haproxy(setup: &Setup, targets: &[SocketAddr]) -> Self {
+    pub(crate) async fn haproxy(setup: &BalancerSettings, targets: &[SocketAddr]) -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, testkit::port::free_port()));
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("haproxy.cfg");
@@ -77,7 +77,7 @@ impl Front {
     }
 }
 
-fn configuration(setup: &Setup, address: SocketAddr, targets: &[SocketAddr]) -> String {
+fn configuration(setup: &BalancerSettings, address: SocketAddr, targets: &[SocketAddr]) -> String {
     let (idle, cookie) = (
         setup.idle.as_millis(),
         if setup.sticky {

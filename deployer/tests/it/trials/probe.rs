@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::balancers::{Front, Setup};
+use super::balancers::{BalancerSettings, Front};
 use super::participants::Target;
 use crate::{deployer, directory};
 
@@ -49,7 +49,7 @@ fn steps(all: &[(&str, &str)]) -> Vec<(String, String)> {
 
 async fn front(idle: Duration, sticky: bool, targets: &[&Target]) -> Front {
     let addresses: Vec<SocketAddr> = targets.iter().map(|target| target.address).collect();
-    Front::model(&Setup { idle, sticky }, &addresses).await
+    Front::model(&BalancerSettings { idle, sticky }, &addresses).await
 }
 
 const LONG: Duration = Duration::from_secs(60);

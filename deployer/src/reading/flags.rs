@@ -2,17 +2,16 @@
 
 use timeouts::{Place, Reading, Setting, Value};
 
-use super::Way;
 use cloudformation::diagnostic::{Mistake, Mistakes, nearest};
 
-/// Settings given by hand; they count before what a template says.
+/// Settings that flags state; they count before what a template says.
 #[derive(Clone, Debug, Default)]
-pub struct Given {
+pub struct Flags {
     settings: Vec<(Setting, Value, Place)>,
     service: Option<String>,
 }
 
-impl Given {
+impl Flags {
     /// Adds a setting, with the place that names it to the user.
     pub fn set(&mut self, setting: Setting, value: impl Into<Value>, place: impl Into<Place>) {
         self.settings.push((setting, value.into(), place.into()));
@@ -23,20 +22,16 @@ impl Given {
         self.service = Some(service.into());
     }
 
-    /// The settings must be about one service: of another that stands beside it they would not be true.
-    pub(super) fn check(&self, ways: &[Way<'_>]) -> Result<(), Mistakes> {
-        let names: Vec<&str> = ways
-            .iter()
-            .filter_map(|way| way.service)
-            .map(|service| service.logical_id.as_str())
-            .collect();
+    /// The settings must be about one service: of another that stands beside it they would not be true. `services` are
+    /// those behind a load balancer, each in one of so many ways.
+    pub(super) fn check(&self, services: &[&str], ways: usize) -> Result<(), Mistakes> {
         let mistake = match &self.service {
-            Some(service) if !names.contains(&service.as_str()) => {
-                let help = match nearest(service, names.iter().copied()) {
+            Some(service) if !services.contains(&service.as_str()) => {
+                let help = match nearest(service, services.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!(
                         "the services behind a load balancer are {}",
-                        names.join(", ")
+                        services.join(", ")
                     ),
                 };
                 Mistake::nowhere(format!(
@@ -44,20 +39,18 @@ impl Given {
                 ))
                 .help(help)
             }
-            None if !self.settings.is_empty() && ways.len() > 1 => Mistake::nowhere(
+            None if !self.settings.is_empty() && ways > 1 => Mistake::nowhere(
                 "the template has several services, and the flags describe one server",
             )
-            .help(format!("say which with --service: {}", names.join(", "))),
+            .help(format!("say which with --service: {}", services.join(", "))),
             _ => return Ok(()),
         };
         Err(mistake.into())
     }
 
-    pub(super) fn apply(&self, way: &Way<'_>, reading: &mut Reading) {
-        if self.service.as_ref().is_some_and(|name| {
-            way.service
-                .is_none_or(|service| service.logical_id != *name)
-        }) {
+    /// Adds the settings to the reading of a service.
+    pub(super) fn apply(&self, service: Option<&str>, reading: &mut Reading) {
+        if self.service.is_some() && self.service.as_deref() != service {
             return;
         }
         for (setting, value, place) in &self.settings {

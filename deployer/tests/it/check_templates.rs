@@ -1,7 +1,7 @@
-//! Sound production shapes raise no error, and templates as people copy them raise exactly the right ones.
+//! Sound production templates raise no error, and templates as people copy them raise exactly the right ones.
 
 use cloudformation::template::{Inputs, Template};
-use deployer::reading::{Given, read};
+use deployer::reading::{Flags, read};
 use deployer::report::Report;
 use timeouts::Setting::*;
 use timeouts::{Level, Value};
@@ -19,8 +19,8 @@ fn not_sticky(change: Change) -> Change {
     change.line(NOT_STICKY.0, NOT_STICKY.1)
 }
 
-/// Shapes that run well in production, most of them unlike the one that this project deploys.
-fn shapes() -> Vec<Change> {
+/// Templates that run well in production, most of them unlike the one that this project deploys.
+fn templates() -> Vec<Change> {
     let forward = "      DefaultActions: [{ Type: forward, TargetGroupArn: !Ref Targets }]\n";
     vec![
         not_sticky(on("websocket only")).server(Transports, ["websocket"].as_slice()),
@@ -71,10 +71,16 @@ fn shapes() -> Vec<Change> {
 }
 
 #[test]
-fn sound_shapes_raise_no_error() {
-    for shape in shapes() {
-        let report = shape.report();
-        assert_eq!(report.errors(), 0, "{}\n{}", shape.rule, report.text(false));
+fn sound_templates_raise_no_error() {
+    for template in templates() {
+        let report = template.report();
+        assert_eq!(
+            report.errors(),
+            0,
+            "{}\n{}",
+            template.rule,
+            report.text(false)
+        );
     }
 }
 
@@ -84,7 +90,7 @@ fn tutorial(interval: u64, timeout: u64, level: Level) -> Vec<&'static str> {
     let rendered = template
         .render(&Inputs::default())
         .expect("a rendered template");
-    let mut given = Given::default();
+    let mut given = Flags::default();
     let mut set = |setting, value: Value| given.set(setting, value, "the command line");
     set(PingInterval, s(interval).into());
     set(PingTimeout, s(timeout).into());
@@ -144,7 +150,7 @@ fn errors(name: &str, text: &str, transports: &[&str]) -> Vec<&'static str> {
     let rendered = template
         .render(&Inputs::default())
         .expect("a rendered template");
-    let mut given = Given::default();
+    let mut given = Flags::default();
     let mut set = |setting, value: Value| given.set(setting, value, "the command line");
     set(PingInterval, s(25).into());
     set(PingTimeout, s(20).into());
@@ -230,5 +236,25 @@ fn what_linters_let_pass_is_caught() {
             .map(|finding| finding.rule.name)
             .collect();
         assert!(errors.contains(&case.rule), "{}: {errors:?}", case.rule);
+    }
+}
+
+/// A protocol and a web ACL that only AWS knows are neither fine nor wrong.
+#[test]
+fn what_only_aws_knows_is_not_seen() {
+    let template = include_str!("templates/sound.yaml")
+        .replace("Protocol: HTTPS", "Protocol: !ImportValue protocol")
+        .replace(
+            "      Rules:",
+            "      Rules: !ImportValue rules\n      Other:",
+        );
+    let template = Template::parse("template.yaml", &template).expect("a template");
+    let rendered = template
+        .render(&Inputs::default())
+        .expect("a rendered template");
+    let readings = read(&rendered, &Flags::default()).expect("a reading");
+    for setting in [ListenerProtocols, WafRules] {
+        let why = readings.readings[0].why_not_seen(setting).unwrap_or("seen");
+        assert!(why.starts_with("only AWS knows"), "{setting}: {why}");
     }
 }

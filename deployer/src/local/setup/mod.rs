@@ -1,4 +1,4 @@
-//! What a rendered template says that can be run here: a balancer's configuration, and tasks of a service.
+//! What of a model runs on this machine: a balancer's configuration, and tasks of a service.
 
 mod action;
 mod balancer;
@@ -6,18 +6,18 @@ mod condition;
 mod task;
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use alb_model::Config;
+use aws_model::Model;
 use cloudformation::diagnostic::{Mistake, Mistakes};
-use cloudformation::node::Node;
-use cloudformation::template::{Rendered, Resource};
+use cloudformation::node::{Origin, Place};
+use cloudformation::template::Rendered;
 
 pub use task::{Store, Task};
 
 /// A template's load balancer and service, ready to run.
 #[derive(Debug, Clone)]
-pub struct Shape {
+pub struct Setup {
     /// The balancer's configuration; its groups have the logical ids of the template's target groups as names.
     pub balancer: Config,
     /// For each listener of the configuration, the port that the template declares.
@@ -28,15 +28,16 @@ pub struct Shape {
     pub task: Task,
 }
 
-impl Shape {
+impl Setup {
     /// Reads a template.
     ///
     /// # Errors
     /// All that is missing, unknown before deploying, or not part of the model.
     pub fn read(rendered: &Rendered) -> Result<Self, Mistakes> {
+        let model = Model::from(rendered);
         let mut mistakes = Mistakes::default();
-        let balancer = mistakes.keep(balancer::read(rendered));
-        let task = mistakes.keep(task::read(rendered));
+        let balancer = mistakes.keep(balancer::convert(&model));
+        let task = mistakes.keep(task::convert(&model));
         let (Some((balancer, ports)), Some(task)) = (balancer, task) else {
             return Err(mistakes);
         };
@@ -68,41 +69,10 @@ impl Shape {
     }
 }
 
-/// A property's text.
-fn text<'a>(node: &'a Node, path: &str) -> Option<&'a str> {
-    node.at(path)?.as_text()
-}
-
-/// A property in whole seconds.
-fn seconds(node: &Node, path: &str) -> Option<Duration> {
-    node.at(path)?.as_u64().map(Duration::from_secs)
-}
-
-/// The items of a list property; none where it is absent.
-fn list<'a>(node: &'a Node, path: &str) -> &'a [Node] {
-    node.at(path).and_then(Node::as_list).unwrap_or_default()
-}
-
-/// The texts of a list property.
-fn texts(node: &Node, path: &str) -> Vec<String> {
-    list(node, path)
-        .iter()
-        .filter_map(|item| Some(item.as_text()?.to_owned()))
-        .collect()
-}
-
-/// `Key`/`Value` pairs, as load balancers and target groups have their attributes.
-fn attributes(resource: &Resource, property: &str) -> HashMap<String, Node> {
-    let pairs = list(&resource.properties, property).iter();
-    pairs
-        .filter_map(|pair| Some((text(pair, "Key")?.to_owned(), pair.get("Value")?.clone())))
-        .collect()
-}
-
-/// A mistake where `node` stands, or where the resource does.
-fn mistake(resource: &Resource, node: Option<&Node>, message: impl Into<String>) -> Mistake {
-    Mistake::at(
-        node.and_then(Node::place).unwrap_or(&resource.place),
-        message,
-    )
+/// A mistake at the first of these places that there is.
+fn mistake(place: Option<&Place>, resource: &Origin, message: impl Into<String>) -> Mistake {
+    match place.or(resource.first()) {
+        Some(place) => Mistake::at(place, message),
+        None => Mistake::nowhere(message),
+    }
 }

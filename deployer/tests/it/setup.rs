@@ -6,12 +6,12 @@ use alb_model::{Action, Algorithm, Condition, XForwardedFor};
 use cloudformation::diagnostic::Mistakes;
 use cloudformation::template::{Inputs, Template};
 use deployer::environment::{find, load};
-use deployer::local::shape::{Shape, Store};
+use deployer::local::setup::{Setup, Store};
 use deployer::render::{render, service_template};
 
 use crate::project;
 
-fn ours(environment: &str) -> Shape {
+fn ours(environment: &str) -> Setup {
     let path = find(environment, &project().join("environments")).unwrap();
     let rendered = render(
         &service_template().unwrap(),
@@ -19,18 +19,18 @@ fn ours(environment: &str) -> Shape {
         &load(&path, |_| {}).unwrap(),
     )
     .unwrap();
-    Shape::read(&rendered).unwrap()
+    Setup::read(&rendered).unwrap()
 }
 
 #[test]
 fn our_template_for_production_is_what_it_says() {
-    let mut shape = ours("prod");
-    let (balancer, task) = (&shape.balancer, &shape.task);
+    let mut setup = ours("prod");
+    let (balancer, task) = (&setup.balancer, &setup.task);
     assert_eq!(balancer.idle_timeout, Duration::from_secs(310));
     assert_eq!(balancer.client_keep_alive, Duration::from_secs(3600));
     assert!(balancer.drop_invalid_header_fields);
     assert_eq!(balancer.x_forwarded_for, XForwardedFor::Append);
-    assert_eq!((&shape.ports[..], shape.main), (&[80, 443][..], 1));
+    assert_eq!((&setup.ports[..], setup.main), (&[80, 443][..], 1));
     let group = &balancer.groups[0];
     assert_eq!(
         (group.stickiness, group.deregistration_delay),
@@ -66,19 +66,19 @@ fn our_template_for_production_is_what_it_says() {
     // Addresses and secrets are a machine's own.
     assert_eq!((variable("BIND"), variable("S2S_KEYS")), (None, None));
 
-    shape.relocate(&[8080, 8443]);
-    let Action::Redirect(redirect) = &shape.balancer.listeners[0].default else {
-        panic!("{shape:?}")
+    setup.relocate(&[8080, 8443]);
+    let Action::Redirect(redirect) = &setup.balancer.listeners[0].default else {
+        panic!("{setup:?}")
     };
     assert_eq!((&*redirect.protocol, &*redirect.port), ("HTTP", "8443"));
 }
 
 #[test]
 fn our_local_environment_needs_nothing_else() {
-    let shape = ours("local");
-    assert_eq!((&shape.ports[..], shape.main), (&[80][..], 0));
+    let setup = ours("local");
+    assert_eq!((&setup.ports[..], setup.main), (&[80][..], 0));
     assert_eq!(
-        (shape.task.count, shape.task.store),
+        (setup.task.count, setup.task.store),
         (1, Store::Own("memory".into()))
     );
 }
@@ -135,23 +135,23 @@ Resources:
       LoadBalancers: [{ ContainerName: app, ContainerPort: 80, TargetGroupArn: !Ref Blue }]
 "#;
 
-fn foreign(text: &str) -> Result<Shape, Mistakes> {
+fn foreign(text: &str) -> Result<Setup, Mistakes> {
     let rendered = Template::parse("foreign.yaml", text)
         .unwrap()
         .render(&Inputs::default())
         .unwrap();
-    Shape::read(&rendered)
+    Setup::read(&rendered)
 }
 
 #[test]
 fn a_foreign_template_is_read_with_awss_defaults() {
-    let shape = foreign(FOREIGN).unwrap();
+    let setup = foreign(FOREIGN).unwrap();
     assert_eq!(
-        (shape.balancer.idle_timeout, &shape.ports[..]),
+        (setup.balancer.idle_timeout, &setup.ports[..]),
         (Duration::from_secs(60), &[8000][..])
     );
-    let [blue, green] = &shape.balancer.groups[..] else {
-        panic!("{shape:?}")
+    let [blue, green] = &setup.balancer.groups[..] else {
+        panic!("{setup:?}")
     };
     assert_eq!(
         (blue.stickiness, blue.algorithm),
@@ -165,7 +165,7 @@ fn a_foreign_template_is_read_with_awss_defaults() {
         (green.stickiness, green.deregistration_delay),
         (None, Duration::from_secs(300))
     );
-    let listener = &shape.balancer.listeners[0];
+    let listener = &setup.balancer.listeners[0];
     let Action::Forward(forward) = &listener.default else {
         panic!("{listener:?}")
     };
@@ -191,7 +191,7 @@ fn a_foreign_template_is_read_with_awss_defaults() {
         (false, "/new", "#{host}")
     );
     assert_eq!(
-        (shape.task.count, shape.task.stop_timeout),
+        (setup.task.count, setup.task.stop_timeout),
         (1, Duration::from_secs(30))
     );
 }

@@ -1,0 +1,123 @@
+//! What stands before a load balancer: CloudFront, web ACLs and names in Route 53.
+
+use std::time::Duration;
+
+use cloudformation::node::{Node, Origin as Place};
+
+use crate::field::{Field, NotSeen};
+use crate::properties::{Id, Properties};
+
+/// A CloudFront distribution.
+#[derive(Clone, Debug)]
+pub struct Distribution {
+    /// Where it gets its answers.
+    pub origins: Vec<Origin>,
+}
+
+/// An origin of a distribution.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The resources that it refers to.
+    pub refers_to: Vec<Id>,
+    /// How long CloudFront waits for an answer.
+    pub read_timeout: Field<Duration>,
+}
+
+impl Distribution {
+    pub(crate) fn read(properties: Properties<'_>) -> Self {
+        let origin = |origin: Properties<'_>| Origin {
+            refers_to: crate::properties::mentioned(origin.rendered, origin.node),
+            read_timeout: origin.field("CustomOriginConfig.OriginReadTimeout"),
+        };
+        Self {
+            origins: properties
+                .items("DistributionConfig.Origins")
+                .map(origin)
+                .collect(),
+        }
+    }
+}
+
+/// A web ACL that is associated with a resource.
+#[derive(Clone, Debug)]
+pub struct WebAcl {
+    /// The resources that it protects.
+    pub protects: Vec<Id>,
+    /// Its rules.
+    pub rules: Field<Vec<WebRule>>,
+}
+
+/// A rule of a web ACL, as far as it uses a managed rule group; other rules have no name here.
+#[derive(Clone, Debug)]
+pub struct WebRule {
+    /// The managed rule group's name: `AWSManagedRulesCommonRuleSet`.
+    pub managed_group: Option<String>,
+    /// Whether it only counts, or applies to some requests only.
+    pub limited: bool,
+    /// Rules of the group that do not block.
+    pub exceptions: Vec<String>,
+}
+
+impl WebAcl {
+    /// Reads an association, and the web ACL that it names.
+    pub(crate) fn read(association: Properties<'_>) -> Self {
+        let acl = association.at("WebACLArn");
+        let acl = acl.and_then(|arn| association.rendered.referred(arn));
+        let rules = acl.map(|acl| {
+            Properties::of(association.rendered, acl).each("Rules", |rule| WebRule::read(rule.node))
+        });
+        Self {
+            protects: association.mentioned("ResourceArn"),
+            rules: match rules {
+                Some(rules) if !rules.is_not_stated() => rules,
+                _ => Field::NotSeen(NotSeen::Because("a web ACL that is not in this template")),
+            },
+        }
+    }
+}
+
+impl WebRule {
+    fn read(rule: &Node) -> Self {
+        let Some(group) = rule.at("Statement.ManagedRuleGroupStatement") else {
+            return Self {
+                managed_group: None,
+                limited: false,
+                exceptions: Vec::new(),
+            };
+        };
+        let items = |list| group.get(list).and_then(Node::as_list).unwrap_or_default();
+        let exceptions = items("RuleActionOverrides")
+            .iter()
+            .chain(items("ExcludedRules"));
+        Self {
+            managed_group: group.get("Name").and_then(Node::as_text).map(str::to_owned),
+            limited: rule.at("OverrideAction.Count").is_some()
+                || group.get("ScopeDownStatement").is_some(),
+            exceptions: exceptions
+                .filter(|item| item.at("ActionToUse.Block").is_none())
+                .filter_map(|item| Some(item.get("Name")?.as_text()?.to_owned()))
+                .collect(),
+        }
+    }
+}
+
+/// A name in Route 53 that is an alias.
+#[derive(Clone, Debug)]
+pub struct Alias {
+    /// Its place.
+    pub place: Place,
+    /// The name.
+    pub name: Field<String>,
+    /// The resources that it is an alias of.
+    pub refers_to: Vec<Id>,
+}
+
+impl Alias {
+    pub(crate) fn read(properties: Properties<'_>) -> Self {
+        Self {
+            place: properties.place(),
+            name: properties.field("Name"),
+            refers_to: properties.mentioned("AliasTarget"),
+        }
+    }
+}

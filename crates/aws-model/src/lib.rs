@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+mod action;
+mod attributes;
+mod balancer;
+mod edge;
+mod field;
+mod listener;
+mod model;
+mod network;
+mod properties;
+mod service;
+mod store;
+mod task;
+
+pub use action::{Action, Does, FixedResponse, Forward, Redirect, WeightedGroup};
+pub use attributes::Attributes;
+pub use balancer::{HealthCheck, LoadBalancer, Stickiness, TargetGroup};
+pub use edge::{Alias, Distribution, Origin, WebAcl, WebRule};
+pub use field::{Field, FromText, NOT_IN_ANSWER, NotSeen, live_place};
+pub use listener::{Condition, Listener, ListenerRule, Matches};
+pub use model::{Model, Source};
+pub use network::{ALL_PORTS, GROUPS_ELSEWHERE, GroupRule, Peer, PortRange, Ports, SecurityGroup};
+pub use properties::Id;
+pub use service::{Deployment, ScalableTarget, Service, Target};
+pub use store::ReplicationGroup;
+pub use task::{Container, TaskDefinition, Variable, size};

@@ -1,0 +1,140 @@
+//! The properties of a template's resource, as fields.
+
+use cloudformation::node::{self, Node, Origin, Value};
+use cloudformation::template::{Rendered, Resource};
+
+use crate::field::{Field, FromText, NotSeen, only_aws_knows};
+
+/// The logical id of a resource; for a live one that its stack does not know, the end of its ARN.
+pub type Id = String;
+
+/// A mapping of a resource: its properties, or one that is nested in them.
+#[derive(Clone, Copy)]
+pub(crate) struct Properties<'a> {
+    pub(crate) rendered: &'a Rendered,
+    pub(crate) resource: &'a Resource,
+    pub(crate) node: &'a Node,
+}
+
+impl<'a> Properties<'a> {
+    pub(crate) fn of(rendered: &'a Rendered, resource: &'a Resource) -> Self {
+        Self {
+            rendered,
+            resource,
+            node: &resource.properties,
+        }
+    }
+
+    /// The same resource's properties under `node`.
+    pub(crate) fn within(self, node: &'a Node) -> Self {
+        Self { node, ..self }
+    }
+
+    pub(crate) fn id(self) -> Id {
+        self.resource.logical_id.clone()
+    }
+
+    /// The place of the resource's logical id.
+    pub(crate) fn place(self) -> Origin {
+        self.resource.place.clone().into()
+    }
+
+    pub(crate) fn at(self, path: &str) -> Option<&'a Node> {
+        self.node.at(path)
+    }
+
+    /// The value at a dotted path.
+    pub(crate) fn field<T: FromText>(self, path: &str) -> Field<T> {
+        self.read(path, Field::text).parse()
+    }
+
+    /// Whatever `read` makes of the node at a path.
+    pub(crate) fn read<T>(self, path: &str, read: impl FnOnce(&'a Node) -> Field<T>) -> Field<T> {
+        self.at(path)
+            .map_or_else(|| Field::NotStated(self.place()), read)
+    }
+
+    /// A list; an item that only AWS knows counts as itself, told apart by how it is written.
+    pub(crate) fn list(self, path: &str) -> Field<Vec<String>> {
+        let text = |item: &Node| {
+            item.as_text()
+                .map_or_else(|| node::json(item).to_string(), str::to_owned)
+        };
+        self.each(path, |item| text(item.node))
+    }
+
+    /// A list, of whose items `read` makes values.
+    pub(crate) fn each<T>(self, path: &str, read: impl Fn(Self) -> T) -> Field<Vec<T>> {
+        self.read(path, |node| match node.as_list() {
+            Some(items) => {
+                let items = items.iter().map(|item| read(self.within(item)));
+                Field::Stated(items.collect(), node.origin.clone())
+            }
+            None => only_aws_knows(node),
+        })
+    }
+
+    /// The items of a list; none where it is absent or not known.
+    pub(crate) fn items(self, path: &str) -> impl Iterator<Item = Self> {
+        let items = self.at(path).and_then(Node::as_list).unwrap_or_default();
+        items.iter().map(move |item| self.within(item))
+    }
+
+    /// A resource of the same template that a value stands for.
+    pub(crate) fn reference(self, path: &str) -> Field<Id> {
+        self.read(path, |node| match self.rendered.referred(node) {
+            Some(resource) => Field::Stated(resource.logical_id.clone(), node.origin.clone()),
+            None => only_aws_knows(node),
+        })
+    }
+
+    /// References of which each must be to a resource of this type in the template.
+    pub(crate) fn references(
+        self,
+        path: &str,
+        kind: &str,
+        elsewhere: &'static str,
+    ) -> Field<Vec<Id>> {
+        self.read(path, |node| {
+            let ids: Option<Vec<_>> = node.as_list().and_then(|items| {
+                let id = |item| match self.rendered.referred(item) {
+                    Some(resource) if resource.kind == kind => Some(resource.logical_id.clone()),
+                    _ => None,
+                };
+                items.iter().map(id).collect()
+            });
+            match ids {
+                Some(ids) => Field::Stated(ids, node.origin.clone()),
+                None => Field::NotSeen(NotSeen::Because(elsewhere)),
+            }
+        })
+    }
+
+    /// The resources that are referred to at a path or anywhere below.
+    pub(crate) fn mentioned(self, path: &str) -> Vec<Id> {
+        let node = self.at(path);
+        node.map_or_else(Vec::new, |node| mentioned(self.rendered, node))
+    }
+}
+
+/// The resources that are referred to anywhere below a node.
+pub(crate) fn mentioned(rendered: &Rendered, node: &Node) -> Vec<Id> {
+    let ids = rendered.resources.keys();
+    ids.filter(|id| mentions(node, id)).cloned().collect()
+}
+
+/// Whether a resource is referred to anywhere below a node.
+pub(crate) fn mentions(node: &Node, id: &str) -> bool {
+    if node.refers_to() == Some(id) {
+        return true;
+    }
+    match &node.value {
+        Value::List(items) => items.iter().any(|item| mentions(item, id)),
+        Value::Map(map) => map.values().any(|entry| mentions(&entry.node, id)),
+        Value::Call(call) => mentions(&call.argument, id),
+        Value::Scalar(scalar) => {
+            scalar.text.contains(&format!("${{{id}}}"))
+                || scalar.text.contains(&format!("${{{id}."))
+        }
+    }
+}

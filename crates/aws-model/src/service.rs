@@ -1,0 +1,192 @@
+//! ECS services and what scales them.
+
+use std::time::Duration;
+
+use cloudformation::node::{Node, Origin};
+use cloudformation::template::{Rendered, Resource};
+
+use crate::field::{Field, only_aws_knows};
+use crate::network;
+use crate::properties::{Id, Properties, mentions};
+
+/// An ECS service.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Its logical id.
+    pub id: Id,
+    /// Its place.
+    pub place: Origin,
+    /// Its fixed name.
+    pub name: Field<String>,
+    /// Its task definition.
+    pub task_definition: Field<Id>,
+    /// Where load balancers send to.
+    pub targets: Field<Vec<Target>>,
+    /// The number of tasks that it states.
+    pub desired_count: Field<u64>,
+    /// How long a new task may fail its health checks.
+    pub grace_period: Field<Duration>,
+    /// `FARGATE`, `EC2` or `EXTERNAL`.
+    pub launch_type: Field<String>,
+    /// The capacity providers of its strategy.
+    pub capacity_providers: Field<Vec<String>>,
+    /// `ENABLED` or `DISABLED`.
+    pub az_rebalancing: Field<String>,
+    /// The zones in which its tasks run, which AWS alone says.
+    pub zones: Field<Vec<String>>,
+    /// The security groups of its tasks.
+    pub security_groups: Field<Vec<Id>>,
+    /// How it is deployed.
+    pub deployment: Deployment,
+    /// The resources that CloudFormation creates before it, directly or not, in no certain order.
+    pub created_after: Vec<Id>,
+}
+
+/// An entry of a service's load balancers.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The target group; more than one where a function that is left speaks of several.
+    pub groups: Vec<Id>,
+    /// The container that it sends to.
+    pub container: Field<String>,
+    /// The port of the container.
+    pub port: Field<u64>,
+}
+
+/// How a service is deployed.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// The fewest healthy tasks, in percent.
+    pub minimum_healthy_percent: Field<u64>,
+    /// The most tasks, in percent.
+    pub maximum_percent: Field<u64>,
+    /// Whether the circuit breaker stops a failing deployment.
+    pub breaker_enabled: Field<bool>,
+    /// Whether the circuit breaker rolls it back.
+    pub breaker_rolls_back: Field<bool>,
+    /// Alarms that roll it back; not stated where they are off.
+    pub alarms: Field<Vec<String>>,
+}
+
+impl Service {
+    /// The entry that sends to a target group.
+    #[must_use]
+    pub fn target(&self, group: &str) -> Option<&Target> {
+        let mut targets = self.targets.items().iter();
+        targets.find(|target| target.groups.iter().any(|id| id == group))
+    }
+
+    pub(crate) fn read(properties: Properties<'_>) -> Self {
+        let target = |target: Properties<'_>| Target {
+            groups: target.mentioned("TargetGroupArn"),
+            container: target.field("ContainerName"),
+            port: target.field("ContainerPort"),
+        };
+        Self {
+            id: properties.id(),
+            place: properties.place(),
+            name: properties.field("ServiceName"),
+            task_definition: properties.reference("TaskDefinition"),
+            targets: properties.each("LoadBalancers", target),
+            desired_count: properties.field("DesiredCount"),
+            grace_period: properties.field("HealthCheckGracePeriodSeconds"),
+            launch_type: properties.field("LaunchType"),
+            capacity_providers: properties.read("CapacityProviderStrategy", providers),
+            az_rebalancing: properties.field("AvailabilityZoneRebalancing"),
+            zones: Field::NotStated(properties.place()),
+            security_groups: network::groups(
+                properties,
+                "NetworkConfiguration.AwsvpcConfiguration.SecurityGroups",
+            ),
+            deployment: Deployment::read(properties),
+            created_after: created_before(properties.rendered, properties.resource),
+        }
+    }
+}
+
+impl Deployment {
+    fn read(properties: Properties<'_>) -> Self {
+        let part = |name: &str| format!("DeploymentConfiguration.{name}");
+        let on = properties.field::<bool>(&part("Alarms.Enable"));
+        Self {
+            minimum_healthy_percent: properties.field(&part("MinimumHealthyPercent")),
+            maximum_percent: properties.field(&part("MaximumPercent")),
+            breaker_enabled: properties.field(&part("DeploymentCircuitBreaker.Enable")),
+            breaker_rolls_back: properties.field(&part("DeploymentCircuitBreaker.Rollback")),
+            alarms: match on.value() {
+                Some(false) => Field::NotStated(properties.place()),
+                _ => properties.list(&part("Alarms.AlarmNames")),
+            },
+        }
+    }
+}
+
+/// The names in a capacity provider strategy, which are known all or not at all.
+fn providers(strategy: &Node) -> Field<Vec<String>> {
+    let name = |item: &Node| Some(item.get("CapacityProvider")?.as_text()?.to_owned());
+    let items = strategy.as_list().unwrap_or_default().iter();
+    match items.map(name).collect::<Option<Vec<_>>>() {
+        Some(names) if !names.is_empty() => Field::Stated(names, strategy.origin.clone()),
+        _ => only_aws_knows(strategy),
+    }
+}
+
+fn created_before(rendered: &Rendered, service: &Resource) -> Vec<Id> {
+    let mut reached = vec![service];
+    let mut next = 0;
+    while let Some(resource) = reached.get(next).copied() {
+        next += 1;
+        for (id, other) in &rendered.resources {
+            let known = reached.iter().any(|known| known.logical_id == *id);
+            if !known && (resource.depends_on.contains(id) || mentions(&resource.properties, id)) {
+                reached.push(other);
+            }
+        }
+    }
+    reached
+        .iter()
+        .skip(1)
+        .map(|resource| resource.logical_id.clone())
+        .collect()
+}
+
+/// What scales a service: a target of Application Auto Scaling.
+#[derive(Clone, Debug)]
+pub struct ScalableTarget {
+    /// Its place.
+    pub place: Origin,
+    /// `ecs`, unless it is about another service of AWS.
+    pub namespace: Field<String>,
+    /// The resources that its `ResourceId` refers to.
+    pub refers_to: Vec<Id>,
+    /// Its `ResourceId`, where it is a text: `service/CLUSTER/SERVICE`.
+    pub resource_id: Field<String>,
+    /// The fewest tasks.
+    pub min_capacity: Field<u64>,
+    /// The most tasks.
+    pub max_capacity: Field<u64>,
+}
+
+impl ScalableTarget {
+    /// Whether it scales a service.
+    #[must_use]
+    pub fn scales(&self, service: &Service) -> bool {
+        let named = || {
+            let (id, name) = (self.resource_id.as_str()?, service.name.as_str()?);
+            id.strip_suffix(name)?.ends_with('/').then_some(())
+        };
+        self.namespace.as_str().is_none_or(|name| name == "ecs")
+            && (self.refers_to.contains(&service.id) || named().is_some())
+    }
+
+    pub(crate) fn read(properties: Properties<'_>) -> Self {
+        Self {
+            place: properties.place(),
+            namespace: properties.field("ServiceNamespace"),
+            refers_to: properties.mentioned("ResourceId"),
+            resource_id: properties.field("ResourceId"),
+            min_capacity: properties.field("MinCapacity"),
+            max_capacity: properties.field("MaxCapacity"),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What stands in front of the load balancer: CloudFront, a Network Load Balancer, a web ACL, a name.
+
+use timeouts::Setting::{CloudFrontTimeout, Domain, NlbIdleTimeout, WafRules};
+
+use aws_model::{Field, Id, TargetGroup, WebRule};
+
+use super::view::View;
+
+/// The rules of AWS's core rule set that refuse what plugins send.
+const REFUSING: [&str; 2] = ["NoUserAgent_HEADER", "SizeRestrictions_BODY"];
+
+pub(super) fn read(view: &mut View<'_, '_>, balancer: &Id) {
+    cloudfront(view, balancer);
+    network_balancer(view, balancer);
+    web_acl(view, balancer);
+    domain(view, balancer);
+}
+
+fn cloudfront(view: &mut View<'_, '_>, balancer: &Id) {
+    let distributions = &view.model.distributions;
+    if distributions.is_empty() {
+        return view.none(CloudFrontTimeout, "CloudFront distribution");
+    }
+    let mut origins = distributions.iter().filter_map(|distribution| {
+        let mut origins = distribution.origins.iter();
+        origins.find(|origin| origin.refers_to.contains(balancer))
+    });
+    match origins.next_back() {
+        Some(origin) => view.field(CloudFrontTimeout, &origin.read_timeout),
+        None => {
+            _ = view.reading.hide(
+                CloudFrontTimeout,
+                "no distribution names the load balancer, but one may know it by another name",
+            );
+        }
+    }
+}
+
+/// A Network Load Balancer in front has a target group of type `alb` with this load balancer in it.
+fn network_balancer(view: &mut View<'_, '_>, balancer: &Id) {
+    let model = view.model;
+    let in_front = |group: &&TargetGroup| {
+        group.target_type.as_str() == Some("alb") && group.targets.contains(balancer)
+    };
+    let Some(group) = model.target_groups.iter().find(in_front) else {
+        return view.none(NlbIdleTimeout, "Network Load Balancer in front");
+    };
+    let listener = model.listeners.iter().find(|listener| {
+        let mut actions = listener.actions.items().iter();
+        actions.any(|action| action.leads_to(&group.id))
+    });
+    match listener {
+        Some(listener) => view.field(NlbIdleTimeout, &listener.tcp_idle_timeout),
+        None => view.default(NlbIdleTimeout, &group.place),
+    }
+}
+
+fn web_acl(view: &mut View<'_, '_>, balancer: &Id) {
+    let mut acls = view.model.web_acls.iter();
+    let Some(acl) = acls.find(|acl| acl.protects.contains(balancer)) else {
+        return view.none(WafRules, "web ACL");
+    };
+    let refusing = |rules: Vec<WebRule>| rules.iter().flat_map(refusing).collect::<Vec<_>>();
+    view.field(WafRules, &acl.rules.clone().map(refusing));
+}
+
+/// The rules of a managed group that refuse plugins: neither counted nor limited to other paths.
+fn refusing(rule: &WebRule) -> Vec<String> {
+    if rule.managed_group.as_deref() != Some("AWSManagedRulesCommonRuleSet") || rule.limited {
+        return Vec::new();
+    }
+    let names = REFUSING.map(str::to_owned).into_iter();
+    names
+        .filter(|name| !rule.exceptions.contains(name))
+        .collect()
+}
+
+/// The name that clients use: the parameter of our own template, or an alias of the load balancer.
+fn domain(view: &mut View<'_, '_>, balancer: &Id) {
+    let mut aliases = view.model.aliases.iter();
+    let alias = aliases.find(|alias| alias.refers_to.contains(balancer));
+    let name = alias
+        .map(|alias| &alias.name)
+        .filter(|name| !name.is_not_stated())
+        .or(view.model.domain.as_ref());
+    if let Some(Field::Stated(name, place)) = name
+        && !name.is_empty()
+    {
+        view.see(Domain, name.trim_end_matches('.'), place);
+    }
+}
