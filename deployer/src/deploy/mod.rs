@@ -6,6 +6,7 @@
 
 mod advice;
 mod cause;
+mod documents;
 mod notice;
 mod outcome;
 mod pace;
@@ -25,6 +26,7 @@ mod wait;
 mod watch;
 
 pub use cause::Cause;
+pub(crate) use documents::{deployment, moment, target};
 pub use notice::Notice;
 pub use outcome::Outcome;
 pub use plan::{Action, HIDDEN, ParameterChange, Plan, PlannedChange};

@@ -4,11 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
+use super::documents::{deployment, target};
 use super::progress::Item;
 use crate::aws::{Deployment, Event, ServiceState, StoppedTask, Target};
 use crate::local::log::readable;
 use crate::logs::visible;
-use crate::status::{deployment, target};
 
 /// Something to tell.
 #[derive(Clone, Debug)]

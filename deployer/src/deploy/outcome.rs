@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::Cause;
 use super::advice::advice;
+use super::documents::target;
 use super::notice::{revision, service_text, short, task_json, task_text};
 use super::situation::command;
 use crate::aws::{ServiceState, StackState, StoppedTask, Target};
-use crate::status::target;
 
 /// How an operation on a stack ended.
 #[derive(Clone, Debug, Default)]

@@ -6,13 +6,10 @@ mod json;
 mod read;
 mod text;
 
-use std::time::SystemTime;
-
 use crate::aws::{RunningTask, ServiceState, StackState, Target};
 use crate::deploy::Cause;
 use crate::history::PreviousDeployment;
 
-pub(crate) use json::{deployment, target};
 pub use read::{Names, read};
 
 /// How a stack stands.
@@ -118,8 +115,4 @@ impl Service {
             );
         }
     }
-}
-
-fn moment(at: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(at).to_string()
 }

@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime};
 use console::style;
 use indexmap::IndexMap;
 
-use super::{Node, Service, Status, moment};
+use super::{Node, Service, Status};
 use crate::aws::Deployment;
 use crate::deploy::Cause;
+use crate::deploy::moment;
 use crate::terminal::colour::wanted;
 
 impl Status {
