@@ -122,5 +122,5 @@ impl Args {
 pub(crate) fn name_of(path: &Path) -> anyhow::Result<String> {
     let name = path.file_stem().and_then(|name| name.to_str());
     name.map(str::to_owned)
-        .with_context(|| format!("{} has no name that can be read", path.display()))
+        .with_context(|| format!("{} has no readable name", path.display()))
 }

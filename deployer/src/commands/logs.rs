@@ -38,7 +38,7 @@ fn moment(text: &str) -> Result<SystemTime, String> {
     if let Ok(ago) = humantime::parse_duration(text) {
         return SystemTime::now()
             .checked_sub(ago)
-            .ok_or_else(|| "that is before time began".to_owned());
+            .ok_or_else(|| "that time is before 1970".to_owned());
     }
     humantime::parse_rfc3339_weak(text).map_err(|_| {
         "expected how long ago, `10m` for instance, or a moment such as 2026-05-01T18:00:00Z"

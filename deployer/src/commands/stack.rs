@@ -52,7 +52,7 @@ impl Args {
         let name = name_of(&path)?;
         if environment.target.value == Target::Local {
             bail!(
-                "this environment's target is this machine, where `deployer up --env {env}` runs until Ctrl-C; this verb is for stacks on AWS"
+                "this environment's target is local: `deployer up --env {env}` runs it until Ctrl-C. This verb is for stacks on AWS"
             );
         }
         let (prefix, service) = (&environment.prefix.value.0, &environment.name.value.0);
@@ -77,6 +77,6 @@ pub(super) fn region(given: Option<String>) -> anyhow::Result<String> {
         Some(region) => Ok(region),
         None => runtime()?
             .block_on(default_region())
-            .context("no region is known: name it with --region, or set AWS_REGION"),
+            .context("no region is set: give --region or set AWS_REGION"),
     }
 }

@@ -82,7 +82,7 @@ impl Notice {
             }
             Self::Trouble(text) => format!("{text}; asking again"),
             Self::GivingUp { failures } => {
-                format!("{failures} tasks have failed: giving up, and undoing the deployment")
+                format!("{failures} tasks have failed: cancelling the deployment")
             }
             Self::Stage(text) => text.clone(),
             Self::Tick => String::new(),

@@ -51,7 +51,7 @@ pub struct PlannedChange {
 pub enum Action {
     /// Another takes its place, and this one is deleted.
     Replace,
-    /// Whether another takes its place shows during the update.
+    /// Whether a replacement starts shows during the update.
     MayReplace,
     /// It is deleted.
     Remove,

@@ -58,7 +58,7 @@ pub struct Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum Stopped {
     /// The time was up.
-    #[error("the time is up, and it goes on")]
+    #[error("the time limit is reached; the operation continues")]
     TimedOut,
     /// AWS can no longer be asked.
     #[error(transparent)]

@@ -46,10 +46,7 @@ impl Deployment<'_> {
                     }
                 }
                 Situation::NeverLived if self.purpose.recreate => {
-                    self.stage(format!(
-                        "{} is {}: deleting what is left of it",
-                        stack.name, stack.status
-                    ));
+                    self.stage(format!("{} is {}: deleting it", stack.name, stack.status));
                     let newest = self.clients.newest_event(&stack.id).await?;
                     self.clients.delete_stack(&stack.id).await?;
                     if let Some(exit) = self.watch(stack.id, newest, Goal::Deleted).await? {
@@ -77,7 +74,7 @@ impl Deployment<'_> {
             Goal::Deployed
         };
         self.stage(format!(
-            "{} is {}: watching what is in progress",
+            "{} is {}: watching the operation in progress",
             stack.name, stack.status
         ));
         let is_another = self.is_another(&stack);
@@ -92,7 +89,7 @@ impl Deployment<'_> {
         }
         let cause = outcome.cause.map(|cause| cause.reason);
         self.stage(format!(
-            "what was in progress, another deployment, is undone: {}; going on with this one",
+            "another deployment was in progress and was rolled back: {}; continuing with this one",
             cause.as_deref().unwrap_or("nobody says why")
         ));
         self.phase.replace(Phase::Before);
@@ -169,7 +166,7 @@ impl Deployment<'_> {
         Err(error.context(if execution == "AVAILABLE" {
             "nothing was changed"
         } else {
-            "nothing was changed: the change set has expired, or somebody else has deployed since it was planned; run it again"
+            "nothing was changed: the change set has expired, or another deployment ran since it was planned; run the command again"
         }))
     }
 
@@ -195,7 +192,7 @@ impl Deployment<'_> {
 
     /// Switches the load balancer's protection on, which a stack that is created must not have yet.
     pub(super) async fn protect_balancer(&self) -> anyhow::Result<Option<Exit>> {
-        self.stage("the stack lives: its deletion protection goes on");
+        self.stage("the stack exists: switching its deletion protection on");
         let stack = self
             .sure(async || self.clients.stack(&self.request.stack).await)
             .await?;

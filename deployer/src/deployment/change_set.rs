@@ -25,7 +25,7 @@ const PACE: Duration = Duration::from_secs(1);
 pub fn request(loaded: &Loaded) -> anyhow::Result<Request> {
     if loaded.local == Some(true) {
         bail!(
-            "this environment's target is this machine; `deployer up` runs it, and there is nothing to plan"
+            "this environment's target is local: `deployer up` runs it, and there is nothing to plan"
         );
     }
     let stack = loaded.stack_name().context(
@@ -163,7 +163,7 @@ fn carrying(
     match previous.map(|previous| previous.carried_by(&request.template)) {
         Some(Ok(carrying)) => return Ok(carrying),
         Some(Err(unkept)) => say(&format!(
-            "there will be no way back by `deployer rollback`: {unkept}"
+            "`deployer rollback` will not be possible: {unkept}"
         ))?,
         None => {}
     }
@@ -188,14 +188,14 @@ async fn made(clients: &Clients, id: &str) -> anyhow::Result<ChangeSet> {
             }
             Ok(Some(_)) => {}
             Ok(None) => bail!(
-                "the change set is gone: somebody else has deployed meanwhile, or removed it; run it again"
+                "the change set is gone: another deployment ran meanwhile, or somebody deleted it; run the command again"
             ),
             Err(error) if error.kind().passes() => {}
             Err(error) => return Err(error.into()),
         }
         if began.elapsed() > PATIENCE {
             bail!(
-                "CloudFormation has not made the change set within {} minutes",
+                "CloudFormation has not created the change set within {} minutes",
                 PATIENCE.as_secs() / 60
             );
         }

@@ -120,7 +120,7 @@ pub fn run(args: &Args, loaded: &Loaded, output: Output) -> anyhow::Result<Exit>
         if output == Output::Json {
             print(&line(&json!({
                 "type": "failed", "stack": request.stack, "cause": null, "now": "nothing was changed",
-                "what_to_do": "put right what the rules say, or say in the environment file why it is to be",
+                "what_to_do": "fix the violations, or list the rules under `ignore` with a reason",
             })))?;
         }
         return Ok(Exit::Failed);
@@ -135,7 +135,7 @@ pub fn run(args: &Args, loaded: &Loaded, output: Output) -> anyhow::Result<Exit>
     let name = loaded.name.as_deref().unwrap_or_default();
     let purpose = Purpose {
         done: "deployed",
-        again: format!("`deployer up --env {name}` takes it up again"),
+        again: format!("`deployer up --env {name}` resumes it"),
         commit: commit::commit(),
         recreate: args.recreate,
     };
@@ -224,10 +224,10 @@ impl Deployment<'_> {
         let text = match *self.phase.borrow() {
             Phase::Before | Phase::Planned(_) => "nothing was changed".to_owned(),
             Phase::Begun(_) | Phase::Running => {
-                format!("the deployment goes on at AWS; {again}")
+                format!("the deployment continues on AWS; {again}")
             }
             Phase::Verifying => {
-                format!("it is deployed, and was not looked at to the end; {again}")
+                format!("it is deployed, but verification was interrupted; {again}")
             }
         };
         anyhow::anyhow!(text)
@@ -242,11 +242,11 @@ impl Deployment<'_> {
         match *self.phase.borrow() {
             Phase::Before | Phase::Planned(_) => error,
             Phase::Begun(_) | Phase::Running => error
-                .context(format!("the deployment may go on at AWS; {again}"))
+                .context(format!("the deployment may continue on AWS; {again}"))
                 .context(Ended(Exit::StillRunning)),
             Phase::Verifying => error
                 .context(format!(
-                    "it is deployed, and could not be looked at to the end; {again}"
+                    "it is deployed, but verification could not finish; {again}"
                 ))
                 .context(Ended(Exit::Failed)),
         }
@@ -289,7 +289,7 @@ impl Deployment<'_> {
         }
         if let Some(on) = plan.protection {
             let protected = self.sure(async || self.clients.protect(&self.request.stack, on).await);
-            let trouble = "the stack's termination protection is not as it should be";
+            let trouble = "the stack's termination protection could not be set";
             protected.await.context(trouble)?;
         }
         self.verify(true).await
@@ -304,7 +304,7 @@ impl Deployment<'_> {
         match patiently(self.limits.until, &mut reporter, call).await {
             Ok(answer) => Ok(answer),
             Err(Stopped::Lost(error)) => Err(error.into()),
-            Err(Stopped::TimedOut) => anyhow::bail!("AWS does not answer, and the time is up"),
+            Err(Stopped::TimedOut) => anyhow::bail!("AWS does not answer within the time limit"),
         }
     }
 
@@ -313,11 +313,11 @@ impl Deployment<'_> {
         let again = &self.purpose.again;
         let error = match stopped {
             Stopped::TimedOut => anyhow::anyhow!(
-                "the deployment is not done after {}, and goes on; {again}, --timeout gives it longer",
+                "the deployment is not finished after {} and continues; {again}; --timeout allows more time",
                 humantime::format_duration(self.options.timeout)
             ),
             Stopped::Lost(error) => {
-                anyhow::Error::new(error).context(format!("the deployment goes on; {again}"))
+                anyhow::Error::new(error).context(format!("the deployment continues; {again}"))
             }
         };
         error.context(Ended(Exit::StillRunning))

@@ -20,15 +20,12 @@ pub(super) async fn back(
     let live = clients.template(&stack.id).await?;
     let previous = PreviousDeployment::of(&live).with_context(|| {
         format!(
-            "{} carries nothing that ran before: this is its first deployment, or it was made by something else; deploy an earlier commit, or an earlier image with `deployer up {} --image …`",
+            "{} has no earlier deployment to return to: this is its first, or another tool deployed it; deploy an earlier commit, or an earlier image with `deployer up {} --image …`",
             stack.name,
             named.flag()
         )
     })?;
-    say(&format!(
-        "going back to what ran before: {}",
-        previous.summary()
-    ))?;
+    say(&format!("rolling back to: {}", previous.summary()))?;
     let hidden: Vec<_> = previous
         .parameters
         .iter()
@@ -37,7 +34,7 @@ pub(super) async fn back(
         .collect();
     if !hidden.is_empty() {
         bail!(
-            "{} cannot be brought back: CloudFormation keeps the values of {} to itself; deploy an earlier commit",
+            "{} cannot be rolled back: CloudFormation hides the values of {}; deploy an earlier commit",
             stack.name,
             hidden.join(", ")
         );

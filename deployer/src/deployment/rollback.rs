@@ -55,7 +55,7 @@ pub fn run(args: &Args, named: &Named, output: Output) -> anyhow::Result<Exit> {
             way = way(args, named, output, &begun) => way,
             () = signals.next() => {
                 let left = if begun.get() {
-                    format!("what CloudFormation has begun, goes on; {}", shows(named))
+                    format!("the operation continues on AWS; {}", shows(named))
                 } else {
                     "nothing was changed".to_owned()
                 };
@@ -89,7 +89,7 @@ fn say_violations(loaded: &Loaded) -> anyhow::Result<()> {
     if report.errors() > 0 {
         say(&report.text(std::io::stderr().is_terminal()))?;
         say(
-            "what ran before violates these rules, and would start all the same: servers that check them need ALLOW_RULE_VIOLATIONS=true",
+            "the earlier version violates these rules and is deployed anyway: a server that checks them needs ALLOW_RULE_VIOLATIONS=true",
         )?;
     }
     Ok(())
@@ -109,7 +109,7 @@ async fn way(
     let situation = situation(Some(&stack));
     if !args.skip.is_empty() && situation != Situation::Stuck {
         bail!(
-            "nothing was changed: {} is {status}, so no roll-back has failed that --skip could let go on without {}",
+            "nothing was changed: {} is {status}, so there is no failed roll-back that --skip could continue without {}",
             stack.name,
             args.skip.join(", ")
         );
@@ -124,14 +124,14 @@ async fn way(
         ))),
         Situation::Busy if status == "UPDATE_IN_PROGRESS" => {
             let question = format!(
-                "{} is being updated. Cancel that, so that CloudFormation brings back what ran before?",
+                "{} is being updated. Cancel the update, so that CloudFormation rolls back?",
                 stack.name
             );
             confirm(args.options.yes, &question).await?;
             let newest = clients.newest_event(&stack.id).await?;
             begun.set(true);
             say_waiting(clients.cancel_update(&stack.id)).await?;
-            say("the update is cancelled: CloudFormation brings back what ran before")?;
+            say("the update is cancelled: CloudFormation rolls back")?;
             rolled_back(&clients, args, named, &stack, newest, output).await
         }
         Situation::Busy if status.starts_with("UPDATE_ROLLBACK") => {
@@ -148,7 +148,7 @@ async fn way(
             confirm(
                 args.options.yes,
                 &format!(
-                    "The roll-back of {} failed. Go on with it{skipped}?",
+                    "The roll-back of {} failed. Continue it{skipped}?",
                     stack.name
                 ),
             )
@@ -159,7 +159,7 @@ async fn way(
             rolled_back(&clients, args, named, &stack, newest, output).await
         }
         Situation::Busy => bail!(
-            "{} is {status}; when that is done, roll back again: {}",
+            "{} is {status}; when that is finished, run rollback again: {}",
             stack.name,
             shows(named)
         ),
@@ -168,7 +168,7 @@ async fn way(
         | Situation::NeverLived
         | Situation::HalfDeleted => {
             bail!(
-                "{} is {status}: nothing ran before that could be brought back",
+                "{} is {status}: there is no earlier version to roll back to",
                 stack.name
             )
         }
@@ -217,16 +217,18 @@ async fn rolled_back(
     let outcome = outcome.map_err(|stopped| {
         let shows = shows(named);
         let error = match stopped {
-            Stopped::TimedOut => anyhow::anyhow!("the roll-back is not done, and goes on; {shows}"),
+            Stopped::TimedOut => {
+                anyhow::anyhow!("the roll-back is not finished and continues; {shows}")
+            }
             Stopped::Lost(error) => {
-                anyhow::Error::new(error).context(format!("the roll-back goes on; {shows}"))
+                anyhow::Error::new(error).context(format!("the roll-back continues; {shows}"))
             }
         };
         error.context(Ended(Exit::StillRunning))
     })?;
     if outcome.stack.status == "UPDATE_COMPLETE" {
         let late = format!(
-            "the update of {} was done before it could be cancelled; roll back again to undo it",
+            "the update of {} finished before it could be cancelled; run rollback again to undo it",
             stack.name
         );
         return Err(anyhow::anyhow!(late).context(Ended(Exit::NotDeployed)));
@@ -256,7 +258,7 @@ fn skipped(ids: &[String]) -> String {
     match ids {
         [] => String::new(),
         ids => format!(
-            ", except for {}: skipped, and as the failed update left it",
+            ", except for {}: skipped, they stay as the failed update left them",
             ids.join(", ")
         ),
     }

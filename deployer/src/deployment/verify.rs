@@ -79,16 +79,16 @@ impl Deployment<'_> {
     }
 
     fn not_settled(&self, service: &str, why: &str) -> anyhow::Result<()> {
-        let advice = "`deployer logs` and the service's stopped tasks say why; put it right and deploy again";
+        let advice = "`deployer logs` and the service's stopped tasks say why; fix the cause and deploy again";
         if self.output == Output::Json {
             return print(&line(&json!({
                 "type": "failed", "stack": self.request.stack,
                 "cause": { "logical_id": service, "resource_type": SERVICE, "reason": why },
-                "now": "the stack is updated, and its service does not run what was deployed", "what_to_do": advice,
+                "now": "the stack is updated, but its service does not run the new task definition", "what_to_do": advice,
             })));
         }
         say(&format!(
-            "FAILED\n  first cause: {service} ({SERVICE})\n    {why}\n  now: the stack is updated, and its service does not run what was deployed\n  what to do: {advice}"
+            "FAILED\n  first cause: {service} ({SERVICE})\n    {why}\n  now: the stack is updated, but its service does not run the new task definition\n  what to do: {advice}"
         ))
     }
 
@@ -120,7 +120,7 @@ impl Deployment<'_> {
         let path = self.request.parameter("SocketPath");
         let namespaces = self.request.parameter("Namespaces");
         let (Some(url), Some(path), Some(namespaces)) = (url, path, namespaces) else {
-            self.stage("no probe: this template says neither its URL, nor path and namespaces; `deployer probe` takes them by hand");
+            self.stage("no probe: this template does not state its URL, path and namespaces; give them to `deployer probe`");
             return Ok(true);
         };
         let namespace = namespaces.split(',').next().unwrap_or_default();
@@ -128,7 +128,7 @@ impl Deployment<'_> {
         let key = match self.backend_key(&stack).await {
             Ok(key) => key,
             Err(error) => {
-                let change = "let the role that deploys read the secret, give --backend-key-file, or --no-probe";
+                let change = "allow the deploying role to read the secret, or give --backend-key-file or --no-probe";
                 self.not_probed(began, format!("{error:#}"), change.to_owned());
                 return Ok(false);
             }
@@ -149,7 +149,7 @@ impl Deployment<'_> {
                     .get("LoadBalancerName")
                     .map_or("the load balancer", String::as_str);
                 let change = format!(
-                    "see that the name in {url} leads to {name}, that its certificate is for it, and that the backend key is current"
+                    "check that the name in {url} leads to {name}, that its certificate covers it, and that the backend key is current"
                 );
                 self.not_probed(began, format!("no key could be issued: {error}"), change);
                 return Ok(false);
@@ -164,7 +164,7 @@ impl Deployment<'_> {
         let passed = self.sessions(settings).await?;
         if let Err(error) = api.revoke_key(&id).await {
             say(&format!(
-                "the probe's key {id} could not be revoked: {error}; it ends by itself within 15 minutes"
+                "the probe's key {id} could not be revoked: {error}; it expires within 15 minutes"
             ))?;
         }
         Ok(passed)
@@ -287,7 +287,7 @@ impl Deployment<'_> {
             let what = if well {
                 what.to_owned()
             } else {
-                format!("{what}, and not as it should be")
+                format!("{what}, but verification failed")
             };
             let mut text = format!("{what}: {} is {}", stack.name, stack.status);
             for (name, value) in [("image", image), ("url", url), ("host", host)] {

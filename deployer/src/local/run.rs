@@ -61,9 +61,7 @@ fn say_violations(loaded: &Loaded) -> anyhow::Result<()> {
     let report = Report::new(read(&loaded.rendered, &Flags::default())?, &loaded.ignores);
     if report.errors() > 0 {
         say(&report.text(std::io::stderr().is_terminal()))?;
-        say(
-            "these violations would stop a deployment to AWS; here it runs, to see what comes of them",
-        )?;
+        say("these violations would stop a deployment to AWS; the local stack runs anyway")?;
     }
     Ok(())
 }

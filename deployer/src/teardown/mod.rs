@@ -156,14 +156,14 @@ impl Teardown {
         for resource in &self.stays {
             let _ = writeln!(
                 text,
-                "stays, by its DeletionPolicy: {} {}",
+                "kept by its DeletionPolicy: {} {}",
                 resource.logical_id, resource.physical_id
             );
         }
         for name in &self.snapshots {
             let _ = writeln!(
                 text,
-                "stays, by its DeletionPolicy: a last snapshot of {name}"
+                "kept by its DeletionPolicy: a final snapshot of {name}"
             );
         }
         for protection in self.protections() {

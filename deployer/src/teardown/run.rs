@@ -54,7 +54,7 @@ pub fn run(args: &Args, named: &Named, output: Output) -> anyhow::Result<Exit> {
             removed = remove(&clients, args, named, &teardown, output, &begun) => removed,
             () = signals.next() => {
                 let left = if begun.get() {
-                    format!("the removal goes on at AWS; {}", again(named))
+                    format!("the removal continues on AWS; {}", again(named))
                 } else {
                     restored(&clients, &teardown).await;
                     "nothing was deleted".to_owned()
@@ -69,7 +69,7 @@ pub fn run(args: &Args, named: &Named, output: Output) -> anyhow::Result<Exit> {
 }
 
 fn again(named: &Named) -> String {
-    format!("`deployer down {}` takes it up again", named.flag())
+    format!("`deployer down {}` resumes it", named.flag())
 }
 
 /// What is to go, once somebody has agreed; none where there is nothing.
@@ -93,7 +93,7 @@ async fn agreed(
         && !["DELETE_IN_PROGRESS", "CREATE_IN_PROGRESS"].contains(&stack.status.as_str());
     if waits {
         bail!(
-            "{} is {}, and CloudFormation deletes nothing that it works on; `deployer status {} --watch` shows when it is done",
+            "{} is {}, and CloudFormation cannot delete a stack during an operation; `deployer status {} --watch` shows when it is done",
             stack.name,
             stack.status,
             named.flag()
@@ -102,7 +102,7 @@ async fn agreed(
     let teardown = say_waiting(Teardown::of(clients, stack)).await?;
     if teardown.stack.status == "DELETE_IN_PROGRESS" {
         say(&format!(
-            "{} is being deleted already: watching",
+            "{} is already being deleted: watching",
             teardown.stack.name
         ))?;
         return Ok(Some(teardown));
@@ -125,11 +125,11 @@ async fn agreed(
 
 async fn confirm(name: &str) -> anyhow::Result<()> {
     if !std::io::stdin().is_terminal() {
-        bail!("nothing was changed: nobody is there to confirm; --yes confirms it beforehand");
+        bail!("nothing was changed: there is no terminal to confirm on; --yes confirms beforehand");
     }
     let answer = ask(&format!("Type the stack's name, {name}, to delete it:")).await?;
     if answer != name {
-        bail!("that is not its name; nothing was changed");
+        bail!("the names differ; nothing was changed");
     }
     Ok(())
 }
@@ -209,7 +209,7 @@ async fn restored(clients: &Clients, teardown: &Teardown) {
     if let Err(error) = unprotect(clients, teardown, false).await {
         // What went wrong first is told after this.
         let _ = say(&format!(
-            "the stack is no longer protected as it was, and that could not be put right: {error:#}"
+            "the stack's protection could not be restored: {error:#}"
         ));
     }
 }
@@ -218,11 +218,11 @@ fn still_running(stopped: Stopped, args: &Args, named: &Named) -> anyhow::Error 
     let again = again(named);
     let error = match stopped {
         Stopped::TimedOut => anyhow::anyhow!(
-            "the removal is not done after {}, and goes on; {again}, --timeout gives it longer",
+            "the removal is not finished after {} and continues; {again}; --timeout allows more time",
             humantime::format_duration(args.timeout)
         ),
         Stopped::Lost(error) => {
-            anyhow::Error::new(error).context(format!("the removal goes on; {again}"))
+            anyhow::Error::new(error).context(format!("the removal continues; {again}"))
         }
     };
     error.context(Ended(Exit::StillRunning))

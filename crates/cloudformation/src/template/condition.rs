@@ -23,7 +23,10 @@ impl Resolver<'_> {
     /// A condition that is named at `place`; a mistake where the template has none of that name.
     pub(super) fn named_condition(&mut self, name: &str, place: &Place) -> Truth {
         if self.template.entry("Conditions", name).is_none() {
-            let mistake = Mistake::at(place, format!("`{name}` is no condition of this template"));
+            let mistake = Mistake::at(
+                place,
+                format!("`{name}` is not a condition of this template"),
+            );
             self.mistakes
                 .push(suggest(mistake, name, self.template.names("Conditions")));
             return Truth::Unknown;

@@ -205,7 +205,7 @@ impl Stack {
         let text = if told {
             format!("{name} ended with {status}")
         } else {
-            format!("{name} ended with {status}; another takes its place")
+            format!("{name} ended with {status}; a replacement starts")
         };
         let name = name.to_owned();
         self.tell(Notice::Ended {

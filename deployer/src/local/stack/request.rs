@@ -48,7 +48,7 @@ impl Stack {
             Command::Stop { node } => {
                 self.signal(&node, "SIGSTOP", Signal::STOP).await?;
                 Ok(Taken::Done(format!(
-                    "{node} is stopped; `deployer local continue {node}` lets it go on"
+                    "{node} is stopped; `deployer local continue {node}` resumes it"
                 )))
             }
             Command::Continue { node } => {

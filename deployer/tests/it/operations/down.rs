@@ -137,7 +137,7 @@ async fn what_the_template_keeps_is_said_to_stay() {
     assert!(
         asked
             .stdout
-            .contains("stays, by its DeletionPolicy: Kept arn:aws:sns:"),
+            .contains("kept by its DeletionPolicy: Kept arn:aws:sns:"),
         "{asked}"
     );
     assert!(!asked.stdout.contains("AWS::SNS::Topic: Kept"), "{asked}");

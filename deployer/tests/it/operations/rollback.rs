@@ -72,7 +72,7 @@ async fn back_and_forth() {
         in_order(
             &declined.stderr,
             &[
-                "going back to what ran before: example.com/drops:1.4.2, deployed at 20",
+                "rolling back to: example.com/drops:1.4.2, deployed at 20",
                 "--yes confirms it beforehand"
             ]
         ),
@@ -288,7 +288,7 @@ async fn a_roll_back_that_failed_is_gone_on_with() {
             &failed.stderr,
             &[
                 "first cause: Taken (AWS::SSM::Parameter)",
-                "does not go back: Stubborn (Test::Stubborn::Resource) UPDATE_FAILED",
+                "rollback failed: Stubborn (Test::Stubborn::Resource) UPDATE_FAILED",
                 "then run `deployer rollback --stack acme-drops-staging --region eu-west-1`",
                 "`--skip Stubborn`"
             ]

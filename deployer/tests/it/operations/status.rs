@@ -50,7 +50,7 @@ async fn who_deployed_what_and_how_it_stands() {
             &ill.stdout,
             &[
                 "what is wrong:",
-                "the load balancer has no healthy target: clients are refused"
+                "the load balancer has no healthy target: clients get 503"
             ]
         ),
         "{ill}"
