@@ -99,13 +99,17 @@ impl<'a> Reader<'a> {
     }
 
     fn next(&mut self) -> Result<(Event<'a>, Span), Stop> {
-        match self.events.next_event() {
-            Some(Ok(event)) => Ok(event),
-            Some(Err(error)) => Err(self.syntax_error(&error)),
-            None => Err(Stop(Mistake::at(
-                &Place::start_of(self.source),
-                "the text ends unexpectedly",
-            ))),
+        loop {
+            return match self.events.next_event() {
+                // Another crate of a build may switch the parser's comments on for all.
+                Some(Ok((Event::Comment(..), _))) => continue,
+                Some(Ok(event)) => Ok(event),
+                Some(Err(error)) => Err(self.syntax_error(&error)),
+                None => Err(Stop(Mistake::at(
+                    &Place::start_of(self.source),
+                    "the text ends unexpectedly",
+                ))),
+            };
         }
     }
 
