@@ -86,6 +86,9 @@ pub struct KeyRecord {
     pub created_at: Millis,
     /// When it ends, if it does.
     pub expires_at: Option<Millis>,
+    /// Sockets that it may have on one node, where that is fewer than the server allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_sockets: Option<u32>,
     /// SHA-256 of the whole key.
     pub hash: [u8; 32],
 }
@@ -113,6 +116,7 @@ impl KeyRecord {
                 namespaces,
                 created_at,
                 expires_at,
+                max_sockets: None,
                 hash,
             },
             key,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::{self, Next};
@@ -21,6 +21,7 @@ use axum::routing::{any, delete, get, post};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::admission::{self, Client, InFlight};
 use crate::keys as secrets;
 use crate::problem::Problem;
 use crate::socketio::{Gate, Handler};
@@ -43,7 +44,12 @@ pub fn router(app: &App, gate: Gate) -> Router {
         .route(&format!("{}/", settings.socket_path), socket_io)
         .fallback(async || Problem::not_found("See /openapi.json for the paths of this server"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .with_state(app.clone());
+        .with_state(app.clone())
+        .layer(middleware::from_fn(admission::drained))
+        .layer(middleware::from_fn_with_state(
+            app.admission.clone(),
+            admission::admit_request,
+        ));
     let router = match settings.cors_origins.is_empty() {
         true => router,
         false => router.layer(cors(&settings.cors_origins)),
@@ -81,18 +87,32 @@ fn backend(app: &App) -> Router<App> {
         .layer(middleware::from_fn_with_state(app.clone(), authenticate))
 }
 
-async fn authenticate(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn authenticate(
+    State(app): State<App>,
+    Extension(client): Extension<Client>,
+    Extension(place): Extension<InFlight>,
+    request: Request,
+    next: Next,
+) -> Response {
     let header = request
         .headers()
         .get(AUTHORIZATION)
         .map(|value| value.to_str().unwrap_or_default());
     let refusal = match header.map(secrets::of_header) {
-        Some(Some(key)) if app.settings.s2s_keys.accept(key) => return next.run(request).await,
+        Some(Some(key)) if app.settings.s2s_keys.accept(key) => {
+            // Backends are known: what they have in flight is theirs to bound.
+            place.release();
+            return next.run(request).await;
+        }
         Some(Some(_)) => "This is no backend key of this server",
         Some(None) => "The Authorization header must read: ApiKey <backend key>",
         None => "Send a backend key as the header Authorization: ApiKey <backend key>",
     };
-    app.context.metrics.refused("invalid_backend_key");
+    if let Err(refused) = app.admission.not_banned(client) {
+        return refused.into_response();
+    }
+    app.admission.refused("invalid_backend_key", client);
+    app.admission.failed_key(client);
     Problem::unauthorized(refusal).into_response()
 }
 

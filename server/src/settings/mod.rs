@@ -1,6 +1,7 @@
 //! The server's settings: the only place that reads the environment. All mistakes are reported at once.
 //! Ranges are those of the `timeouts` crate, so that the deployer refuses what the server would.
 
+mod limits;
 mod parse;
 mod texts;
 
@@ -13,6 +14,7 @@ use axum::http::{HeaderValue, Uri};
 
 use timeouts::Setting;
 
+use crate::admission::Limits;
 use crate::keys::BackendKeys;
 use parse::Reader;
 
@@ -153,6 +155,8 @@ pub struct Settings {
     pub s2s_keys: BackendKeys,
     /// The origins that browsers may connect from.
     pub cors_origins: Vec<HeaderValue>,
+    /// Who is let in, and how much each may have.
+    pub limits: Limits,
     /// The load balancer's idle timeout, where the deployer has said it.
     pub idle_timeout: Option<Duration>,
     /// Whether to start although a timeout rule is violated.
@@ -163,6 +167,8 @@ pub struct Settings {
     pub task_metadata: Option<Uri>,
     /// How log lines are written.
     pub log_format: LogFormat,
+    /// Log lines below the level `warn` that are written in a second.
+    pub log_lines: Option<u32>,
     /// What is logged: a level, or directives of `tracing_subscriber::EnvFilter`.
     pub log_level: String,
 }
@@ -190,11 +196,13 @@ impl Settings {
             store: r.store("STORE"),
             s2s_keys: r.backend_keys("S2S_KEYS", "S2S_KEYS_FILE"),
             cors_origins: r.origins("CORS_ORIGINS"),
+            limits: r.limits(),
             idle_timeout: r.optional_duration(Setting::IdleTimeout),
             allow_rule_violations: r.flag("ALLOW_RULE_VIOLATIONS"),
             node_id: r.node_id("NODE_ID"),
             task_metadata: r.address_of("ECS_CONTAINER_METADATA_URI_V4"),
             log_format: r.log_format("LOG_FORMAT"),
+            log_lines: r.limit("LOG_LINES_PER_SECOND", Some(1_000)),
             log_level: r.log_level("LOG_LEVEL", "info"),
         };
         r.finish(settings)

@@ -35,7 +35,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The variable's value through `parse`; after a mistake, the value that stands in until the end.
-    fn value<T>(
+    pub(super) fn value<T>(
         &mut self,
         name: &str,
         default: &str,
