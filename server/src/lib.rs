@@ -7,17 +7,21 @@
 
 pub mod admission;
 pub mod api;
+pub mod backends;
 pub mod clock;
 pub mod connection;
 pub mod delivery;
 pub mod keys;
 pub mod leaving;
 pub mod log_queue;
+mod masked;
 pub mod message;
 pub mod metrics;
 pub mod names;
 pub mod node;
 pub mod problem;
+pub mod purge;
+pub mod reload;
 pub mod rules;
 pub mod settings;
 pub mod socketio;

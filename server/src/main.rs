@@ -56,11 +56,13 @@ fn main() -> ExitCode {
 
 async fn live(settings: Settings, log: &LogQueue) -> ExitCode {
     let (drain, metadata) = (settings.drain, settings.task_metadata.clone());
+    let keys = settings.s2s_keys.clone();
     let node = match start(settings).await {
         Ok(node) => node,
         Err(error) => return refuse(&format!("{error:#}")),
     };
     log.count_in(node.handler().context.metrics.log_lines_dropped.clone());
+    tokio::spawn(server::reload::watch(keys));
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return refuse(&format!("cannot listen for signals: {error}")),

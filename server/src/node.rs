@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::connection::{Listener, open_file_limit};
 use crate::delivery::{Context, Hub, Recorder, Tuning};
 use crate::metrics::Metrics;
+use crate::purge;
 use crate::settings::{Settings, StoreSettings};
 use crate::socketio::{Gate, Handler, engine};
 use crate::store::{Embedded, Redis, Store, Watched};
@@ -210,6 +211,7 @@ async fn assemble(
     });
     let hub = Hub::new(context.clone());
     hub.start().await;
+    tokio::spawn(purge::run(context.clone()));
     Ok(Handler::new(settings, admission, context, hub))
 }
 

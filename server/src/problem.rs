@@ -74,6 +74,11 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", detail)
     }
 
+    /// 403: the key is right, and not for this.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "Forbidden", detail)
+    }
+
     /// 404: there is no such thing.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "Not found", detail)

@@ -15,7 +15,7 @@ use axum::http::{HeaderValue, Uri};
 use timeouts::Setting;
 
 use crate::admission::Limits;
-use crate::keys::BackendKeys;
+use crate::backends::BackendKeys;
 use parse::Reader;
 
 /// Where values come from; tests bring their own.

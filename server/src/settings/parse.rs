@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::texts::{duration, list, origin, redis_url, shown};
 use super::{Environment, LogFormat, Mistakes, RedisSettings, StoreSettings, Transports};
-use crate::keys::{self, BackendKeys};
+use crate::backends::{BACKEND_KEY_MIN, BackendKeys};
 use crate::names;
 
 pub(super) struct Reader<'a> {
@@ -186,19 +186,23 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn backend_keys(&mut self, name: &str, file_name: &str) -> BackendKeys {
+        let file = self.environment.get(file_name);
         let found = self.text_or_file(name, file_name).and_then(|found| {
             found.ok_or_else(|| {
                 format!(
                     "{name} is required: the keys that backends authenticate with, \
-                    {} characters at least, comma-separated",
-                    keys::BACKEND_KEY_MIN
+                    {BACKEND_KEY_MIN} characters at least, comma-separated"
                 )
             })
         });
         // The value itself is a secret: a mistake names its place in the list only.
         let parsed = found.and_then(|(source, text)| {
-            let keys = text.lines().flat_map(list);
-            BackendKeys::new(keys).map_err(|mistake| format!("{source}: {mistake}"))
+            let keys =
+                BackendKeys::parse(&text).map_err(|mistake| format!("{source}: {mistake}"))?;
+            Ok(match file.filter(|_| source == file_name) {
+                Some(file) => keys.from_file(file.into()),
+                None => keys,
+            })
         });
         self.noted(parsed)
     }

@@ -17,6 +17,7 @@ use super::handler::{Handler, Handshake};
 use crate::admission::Client;
 use crate::connection::Link;
 use crate::keys;
+use crate::masked::Masked;
 use crate::problem::Problem;
 use crate::store;
 
@@ -297,33 +298,5 @@ impl<'a> Query<'a> {
             self.eio.unwrap_or("-"),
             self.transport.unwrap_or("-")
         )
-    }
-}
-
-/// Headers for the log: keys and cookies are not shown.
-struct Masked<'a>(&'a HeaderMap);
-
-impl std::fmt::Debug for Masked<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mask = |name: &header::HeaderName, value: &HeaderValue| match name.as_str() {
-            "authorization" => match value
-                .to_str()
-                .ok()
-                .and_then(keys::of_header)
-                .and_then(keys::id_of)
-            {
-                Some(id) => format!("ApiKey {id} (secret masked)"),
-                None => "(masked)".to_owned(),
-            },
-            "cookie" => "(masked)".to_owned(),
-            _ => String::from_utf8_lossy(value.as_bytes()).into_owned(),
-        };
-        f.debug_map()
-            .entries(
-                self.0
-                    .iter()
-                    .map(|(name, value)| (name.as_str(), mask(name, value))),
-            )
-            .finish()
     }
 }
