@@ -50,8 +50,8 @@ impl Reader<'_> {
         self.value(name, "", None, |text| match text {
             "" => Ok(None),
             _ => match number(text) {
-                Some(number) if number >= 100 => Ok(Some(number)),
-                _ => Err(format!("expected a whole number from 100 to {MOST}")),
+                Some(number) => Ok(Some(number)),
+                None => Err(format!("expected a whole number from 1 to {MOST}")),
             },
         })
     }
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(limits.address_connections, None);
         assert_eq!(limits.key_sockets, Some(7));
         let mistakes = read(&[
-            ("MAX_CONNECTIONS", "99"),
+            ("MAX_CONNECTIONS", "0"),
             ("MAX_UNJOINED", "none"),
             ("JOINS_PER_KEY", "0"),
             ("ADDRESSES_PER_KEY", "-1"),
