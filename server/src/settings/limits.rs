@@ -1,92 +1,42 @@
 //! The settings of limits: a number, or `none` where a limit can be switched off.
 
 use ipnet::IpNet;
+use timeouts::Setting;
+use timeouts::grammar::{Proxies, items};
 
 use super::parse::Reader;
-use super::texts::list;
 use crate::admission::{Limits, TrustedProxies};
-
-/// Proxies in a row that may speak for a client.
-const MOST_HOPS: usize = 10;
-/// What any limit may be set to. More than a node carries is as good as none.
-const MOST: u32 = 1_000_000;
 
 impl Reader<'_> {
     /// Reads all limits.
     pub(super) fn limits(&mut self) -> Limits {
-        let default = Limits::default();
         Limits {
-            trusted_proxies: self.trusted_proxies("TRUSTED_PROXIES"),
-            connections: self.optional_limit("MAX_CONNECTIONS"),
-            unjoined: self.bound("MAX_UNJOINED", default.unjoined),
-            address_connections: self.limit("CONNECTIONS_PER_ADDRESS", default.address_connections),
-            address_handshakes: self.limit("HANDSHAKES_PER_ADDRESS", default.address_handshakes),
-            address_failed_keys: self.limit("FAILED_KEYS_PER_ADDRESS", default.address_failed_keys),
-            key_sockets: self.limit("SOCKETS_PER_KEY", default.key_sockets),
-            key_joins: self.limit("JOINS_PER_KEY", default.key_joins),
-            key_addresses: self.limit("ADDRESSES_PER_KEY", default.key_addresses),
+            trusted_proxies: self.trusted_proxies(),
+            connections: self.limit(Setting::MaxConnections),
+            unjoined: self.limit(Setting::MaxUnjoined).unwrap_or(u32::MAX),
+            address_connections: self.limit(Setting::ConnectionsPerAddress),
+            address_handshakes: self.limit(Setting::HandshakesPerAddress),
+            address_failed_keys: self.limit(Setting::FailedKeysPerAddress),
+            key_sockets: self.limit(Setting::SocketsPerKey),
+            key_joins: self.limit(Setting::JoinsPerKey),
+            key_addresses: self.limit(Setting::AddressesPerKey),
         }
     }
 
-    /// A number, or `none`.
-    pub(super) fn limit(&mut self, name: &str, default: Option<u32>) -> Option<u32> {
-        let shown = default.map_or("none".to_owned(), |number| number.to_string());
-        self.value(name, &shown, default, |text| match text {
-            "none" => Ok(None),
-            _ => number(text).map(Some).ok_or_else(|| {
-                format!("expected a whole number from 1 to {MOST}, or none for no limit")
-            }),
+    fn trusted_proxies(&mut self) -> TrustedProxies {
+        let none = TrustedProxies::None;
+        self.setting(Setting::TrustedProxies, none, |text, _| {
+            Some(match Proxies::parse(text).ok()? {
+                Proxies::None => TrustedProxies::None,
+                Proxies::Hops(hops) => TrustedProxies::Hops(hops),
+                Proxies::Networks(text) => {
+                    let networks = items(text).map(str::parse::<IpNet>);
+                    let networks = networks.collect::<Result<Vec<_>, _>>().ok()?;
+                    TrustedProxies::Networks(networks.iter().map(IpNet::trunc).collect())
+                }
+            })
         })
     }
-
-    fn bound(&mut self, name: &str, default: u32) -> u32 {
-        self.value(name, &default.to_string(), default, |text| {
-            number(text).ok_or_else(|| format!("expected a whole number from 1 to {MOST}"))
-        })
-    }
-
-    /// A number, if the variable is set.
-    fn optional_limit(&mut self, name: &str) -> Option<u32> {
-        self.value(name, "", None, |text| match text {
-            "" => Ok(None),
-            _ => match number(text) {
-                Some(number) => Ok(Some(number)),
-                None => Err(format!("expected a whole number from 1 to {MOST}")),
-            },
-        })
-    }
-
-    fn trusted_proxies(&mut self, name: &str) -> TrustedProxies {
-        self.value(name, "none", TrustedProxies::None, |text| {
-            if text == "none" || text == "0" {
-                return Ok(TrustedProxies::None);
-            }
-            if let Ok(hops) = text.parse::<usize>() {
-                return match hops <= MOST_HOPS {
-                    true => Ok(TrustedProxies::Hops(hops)),
-                    false => Err(format!("expected {MOST_HOPS} proxies in a row at most")),
-                };
-            }
-            let networks = list(text).map(network).collect::<Result<Vec<_>, _>>()?;
-            Ok(TrustedProxies::Networks(networks))
-        })
-    }
-}
-
-fn number(text: &str) -> Option<u32> {
-    text.parse()
-        .ok()
-        .filter(|number| (1..=MOST).contains(number))
-}
-
-fn network(text: &str) -> Result<IpNet, String> {
-    let network = text.parse::<IpNet>().map(|network| network.trunc());
-    network.map_err(|_| {
-        format!(
-            "`{text}` is no network; expected none, a number of proxies such as 1, \
-             or networks such as 10.0.0.0/8"
-        )
-    })
 }
 
 #[cfg(test)]
@@ -130,7 +80,7 @@ mod tests {
         assert_eq!(limits.key_sockets, Some(7));
         let mistakes = read(&[
             ("MAX_CONNECTIONS", "0"),
-            ("MAX_UNJOINED", "none"),
+            ("MAX_UNJOINED", "many"),
             ("JOINS_PER_KEY", "0"),
             ("ADDRESSES_PER_KEY", "-1"),
             ("HANDSHAKES_PER_ADDRESS", "1000001"),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use deployer::balancer::{Cause, Event, Group, Health};
+use alb_model::{Cause, Event, Group, Health};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deployer::balancer::{Cause, Config};
+use alb_model::{Cause, Config};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -1,6 +1,6 @@
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html>
 
-use deployer::balancer::{Cause, Config, XForwardedFor};
+use alb_model::{Cause, Config, XForwardedFor};
 
 use super::backend::{echo, get, raw};
 use super::stack::{Stack, config, group};

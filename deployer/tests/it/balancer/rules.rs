@@ -1,6 +1,6 @@
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-rules.html>
 
-use deployer::balancer::{
+use alb_model::{
     Action, Balancer, Condition, Config, Error, Fixed, Forward, Listener, QueryPair, Redirect, Rule,
 };
 

@@ -3,9 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use deployer::balancer::{
-    Action, Balancer, Config, Event, Forward, Group, Health, HealthCheck, Listener,
-};
+use alb_model::{Action, Balancer, Config, Event, Forward, Group, Health, HealthCheck, Listener};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
@@ -97,7 +95,7 @@ impl Stack {
     }
 
     /// The status and cause of the next answer that the balancer gave by itself.
-    pub(crate) async fn failure(&mut self) -> (u16, deployer::balancer::Cause) {
+    pub(crate) async fn failure(&mut self) -> (u16, alb_model::Cause) {
         match self
             .event(|event| matches!(event, Event::Failed { .. }))
             .await

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use deployer::balancer::{Action, Forward, Group, Weighted};
+use alb_model::{Action, Forward, Group, Weighted};
 
 use super::backend::{echo, get};
 use super::stack::{Stack, config, group};

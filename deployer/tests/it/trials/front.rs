@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use deployer::balancer::{Config, Group};
+use alb_model::{Config, Group};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 

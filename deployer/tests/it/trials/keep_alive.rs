@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use deployer::balancer::{Cause, Config};
+use alb_model::{Cause, Config};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 

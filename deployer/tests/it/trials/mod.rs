@@ -2,6 +2,7 @@
 //! behind HAProxy.
 
 mod clients;
+mod early_answers;
 mod front;
 mod heartbeat;
 mod keep_alive;
