@@ -20,7 +20,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::{Admission, Permit, Reason, Refused, SOON};
+use super::{Admission, Client, Permit, Reason, Refused, SOON};
 use crate::problem::Problem;
 
 /// How long the rest of a body may take, and bytes of it.
@@ -56,17 +56,29 @@ pub async fn admit_request(
     };
     let client = admission.client(peer, request.headers());
     request.extensions_mut().insert(client);
+    let mut response = pass(&admission, client, connection.is_reserved(), request, next).await;
+    if connection.is_reserved() {
+        // The place is to be free again for others that it is reserved for.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+    response
+}
+
+async fn pass(
+    admission: &Arc<Admission>,
+    client: Client,
+    reserved: bool,
+    mut request: Request,
+    next: Next,
+) -> Response {
     // Health checks pass whatever happens: a balancer that hears nothing takes the node out.
     if request.uri().path() == "/healthcheck" {
         return next.run(request).await;
     }
-    if connection.is_reserved() && !is_backend(request.uri()) {
+    if reserved && !is_backend(request.uri()) {
         admission.refused(Reason::ReservedPlace.name(), client);
-        let mut response = Refused::new(Reason::ReservedPlace, SOON).into_response();
-        // The place is to be free again for those that it is reserved for.
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(CONNECTION, close);
-        return response;
+        return Refused::new(Reason::ReservedPlace, SOON).into_response();
     }
     match admission.request(client) {
         Ok(permit) => {
@@ -98,9 +110,10 @@ pub async fn drained(request: Request, next: Next) -> Response {
         touched: false,
     };
     let response = next.run(Request::from_parts(parts, Body::new(lent))).await;
-    match returned.await {
+    // Whoever answers is done with the body; if not, the answer does not wait for it for ever.
+    match timeout(DRAIN_TIME, returned).await {
         // Who waits for the go-ahead sends nothing after this answer; reading would tell it to.
-        Ok((body, touched)) if touched || !waits_for_go_ahead => drain(body).await,
+        Ok(Ok((body, touched))) if touched || !waits_for_go_ahead => drain(body).await,
         _ => {}
     }
     response
