@@ -12,10 +12,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::Shared;
 use super::activity::Activity;
 use super::forward::{self, Client};
 use super::page;
+use super::shared::Shared;
 use super::stream::Stream;
 
 /// hyper's own limit on a request's head, far above the 64 K at which the balancer answers 400.

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::Error;
-use super::rule::Cidr;
+use super::cidr::Cidr;
+use super::error::Error;
 
 /// A load balancer, its listeners and target groups.
 ///

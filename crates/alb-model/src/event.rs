@@ -6,10 +6,34 @@ use std::net::SocketAddr;
 
 use tokio::sync::mpsc;
 
-use super::target::Health;
-
 /// How many events may wait. Beyond it the newest are dropped: a slow reader must not slow clients.
 const WAITING: usize = 1024;
+
+/// A target's health, as `describe-target-health` names it.
+///
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html#target-health-states>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// Registered; has not passed a health check yet.
+    Initial,
+    /// Gets requests.
+    Healthy,
+    /// Failed as many health checks in a row as the threshold says.
+    Unhealthy,
+    /// Deregistered; what is under way may end.
+    Draining,
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Initial => "initial",
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+            Self::Draining => "draining",
+        })
+    }
+}
 
 /// Something happened at the balancer.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,14 +10,17 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
 use super::activity::Activity;
-use super::body::{Counted, RequestBody, ResponseBody};
 use super::config::{Action, Fixed, Forward, Listener};
-use super::connection::{self, Connection};
+use super::connect;
+use super::connection::Connection;
 use super::cookie::Kind;
 use super::event::{Cause, Event};
 use super::group::TargetGroup;
+use super::request_body::RequestBody;
+use super::response_body::{Counted, ResponseBody};
+use super::shared::Shared;
 use super::target::Target;
-use super::{Shared, action, headers, page, rule, tunnel};
+use super::{action, headers, page, rule, tunnel};
 
 /// Who asks, and where.
 pub(crate) struct Client {
@@ -258,7 +261,7 @@ async fn send(
     request: Request<RequestBody>,
     sent: &AtomicBool,
 ) -> Result<(Response<Incoming>, Connection), Cause> {
-    let mut connection = connection::open(shared, target).await?;
+    let mut connection = connect::open(shared, target).await?;
     let mut request = request;
     loop {
         let _target_works = connection.activity.begin();
@@ -281,7 +284,7 @@ async fn send(
                 None => return Err(cause(error.error())),
             },
         }
-        connection = connection::connect(shared, target).await?;
+        connection = connect::connect(shared, target).await?;
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::config::{Algorithm, Group};
-use super::target::{Health, Target, lock};
+use super::event::Health;
+use super::target::{Target, lock};
 
 /// Registrations are told apart for the life of the process, so that a cookie never names another balancer's target.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);

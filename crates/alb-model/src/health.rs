@@ -14,10 +14,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::Shared;
 use super::config::HealthCheck;
-use super::event::Event;
-use super::target::{Health, Target};
+use super::event::{Event, Health};
+use super::shared::Shared;
+use super::target::Target;
 
 /// Checks a target until it is deregistered or its balancer ends.
 pub(super) async fn watch(shared: Weak<Shared>, group: String, target: Arc<Target>) {

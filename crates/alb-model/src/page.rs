@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 
-use super::body::ResponseBody;
 use super::event::Cause;
+use super::response_body::ResponseBody;
 
 /// Status and text of what a client gets for `cause`. 460 and 463 are AWS's own numbers.
 pub(crate) fn status(cause: Cause) -> (u16, &'static str) {

@@ -8,21 +8,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
-
-/// A target's health, as `describe-target-health` names it.
-///
-/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html#target-health-states>
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Health {
-    /// Registered; has not passed a health check yet.
-    Initial,
-    /// Gets requests.
-    Healthy,
-    /// Failed as many health checks in a row as the threshold says.
-    Unhealthy,
-    /// Deregistered; what is under way may end.
-    Draining,
-}
+use super::event::Health;
 
 /// A registered target. A target that leaves and comes back is a new one: its cookies do not survive.
 pub(crate) struct Target {
@@ -83,7 +69,7 @@ impl Target {
     }
 
     /// Ends when nothing is under way any more.
-    pub(crate) async fn quiet(&self) {
+    pub(crate) async fn drained(&self) {
         loop {
             let closed = self.closed_one.notified();
             if self.outstanding() == 0 {

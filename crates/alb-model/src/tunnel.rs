@@ -10,9 +10,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use super::Shared;
 use super::activity::Activity;
 use super::event::{Cause, Event};
+use super::shared::Shared;
 use super::stream::{Stream, end_writing};
 use super::target::{Outstanding, Target};
 

@@ -1,5 +1,4 @@
-//! A Socket.IO client (Engine.IO 4, Socket.IO 5) that shows each transport step by itself: status, headers, cookies
-//! and time. Ready-made clients hide exactly what a probe is after. Text packets only; binary ones are refused.
+#![doc = include_str!("../README.md")]
 
 mod address;
 mod dial;

@@ -8,9 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::backend::{BOUND, Session, echo, get, raw, read_head};
-use super::stack::{Stack, config, group};
-use super::undisturbed::undisturbed;
+use testkit::backend::{BOUND, Session, echo, get, raw, read_head};
+use testkit::balancer::{Stack, config, group};
+use testkit::stall::unless_stalled;
 
 const IDLE: Duration = Duration::from_millis(400);
 
@@ -42,7 +42,7 @@ fn assert_about(elapsed: Duration, expected: Duration) {
 /// 504: "the target did not respond before the idle timeout period elapsed": how a held long poll ends.
 #[tokio::test]
 async fn a_target_that_does_not_answer_is_504_at_the_idle_timeout() {
-    undisturbed(|| async {
+    unless_stalled(|| async {
         let target = raw(|mut tcp, _| async move { while tcp.read_u8().await.is_ok() {} }).await;
         let mut stack = Stack::start(quick(), &[target]).await;
         let began = Instant::now();
@@ -57,7 +57,7 @@ async fn a_target_that_does_not_answer_is_504_at_the_idle_timeout() {
 /// "send at least 1 byte of data before each idle timeout period elapses": from the target, it holds a response open.
 #[tokio::test]
 async fn a_byte_from_the_target_resets_the_clock() {
-    undisturbed(|| async {
+    unless_stalled(|| async {
         let target = raw(|mut tcp, _| async move {
             tcp.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n")
                 .await
@@ -77,7 +77,7 @@ async fn a_byte_from_the_target_resets_the_clock() {
 /// … and from the client, it holds a request open.
 #[tokio::test]
 async fn a_byte_from_the_client_resets_the_clock() {
-    undisturbed(|| async {
+    unless_stalled(|| async {
         let target = echo().await;
         let stack = Stack::start(quick(), &[target.address]).await;
         let mut tcp = TcpStream::connect(stack.address).await.unwrap();
@@ -101,7 +101,7 @@ async fn a_byte_from_the_client_resets_the_clock() {
 /// A response that stalls half-way is cut: its status is long gone.
 #[tokio::test]
 async fn a_response_that_stalls_is_cut() {
-    undisturbed(|| async {
+    unless_stalled(|| async {
         let target = raw(|mut tcp, _| async move {
             tcp.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nx")
                 .await
@@ -127,7 +127,7 @@ async fn a_response_that_stalls_is_cut() {
 /// 408: "The client did not send data before the idle timeout period expired."
 #[tokio::test]
 async fn a_client_that_stops_in_its_request_is_408() {
-    undisturbed(|| async {
+    unless_stalled(|| async {
         let target = echo().await;
         let stack = Stack::start(quick(), &[target.address]).await;
         for part in [
@@ -147,7 +147,7 @@ async fn a_client_that_stops_in_its_request_is_408() {
 /// connection", without a word to a client that has asked for nothing.
 #[tokio::test]
 async fn an_idle_client_connection_is_closed() {
-    undisturbed(|| async {
+    unless_stalled(|| async {
         let target = echo().await;
         let stack = Stack::start(quick(), &[target.address]).await;
         let mut silent = TcpStream::connect(stack.address).await.unwrap();
@@ -173,7 +173,7 @@ async fn an_idle_client_connection_is_closed() {
 /// "an existing … target connection": kept for reuse until it has been idle that long, then closed by the balancer.
 #[tokio::test]
 async fn connections_to_targets_are_reused_until_idle() {
-    undisturbed(|| async {
+    unless_stalled(|| async {
         let (ended, mut on_end) = tokio::sync::mpsc::channel(8);
         let target = raw(move |mut tcp, _| {
             let ended = ended.clone();
@@ -222,7 +222,7 @@ async fn requests_at_the_same_time_take_a_connection_each() {
 /// …#http-client-keep-alive-duration: after it, "the load balancer accepts one more request and then … closes".
 #[tokio::test]
 async fn an_old_client_connection_gets_one_more_answer() {
-    undisturbed(|| async {
+    unless_stalled(|| async {
         let target = echo().await;
         let age = Duration::from_millis(300);
         let stack = Stack::start(

@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use alb_model::{Action, Forward, Group, Weighted};
 
-use super::backend::{echo, get};
-use super::stack::{Stack, config, group};
-use super::undisturbed::undisturbed;
+use testkit::backend::{echo, get};
+use testkit::balancer::{Stack, config, group};
+use testkit::stall::unless_stalled;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -97,7 +97,7 @@ async fn both_cookies_have_awss_attributes() {
 /// duration is stale, whatever its Expires says.
 #[tokio::test]
 async fn the_balancer_enforces_the_duration_and_renews_it() {
-    undisturbed(|| async {
+    unless_stalled(|| async {
         let (a, b) = (echo().await, echo().await);
         let duration = Duration::from_millis(400);
         let stack = Stack::start(config(sticky(duration)), &[a.address, b.address]).await;

@@ -6,9 +6,9 @@ use alb_model::{Cause, Config};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::backend::{Session, echo, get, raw, read_head};
-use super::stack::{Stack, config, group};
-use super::undisturbed::undisturbed;
+use testkit::backend::{Session, echo, get, raw, read_head};
+use testkit::balancer::{Stack, config, group};
+use testkit::stall::unless_stalled;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -125,7 +125,7 @@ async fn no_registered_target_is_503() {
 /// 504: "failed to establish a connection to the target before the connection timeout expired (10 seconds)".
 #[tokio::test]
 async fn a_connection_that_is_not_accepted_in_time_is_504() {
-    undisturbed(|| async {
+    unless_stalled(|| async {
         // A full backlog: the kernel drops further SYNs, as a host that went away would.
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -201,7 +201,7 @@ async fn a_client_that_leaves_early_is_460() {
         .await
         .unwrap();
     // Leaves once the request has reached the target.
-    tokio::time::timeout(super::backend::BOUND, async {
+    tokio::time::timeout(testkit::backend::BOUND, async {
         while stack.balancer.targets()[0].outstanding == 0 {
             tokio::task::yield_now().await;
         }

@@ -14,7 +14,7 @@ const TRIALS: usize = 20;
 
 /// Carries out a trial. Where it fails while the machine stood still, it has shown nothing, and is carried out anew:
 /// which of a client's, a target's and the balancer's clocks runs out first is anyone's guess after that.
-pub(crate) async fn undisturbed<F: Future<Output = ()>>(trial: impl Fn() -> F) {
+pub async fn unless_stalled<F: Future<Output = ()>>(trial: impl Fn() -> F) {
     for left in (0..TRIALS).rev() {
         let mut stalls = Stalls::new();
         let outcome = tokio::select! {

@@ -1,4 +1,4 @@
-//! Bodies on their way through: each tells something that its request depends on.
+//! Bodies of requests on their way to targets.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,13 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-
-use super::target::Outstanding;
-
-/// What clients get: a target's body or the balancer's own.
-pub(crate) type ResponseBody = BoxBody<Bytes, hyper::Error>;
 
 /// A client's body on its way; remembers when all of it has been read.
 pub(crate) struct RequestBody {
@@ -33,32 +27,6 @@ impl Body for RequestBody {
             self.sent.store(true, Ordering::Relaxed);
         }
         frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// A target's body on its way; the request counts as outstanding until it ends.
-pub(crate) struct Counted {
-    pub(crate) body: Incoming,
-    pub(crate) _under_way: Outstanding,
-}
-
-impl Body for Counted {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -19,23 +19,23 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 /// Bound of every wait in these tests.
-pub(crate) const BOUND: Duration = Duration::from_secs(10);
+pub const BOUND: Duration = Duration::from_secs(10);
 
 /// What a target saw of a request, sent back as its response's body.
 #[derive(Debug)]
-pub(crate) struct Seen {
-    pub(crate) target: SocketAddr,
-    pub(crate) headers: HashMap<String, String>,
+pub struct Seen {
+    pub target: SocketAddr,
+    pub headers: HashMap<String, String>,
 }
 
 /// A target that answers every request with the headers it saw, and how often it was connected to.
-pub(crate) struct Echo {
-    pub(crate) address: SocketAddr,
-    pub(crate) connections: Arc<AtomicUsize>,
+pub struct Echo {
+    pub address: SocketAddr,
+    pub connections: Arc<AtomicUsize>,
 }
 
 /// Starts an echo target; `/healthcheck` is 200 too.
-pub(crate) async fn echo() -> Echo {
+pub async fn echo() -> Echo {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let connections = Arc::new(AtomicUsize::new(0));
@@ -65,7 +65,7 @@ pub(crate) async fn echo() -> Echo {
 }
 
 /// A target that closes a connection after this long without a request, as every HTTP server does.
-pub(crate) async fn keeping_alive(keep_alive: Duration) -> SocketAddr {
+pub async fn keeping_alive(keep_alive: Duration) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -85,7 +85,7 @@ pub(crate) async fn keeping_alive(keep_alive: Duration) -> SocketAddr {
 }
 
 /// A raw target: health checks pass; each other connection is handed to `behave` after its first request's head.
-pub(crate) async fn raw<F, Fut>(behave: F) -> SocketAddr
+pub async fn raw<F, Fut>(behave: F) -> SocketAddr
 where
     F: Fn(TcpStream, String) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send + 'static,
@@ -113,7 +113,7 @@ where
 }
 
 /// Reads up to the empty line that ends a head; what has come until then when the peer closes.
-pub(crate) async fn read_head(tcp: &mut TcpStream) -> String {
+pub async fn read_head(tcp: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match tcp.read_u8().await {
@@ -126,22 +126,22 @@ pub(crate) async fn read_head(tcp: &mut TcpStream) -> String {
 
 /// A response as a client got it.
 #[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) headers: http::HeaderMap,
-    pub(crate) body: String,
+pub struct Reply {
+    pub status: u16,
+    pub headers: http::HeaderMap,
+    pub body: String,
 }
 
 impl Reply {
     /// A header's value, or nothing.
-    pub(crate) fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().unwrap())
     }
 
     /// `Set-Cookie` lines.
-    pub(crate) fn cookies(&self) -> Vec<String> {
+    pub fn cookies(&self) -> Vec<String> {
         self.headers
             .get_all("set-cookie")
             .iter()
@@ -150,7 +150,7 @@ impl Reply {
     }
 
     /// `name=value` of the cookie of that name.
-    pub(crate) fn cookie(&self, name: &str) -> String {
+    pub fn cookie(&self, name: &str) -> String {
         let cookies = self.cookies();
         let found = cookies
             .iter()
@@ -161,7 +161,7 @@ impl Reply {
     }
 
     /// What an echo target saw.
-    pub(crate) fn seen(&self) -> Seen {
+    pub fn seen(&self) -> Seen {
         let mut lines = self.body.lines();
         let target = lines
             .next()
@@ -177,18 +177,18 @@ impl Reply {
 }
 
 /// A request on a connection of its own.
-pub(crate) async fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Reply {
+pub async fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Reply {
     Session::open(address).await.get(path, headers).await
 }
 
 /// A client connection for several requests.
-pub(crate) struct Session {
+pub struct Session {
     sender: hyper::client::conn::http1::SendRequest<Full<Bytes>>,
     address: SocketAddr,
 }
 
 impl Session {
-    pub(crate) async fn open(address: SocketAddr) -> Self {
+    pub async fn open(address: SocketAddr) -> Self {
         let tcp = TcpStream::connect(address).await.unwrap();
         let (sender, connection) = hyper::client::conn::http1::Builder::new()
             .max_buf_size(1 << 20)
@@ -199,16 +199,11 @@ impl Session {
         Self { sender, address }
     }
 
-    pub(crate) async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Reply {
+    pub async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Reply {
         self.send("GET", path, headers).await
     }
 
-    pub(crate) async fn send(
-        &mut self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-    ) -> Reply {
+    pub async fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
         let mut request = Request::builder().method(method).uri(path);
         if !headers
             .iter()
@@ -236,7 +231,7 @@ impl Session {
     }
 
     /// Whether the balancer has closed this connection.
-    pub(crate) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }
 }

@@ -9,9 +9,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::backend::{BOUND, get, raw, read_head};
-use super::stack::{Stack, config, group};
-use super::undisturbed::undisturbed;
+use testkit::backend::{BOUND, get, raw, read_head};
+use testkit::balancer::{Stack, config, group};
+use testkit::stall::unless_stalled;
 
 const IDLE: Duration = Duration::from_millis(400);
 const ASK: &[u8] = b"GET /ws HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
@@ -72,7 +72,7 @@ async fn bytes_pass_both_ways() {
 /// "no data being sent or received": the cut that this project exists for.
 #[tokio::test]
 async fn a_quiet_websocket_is_cut_at_the_idle_timeout() {
-    undisturbed(|| async {
+    unless_stalled(|| async {
         let target = raw(echo_upgrade).await;
         let mut stack = Stack::start(
             Config {
@@ -114,7 +114,7 @@ async fn a_quiet_websocket_is_cut_at_the_idle_timeout() {
 /// A byte in one direction alone resets the clock: ten idle timeouts with the client silent, then with the target.
 #[tokio::test]
 async fn a_byte_either_way_keeps_a_websocket() {
-    undisturbed(|| async {
+    unless_stalled(|| async {
     let speaks = raw(|mut tcp, _| async move {
         tcp.write_all(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n!").await.unwrap();
         while tcp.write_all(b"x").await.is_ok() {

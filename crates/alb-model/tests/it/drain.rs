@@ -8,10 +8,10 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::backend::{BOUND, Session, echo, get, raw};
-use super::stack::{Stack, config, group};
-use super::undisturbed::undisturbed;
 use super::websocket::{echo_upgrade, open};
+use testkit::backend::{BOUND, Session, echo, get, raw};
+use testkit::balancer::{Stack, config, group};
+use testkit::stall::unless_stalled;
 
 const DELAY: Duration = Duration::from_millis(500);
 
@@ -108,7 +108,7 @@ async fn a_request_longer_than_the_delay_is_502() {
 /// have been told anything yet. Until then it works.
 #[tokio::test]
 async fn an_open_websocket_is_cut_at_the_end_of_the_delay() {
-    undisturbed(|| async {
+    unless_stalled(|| async {
         let target = raw(echo_upgrade).await;
         let mut stack = Stack::start(config(draining()), &[target]).await;
         let mut socket = open(stack.address).await;

@@ -2,8 +2,8 @@
 
 use alb_model::{Cause, Config, XForwardedFor};
 
-use super::backend::{echo, get, raw};
-use super::stack::{Stack, config, group};
+use testkit::backend::{echo, get, raw};
+use testkit::balancer::{Stack, config, group};
 use tokio::io::AsyncWriteExt;
 
 async fn x_forwarded_for(config: Config, sent: Option<&str>) -> Option<String> {

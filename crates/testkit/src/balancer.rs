@@ -8,16 +8,16 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 
-use super::backend::BOUND;
+use crate::backend::BOUND;
 
-pub(crate) struct Stack {
-    pub(crate) address: SocketAddr,
-    pub(crate) balancer: Balancer,
-    pub(crate) events: Receiver<Event>,
+pub struct Stack {
+    pub address: SocketAddr,
+    pub balancer: Balancer,
+    pub events: Receiver<Event>,
 }
 
 /// A target group with health checks fast enough for a test.
-pub(crate) fn group() -> Group {
+pub fn group() -> Group {
     Group {
         health_check: HealthCheck {
             path: "/healthcheck".into(),
@@ -32,7 +32,7 @@ pub(crate) fn group() -> Group {
 }
 
 /// A configuration with one HTTP listener that forwards to `group`.
-pub(crate) fn config(group: Group) -> Config {
+pub fn config(group: Group) -> Config {
     let listener = Listener {
         https: false,
         rules: vec![],
@@ -47,7 +47,7 @@ pub(crate) fn config(group: Group) -> Config {
 
 impl Stack {
     /// Starts a balancer; `targets` belong to its first group, and are healthy when this returns.
-    pub(crate) async fn start(config: Config, targets: &[SocketAddr]) -> Self {
+    pub async fn start(config: Config, targets: &[SocketAddr]) -> Self {
         let group = config.groups.first().map(|group| group.name.clone());
         let (balancer, events) = Balancer::new(config).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -82,7 +82,7 @@ impl Stack {
     }
 
     /// Waits for an event that fits; others are passed over.
-    pub(crate) async fn event(&mut self, fits: impl Fn(&Event) -> bool) -> Event {
+    pub async fn event(&mut self, fits: impl Fn(&Event) -> bool) -> Event {
         let found = async {
             loop {
                 let event = self.events.recv().await.expect("the balancer is gone");
@@ -95,7 +95,7 @@ impl Stack {
     }
 
     /// The status and cause of the next answer that the balancer gave by itself.
-    pub(crate) async fn failure(&mut self) -> (u16, alb_model::Cause) {
+    pub async fn failure(&mut self) -> (u16, alb_model::Cause) {
         match self
             .event(|event| matches!(event, Event::Failed { .. }))
             .await

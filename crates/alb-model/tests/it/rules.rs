@@ -4,8 +4,8 @@ use alb_model::{
     Action, Balancer, Condition, Config, Error, Fixed, Forward, Listener, QueryPair, Redirect, Rule,
 };
 
-use super::backend::get;
-use super::stack::{Stack, config, group};
+use testkit::backend::get;
+use testkit::balancer::{Stack, config, group};
 
 fn answer(body: &str) -> Action {
     Action::Fixed(Fixed {

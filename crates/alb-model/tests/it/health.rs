@@ -9,9 +9,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use super::backend::{get, read_head};
-use super::stack::{Stack, config, group};
-use super::undisturbed::undisturbed;
+use testkit::backend::{get, read_head};
+use testkit::balancer::{Stack, config, group};
+use testkit::stall::unless_stalled;
 
 /// A target whose health check answers with a status of the test's choice (0: never), and shows what it was asked.
 async fn target(status: &Arc<AtomicU16>) -> (std::net::SocketAddr, mpsc::Receiver<(String, bool)>) {
@@ -70,7 +70,7 @@ async fn a_health_check_looks_like_awss() {
 /// "After your target is registered, it must pass one health check to be considered healthy"; then the thresholds.
 #[tokio::test]
 async fn one_pass_admits_and_thresholds_eject_and_bring_back() {
-    undisturbed(|| async {
+    unless_stalled(|| async {
         let status = Arc::new(AtomicU16::new(200));
         let (address, _asks) = target(&status).await;
         let mut stack = Stack::start(config(group()), &[]).await;
@@ -116,7 +116,7 @@ async fn no_answer_in_time_is_a_failure() {
 /// `Matcher`: "a range of values (for example, "200-299")".
 #[tokio::test]
 async fn the_matcher_decides_what_passes() {
-    undisturbed(|| async {
+    unless_stalled(|| async {
         let (address, _asks) = target(&Arc::new(AtomicU16::new(404))).await;
         let check = HealthCheck {
             matcher: vec![(200, 299), (404, 404)],
