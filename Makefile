@@ -51,7 +51,7 @@ soak: tools
 
 # Figures beside a peer in the same run; on a quiet machine.
 bench: tools
-	cargo bench --locked -p server --bench delivery
+	cargo bench --locked -p server --bench admission --bench delivery
 	cargo bench --locked -p deployer
 	cargo build --release --locked -p server -p deployer -p soak
 	target/release/soak bench

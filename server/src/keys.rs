@@ -1,6 +1,5 @@
-//! Keys: those of backends, compared in constant time, and those of plugins, kept as a hash.
+//! Keys of plugins: issued, recognised, and kept as a hash.
 
-use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -11,67 +10,11 @@ use subtle::ConstantTimeEq;
 
 use crate::clock::Millis;
 
-/// The fewest characters of a backend key.
-pub const BACKEND_KEY_MIN: usize = 32;
-
 /// The scheme of the `Authorization` header.
 const SCHEME: &str = "ApiKey ";
 
 /// What every plugin key starts with, so that a leaked one can be recognised by scanners.
 const PREFIX: &str = "hfk_";
-
-/// The keys that backends authenticate with; only their hashes stay in memory.
-#[derive(Clone, Default)]
-pub struct BackendKeys(Vec<[u8; 32]>);
-
-impl BackendKeys {
-    /// Takes the keys.
-    ///
-    /// # Errors
-    /// When there is none, or one is too short or can stand in no header; says which, not what.
-    pub fn new<'a>(keys: impl Iterator<Item = &'a str>) -> Result<Self, String> {
-        let mut hashes = Vec::new();
-        for (index, key) in keys.enumerate() {
-            if key.len() < BACKEND_KEY_MIN {
-                return Err(format!(
-                    "key {} has {} characters; {BACKEND_KEY_MIN} at least are needed",
-                    index + 1,
-                    key.len()
-                ));
-            }
-            if !key.bytes().all(|b| b.is_ascii_graphic()) {
-                return Err(format!(
-                    "key {} holds a character that no header can carry",
-                    index + 1
-                ));
-            }
-            hashes.push(sha256(key));
-        }
-        if hashes.is_empty() {
-            Err("holds no key".into())
-        } else {
-            Ok(Self(hashes))
-        }
-    }
-
-    /// Whether `key` is one of them. Takes the same time for each wrong key.
-    #[must_use]
-    pub fn accept(&self, key: &str) -> bool {
-        let hash = sha256(key);
-        self.0
-            .iter()
-            .fold(subtle::Choice::from(0), |found, known| {
-                found | known.ct_eq(&hash)
-            })
-            .into()
-    }
-}
-
-impl fmt::Debug for BackendKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} backend keys", self.0.len())
-    }
-}
 
 /// A plugin key as the store keeps it: without the secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +29,9 @@ pub struct KeyRecord {
     pub created_at: Millis,
     /// When it ends, if it does.
     pub expires_at: Option<Millis>,
+    /// Sockets that it may have on one node, where that is fewer than the server allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_sockets: Option<u32>,
     /// SHA-256 of the whole key.
     pub hash: [u8; 32],
 }
@@ -104,26 +50,53 @@ impl KeyRecord {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret)?;
         let id = ulid::Ulid::generate().to_string();
-        let key = format!("{PREFIX}{id}_{}", URL_SAFE_NO_PAD.encode(secret));
-        let hash = sha256(&key);
-        Ok((
-            Self {
-                id: id.into(),
-                channel,
-                namespaces,
-                created_at,
-                expires_at,
-                hash,
-            },
-            key,
-        ))
+        let key = key(&id, secret);
+        let record = Self {
+            id: id.into(),
+            channel,
+            namespaces,
+            created_at,
+            expires_at,
+            max_sockets: None,
+            hash: sha256(&key),
+        };
+        Ok((record, key))
+    }
+
+    /// Gives the record another id and secret. Returns the key that opens it then.
+    #[must_use]
+    pub fn renamed(self, id: &str, secret: [u8; 32]) -> (Self, String) {
+        let key = key(id, secret);
+        let record = Self {
+            id: id.into(),
+            hash: sha256(&key),
+            ..self
+        };
+        (record, key)
+    }
+
+    /// Whether it is past its end.
+    #[must_use]
+    pub fn has_expired(&self, now: Millis) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
     }
 
     /// Whether `key` is this one, and not past its end.
     #[must_use]
     pub fn opens(&self, key: &str, now: Millis) -> bool {
-        bool::from(self.hash.ct_eq(&sha256(key))) && self.expires_at.is_none_or(|end| now < end)
+        bool::from(self.hash.ct_eq(&sha256(key))) && !self.has_expired(now)
     }
+}
+
+fn key(id: &str, secret: [u8; 32]) -> String {
+    format!("{PREFIX}{id}_{}", URL_SAFE_NO_PAD.encode(secret))
+}
+
+/// Whether a key may have this id: a ULID in capital letters.
+#[must_use]
+pub fn is_id(text: &str) -> bool {
+    let letters = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    text.len() == 26 && text.bytes().all(|b| letters.contains(&b))
 }
 
 /// The id inside a plugin key; none if `key` does not look like one.
@@ -150,18 +123,6 @@ pub fn sha256(text: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn backend_keys_are_refused_by_place_and_never_shown() {
-        let long = "k".repeat(32);
-        let keys = BackendKeys::new([long.as_str(), &"j".repeat(40)].into_iter()).unwrap();
-        assert!(keys.accept(&long) && keys.accept(&"j".repeat(40)));
-        assert!(!keys.accept(&"k".repeat(33)) && !keys.accept(""));
-        assert_eq!(format!("{keys:?}"), "2 backend keys");
-        let mistake = BackendKeys::new([long.as_str(), "short"].into_iter()).unwrap_err();
-        assert!(mistake.starts_with("key 2 has 5 characters") && !mistake.contains("short"));
-        assert!(BackendKeys::new(std::iter::empty()).is_err());
-    }
 
     #[test]
     fn plugin_keys_carry_their_id_and_end_on_time() {

@@ -1,21 +1,27 @@
 //! A Socket.IO service that delivers each message at its moment, at least once until acknowledged.
 //!
 //! A backend posts a message over HTTP (`api`); the store keeps it (`store`); each node delivers it to the
-//! sockets that it has (`delivery`), which came in through `connection` and `socketio`. `node` puts a node together.
+//! sockets that it has (`delivery`), which `admission` let in through `connection` and `socketio`. `node` puts a node together.
 //!
 //! What is absent: no node leads, none claims a message, and no delivery depends on an orderly end of a node.
 
+pub mod admission;
 pub mod api;
+pub mod backends;
 pub mod clock;
 pub mod connection;
 pub mod delivery;
 pub mod keys;
 pub mod leaving;
+pub mod log_queue;
+mod masked;
 pub mod message;
 pub mod metrics;
 pub mod names;
 pub mod node;
 pub mod problem;
+pub mod purge;
+pub mod reload;
 pub mod rules;
 pub mod settings;
 pub mod socketio;

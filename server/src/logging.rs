@@ -1,8 +1,10 @@
 //! The log: one line an event on stderr, JSON for machines or text for people, each with the node's name.
 
 use std::fmt::{self, Write as _};
+use std::io;
 
 use serde_json::{Map, Value};
+use server::log_queue::LogQueue;
 use server::settings::{LogFormat, Settings};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -13,22 +15,27 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 /// Starts the log. Settings have checked the level.
-pub(crate) fn start(settings: &Settings) {
+///
+/// # Errors
+/// When the thread that writes it cannot be started.
+pub(crate) fn start(settings: &Settings) -> io::Result<LogQueue> {
+    let queue = LogQueue::start(io::stderr(), settings.log_lines)?;
     let filter = EnvFilter::new(&settings.log_level);
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(queue.clone());
     let node = settings.node_id.clone();
     match settings.log_format {
         LogFormat::Json => log.event_format(Json { node }).init(),
         LogFormat::Text => {
-            let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+            let terminal = io::IsTerminal::is_terminal(&io::stderr());
             log.with_ansi(terminal)
                 .with_target(false)
                 .with_timer(Stamp { node })
                 .init();
         }
     }
+    Ok(queue)
 }
 
 /// Time and node, in front of a line for people.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::http::Uri;
 use server::delivery::Tuning;
 use server::leaving;
+use server::log_queue::LogQueue;
 use server::node::{Node, open_store};
 use server::settings::{ProcessEnvironment, Settings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -19,6 +20,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 const CANNOT_RUN: u8 = 2;
 /// `--health` found no server that serves.
 const UNHEALTHY: u8 = 1;
+/// How long the last lines of the log may take.
+const LAST_LINES: Duration = Duration::from_millis(500);
 /// A second signal ended it.
 const INTERRUPTED: u8 = 130;
 
@@ -30,7 +33,10 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(mistakes) => return refuse(&mistakes),
     };
-    logging::start(&settings);
+    let log = match logging::start(&settings) {
+        Ok(log) => log,
+        Err(error) => return refuse(&format!("cannot start the log: {error}")),
+    };
     if let Err(violations) = server::rules::check(&settings) {
         return refuse(&violations);
     }
@@ -41,18 +47,22 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&format!("cannot start the runtime: {error}")),
     };
-    let code = runtime.block_on(live(settings));
+    let code = runtime.block_on(live(settings, &log));
     // What still hangs in a thread must not keep the process.
     runtime.shutdown_background();
+    log.flush(LAST_LINES);
     code
 }
 
-async fn live(settings: Settings) -> ExitCode {
+async fn live(settings: Settings, log: &LogQueue) -> ExitCode {
     let (drain, metadata) = (settings.drain, settings.task_metadata.clone());
+    let keys = settings.s2s_keys.clone();
     let node = match start(settings).await {
         Ok(node) => node,
         Err(error) => return refuse(&format!("{error:#}")),
     };
+    log.count_in(node.handler().context.metrics.log_lines_dropped.clone());
+    tokio::spawn(server::reload::watch(keys));
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return refuse(&format!("cannot listen for signals: {error}")),
@@ -60,7 +70,7 @@ async fn live(settings: Settings) -> ExitCode {
     // Outside the macro, which does not evaluate what it does not log.
     let signal = asked_to_leave(&node, &mut signals, metadata.as_ref()).await;
     tracing::info!(signal, "asked to leave");
-    end_after(drain);
+    end_after(drain, log.clone());
     tokio::select! {
         drained = node.drain() => {
             if let Err(error) = drained {
@@ -99,11 +109,12 @@ async fn start(settings: Settings) -> anyhow::Result<Node> {
 }
 
 /// Ends the process after `drain`, whatever hangs: the runtime itself may.
-fn end_after(drain: Duration) {
+fn end_after(drain: Duration, log: LogQueue) {
     std::thread::spawn(move || {
         let (_sender, never) = mpsc::channel::<()>();
         let _ = never.recv_timeout(drain);
         tracing::error!("DRAIN is over and the process still ran: ending it");
+        log.flush(LAST_LINES);
         std::process::exit(0);
     });
 }

@@ -70,6 +70,14 @@ pub struct Metrics {
     pub sockets: Family<SocketLabels, Gauge>,
     /// Sockets that have joined a namespace since the start.
     pub connects: Family<SocketLabels, Counter>,
+    /// Addresses that the limits know of.
+    pub addresses: Gauge,
+    /// Addresses that are banned.
+    pub banned_addresses: Gauge,
+    /// Bans of addresses.
+    pub bans: Counter,
+    /// Log lines dropped, because nobody read them or there were too many.
+    pub log_lines_dropped: Counter,
     /// Open TCP connections on the public listener.
     pub connections: Gauge,
     /// Engine.IO sessions, those that have joined nothing included.
@@ -118,6 +126,10 @@ impl Metrics {
             registry: Registry::with_prefix("holdfast"),
             sockets: Family::default(),
             connects: Family::default(),
+            addresses: Gauge::default(),
+            banned_addresses: Gauge::default(),
+            bans: Counter::default(),
+            log_lines_dropped: Counter::default(),
             connections: Gauge::default(),
             sessions: Gauge::default(),
             refusals: Family::default(),
@@ -159,6 +171,22 @@ impl Metrics {
             "Open TCP connections",
             self.connections.clone(),
         );
+        r.register(
+            "addresses",
+            "Addresses that the limits know of",
+            self.addresses.clone(),
+        );
+        r.register(
+            "banned_addresses",
+            "Addresses banned for wrong keys",
+            self.banned_addresses.clone(),
+        );
+        r.register(
+            "log_lines_dropped",
+            "Log lines that nobody read in time or that were too many",
+            self.log_lines_dropped.clone(),
+        );
+        r.register("bans", "Bans of addresses", self.bans.clone());
         r.register("sessions", "Engine.IO sessions", self.sessions.clone());
         r.register(
             "refusals",

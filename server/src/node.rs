@@ -17,11 +17,13 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::Admission;
 use crate::api;
 use crate::clock::Clock;
 use crate::connection::{Listener, open_file_limit};
 use crate::delivery::{Context, Hub, Recorder, Tuning};
 use crate::metrics::Metrics;
+use crate::purge;
 use crate::settings::{Settings, StoreSettings};
 use crate::socketio::{Gate, Handler, engine};
 use crate::store::{Embedded, Redis, Store, Watched};
@@ -84,10 +86,12 @@ impl Node {
     ) -> anyhow::Result<Self> {
         let settings = Arc::new(settings);
         let metrics = Arc::new(Metrics::new());
-        let connections = open_file_limit().map_err(anyhow::Error::msg)?;
+        let connections = connections(&settings)?;
+        let admission = Admission::new(settings.limits.clone(), connections, metrics.clone());
+        tokio::spawn(admission.clone().run());
         let listener = Listener::bind(
             settings.bind,
-            connections,
+            admission.clone(),
             settings.keep_alive,
             metrics.clone(),
         )
@@ -97,7 +101,7 @@ impl Node {
             .with_context(|| format!("ADMIN_BIND={}: cannot listen", settings.admin_bind))?;
         let (address, admin_address) = (listener.address()?, admin.local_addr()?);
 
-        let handler = assemble(settings, store, metrics, tuning).await?;
+        let handler = assemble(settings, admission, store, metrics, tuning).await?;
         let gate = Gate::new(handler.clone(), engine(&handler.settings, handler.clone()));
         let router = api::router(&handler, gate);
         let stop = CancellationToken::new();
@@ -164,8 +168,25 @@ impl Node {
     }
 }
 
+/// How many connections the node admits: as many as the settings say, if it may have so many open files.
+fn connections(settings: &Settings) -> anyhow::Result<u32> {
+    let possible = open_file_limit().map_err(anyhow::Error::msg)?;
+    match settings.limits.connections {
+        Some(wanted) if wanted > possible => {
+            tracing::warn!(
+                wanted,
+                possible,
+                "MAX_CONNECTIONS is above what the limit of open files leaves room for; raise `ulimit -n`"
+            );
+            Ok(possible)
+        }
+        wanted => Ok(wanted.unwrap_or(possible)),
+    }
+}
+
 async fn assemble(
     settings: Arc<Settings>,
+    admission: Arc<Admission>,
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,
     tuning: Tuning,
@@ -190,7 +211,8 @@ async fn assemble(
     });
     let hub = Hub::new(context.clone());
     hub.start().await;
-    Ok(Handler::new(settings, context, hub))
+    tokio::spawn(purge::run(context.clone()));
+    Ok(Handler::new(settings, admission, context, hub))
 }
 
 /// Serves what must not pass the load balancer.
@@ -205,6 +227,7 @@ async fn serve_admin(listener: TcpListener, handler: Arc<Handler>) {
 
 async fn metrics(State(handler): State<Arc<Handler>>) -> impl IntoResponse {
     handler.sessions.count(&handler.context.metrics);
+    handler.admission.measure();
     let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, format)], handler.context.metrics.encode())
 }

@@ -7,14 +7,17 @@ use serde::Serialize;
 
 use crate::store::StoreError;
 
-/// Seconds after which a refused request may be tried again.
-const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
+/// Seconds after which a refused request may be tried again, unless told otherwise.
+const RETRY_AFTER_SECONDS: u64 = 2;
 
 /// A refusal.
 #[derive(Debug, Clone, Serialize)]
 pub struct Problem {
     #[serde(skip)]
     status_code: StatusCode,
+    /// Seconds after which the request may be tried again.
+    #[serde(skip)]
+    retry_after: u64,
     status: u16,
     /// A short name for the kind of problem, the same for all of its kind.
     title: &'static str,
@@ -52,6 +55,7 @@ impl Problem {
         let detail = detail.into();
         Self {
             status_code: status,
+            retry_after: RETRY_AFTER_SECONDS,
             status: status.as_u16(),
             title,
             detail,
@@ -68,6 +72,11 @@ impl Problem {
     /// 401: no key, or not a right one.
     pub fn unauthorized(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", detail)
+    }
+
+    /// 403: the key is right, and not for this.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "Forbidden", detail)
     }
 
     /// 404: there is no such thing.
@@ -151,6 +160,15 @@ impl Problem {
         }
     }
 
+    /// Says after how many seconds the request may be tried again.
+    #[must_use]
+    pub fn after(self, seconds: u64) -> Self {
+        Self {
+            retry_after: seconds,
+            ..self
+        }
+    }
+
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {
@@ -181,7 +199,7 @@ impl IntoResponse for Problem {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey"));
             }
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-                headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+                headers.insert(RETRY_AFTER, HeaderValue::from(self.retry_after));
             }
             _ => {}
         }

@@ -180,8 +180,12 @@ fn environments(nodes: usize, directory: &Path) -> anyhow::Result<PathBuf> {
         std::fs::copy(&from, into.join(file))
             .with_context(|| format!("cannot copy {}", from.display()))?;
     }
-    let text =
-        format!("extends: local-cluster\nservice:\n  tasks: {{ min: {nodes}, max: {nodes} }}\n");
+    // All clients have one address here.
+    let text = format!(
+        "extends: local-cluster\n\
+         service:\n  tasks: {{ min: {nodes}, max: {nodes} }}\n\
+         server:\n  max_unjoined: 20000\n  connections_per_address: none\n  handshakes_per_address: none\n"
+    );
     std::fs::write(into.join("soak.yaml"), text)?;
     Ok(into)
 }

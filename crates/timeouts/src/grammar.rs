@@ -44,6 +44,10 @@ pub enum Grammar {
     Store,
     /// A log level, or directives: `info,server=debug`.
     LogFilter,
+    /// A limit: a whole number from 1 to 1,000,000, or `none`.
+    Limit,
+    /// The proxies that may speak for a client's address.
+    Proxies,
     /// An address and a port.
     Address,
     /// Anything.
@@ -76,6 +80,8 @@ impl Grammar {
                 .parse::<core::net::SocketAddr>()
                 .map(|address| u64::from(address.port()).into())
                 .map_err(|_| "expected an address and port such as 0.0.0.0:8080".to_owned()),
+            Self::Limit => limit(text),
+            Self::Proxies => Proxies::parse(text).map(|_| text.into()),
             Self::LogFilter => log_filter(text),
             Self::Text => Ok(text.into()),
             Self::Words(_) | Self::Names | Self::Origins => self.list(items(text)),
@@ -132,6 +138,7 @@ impl Grammar {
         match self {
             Self::Duration => Some(DURATION_PATTERN),
             Self::Bytes => Some("^[0-9]+ ?(B|KiB|MiB|GiB)$"),
+            Self::Limit => Some("^(none|[1-9][0-9]{0,5}|1000000)$"),
             Self::Names | Self::Name => Some(NAME_PATTERN),
             Self::LogFilter => Some(
                 "^([^,=]+=)?(off|error|warn|info|debug|trace)\
@@ -225,6 +232,73 @@ fn log_filter(text: &str) -> Result<Value, String> {
                 .to_owned(),
         )
     }
+}
+
+/// What a limit may be. More than a node carries is as good as none.
+pub const MOST_LIMIT: u64 = 1_000_000;
+
+fn limit(text: &str) -> Result<Value, String> {
+    let sound = |number: &u64| (1..=MOST_LIMIT).contains(number);
+    match text.parse::<u64>().ok().filter(sound) {
+        Some(number) => Ok(number.to_string().into()),
+        None if text == "none" => Ok(text.into()),
+        None => Err(format!(
+            "expected a whole number from 1 to {MOST_LIMIT}, or none"
+        )),
+    }
+}
+
+/// Proxies in a row that may speak for a client.
+const MOST_HOPS: usize = 10;
+
+/// Who may speak for a client's address, as `TRUSTED_PROXIES` says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proxies<'a> {
+    /// Nobody.
+    None,
+    /// So many proxies in a row.
+    Hops(usize),
+    /// The proxies in these networks, comma-separated.
+    Networks(&'a str),
+}
+
+impl<'a> Proxies<'a> {
+    /// Reads `none`, a number, or networks such as `10.0.0.0/8`.
+    ///
+    /// # Errors
+    /// What was expected.
+    pub fn parse(text: &'a str) -> Result<Self, String> {
+        let hops = text.parse::<usize>().ok();
+        match hops {
+            Some(0) => return Ok(Self::None),
+            Some(hops) if hops <= MOST_HOPS => return Ok(Self::Hops(hops)),
+            Some(_) => return Err(format!("expected {MOST_HOPS} proxies in a row at most")),
+            None if text == "none" => return Ok(Self::None),
+            None => {}
+        }
+        match items(text).find(|item| !is_network(item)) {
+            Some(wrong) => Err(format!(
+                "`{wrong}` is not a network: expected none, a number of proxies such as 1, \
+                 or networks such as 10.0.0.0/8"
+            )),
+            None if items(text).next().is_none() => Err("expected at least one network".to_owned()),
+            None => Ok(Self::Networks(text)),
+        }
+    }
+}
+
+/// An address, a slash and the length of its prefix.
+fn is_network(text: &str) -> bool {
+    use core::net::IpAddr;
+    let Some((address, length)) = text.split_once('/') else {
+        return false;
+    };
+    let most = match address.parse::<IpAddr>() {
+        Ok(IpAddr::V4(_)) => 32,
+        Ok(IpAddr::V6(_)) => 128,
+        Err(_) => return false,
+    };
+    length.parse::<u8>().is_ok_and(|length| length <= most)
 }
 
 fn socket_path(text: &str) -> Result<String, String> {

@@ -90,6 +90,26 @@ settings! {
     LogFormat: Text("server.log_format", "log format").not_in_file().variable("LOG_FORMAT").default("json").grammar(Grammar::Word(&["json", "text"]));
     /// What is logged: a level, or directives such as `info,server=debug`.
     LogLevel: Text("server.log_level", "log level").variable("LOG_LEVEL").default("info").grammar(Grammar::LogFilter);
+    /// Who may speak for a client's address in `X-Forwarded-For`: `none`, a number of proxies in a row (a load balancer is 1, CloudFront in front of it 2), or networks.
+    TrustedProxies: Text("server.trusted_proxies", "trusted proxies").not_in_file().variable("TRUSTED_PROXIES").default("none").grammar(Grammar::Proxies);
+    /// The connections that one node admits, and the sessions. `none` takes it from the limit of open files.
+    MaxConnections: Text("server.max_connections", "most connections").not_in_file().variable("MAX_CONNECTIONS").default("none").grammar(Grammar::Limit);
+    /// The sessions of one node that may be on their way into a namespace without having shown a key. One address may have a quarter of those that are free.
+    MaxUnjoined: Text("server.max_unjoined", "most unjoined sessions").variable("MAX_UNJOINED").default("4000").grammar(Grammar::Limit);
+    /// The sessions, the requests in flight and the direct connections that one address may have on a node, each. Raise it where more plugins than that share an address.
+    ConnectionsPerAddress: Text("server.connections_per_address", "connections per address").variable("CONNECTIONS_PER_ADDRESS").default("2000").grammar(Grammar::Limit);
+    /// The handshakes that one address may make on a node in a second. Ten seconds' worth may come at once.
+    HandshakesPerAddress: Text("server.handshakes_per_address", "handshakes per address").variable("HANDSHAKES_PER_ADDRESS").default("100").grammar(Grammar::Limit);
+    /// The wrong keys that one address may send in a minute before it is banned, for 10 s at first and twice as long each further time, up to 640 s.
+    FailedKeysPerAddress: Text("server.failed_keys_per_address", "failed keys per address").variable("FAILED_KEYS_PER_ADDRESS").default("100").grammar(Grammar::Limit);
+    /// The sockets that one plugin key may have on a node.
+    SocketsPerKey: Text("server.sockets_per_key", "sockets per key").variable("SOCKETS_PER_KEY").default("200").grammar(Grammar::Limit);
+    /// The joins and handshakes of one plugin key on a node in a second. Ten seconds' worth may come at once.
+    JoinsPerKey: Text("server.joins_per_key", "joins per key").variable("JOINS_PER_KEY").default("20").grammar(Grammar::Limit);
+    /// The addresses that the sockets of one plugin key may come from at the same time, on a node.
+    AddressesPerKey: Text("server.addresses_per_key", "addresses per key").variable("ADDRESSES_PER_KEY").default("50").grammar(Grammar::Limit);
+    /// The log lines below the level `warn` that are written in a second, and as many of that level and above.
+    LogLinesPerSecond: Text("server.log_lines_per_second", "log lines per second").variable("LOG_LINES_PER_SECOND").default("1000").grammar(Grammar::Limit);
     /// Open files that the process may have: the soft limit.
     Nofile: Count("service.nofile", "open file limit").not_in_file().aws("Ulimits nofile SoftLimit").range(1, 1_048_576);
 

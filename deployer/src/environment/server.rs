@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value as Json, json};
-use timeouts::grammar::Grammar;
+use timeouts::grammar::{Grammar, MOST_LIMIT};
 use timeouts::{Setting, Value};
 
 use super::field::{FromNode, entries, refused, wrong};
@@ -193,6 +193,10 @@ fn schema(setting: Setting) -> Json {
     match grammar {
         Grammar::Count => number,
         Grammar::Bytes => json!({ "anyOf": [number, text] }),
+        Grammar::Limit => json!({ "anyOf": [
+            { "type": "integer", "minimum": 1, "maximum": MOST_LIMIT },
+            { "const": "none" },
+        ] }),
         Grammar::Flag => json!({ "type": "boolean" }),
         Grammar::Word(words) => json!({ "enum": words }),
         Grammar::Words(words) => json!({

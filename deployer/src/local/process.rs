@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use rustix::process::Signal;
 use rustix::process::{Pid, getppid, kill_process_group, set_parent_process_death_signal};
+use timeouts::Setting;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
@@ -19,35 +20,9 @@ const SIGNALS: usize = 16;
 /// Lines kept of what a process said last, for the error when it dies.
 const LAST_LINES: usize = 20;
 
-/// Variables of the server: those that the template does not set must not come from the user's own environment.
-const SERVER_VARIABLES: [&str; 26] = [
-    "BIND",
-    "ADMIN_BIND",
-    "SOCKET_PATH",
-    "NAMESPACES",
-    "PING_INTERVAL",
-    "PING_TIMEOUT",
-    "MAX_PAYLOAD",
-    "MAX_MESSAGE",
-    "TRANSPORTS",
-    "KEEP_ALIVE",
-    "JOIN_TIMEOUT",
-    "DRAIN",
-    "STORE",
-    "STORE_USERNAME",
-    "STORE_PASSWORD",
-    "STORE_PASSWORD_FILE",
-    "S2S_KEYS",
-    "S2S_KEYS_FILE",
-    "CORS_ORIGINS",
-    "IDLE_TIMEOUT",
-    "ALLOW_RULE_VIOLATIONS",
-    "NODE_ID",
-    "LOG_FORMAT",
-    "LOG_LEVEL",
-    "RUST_LOG",
-    "ECS_CONTAINER_METADATA_URI_V4",
-];
+/// Variables that the server takes beside its settings. Those that the template does not set must not come from the
+/// user's own environment.
+const OTHER_VARIABLES: [&str; 2] = ["RUST_LOG", "ECS_CONTAINER_METADATA_URI_V4"];
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -103,7 +78,8 @@ impl Process {
             .arg(&spec.program)
             .arg("--")
             .args(&spec.arguments);
-        for name in SERVER_VARIABLES {
+        let settings = Setting::of_server().filter_map(|setting| setting.spec().variable);
+        for name in settings.chain(OTHER_VARIABLES) {
             command.env_remove(name);
         }
         command.envs(spec.environment.iter().map(|(name, value)| (name, value)));

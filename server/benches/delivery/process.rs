@@ -28,6 +28,11 @@ impl Process {
                 ("ADMIN_BIND", "127.0.0.1:0"),
                 ("S2S_KEYS", BACKEND_KEY),
                 ("LOG_LEVEL", "server=info"),
+                // All clients have one address here, and many have one key.
+                ("CONNECTIONS_PER_ADDRESS", "none"),
+                ("HANDSHAKES_PER_ADDRESS", "none"),
+                ("SOCKETS_PER_KEY", "none"),
+                ("JOINS_PER_KEY", "none"),
             ])
             .stderr(Stdio::piped())
             .kill_on_drop(true)

@@ -3,14 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::App;
-
-/// The description of the interface, kept true by tests that validate live answers against it.
-const OPENAPI: &str = include_str!("openapi.json");
 
 #[derive(Serialize)]
 struct Health<'a> {
@@ -33,9 +29,4 @@ pub(super) async fn check(State(app): State<App>) -> Response {
         version: env!("CARGO_PKG_VERSION"),
     };
     (code, Json(health)).into_response()
-}
-
-/// `GET /openapi.json`
-pub(super) async fn openapi() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/json")], OPENAPI)
 }

@@ -1,145 +1,171 @@
-//! Plugin keys: issued, listed, revoked.
+//! Plugin keys: issued, shown, listed, revoked.
+
+use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{RawQuery, Request, State};
+use axum::extract::{Extension, RawQuery, Request, State};
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
 
 use super::App;
 use super::body::{self, object};
 use super::input::{Page, Parts, encode_cursor};
+use super::key_body::KeyBody;
+use super::key_view::{KeyDetail, KeyView};
 use super::messages::List;
-use crate::clock::Millis;
+use crate::backends::Backend;
 use crate::keys::KeyRecord;
 use crate::names;
 use crate::problem::{FieldError, Problem};
+use crate::purge;
 use crate::store::Store;
 
 /// Bytes of a request for a key.
 const MOST_BODY: usize = 16 * 1024;
+/// Keys that are read at a time for those of one channel, and times that one call reads so many.
+const SEARCH: usize = 500;
+const MOST_SEARCHES: usize = 20;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyBody {
-    channel: String,
-    namespaces: Vec<String>,
-    expires_at: Option<Millis>,
-}
+type Caller = Extension<Arc<Backend>>;
 
-/// A key as backends see it; the key itself only in the answer that issues it.
-#[derive(Serialize)]
-pub(super) struct KeyView {
-    id: String,
-    channel: String,
-    namespaces: Vec<String>,
-    created_at: Millis,
-    expires_at: Option<Millis>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-}
-
-impl KeyView {
-    fn new(record: KeyRecord, key: Option<String>) -> Self {
-        let KeyRecord {
-            id,
-            channel,
-            namespaces,
-            created_at,
-            expires_at,
-            ..
-        } = record;
-        Self {
-            id: id.to_string(),
-            channel,
-            namespaces,
-            created_at,
-            expires_at,
-            key,
-        }
-    }
-}
-
-/// `POST /v1/keys`
+/// `POST /v1/keys`: with an `id`, the same body again is answered with the same key.
 pub(super) async fn issue(
     State(app): State<App>,
+    Extension(backend): Caller,
     request: Request,
 ) -> Result<(StatusCode, Json<KeyView>), Problem> {
+    let backend_key = super::key_body::backend_key(request.headers());
     let body: KeyBody = object(&body::read(request, MOST_BODY).await?)?;
     let now = app.context.clock.now();
-    check(&app, &body, now)?;
-    let (record, key) = KeyRecord::issue(body.channel, body.namespaces, now, body.expires_at)
-        .map_err(|error| Problem::internal(format!("no random numbers: {error}")))?;
-    if !app.context.store.put_key(record.clone()).await? {
-        return Err(Problem::too_many(
-            "There are as many keys as the store may hold; revoke those no longer used",
-        ));
+    body.check(&app.settings.namespaces, &backend, now)?;
+    let (record, key) = body.issue(&backend_key, now)?;
+    if let Some(known) = app.context.store.key(&record.id).await? {
+        return match known.hash == record.hash && !known.has_expired(now) {
+            true => Ok((StatusCode::OK, Json(KeyView::new(known, Some(key))))),
+            false => Err(Problem::conflict(
+                "There is a key with this id; it was issued with another body or backend key",
+            )),
+        };
     }
-    tracing::info!(key = %record.id, channel = record.channel, "key issued");
+    store(&app, &record).await?;
+    tracing::info!(key = %record.id, channel = record.channel, backend = backend.name, "key issued");
     Ok((StatusCode::CREATED, Json(KeyView::new(record, Some(key)))))
 }
 
-fn check(app: &App, body: &KeyBody, now: Millis) -> Result<(), Problem> {
-    let mut errors = Vec::new();
-    if !names::is_name(&body.channel) {
-        errors.push(FieldError::new("channel", names::EXPECTED));
+/// Stores a key. Where there are too many, those that have expired make room.
+async fn store(app: &App, record: &KeyRecord) -> Result<(), Problem> {
+    let store = &app.context.store;
+    if store.put_key(record.clone()).await? {
+        return Ok(());
     }
-    if body.namespaces.is_empty() {
-        errors.push(FieldError::new("namespaces", "must name one at least"));
+    let deleted = purge::expired_keys(&**store, app.context.clock.now()).await?;
+    if deleted > 0 && store.put_key(record.clone()).await? {
+        return Ok(());
     }
-    for (index, namespace) in body.namespaces.iter().enumerate() {
-        let field = format!("namespaces[{index}]");
-        if !app.settings.namespaces.contains(namespace) {
-            let known = app.settings.namespaces.join(", ");
-            errors.push(FieldError::new(
-                field,
-                format!("is not known; there are: {known}"),
-            ));
-        } else if body.namespaces[..index].contains(namespace) {
-            errors.push(FieldError::new(field, "is named twice"));
-        }
-    }
-    if body.expires_at.is_some_and(|end| end <= now) {
-        errors.push(FieldError::new("expires_at", "must be later than now"));
-    }
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(Problem::invalid(errors))
-    }
+    Err(Problem::too_many(
+        "There are as many keys as the store may hold; revoke those no longer used",
+    ))
 }
 
-/// `GET /v1/keys`: the oldest first, expired ones included until they are revoked.
+/// `GET /v1/keys/{id}`: with its use on the node that answers.
+pub(super) async fn show(
+    State(app): State<App>,
+    Extension(backend): Caller,
+    Parts(id): Parts<String>,
+) -> Result<Json<KeyDetail>, Problem> {
+    let record = find(&app, &backend, &id).await?;
+    let used = app.admission.key_use(&id);
+    Ok(Json(KeyDetail::new(record, used, &app.context.node)))
+}
+
+/// `GET /v1/keys`: the oldest first; with `channel`, those of one channel.
 pub(super) async fn list(
     State(app): State<App>,
+    Extension(backend): Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Json<List<KeyView>>, Problem> {
-    let page = Page::of(query.as_deref())?;
-    let found = app
-        .context
-        .store
-        .keys(page.cursor.as_deref(), page.limit)
-        .await?;
-    let next = found
-        .last()
-        .filter(|_| found.len() == page.limit)
-        .map(|last| encode_cursor(&last.id));
-    Ok(Json(List {
-        items: found
-            .into_iter()
-            .map(|record| KeyView::new(record, None))
-            .collect(),
-        next,
-    }))
+    let (channel, rest) = channel_of(query.as_deref().unwrap_or_default())?;
+    let page = Page::of(Some(&rest))?;
+    let now = app.context.clock.now();
+    let wanted = |key: &KeyRecord| {
+        !key.has_expired(now)
+            && channel
+                .as_ref()
+                .is_none_or(|channel| key.channel == *channel)
+            && is_of(&backend, key)
+    };
+    let batch = if channel.is_some() {
+        SEARCH
+    } else {
+        page.limit
+    };
+    let (mut after, mut items) = (page.cursor, Vec::new());
+    for _ in 0..MOST_SEARCHES {
+        let found = app.context.store.keys(after.as_deref(), batch).await?;
+        let is_last = found.len() < batch;
+        for key in found {
+            after = Some(key.id.to_string());
+            if wanted(&key) {
+                items.push(KeyView::new(key, None));
+            }
+            if items.len() == page.limit {
+                let next = after.as_deref().map(encode_cursor);
+                return Ok(Json(List { items, next }));
+            }
+        }
+        if is_last {
+            return Ok(Json(List { items, next: None }));
+        }
+    }
+    let next = after.as_deref().map(encode_cursor);
+    Ok(Json(List { items, next }))
+}
+
+/// Takes `channel` out of a query.
+fn channel_of(query: &str) -> Result<(Option<String>, String), Problem> {
+    let mut channel = None;
+    let mut rest = Vec::new();
+    for pair in query.split('&') {
+        match pair.split_once('=') {
+            Some(("channel", text)) => {
+                let mut decoded = form_urlencoded::parse(text.as_bytes());
+                channel = decoded.next().map(|(name, _)| name.into_owned());
+                if !channel.as_deref().is_some_and(names::is_name) {
+                    let mistake = FieldError::new("channel", names::EXPECTED);
+                    return Err(Problem::invalid(vec![mistake]));
+                }
+            }
+            _ => rest.push(pair),
+        }
+    }
+    Ok((channel, rest.join("&")))
 }
 
 /// `DELETE /v1/keys/{id}`
 pub(super) async fn revoke(
     State(app): State<App>,
+    Extension(backend): Caller,
     Parts(id): Parts<String>,
 ) -> Result<StatusCode, Problem> {
+    find(&app, &backend, &id).await?;
     if !app.context.store.revoke_key(&id).await? {
-        return Err(Problem::not_found("There is no key with this id"));
+        return Err(unknown());
     }
-    tracing::info!(key = id, "key revoked");
+    tracing::info!(key = id, backend = backend.name, "key revoked");
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn find(app: &App, backend: &Backend, id: &str) -> Result<KeyRecord, Problem> {
+    let (record, now) = (app.context.store.key(id).await?, app.context.clock.now());
+    record
+        .filter(|key| !key.has_expired(now) && is_of(backend, key))
+        .ok_or_else(unknown)
+}
+
+/// Whether a key opens nothing that the backend may not use.
+fn is_of(backend: &Backend, key: &KeyRecord) -> bool {
+    key.namespaces.iter().all(|name| backend.may_use(name))
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("There is no key with this id")
 }

@@ -1,9 +1,13 @@
 //! The HTTP interface: JSON for backends, problem details for refusals, and the door to Socket.IO.
 
+mod access;
 mod body;
 mod channels;
+mod description;
 mod health;
 mod input;
+mod key_body;
+mod key_view;
 mod keys;
 mod messages;
 mod publish;
@@ -12,16 +16,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, Method};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get, post};
+use axum::middleware;
+use axum::routing::{any, get, post};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::keys as secrets;
+use crate::admission;
 use crate::problem::Problem;
 use crate::socketio::{Gate, Handler};
 
@@ -38,12 +41,17 @@ pub fn router(app: &App, gate: Gate) -> Router {
     let router = Router::new()
         .nest("/v1", backend(app))
         .route("/healthcheck", get(health::check))
-        .route("/openapi.json", get(health::openapi))
+        .route("/openapi.json", get(description::show))
         .route(&settings.socket_path, socket_io.clone())
         .route(&format!("{}/", settings.socket_path), socket_io)
         .fallback(async || Problem::not_found("See /openapi.json for the paths of this server"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .with_state(app.clone());
+        .with_state(app.clone())
+        .layer(middleware::from_fn(admission::drained))
+        .layer(middleware::from_fn_with_state(
+            app.admission.clone(),
+            admission::admit_request,
+        ));
     let router = match settings.cors_origins.is_empty() {
         true => router,
         false => router.layer(cors(&settings.cors_origins)),
@@ -76,24 +84,12 @@ fn backend(app: &App) -> Router<App> {
             get(messages::show).delete(messages::cancel),
         )
         .route("/keys", post(keys::issue).get(keys::list))
-        .route("/keys/{id}", delete(keys::revoke))
+        .route("/keys/{id}", get(keys::show).delete(keys::revoke))
         .fallback(async || Problem::not_found("See /openapi.json for the paths of this server"))
-        .layer(middleware::from_fn_with_state(app.clone(), authenticate))
-}
-
-async fn authenticate(State(app): State<App>, request: Request, next: Next) -> Response {
-    let header = request
-        .headers()
-        .get(AUTHORIZATION)
-        .map(|value| value.to_str().unwrap_or_default());
-    let refusal = match header.map(secrets::of_header) {
-        Some(Some(key)) if app.settings.s2s_keys.accept(key) => return next.run(request).await,
-        Some(Some(_)) => "This is no backend key of this server",
-        Some(None) => "The Authorization header must read: ApiKey <backend key>",
-        None => "Send a backend key as the header Authorization: ApiKey <backend key>",
-    };
-    app.context.metrics.refused("invalid_backend_key");
-    Problem::unauthorized(refusal).into_response()
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            access::authenticate,
+        ))
 }
 
 fn cors(origins: &[HeaderValue]) -> CorsLayer {

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +14,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::guarded::{Guarded, Open};
 use super::link::{Link, Phase};
+use crate::admission::{Admission, Permit, Refused};
 use crate::metrics::Metrics;
 
 /// Connections that the kernel keeps waiting; Linux allows 4096 unless told otherwise.
@@ -33,23 +34,18 @@ const HEADERS: usize = 64;
 /// How long to wait when no connection can be accepted, for instance because file descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-const TOO_MANY: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-
 /// Raises the soft limit of open files to the hard one.
 ///
 /// # Errors
 /// When the limit leaves no room for connections; says what to do.
-pub fn open_file_limit() -> Result<usize, String> {
+pub fn open_file_limit() -> Result<u32, String> {
     let limit = rlimit::increase_nofile_limit(u64::MAX)
         .map_err(|e| format!("cannot read the file limit: {e}"))?;
     match limit
         .checked_sub(RESERVED_FILES)
         .filter(|connections| *connections >= 100)
     {
-        Some(connections) => Ok(usize::try_from(connections)
-            .unwrap_or(usize::MAX)
-            .min(Semaphore::MAX_PERMITS)),
+        Some(connections) => Ok(u32::try_from(connections).unwrap_or(u32::MAX)),
         None => Err(format!(
             "the limit of open files is {limit}, of which {RESERVED_FILES} are reserved: raise it \
              (`ulimit -n`, or `nofile` in the task definition) to the expected connections and 1000 more"
@@ -60,19 +56,19 @@ pub fn open_file_limit() -> Result<usize, String> {
 /// The public listener.
 pub struct Listener {
     inner: TcpListener,
-    room: Arc<Semaphore>,
+    admission: Arc<Admission>,
     keep_alive: Duration,
     metrics: Arc<Metrics>,
 }
 
 impl Listener {
-    /// Listens on `address` for at most `connections` at once.
+    /// Listens on `address` for whom `admission` lets in.
     ///
     /// # Errors
     /// When the address cannot be bound.
     pub fn bind(
         address: std::net::SocketAddr,
-        connections: usize,
+        admission: Arc<Admission>,
         keep_alive: Duration,
         metrics: Arc<Metrics>,
     ) -> io::Result<Self> {
@@ -88,7 +84,7 @@ impl Listener {
         let inner = TcpListener::from_std(socket.into())?;
         Ok(Self {
             inner,
-            room: Arc::new(Semaphore::new(connections)),
+            admission,
             keep_alive,
             metrics,
         })
@@ -119,8 +115,8 @@ impl Listener {
     ) -> Infallible {
         loop {
             match self.inner.accept().await {
-                Ok((stream, _)) => {
-                    if let Some(stream) = self.admit(stream) {
+                Ok((stream, peer)) => {
+                    if let Some(stream) = self.admit(stream, peer.ip()) {
                         served.spawn(serve(stream, router.clone(), self.keep_alive, stop.clone()));
                     }
                 }
@@ -133,12 +129,14 @@ impl Listener {
         }
     }
 
-    fn admit(&self, stream: TcpStream) -> Option<Guarded> {
-        let Ok(place) = self.room.clone().try_acquire_owned() else {
-            self.metrics.refused("too_many_connections");
-            // Best effort: the client is told if its buffer takes it.
-            let _ = stream.try_write(TOO_MANY);
-            return None;
+    fn admit(&self, stream: TcpStream, peer: IpAddr) -> Option<Guarded> {
+        let place = match self.admission.connection(peer) {
+            Ok(place) => Arc::new(place),
+            Err(refused) => {
+                // Best effort: the client is told if its buffer takes it.
+                let _ = stream.try_write(refusal(&refused).as_bytes());
+                return None;
+            }
         };
         // Without this, small packets wait some 40 ms for the client's TCP acknowledgement.
         let _ = stream.set_nodelay(true);
@@ -146,9 +144,19 @@ impl Listener {
     }
 }
 
+/// The answer to a connection that is not admitted.
+fn refusal(refused: &Refused) -> String {
+    format!(
+        "HTTP/1.1 {}\r\nretry-after: {}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+        refused.reason.status(),
+        refused.retry_after_seconds()
+    )
+}
+
 async fn serve(stream: Guarded, router: Router, keep_alive: Duration, stop: CancellationToken) {
-    let link = stream.link();
-    let service = service_fn(move |request| answer(request, router.clone(), link.clone()));
+    let (link, place) = (stream.link(), stream.place());
+    let service =
+        service_fn(move |request| answer(request, router.clone(), link.clone(), place.clone()));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(keep_alive)
@@ -173,10 +181,12 @@ async fn answer(
     request: Request<hyper::body::Incoming>,
     router: Router,
     link: Arc<Link>,
+    place: Arc<Permit>,
 ) -> Result<Response<Body>, Infallible> {
     link.enter(Phase::Busy);
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(link.clone());
+    request.extensions_mut().insert(place);
     let response = router.oneshot(request).await;
     let upgraded = response
         .as_ref()

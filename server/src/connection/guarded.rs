@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::link::{Link, Phase};
+use crate::admission::Permit;
 use crate::metrics::Metrics;
 
 /// How long a request's header may take from its first byte.
@@ -39,16 +39,13 @@ pub(super) struct Guarded {
 /// An open connection: it counts, and takes a place, until it is dropped.
 pub(super) struct Open {
     metrics: Arc<Metrics>,
-    _place: OwnedSemaphorePermit,
+    place: Arc<Permit>,
 }
 
 impl Open {
-    pub(super) fn new(metrics: Arc<Metrics>, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(metrics: Arc<Metrics>, place: Arc<Permit>) -> Self {
         metrics.connections.inc();
-        Self {
-            metrics,
-            _place: place,
-        }
+        Self { metrics, place }
     }
 }
 
@@ -71,6 +68,11 @@ impl Guarded {
             stall: None,
             open,
         }
+    }
+
+    /// The place that the connection takes.
+    pub(super) fn place(&self) -> Arc<Permit> {
+        self.open.place.clone()
     }
 
     /// The connection's handle.
@@ -198,9 +200,9 @@ impl AsyncWrite for Guarded {
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
-    use tokio::sync::Semaphore;
 
     use super::*;
+    use crate::admission::{Admission, Limits};
 
     /// A guarded connection and its client's end. The clock is paused: it leaps to the next deadline
     /// when nothing else is left to do.
@@ -209,8 +211,9 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap())
             .await
             .unwrap();
-        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let (server, _) = listener.accept().await.unwrap();
+        let admission = Admission::new(Limits::default(), 100, metrics.clone());
+        let (server, peer) = listener.accept().await.unwrap();
+        let place = Arc::new(admission.connection(peer.ip()).unwrap());
         (
             Guarded::new(server, Open::new(metrics.clone(), place)),
             client,

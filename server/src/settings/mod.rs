@@ -2,6 +2,7 @@
 //! Names, grammars, ranges and defaults are those of the `timeouts` crate: the deployer refuses what the
 //! server would.
 
+mod limits;
 mod parse;
 
 use std::fmt;
@@ -13,7 +14,8 @@ use axum::http::{HeaderValue, Uri};
 
 use timeouts::Setting;
 
-use crate::keys::BackendKeys;
+use crate::admission::Limits;
+use crate::backends::BackendKeys;
 use parse::Reader;
 
 /// Where values come from; tests bring their own.
@@ -153,6 +155,8 @@ pub struct Settings {
     pub s2s_keys: BackendKeys,
     /// The origins that browsers may connect from.
     pub cors_origins: Vec<HeaderValue>,
+    /// Who is let in, and how much each may have.
+    pub limits: Limits,
     /// The load balancer's idle timeout, where the deployer has said it.
     pub idle_timeout: Option<Duration>,
     /// Whether to start although a timeout rule is violated.
@@ -163,6 +167,8 @@ pub struct Settings {
     pub task_metadata: Option<Uri>,
     /// How log lines are written.
     pub log_format: LogFormat,
+    /// Log lines below the level `warn` that are written in a second.
+    pub log_lines: Option<u32>,
     /// What is logged: a level, or directives of `tracing_subscriber::EnvFilter`.
     pub log_level: String,
 }
@@ -190,12 +196,14 @@ impl Settings {
             store: r.store(),
             s2s_keys: r.backend_keys(),
             cors_origins: r.origins(),
+            limits: r.limits(),
             idle_timeout: r.optional_duration(Setting::IdleTimeout),
             allow_rule_violations: r.flag(Setting::AllowRuleViolations),
             node_id: r.node_id(),
             task_metadata: r.address_of("ECS_CONTAINER_METADATA_URI_V4"),
             log_format: r.log_format(),
             log_level: r.text(Setting::LogLevel),
+            log_lines: r.limit(Setting::LogLinesPerSecond),
         };
         r.finish(settings)
     }

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, Uri};
-use timeouts::grammar::{Store, items};
+use timeouts::grammar::Store;
 use timeouts::{Setting, Value};
 
 use super::{Environment, LogFormat, Mistakes, RedisSettings, StoreSettings, Transports};
-use crate::keys::{self, BackendKeys};
+use crate::backends::{BACKEND_KEY_MIN, BackendKeys};
 
 pub(super) struct Reader<'a> {
     environment: &'a dyn Environment,
@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The setting's value, by the grammar that environment files share; after a mistake, its default.
-    fn setting<T>(
+    pub(super) fn setting<T>(
         &mut self,
         setting: Setting,
         stand_in: T,
@@ -72,6 +72,14 @@ impl<'a> Reader<'a> {
 
     pub(super) fn duration(&mut self, setting: Setting) -> Duration {
         self.setting(setting, Duration::ZERO, |_, value| value.as_duration())
+    }
+
+    /// A number; nothing where the text is `none`.
+    pub(super) fn limit(&mut self, setting: Setting) -> Option<u32> {
+        self.setting(setting, None, |text, _| match text {
+            "none" => Some(None),
+            _ => text.parse().ok().map(Some),
+        })
     }
 
     pub(super) fn optional_duration(&mut self, setting: Setting) -> Option<Duration> {
@@ -144,19 +152,23 @@ impl<'a> Reader<'a> {
             variable(Setting::BackendKeys),
             variable(Setting::BackendKeysFile),
         );
+        let file = self.environment.get(file_name);
         let found = self.text_or_file(name, file_name).and_then(|found| {
             found.ok_or_else(|| {
                 format!(
                     "{name} is required: the keys that backends authenticate with, \
-                    {} characters at least, comma-separated",
-                    keys::BACKEND_KEY_MIN
+                    {BACKEND_KEY_MIN} characters at least, comma-separated"
                 )
             })
         });
         // The value itself is a secret: a mistake names its place in the list only.
         let parsed = found.and_then(|(source, text)| {
-            let keys = text.lines().flat_map(items);
-            BackendKeys::new(keys).map_err(|mistake| format!("{source}: {mistake}"))
+            let keys =
+                BackendKeys::parse(&text).map_err(|mistake| format!("{source}: {mistake}"))?;
+            Ok(match file.filter(|_| source == file_name) {
+                Some(file) => keys.from_file(file.into()),
+                None => keys,
+            })
         });
         self.noted(parsed)
     }

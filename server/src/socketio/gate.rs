@@ -14,13 +14,13 @@ use http_body_util::{BodyExt, Limited};
 use tower::ServiceExt;
 
 use super::handler::{Handler, Handshake};
+use crate::admission::Client;
 use crate::connection::Link;
 use crate::keys;
+use crate::masked::Masked;
 use crate::problem::Problem;
 use crate::store;
 
-/// Sessions that may be on their way into a namespace at once.
-const MOST_UNJOINED: usize = 2_000;
 /// How long a polling body may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of the answer to a handshake.
@@ -44,9 +44,12 @@ impl Gate {
     pub async fn answer(self, request: Request<Body>) -> Response<Body> {
         let uri = request.uri().clone();
         let query = Query::of(uri.query().unwrap_or_default());
+        let Some(client) = request.extensions().get::<Client>().copied() else {
+            return Problem::internal("nobody has found out the client").into_response();
+        };
         let answered = match query.sid {
-            Some(_) => self.go_on(request, &query).await,
-            None => self.open(request, &query).await,
+            Some(_) => self.go_on(request, client, &query).await,
+            None => self.open(request, client, &query).await,
         };
         answered.unwrap_or_else(IntoResponse::into_response)
     }
@@ -55,6 +58,7 @@ impl Gate {
     async fn go_on(
         self,
         request: Request<Body>,
+        client: Client,
         query: &Query<'_>,
     ) -> Result<Response<Body>, Problem> {
         let upgrade = request.headers().get(UPGRADE);
@@ -64,12 +68,12 @@ impl Gate {
         let session = id.and_then(|id| self.handler.sessions.get(&id));
         match &session {
             Some(session) => session.heard(link.filter(|_| upgrades)),
-            None => self.handler.context.metrics.refused("unknown_session"),
+            None => self.handler.admission.refused("unknown_session", client),
         }
         let (mut parts, body) = request.into_parts();
         let polls = parts.method == Method::GET && !upgrades;
         let body = match parts.method {
-            Method::POST => self.read(&parts.headers, body).await?,
+            Method::POST => self.read(&parts.headers, body, client).await?,
             _ => Body::empty(),
         };
         keep_needed(&mut parts);
@@ -88,35 +92,40 @@ impl Gate {
     async fn open(
         self,
         request: Request<Body>,
+        client: Client,
         query: &Query<'_>,
     ) -> Result<Response<Body>, Problem> {
-        tracing::debug!(query = query.without_secrets(), headers = ?Masked(request.headers()), "handshake");
+        tracing::debug!(%client, query = query.without_secrets(), headers = ?Masked(request.headers()), "handshake");
         if self.handler.is_draining() {
             return Err(self.refuse(
+                client,
                 "draining",
                 Problem::unavailable("This node is leaving; connect again"),
             ));
         }
         if self.handler.is_overloaded() {
             return Err(self.refuse(
+                client,
                 "overloaded",
                 Problem::unavailable("This node has more clients coming than it can serve at once"),
             ));
         }
-        if self.handler.sessions.unjoined() >= MOST_UNJOINED {
-            return Err(self.refuse(
-                "too_many_unjoined",
-                Problem::unavailable("Too many clients are connecting"),
-            ));
-        }
-        let key = self.header_key(request.headers(), query).await?;
+        let shows_key = request.headers().contains_key(AUTHORIZATION);
+        self.handler.admission.arrive(client, shows_key)?;
+        let key = self.header_key(request.headers(), client, query).await?;
+        let place = self.handler.admission.handshake(client, key.as_deref())?;
         let (mut parts, _) = request.into_parts();
         let Some(link) = parts.extensions.get::<Arc<Link>>().cloned() else {
             return Err(Problem::internal(
                 "the request came over no connection of this server",
             ));
         };
-        parts.extensions.insert(Handshake { key, link });
+        parts.extensions.insert(Handshake {
+            key,
+            link,
+            client,
+            place: Arc::new(place),
+        });
         keep_needed(&mut parts);
         let response = self.ask(Request::from_parts(parts, Body::empty())).await;
         if response.status() == StatusCode::OK {
@@ -130,6 +139,7 @@ impl Gate {
     async fn header_key(
         &self,
         headers: &HeaderMap,
+        client: Client,
         query: &Query<'_>,
     ) -> Result<Option<Arc<keys::KeyRecord>>, Problem> {
         let Some(header) = headers.get(AUTHORIZATION) else {
@@ -140,7 +150,7 @@ impl Gate {
                 )
             };
             return if only_header {
-                Err(self.refuse("missing_key", refusal()))
+                Err(self.refuse(client, "missing_key", refusal()))
             } else {
                 Ok(None)
             };
@@ -148,17 +158,19 @@ impl Gate {
         let context = &self.handler.context;
         let Some(key) = header.to_str().ok().and_then(keys::of_header) else {
             let refusal = Problem::unauthorized("The Authorization header must read: ApiKey <key>");
-            return Err(self.refuse("invalid_key", refusal));
+            return Err(self.refuse(client, "invalid_key", refusal));
         };
         match store::find_key(&*context.store, key, context.clock.now()).await {
             Ok(Some(record)) => Ok(Some(Arc::new(record))),
             Ok(None) => {
                 let refusal = Problem::unauthorized("This key is unknown, revoked or expired");
-                Err(self.refuse("invalid_key", refusal))
+                self.handler.admission.failed_key(client);
+                Err(self.refuse(client, "invalid_key", refusal))
             }
             Err(error) => {
-                tracing::info!(%error, "handshake put off");
+                tracing::debug!(%client, %error, "handshake put off");
                 Err(self.refuse(
+                    client,
                     "store_unavailable",
                     Problem::unavailable("The key cannot be checked now"),
                 ))
@@ -166,16 +178,17 @@ impl Gate {
         }
     }
 
-    fn refuse(&self, reason: &'static str, problem: Problem) -> Problem {
-        self.handler.context.metrics.refused(reason);
+    fn refuse(&self, client: Client, reason: &'static str, problem: Problem) -> Problem {
+        self.handler.admission.refused(reason, client);
         problem
     }
 
     /// Reads a polling body within its bounds.
-    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Body, Problem> {
+    async fn read(&self, headers: &HeaderMap, body: Body, client: Client) -> Result<Body, Problem> {
         let most = self.handler.settings.max_payload;
         let too_large = || {
             self.refuse(
+                client,
                 "payload_too_large",
                 Problem::too_large(format!("A polling body may have {most} bytes")),
             )
@@ -189,10 +202,16 @@ impl Gate {
         match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, most).collect()).await {
             Ok(Ok(body)) => Ok(Body::from(body.to_bytes())),
             Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
-            Ok(Err(_)) => {
-                Err(self.refuse("body_broken", Problem::bad_request("The body broke off")))
-            }
-            Err(_) => Err(self.refuse("slow_body", Problem::timeout("The body took too long"))),
+            Ok(Err(_)) => Err(self.refuse(
+                client,
+                "body_broken",
+                Problem::bad_request("The body broke off"),
+            )),
+            Err(_) => Err(self.refuse(
+                client,
+                "slow_body",
+                Problem::timeout("The body took too long"),
+            )),
         }
     }
 
@@ -279,33 +298,5 @@ impl<'a> Query<'a> {
             self.eio.unwrap_or("-"),
             self.transport.unwrap_or("-")
         )
-    }
-}
-
-/// Headers for the log: keys and cookies are not shown.
-struct Masked<'a>(&'a HeaderMap);
-
-impl std::fmt::Debug for Masked<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mask = |name: &header::HeaderName, value: &HeaderValue| match name.as_str() {
-            "authorization" => match value
-                .to_str()
-                .ok()
-                .and_then(keys::of_header)
-                .and_then(keys::id_of)
-            {
-                Some(id) => format!("ApiKey {id} (secret masked)"),
-                None => "(masked)".to_owned(),
-            },
-            "cookie" => "(masked)".to_owned(),
-            _ => String::from_utf8_lossy(value.as_bytes()).into_owned(),
-        };
-        f.debug_map()
-            .entries(
-                self.0
-                    .iter()
-                    .map(|(name, value)| (name.as_str(), mask(name, value))),
-            )
-            .finish()
     }
 }

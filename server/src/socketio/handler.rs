@@ -10,6 +10,7 @@ use super::packet::{self, Incoming};
 use super::pressure::Pressure;
 use super::registry::Sessions;
 use super::session::{Session, Slot};
+use crate::admission::{Admission, Client, Permit};
 use crate::connection::Link;
 use crate::delivery::{Context, Hub};
 use crate::keys::KeyRecord;
@@ -22,12 +23,18 @@ pub(super) struct Handshake {
     pub(super) key: Option<Arc<KeyRecord>>,
     /// The connection that the handshake came on.
     pub(super) link: Arc<Link>,
+    /// Who made it.
+    pub(super) client: Client,
+    /// The place that the session takes.
+    pub(super) place: Arc<Permit>,
 }
 
 /// The Socket.IO side of a node.
 pub struct Handler {
     /// The node's settings.
     pub settings: Arc<Settings>,
+    /// Who is let in.
+    pub admission: Arc<Admission>,
     /// What deliveries work with.
     pub context: Arc<Context>,
     /// Where sockets are put on their mailboxes.
@@ -41,10 +48,16 @@ pub struct Handler {
 impl Handler {
     /// A node's Socket.IO side, without sessions.
     #[must_use]
-    pub fn new(settings: Arc<Settings>, context: Arc<Context>, hub: Arc<Hub>) -> Arc<Self> {
+    pub fn new(
+        settings: Arc<Settings>,
+        admission: Arc<Admission>,
+        context: Arc<Context>,
+        hub: Arc<Hub>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             pressure: Pressure::watch(context.clone()),
             settings,
+            admission,
             context,
             hub,
             sessions: Sessions::default(),
@@ -76,7 +89,7 @@ impl Handler {
         tokio::spawn(async move {
             tokio::time::sleep(handler.settings.join_timeout).await;
             if let Some(session) = session.upgrade().filter(|session| session.has_no_socket()) {
-                handler.context.metrics.refused("join_timeout");
+                handler.admission.refused("join_timeout", session.client);
                 session.close("join_timeout");
             }
         });
@@ -84,7 +97,7 @@ impl Handler {
 
     fn receive(self: &Arc<Self>, session: &Arc<Session>, text: Str) {
         let Some((namespace, incoming)) = packet::decode(text) else {
-            self.context.metrics.refused("malformed_packet");
+            self.admission.refused("malformed_packet", session.client);
             tracing::debug!(connection = session.name, "malformed or binary packet");
             session.close("malformed_packet");
             return;
@@ -95,7 +108,7 @@ impl Handler {
             return;
         }
         if session.is_noisy() {
-            self.context.metrics.refused("noisy_client");
+            self.admission.refused("noisy_client", session.client);
             session.close("noisy_client");
             return;
         }
@@ -157,17 +170,11 @@ impl EngineIoHandler for Handler {
             return;
         };
         let metrics = self.context.metrics.clone();
-        let session = Session::new(
-            socket.clone(),
-            handshake.key,
-            handshake.link,
-            self.hub.clone(),
-            metrics,
-        );
+        let session = Session::new(socket.clone(), handshake, self.hub.clone(), metrics);
         let _ = socket.data.set(Arc::downgrade(&session));
         self.sessions.add(&session);
         tracing::debug!(
-            connection = session.name, protocol = session.protocol_name(), transport = ?socket.transport_type(), "session opened"
+            connection = session.name, client = %session.client, protocol = session.protocol_name(), transport = ?socket.transport_type(), "session opened"
         );
         if socket.protocol == ProtocolVersion::V3 {
             session.send(packet::CONNECTED_TO_ROOT.to_owned());
@@ -190,7 +197,7 @@ impl EngineIoHandler for Handler {
 
     fn on_binary(self: &Arc<Self>, _: axum::body::Bytes, socket: Arc<Socket<Slot>>) {
         if let Some(session) = socket.data.get().and_then(std::sync::Weak::upgrade) {
-            self.context.metrics.refused("binary_packet");
+            self.admission.refused("binary_packet", session.client);
             session.close("malformed_packet");
         }
     }

@@ -10,6 +10,7 @@ use super::handler::Handler;
 use super::outlet::SocketOutlet;
 use super::packet;
 use super::session::Session;
+use crate::admission::{Permit, Refused};
 use crate::delivery::Subscriber;
 use crate::keys::KeyRecord;
 use crate::store::{self, Store, StoreError};
@@ -26,6 +27,9 @@ pub(super) enum Refusal {
     /// It cannot be known now.
     #[error(transparent)]
     Later(#[from] StoreError),
+    /// The key is at one of its limits, which passes.
+    #[error(transparent)]
+    Limited(#[from] Refused),
 }
 
 const UNKNOWN_NAMESPACE: Refusal = Refusal::Definite {
@@ -67,14 +71,17 @@ impl Handler {
             return;
         }
         match self.admit(&session, asked, auth.as_deref()).await {
-            Ok(key) => {
-                self.enter(&session, namespace, &key);
+            Ok((key, place)) => {
+                self.enter(&session, namespace, &key, place);
                 // Revoked since it was looked up: nobody found the socket then.
                 self.hub.check_key(&key.id).await;
             }
             Err(Refusal::Definite { code, message }) => {
-                self.context.metrics.refused(code);
-                tracing::info!(connection = session.name, namespace, code, "join refused");
+                self.admission.refused(code, session.client);
+                if code == "invalid_key" {
+                    self.admission.failed_key(session.client);
+                }
+                tracing::debug!(connection = session.name, namespace, code, "join refused");
                 session.send(packet::connect_error(
                     session.protocol(),
                     namespace,
@@ -84,10 +91,11 @@ impl Handler {
             }
             Err(Refusal::Later(error)) => {
                 // A connect_error would be final for the client; after a closed transport it comes back.
-                self.context.metrics.refused("store_unavailable");
-                tracing::info!(connection = session.name, namespace, %error, "join put off");
+                self.admission.refused("store_unavailable", session.client);
+                tracing::debug!(connection = session.name, namespace, %error, "join put off");
                 session.close("store_unavailable");
             }
+            Err(Refusal::Limited(refused)) => session.close(refused.reason.name()),
         }
     }
 
@@ -96,7 +104,7 @@ impl Handler {
         session: &Session,
         namespace: &str,
         auth: Option<&str>,
-    ) -> Result<Arc<KeyRecord>, Refusal> {
+    ) -> Result<(Arc<KeyRecord>, Permit), Refusal> {
         if !self
             .settings
             .namespaces
@@ -120,14 +128,14 @@ impl Handler {
             (None, None) => return Err(NO_KEY),
         };
         let key = key.ok_or(BAD_KEY)?;
-        if key.namespaces.iter().any(|opened| opened == namespace) {
-            Ok(Arc::new(key))
-        } else {
-            Err(WRONG_NAMESPACE)
+        if !key.namespaces.iter().any(|opened| opened == namespace) {
+            return Err(WRONG_NAMESPACE);
         }
+        let place = self.admission.join(session.client, &key, now)?;
+        Ok((Arc::new(key), place))
     }
 
-    fn enter(&self, session: &Arc<Session>, namespace: &str, key: &Arc<KeyRecord>) {
+    fn enter(&self, session: &Arc<Session>, namespace: &str, key: &Arc<KeyRecord>, place: Permit) {
         let outlet = Arc::new(SocketOutlet {
             session: session.clone(),
             namespace: namespace.to_owned(),
@@ -146,12 +154,13 @@ impl Handler {
             .abort_handle()
         });
         let reply = packet::connected(session.protocol(), namespace, &Sid::new().to_string());
-        if let Some(first) = session.join(namespace, &subscriber, reply, expiry) {
+        if let Some(first) = session.join(namespace, &subscriber, reply, expiry, place) {
             if first {
-                self.sessions.joined();
+                session.place.joined();
             }
             tracing::info!(
                 connection = session.name, namespace, channel = key.channel, key = %key.id,
+                client = %session.client,
                 protocol = session.protocol_name(), "joined",
             );
         }

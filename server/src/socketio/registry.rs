@@ -1,7 +1,6 @@
 //! The sessions of this node.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,28 +14,17 @@ use crate::metrics::{Metrics, SocketLabels};
 #[derive(Default)]
 pub struct Sessions {
     all: Mutex<HashMap<Sid, Arc<Session>>>,
-    unjoined: AtomicUsize,
 }
 
 impl Sessions {
     pub(super) fn add(&self, session: &Arc<Session>) {
         lock(&self.all).insert(session.id, session.clone());
-        self.unjoined.fetch_add(1, Ordering::Relaxed);
         session.metrics.sessions.inc();
-    }
-
-    /// Notes that a session has joined its first namespace.
-    pub(super) fn joined(&self) {
-        self.unjoined.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(super) fn remove(&self, id: Sid) -> Option<Arc<Session>> {
         let session = lock(&self.all).remove(&id)?;
         session.metrics.sessions.dec();
-        // A join under way may be about to count it as joined: only one of the two may.
-        if !session.has_joined.swap(true, Ordering::AcqRel) {
-            self.unjoined.fetch_sub(1, Ordering::Relaxed);
-        }
         Some(session)
     }
 
@@ -44,12 +32,6 @@ impl Sessions {
     #[must_use]
     pub fn get(&self, id: &Sid) -> Option<Arc<Session>> {
         lock(&self.all).get(id).cloned()
-    }
-
-    /// Sessions that have joined no namespace yet.
-    #[must_use]
-    pub fn unjoined(&self) -> usize {
-        self.unjoined.load(Ordering::Relaxed)
     }
 
     /// Every session.

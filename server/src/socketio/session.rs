@@ -12,7 +12,9 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::handler::Handshake;
 use super::packet;
+use crate::admission::{Client, Permit};
 use crate::connection::Link;
 use crate::delivery::{Hub, Subscriber};
 use crate::keys::KeyRecord;
@@ -43,6 +45,10 @@ pub struct Session {
     pub(super) last_request: Mutex<Instant>,
     /// None once the session has ended.
     pub(super) sockets: Mutex<Option<Vec<Joined>>>,
+    /// Who opened the session.
+    pub client: Client,
+    /// The place that it takes.
+    pub(super) place: Arc<Permit>,
     pub(super) has_joined: AtomicBool,
     noise: DefaultDirectRateLimiter,
     cause: OnceLock<&'static str>,
@@ -57,22 +63,25 @@ pub(super) struct Joined {
     subscriber: Arc<Subscriber>,
     /// Sends the client away when its key expires.
     expiry: Option<AbortHandle>,
+    /// The place that the socket takes.
+    _place: Permit,
 }
 
 impl Session {
     pub(super) fn new(
         engine: Arc<Socket<Slot>>,
-        header_key: Option<Arc<KeyRecord>>,
-        link: Arc<Link>,
+        handshake: Handshake,
         hub: Arc<Hub>,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
         Arc::new(Self {
             id: engine.id,
             name: ulid::Ulid::generate().to_string().to_lowercase(),
-            header_key,
+            header_key: handshake.key,
             engine,
-            link: Mutex::new(link),
+            client: handshake.client,
+            place: handshake.place,
+            link: Mutex::new(handshake.link),
             last_request: Mutex::new(Instant::now()),
             sockets: Mutex::new(Some(Vec::new())),
             has_joined: AtomicBool::new(false),
@@ -215,6 +224,7 @@ impl Session {
         subscriber: &Arc<Subscriber>,
         reply: String,
         expiry: Option<AbortHandle>,
+        place: Permit,
     ) -> Option<bool> {
         let mut guard = lock(&self.sockets);
         let Some(sockets) = guard
@@ -233,6 +243,7 @@ impl Session {
             namespace: namespace.to_owned(),
             subscriber: subscriber.clone(),
             expiry,
+            _place: place,
         });
         self.send(reply);
         // Under the lock: the end of the session finds the socket on the hub, or comes before it.
@@ -284,6 +295,7 @@ impl Session {
             connection = self.name,
             namespace = joined.namespace,
             channel = joined.subscriber.key.channel,
+            client = %self.client,
             cause,
             "left"
         );

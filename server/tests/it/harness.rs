@@ -36,6 +36,7 @@ impl Server {
             ("ADMIN_BIND", "127.0.0.1:0"),
             ("S2S_KEYS", BACKEND_KEY),
             ("LOG_LEVEL", "server=debug"),
+            ("LOG_LINES_PER_SECOND", "none"),
         ]);
         env.extend(settings.iter().copied());
         let mut child = Command::new(env!("CARGO_BIN_EXE_server"))

@@ -9,6 +9,7 @@
 )]
 
 mod abuse;
+mod admission;
 mod api;
 mod clients;
 mod crash;

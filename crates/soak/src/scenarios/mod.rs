@@ -1,5 +1,6 @@
 //! What can go wrong, one file each. Every scenario sets a stage, makes trouble under load, and reports.
 
+mod attacks;
 mod clocks;
 mod flaky;
 mod kills;
@@ -32,6 +33,8 @@ pub(crate) enum Scenario {
     MassReturn,
     /// The clocks of two nodes are wrong.
     Clocks,
+    /// Hundreds of addresses without a key, and one with, attack a single server.
+    Attacks,
 }
 
 /// How big a run is.
@@ -91,6 +94,7 @@ impl Scenario {
             Self::Flaky => "flaky",
             Self::MassReturn => "mass-return",
             Self::Clocks => "clocks",
+            Self::Attacks => "attacks",
         }
     }
 
@@ -107,6 +111,7 @@ impl Scenario {
             Self::Flaky => flaky::run(size, directory).await,
             Self::MassReturn => mass_return::run(size, directory).await,
             Self::Clocks => clocks::run(size, directory).await,
+            Self::Attacks => attacks::run(size, directory).await,
         }
     }
 }

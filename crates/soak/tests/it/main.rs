@@ -85,3 +85,8 @@ async fn mass_return() {
 async fn clocks() {
     nothing_is_lost("clocks").await;
 }
+
+#[tokio::test]
+async fn attacks() {
+    nothing_is_lost("attacks").await;
+}

@@ -3,6 +3,7 @@
 
 mod balancers;
 mod clients;
+mod early_answers;
 mod heartbeat;
 mod keep_alive;
 pub(crate) mod participants;

@@ -108,8 +108,16 @@ async fn mistakes_in_keys_are_named() {
             vec!["expires_at"],
         ),
         (
-            json!({ "channel": "c", "namespaces": ["dropcodes"], "ttl": 5 }),
+            json!({ "channel": "c", "namespaces": ["dropcodes"], "ttl": 0 }),
             vec!["ttl"],
+        ),
+        (
+            json!({ "channel": "c", "namespaces": ["dropcodes"], "ttl": 5, "expires_at": "2100-01-01T00:00:00Z" }),
+            vec!["ttl"],
+        ),
+        (
+            json!({ "channel": "c", "namespaces": ["dropcodes"], "max_sockets": 0, "id": "short" }),
+            vec!["id", "max_sockets"],
         ),
         (json!(["c", ["dropcodes"], null]), vec![""]),
     ] {

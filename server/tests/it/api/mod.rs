@@ -1,6 +1,9 @@
 //! The HTTP interface call by call: what is accepted, what is refused and how, at both sides of each bound.
 
+mod backends;
 mod bounds;
+mod description;
+mod issue;
 mod keys;
 mod messages;
 mod paths;

@@ -30,7 +30,7 @@ async fn paths_and_methods_that_are_none_say_so() {
         ("PUT", MESSAGES, "GET,HEAD,POST"),
         ("PATCH", "/v1/keys", "GET,HEAD,POST"),
         ("GET", BATCH, "POST"),
-        ("GET", "/v1/keys/x", "DELETE"),
+        ("PUT", "/v1/keys/x", "DELETE,GET,HEAD"),
         ("OPTIONS", CHANNEL, "GET,HEAD"),
         ("POST", "/healthcheck", "GET,HEAD"),
         ("BREW", "/openapi.json", "GET,HEAD"),

@@ -1,0 +1,126 @@
+//! One server, twenty listeners and a newcomer four times a second, while hundreds of addresses attack it in turn.
+//! The server must live in 256 MiB, and neither listeners nor newcomers may suffer.
+
+mod bystanders;
+mod floods;
+mod target;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::Size;
+use crate::report::{Report, Spread, Tally};
+use bystanders::Bystanders;
+use floods::Flood;
+use target::Target;
+
+/// What the server may take.
+const MOST_MEMORY: u64 = 256 << 10;
+/// The share of newcomers that must be in within two seconds.
+const PROMPT: f64 = 0.95;
+/// What listeners may wait, in ms, all but one in a hundred times.
+const MOST_LATENESS: f64 = 50.0;
+/// What memory may be after a minute, to what it was.
+const MOST_GROWTH: f64 = 1.2;
+
+pub(super) async fn run(size: Size, directory: &Path) -> anyhow::Result<Report> {
+    let target = Arc::new(Target::start(directory).await?);
+    let bystanders = Bystanders::start(&target).await?;
+    sleep(size.seconds(2, 10)).await;
+    let before = target.memory()?;
+    bystanders.begin();
+    let mut report = Report {
+        name: "attacks".into(),
+        tally: Tally::default(),
+        remarks: Vec::new(),
+    };
+    for flood in Flood::ALL {
+        attack(flood, size, &target, &bystanders, &mut report).await;
+    }
+    bystanders.settle().await;
+    if size == Size::Large {
+        sleep(Duration::from_secs(60)).await;
+    }
+    let (peak, after) = (target.peak()?, target.memory()?);
+    let mib = |kib: u64| kib as f64 / 1024.0;
+    report.remarks.push(format!(
+        "memory: {:.0} MiB before, {:.0} at most, {:.0} after",
+        mib(before),
+        mib(peak),
+        mib(after)
+    ));
+    judge(&mut report, size, &bystanders, (before, peak, after));
+    Ok(report)
+}
+
+/// One attack, and what it did to those beside it.
+async fn attack(
+    flood: Flood,
+    size: Size,
+    target: &Arc<Target>,
+    bystanders: &Bystanders,
+    report: &mut Report,
+) {
+    let stop = CancellationToken::new();
+    let start = Instant::now();
+    let attacker = tokio::spawn(flood.run(target.clone(), stop.clone()));
+    sleep(size.seconds(3, 20)).await;
+    stop.cancel();
+    let sent = attacker.await.unwrap_or_default();
+    let seen = bystanders.take();
+    report.tally.lateness = Spread::of(seen.lateness.clone());
+    report.remarks.push(format!(
+        "{:<16} {:>6}/s, answers {}; newcomers in within 2 s {}/{}; lateness {}",
+        flood.name(),
+        (sent.count as f64 / start.elapsed().as_secs_f64()) as u64,
+        sent.answers(),
+        seen.prompt,
+        seen.newcomers,
+        report.tally.lateness,
+    ));
+    if !target.is_alive().await {
+        let fault = format!("{}: the server does not answer health checks", flood.name());
+        report.tally.faults.push(fault);
+    }
+    let few = (seen.prompt as f64) < PROMPT * seen.newcomers as f64;
+    // A small run is one of many on a busy machine.
+    if size == Size::Large && (few || report.tally.lateness.p99 > MOST_LATENESS) {
+        let fault = format!("{}: listeners or newcomers suffered", flood.name());
+        report.tally.faults.push(fault);
+    }
+}
+
+fn judge(report: &mut Report, size: Size, bystanders: &Bystanders, memory: (u64, u64, u64)) {
+    let (before, peak, after) = memory;
+    let totals = bystanders.totals();
+    let tally = &mut report.tally;
+    tally.published = totals.published;
+    tally.accepted = totals.accepted;
+    tally.delivered = totals.delivered;
+    tally.acknowledged = totals.delivered;
+    tally.lateness = Spread::of(totals.lateness);
+    let missing = totals.accepted.saturating_sub(totals.delivered);
+    if missing > 0 {
+        tally
+            .lost
+            .push(format!("{missing} messages of those accepted"));
+    }
+    if totals.refused_newcomers > 0 {
+        let count = totals.refused_newcomers;
+        tally
+            .faults
+            .push(format!("{count} newcomers did not get in"));
+    }
+    if peak > MOST_MEMORY {
+        tally.faults.push(format!("the server took {peak} KiB"));
+    }
+    if size == Size::Large && after as f64 > MOST_GROWTH * before as f64 {
+        tally
+            .faults
+            .push(format!("memory did not come back: {after} KiB"));
+    }
+}

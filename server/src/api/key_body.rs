@@ -1,0 +1,165 @@
+//! A request for a key: what may stand in it, and the key that comes of it.
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use super::body::Whole;
+use crate::backends::Backend;
+use crate::clock::Millis;
+use crate::keys::{self, KeyRecord};
+use crate::names;
+use crate::problem::{FieldError, Problem};
+
+/// What `max_sockets` may be.
+const MOST_SOCKETS: u64 = 10_000;
+/// What `ttl` may be: ten years in milliseconds.
+const LONGEST: u64 = 10 * 366 * 86_400_000;
+/// Keeps secrets that are derived here apart from anything else made of a backend key.
+const PURPOSE: &[u8] = b"holdfast plugin key\0";
+
+/// The body of `POST /v1/keys`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyBody {
+    id: Option<String>,
+    channel: String,
+    namespaces: Vec<String>,
+    expires_at: Option<Millis>,
+    ttl: Option<Whole>,
+    max_sockets: Option<Whole>,
+}
+
+/// The fields that make two bodies the same.
+#[derive(Serialize)]
+struct Same<'a> {
+    id: &'a str,
+    channel: &'a str,
+    namespaces: &'a [String],
+    expires_at: Option<Millis>,
+    ttl: Option<u64>,
+    max_sockets: Option<u64>,
+}
+
+impl KeyBody {
+    /// Whether a key can be made of it.
+    pub(super) fn check(
+        &self,
+        known: &[String],
+        backend: &Backend,
+        now: Millis,
+    ) -> Result<(), Problem> {
+        let mut errors = Vec::new();
+        let mut wrong = |field: &str, detail: String| errors.push(FieldError::new(field, detail));
+        if self.id.as_deref().is_some_and(|id| !keys::is_id(id)) {
+            wrong("id", "must be a ULID in capital letters".into());
+        }
+        if !names::is_name(&self.channel) {
+            wrong("channel", names::EXPECTED.into());
+        }
+        errors.extend(self.namespace_mistakes(known, backend));
+        let mut wrong = |field: &str, detail: String| errors.push(FieldError::new(field, detail));
+        if self.expires_at.is_some_and(|end| end <= now) {
+            wrong("expires_at", "must be later than now".into());
+        }
+        match &self.ttl {
+            Some(_) if self.expires_at.is_some() => {
+                wrong("ttl", "says the same as expires_at; send one".into());
+            }
+            Some(Whole(ttl)) if !(1..=LONGEST).contains(ttl) => {
+                wrong("ttl", format!("must be from 1 to {LONGEST} ms"));
+            }
+            _ => {}
+        }
+        if self
+            .max_sockets
+            .is_some_and(|Whole(most)| !(1..=MOST_SOCKETS).contains(&most))
+        {
+            wrong("max_sockets", format!("must be from 1 to {MOST_SOCKETS}"));
+        }
+        match errors.is_empty() {
+            true => Ok(()),
+            false => Err(Problem::invalid(errors)),
+        }
+    }
+
+    fn namespace_mistakes(&self, known: &[String], backend: &Backend) -> Vec<FieldError> {
+        if self.namespaces.is_empty() {
+            return vec![FieldError::new("namespaces", "must name one at least")];
+        }
+        let mistake = |(index, namespace): (usize, &String)| {
+            let detail = if !known.contains(namespace) {
+                format!("is not known; there are: {}", known.join(", "))
+            } else if self.namespaces[..index].contains(namespace) {
+                "is named twice".into()
+            } else if !backend.may_use(namespace) {
+                "is none that this backend key opens".into()
+            } else {
+                return None;
+            };
+            Some(FieldError::new(format!("namespaces[{index}]"), detail))
+        };
+        self.namespaces
+            .iter()
+            .enumerate()
+            .filter_map(mistake)
+            .collect()
+    }
+
+    /// The key. With an `id` its secret follows from the body and the backend's own key, so that who
+    /// has lost the answer gets it again; nothing that could tell it is stored.
+    pub(super) fn issue(
+        self,
+        backend_key: &str,
+        now: Millis,
+    ) -> Result<(KeyRecord, String), Problem> {
+        let secret = match &self.id {
+            Some(id) => Some((id.clone(), self.secret(id, backend_key)?)),
+            None => None,
+        };
+        let end = self
+            .ttl
+            .map(|Whole(ttl)| Millis(now.0.saturating_add_unsigned(ttl)));
+        let end = self.expires_at.or(end);
+        let (record, key) = KeyRecord::issue(self.channel, self.namespaces, now, end)
+            .map_err(|error| Problem::internal(format!("no random numbers: {error}")))?;
+        let record = KeyRecord {
+            // Checked: it fits.
+            max_sockets: self.max_sockets.map(|Whole(most)| most as u32),
+            ..record
+        };
+        Ok(match secret {
+            Some((id, secret)) => record.renamed(&id, secret),
+            None => (record, key),
+        })
+    }
+
+    fn secret(&self, id: &str, backend_key: &str) -> Result<[u8; 32], Problem> {
+        let same = Same {
+            id,
+            channel: &self.channel,
+            namespaces: &self.namespaces,
+            expires_at: self.expires_at,
+            ttl: self.ttl.map(|Whole(ttl)| ttl),
+            max_sockets: self.max_sockets.map(|Whole(most)| most),
+        };
+        let text = serde_json::to_vec(&same)
+            .map_err(|error| Problem::internal(format!("the body cannot be written: {error}")))?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(backend_key.as_bytes())
+            .map_err(|error| Problem::internal(format!("the backend key is no key: {error}")))?;
+        mac.update(PURPOSE);
+        mac.update(&text);
+        Ok(mac.finalize().into_bytes().into())
+    }
+}
+
+/// The key that the backend has shown.
+pub(super) fn backend_key(headers: &HeaderMap) -> String {
+    let header = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let key = header.and_then(keys::of_header);
+    key.unwrap_or_default().to_owned()
+}

@@ -1,0 +1,59 @@
+//! Reads the file of backend keys again when it changes, so that keys are rotated without a restart.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::backends::BackendKeys;
+use crate::keys::sha256;
+
+/// From one look at the file to the next. SIGHUP makes it look at once.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Looks until the runtime ends. Without a file, SIGHUP is taken all the same: it must not end the process.
+///
+/// # Errors
+/// When the signal cannot be listened for.
+pub async fn watch(keys: BackendKeys) -> io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let Some(file) = keys.file().map(Path::to_owned) else {
+        loop {
+            hangup.recv().await;
+            tracing::info!("SIGHUP: there is nothing to read again without S2S_KEYS_FILE");
+        }
+    };
+    let mut known = tokio::fs::read_to_string(&file).await.ok().map(digest);
+    loop {
+        let asked = tokio::select! {
+            _ = hangup.recv() => true,
+            () = tokio::time::sleep(LOOK) => false,
+        };
+        let text = match tokio::fs::read_to_string(&file).await {
+            Ok(text) => text,
+            Err(error) => {
+                // Once for each time it goes away; the keys that are known stay.
+                if known.take().is_some() || asked {
+                    tracing::error!(%error, "S2S_KEYS_FILE cannot be read; the keys stay as they are");
+                }
+                continue;
+            }
+        };
+        let found = Some(digest(&text));
+        if found == known && !asked {
+            continue;
+        }
+        known = found;
+        match keys.replace(&text) {
+            Ok(count) => tracing::info!(count, "backend keys read again"),
+            Err(mistake) => {
+                tracing::error!(mistake, "S2S_KEYS_FILE is wrong; the keys stay as they are");
+            }
+        }
+    }
+}
+
+fn digest(text: impl AsRef<str>) -> [u8; 32] {
+    sha256(text.as_ref())
+}
