@@ -13,13 +13,16 @@ use server::delivery::Tuning;
 use server::leaving;
 use server::node::{Node, open_store};
 use server::settings::{ProcessEnvironment, Settings};
+use server::tasks::Ended;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// It could not start: settings, file limit, addresses or the store.
 const CANNOT_RUN: u8 = 2;
+/// The drain was not complete, or a task has ended that the process lives by.
+const FAILED: u8 = 1;
 /// `--health` found no server that serves.
 const UNHEALTHY: u8 = 1;
-/// A second signal ended it.
+/// A signal ended it at once: the first before it was ready, or the second.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
@@ -49,30 +52,50 @@ fn main() -> ExitCode {
 
 async fn live(settings: Settings) -> ExitCode {
     let (drain, metadata) = (settings.drain, settings.task_metadata.clone());
-    let node = match start(settings).await {
-        Ok(node) => node,
-        Err(error) => return refuse(&format!("{error:#}")),
-    };
+    // Before the start: whoever reads that the node is ready may send a signal at once.
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return refuse(&format!("cannot listen for signals: {error}")),
     };
-    // Outside the macro, which does not evaluate what it does not log.
-    let signal = asked_to_leave(&node, &mut signals, metadata.as_ref()).await;
+    let started = tokio::select! {
+        started = start(settings) => started,
+        _ = signals.next() => return ExitCode::from(INTERRUPTED),
+    };
+    let node = match started {
+        Ok(node) => node,
+        Err(error) => return refuse(&format!("{error:#}")),
+    };
+    let signal = tokio::select! {
+        signal = asked_to_leave(&node, &mut signals, metadata.as_ref()) => signal,
+        ended = node.ended() => return give_up(&ended),
+    };
     tracing::info!(signal, "asked to leave");
+    let ended = node.ended();
     end_after(drain);
     tokio::select! {
-        drained = node.drain() => {
-            if let Err(error) = drained {
+        drained = node.drain() => match drained {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
                 tracing::warn!(error = format!("{error:#}"), "the drain was not complete");
+                ExitCode::from(FAILED)
             }
-            ExitCode::SUCCESS
-        }
+        },
+        ended = ended => give_up(&ended),
         name = signals.next() => {
             tracing::warn!(signal = name, "asked again: leaving at once");
             ExitCode::from(INTERRUPTED)
         }
     }
+}
+
+/// Says why the process ends by itself. Its clients come back to other nodes, or to the process that replaces it.
+fn give_up(ended: &Ended) -> ExitCode {
+    tracing::error!(
+        task = ended.task,
+        reason = ended.reason,
+        "a task has ended that the process lives by: ending it",
+    );
+    ExitCode::from(FAILED)
 }
 
 /// Waits for the signal to leave. A task that learns earlier that it is to stop moves its clients meanwhile.
@@ -104,7 +127,7 @@ fn end_after(drain: Duration) {
         let (_sender, never) = mpsc::channel::<()>();
         let _ = never.recv_timeout(drain);
         tracing::error!("DRAIN is over and the process still ran: ending it");
-        std::process::exit(0);
+        std::process::exit(i32::from(FAILED));
     });
 }
 

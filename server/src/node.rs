@@ -25,6 +25,7 @@ use crate::metrics::Metrics;
 use crate::settings::{Settings, StoreSettings};
 use crate::socketio::{Gate, Handler, engine};
 use crate::store::{Embedded, Redis, Store, Watched};
+use crate::tasks::{Ended, Tasks};
 
 /// Mailboxes that are read for sockets at the same time.
 const READS: usize = 64;
@@ -102,7 +103,8 @@ impl Node {
         let router = api::router(&handler, gate);
         let stop = CancellationToken::new();
         let served = tokio::spawn(listener.serve(router, stop.clone()));
-        tokio::spawn(serve_admin(admin, handler.clone()));
+        let tasks = &handler.context.tasks;
+        tasks.spawn("serve_admin", serve_admin(admin, handler.clone()));
         tracing::info!(%address, %admin_address, connections, version = env!("CARGO_PKG_VERSION"), "ready");
         Ok(Self {
             address,
@@ -157,6 +159,12 @@ impl Node {
         }
     }
 
+    /// Waits until one of the tasks has ended that the node lives by.
+    pub fn ended(&self) -> impl Future<Output = Ended> + Send + use<> {
+        let tasks = self.handler.context.tasks.clone();
+        async move { tasks.ended().await }
+    }
+
     /// The node's Socket.IO side.
     #[must_use]
     pub fn handler(&self) -> &Arc<Handler> {
@@ -178,9 +186,11 @@ async fn assemble(
         .context("STORE: its clock cannot be read")?;
     let clock = Clock::starting_at(micros);
     clock.correct(micros, asked);
+    let tasks = Tasks::new();
     let context = Arc::new(Context {
         node: settings.node_id.clone(),
-        recorder: Recorder::start(store.clone(), metrics.clone()),
+        recorder: Recorder::start(store.clone(), metrics.clone(), &tasks),
+        tasks,
         reads: Semaphore::new(READS),
         store,
         clock,

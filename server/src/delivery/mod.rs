@@ -13,6 +13,8 @@ mod recovery;
 mod repeats;
 mod subscriber;
 mod sweep;
+#[cfg(test)]
+mod trial;
 mod window;
 
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use crate::clock::Clock;
 use crate::message::Message;
 use crate::metrics::Metrics;
 use crate::store::{Store, Watched};
+use crate::tasks::Tasks;
 
 pub use hub::Hub;
 pub use recorder::Recorder;
@@ -68,6 +71,8 @@ pub struct Context {
     pub store: Arc<Watched<dyn Store>>,
     /// The store's clock.
     pub clock: Clock,
+    /// The tasks that the node lives by.
+    pub tasks: Tasks,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Where receipts go.

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::metrics::Metrics;
 use crate::store::{Receipt, Store};
+use crate::tasks::Tasks;
 
 /// Receipts that may wait for the store; beyond it they are dropped and counted, and the message comes again.
 const QUEUE: usize = 65_536;
@@ -36,9 +37,9 @@ pub struct Recorder {
 
 impl Recorder {
     /// Starts the recorder's task, which lives as long as its handles.
-    pub fn start(store: Arc<impl Store + ?Sized>, metrics: Arc<Metrics>) -> Self {
+    pub fn start(store: Arc<impl Store + ?Sized>, metrics: Arc<Metrics>, tasks: &Tasks) -> Self {
         let (queue, entries) = mpsc::channel(QUEUE);
-        tokio::spawn(run(store, entries));
+        tasks.spawn("record", run(store, entries));
         Self { queue, metrics }
     }
 

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use super::Hub;
+use super::channel::Channel;
 use crate::message::Mailbox;
 use crate::metrics::MessageState;
 use crate::store::{Result, Store};
@@ -85,20 +86,20 @@ impl Hub {
     }
 
     async fn sweep_one(&self, mailbox: &Mailbox) -> Result<()> {
-        let Some((after, seq)) = self
-            .lock()
-            .channels
-            .get(mailbox)
-            .map(super::channel::Channel::swept)
-        else {
+        let Some(question) = self.lock().channels.get(mailbox).map(Channel::question) else {
             return Ok(());
         };
         let until = self.context.clock.now().plus(self.context.tuning.horizon);
         // Whoever joined has read what was stored before: the first sweep has no sequence number to go on from.
-        let swept = self.context.store.sweep(mailbox, seq, after, until).await?;
+        let swept = self
+            .context
+            .store
+            .sweep(mailbox, question.seq, question.after, until)
+            .await?;
         let mut state = self.lock();
-        if let Some(channel) = state.channels.get_mut(mailbox) {
-            let (times, missed) = channel.sweep(swept, until);
+        if let Some(channel) = state.channels.get_mut(mailbox)
+            && let Some((times, missed)) = channel.sweep(&question, swept, until)
+        {
             self.context
                 .metrics
                 .announcements_missed
