@@ -160,13 +160,10 @@ impl Hub {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            for expired in self
-                .context
-                .store
-                .expire(EXPIRY_BATCH)
-                .await
-                .unwrap_or_default()
-            {
+            let now = self.context.clock.now();
+            // A store that is away has been told of; what has expired stays there.
+            let expired = self.context.store.expire(now, EXPIRY_BATCH).await;
+            for expired in expired.unwrap_or_default() {
                 self.context.metrics.count(MessageState::expired, 1);
                 tracing::warn!(
                     channel = %expired.mailbox, message_id = expired.id, delivered_keys = expired.delivered_keys,

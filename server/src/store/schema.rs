@@ -23,6 +23,9 @@ pub(super) const TALLIES: TableDefinition<'_, (&str, u64), (u32, u32, bool)> =
 /// mailbox, sequence, key → acknowledged (or only emitted).
 pub(super) const RECEIPTS: TableDefinition<'_, (&str, u64, &str), bool> =
     TableDefinition::new("receipts");
+/// mailbox, sequence, number → note as JSON.
+pub(super) const NOTES: TableDefinition<'_, (&str, u64, u32), &[u8]> =
+    TableDefinition::new("notes");
 /// expiry, mailbox, sequence → due.
 pub(super) const EXPIRIES: TableDefinition<'_, (i64, &str, u64), i64> =
     TableDefinition::new("expiries");

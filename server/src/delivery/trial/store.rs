@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
-use crate::message::{Mailbox, Message, Position, Status};
+use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::store::{
     Announcement, Cancelled, Draft, Expired, Held, Published, Receipt, Restored, Result, Store,
     Swept, Tally, Waiting, Wanted,
@@ -232,7 +232,11 @@ impl Store for HeldStore {
         self.held(|_| Some(super::key(id))).await
     }
 
-    async fn expire(&self, _: usize) -> Result<Vec<Expired>> {
+    async fn note(&self, _: Vec<(Arc<Message>, Note)>) -> Result<()> {
+        self.held(|_| ()).await
+    }
+
+    async fn expire(&self, _: Millis, _: usize) -> Result<Vec<Expired>> {
         self.held(|state| {
             assert!(!state.broken, "broken");
             Vec::new()
