@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api;
 use crate::clock::Clock;
 use crate::connection::{Listener, open_file_limit};
-use crate::delivery::{Context, Hub, Recorder, Tuning};
+use crate::delivery::{Context, Hub, Recorder, Suspects, Tuning};
 use crate::metrics::Metrics;
 use crate::settings::{Settings, StoreSettings};
 use crate::socketio::{Gate, Handler, engine};
@@ -185,7 +185,7 @@ async fn assemble(
         .await
         .context("STORE: its clock cannot be read")?;
     let clock = Clock::starting_at(micros);
-    clock.correct(micros, asked);
+    clock.measure(micros, asked, false);
     let tasks = Tasks::new();
     let context = Arc::new(Context {
         node: settings.node_id.clone(),
@@ -195,6 +195,8 @@ async fn assemble(
         store,
         clock,
         metrics,
+        suspects: Suspects::default(),
+        unacknowledged: settings.unacknowledged.clone(),
         tuning,
         max_payload: settings.max_payload,
     });

@@ -2,6 +2,7 @@
 
 mod body;
 mod channels;
+mod data;
 mod health;
 mod input;
 mod keys;

@@ -82,17 +82,25 @@ impl Hub {
             hub.is_some_and(|hub| hub.lock().channels.contains_key(mailbox))
         };
         let announcements = self.context.store.announcements(Arc::new(wanted)).await;
+        // Until the clocks have been looked at for a while.
+        self.context.metrics.expiry_held.set(1);
         let tasks = &self.context.tasks;
         tasks.spawn("listen", self.clone().listen(announcements));
         tasks.spawn("schedule", self.clone().schedule());
         tasks.spawn("sweep", self.clone().sweep());
         tasks.spawn("tell_presence", self.clone().tell_presence());
         tasks.spawn("follow_clock", self.clone().follow_clock());
+        tasks.spawn("follow_wall_clock", self.clone().follow_wall_clock());
         tasks.spawn("retire_expired", self.clone().retire_expired());
     }
 
     /// Puts a socket on its mailboxes; it is shown what waits there.
     pub fn join(&self, subscriber: &Arc<Subscriber>) {
+        for other in self.sockets_of(&subscriber.key.id) {
+            if other.mailboxes == subscriber.mailboxes {
+                other.blame_for_successor();
+            }
+        }
         {
             let mut state = self.lock();
             let now = self.context.clock.now();

@@ -1,5 +1,4 @@
-//! What the hub does beside delivering: reading mailboxes on, telling the store who is here, measuring its clock,
-//! and retiring what has expired.
+//! What the hub does beside delivering: reading mailboxes on, telling the store who is here, and retiring what has expired.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use super::Hub;
 use super::channel::Channel;
+use crate::clock::system_is_steady;
 use crate::message::Mailbox;
 use crate::metrics::MessageState;
 use crate::store::{Result, Store};
@@ -19,10 +19,6 @@ const AT_ONCE: usize = 8;
 const RETRY: Duration = Duration::from_millis(500);
 /// From a change of presence to telling the store; changes meanwhile share one call.
 const PRESENCE_DELAY: Duration = Duration::from_millis(200);
-/// From one measurement of the store's clock to the next.
-const CLOCK_INTERVAL: Duration = Duration::from_secs(10);
-/// A trip to the store and back that tells little of its clock.
-const SLOW_TRIP: Duration = Duration::from_millis(100);
 /// From one look for expired messages to the next.
 const EXPIRY_INTERVAL: Duration = Duration::from_millis(500);
 /// Messages retired in one call.
@@ -129,31 +125,6 @@ impl Hub {
         }
     }
 
-    /// Measures the store's clock for ever.
-    pub(super) async fn follow_clock(self: Arc<Self>) {
-        let mut tick = interval(CLOCK_INTERVAL);
-        let mut measured = Instant::now();
-        loop {
-            tokio::select! {
-                _ = tick.tick() => {}
-                // Another machine may be the store now: a poor guess of its clock is better than the old one's.
-                () = self.measure_now.notified() => measured = Instant::now() - 6 * CLOCK_INTERVAL,
-            }
-            let asked = Instant::now();
-            let Ok(micros) = self.context.store.now().await else {
-                continue;
-            };
-            // Half of a slow trip is a poor guess; better no measurement, for a while.
-            if asked.elapsed() > SLOW_TRIP && measured.elapsed() < 6 * CLOCK_INTERVAL {
-                continue;
-            }
-            measured = Instant::now();
-            let correction = self.context.clock.correct(micros, asked);
-            self.context.metrics.clock_correction.set(correction);
-            self.earlier.notify_one();
-        }
-    }
-
     /// Retires expired messages for ever, and tells of each that nobody acknowledged.
     pub(super) async fn retire_expired(self: Arc<Self>) {
         let mut tick = interval(EXPIRY_INTERVAL);
@@ -161,6 +132,13 @@ impl Hub {
         loop {
             tick.tick().await;
             let now = self.context.clock.now();
+            self.context.suspects.forget_expired(now);
+            // What a clock says that has just leapt is not final.
+            let held = !self.context.clock.is_steady() || !system_is_steady();
+            self.context.metrics.expiry_held.set(i64::from(held));
+            if held {
+                continue;
+            }
             // A store that is away has been told of; what has expired stays there.
             let expired = self.context.store.expire(now, EXPIRY_BATCH).await;
             for expired in expired.unwrap_or_default() {

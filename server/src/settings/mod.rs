@@ -131,6 +131,8 @@ pub struct Settings {
     pub socket_path: String,
     /// The namespaces that exist.
     pub namespaces: Vec<String>,
+    /// Those of them whose messages ask for no acknowledgement.
+    pub unacknowledged: Vec<String>,
     /// From one heartbeat to the next.
     pub ping_interval: Duration,
     /// How long a heartbeat may stay unanswered.
@@ -174,11 +176,12 @@ impl Settings {
     /// Every mistake at once.
     pub fn read(environment: &dyn Environment) -> Result<Self, Mistakes> {
         let mut r = Reader::new(environment);
-        let settings = Self {
+        let mut settings = Self {
             bind: r.address("BIND", "0.0.0.0:8080"),
             admin_bind: r.address("ADMIN_BIND", "127.0.0.1:9100"),
             socket_path: r.socket_path("SOCKET_PATH", "/websockets"),
             namespaces: r.namespaces("NAMESPACES", "dropcodes,donations"),
+            unacknowledged: Vec::new(),
             ping_interval: r.duration(Setting::PingInterval, "60s"),
             ping_timeout: r.duration(Setting::PingTimeout, "4m"),
             max_payload: r.number(Setting::MaxPayload, 1024),
@@ -197,6 +200,7 @@ impl Settings {
             log_format: r.log_format("LOG_FORMAT"),
             log_level: r.log_level("LOG_LEVEL", "info"),
         };
+        settings.unacknowledged = r.some_of("UNACKNOWLEDGED_NAMESPACES", &settings.namespaces);
         r.finish(settings)
     }
 }

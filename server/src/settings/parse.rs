@@ -130,6 +130,20 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Namespaces, each one of `known`; none unless given.
+    pub(super) fn some_of(&mut self, name: &str, known: &[String]) -> Vec<String> {
+        self.value(name, "", Vec::new(), |text| {
+            let named = list(text).map(|item| item.trim_start_matches('/').to_owned());
+            let named: Vec<String> = named.collect();
+            match named.iter().find(|item| !known.contains(item)) {
+                // NAMESPACES itself is wrong, which is told already.
+                Some(_) if known.is_empty() => Ok(Vec::new()),
+                Some(item) => Err(format!("`{item}` is not among the NAMESPACES")),
+                None => Ok(named),
+            }
+        })
+    }
+
     pub(super) fn transports(&mut self, name: &str, default: &str) -> Transports {
         let none = Transports {
             polling: false,

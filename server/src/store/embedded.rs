@@ -13,14 +13,14 @@ use redb::ReadableDatabase;
 use tokio::sync::{broadcast, oneshot};
 
 use super::handle::Handle;
-use super::schema::{ARCHIVE, IDS, KEYS, MESSAGES, RECEIPTS, TALLIES, now, system_micros};
+use super::schema::{ARCHIVE, IDS, KEYS, MESSAGES, RECEIPTS, TALLIES, now};
 use super::snapshot::Snapshot;
 use super::writer::{self, Operation, Writer};
 use super::{
     Announcement, Cancelled, Draft, Expired, Held, Published, Receipt, Restored, Result, Store,
     StoreError, Swept, Tally, Waiting, Wanted,
 };
-use crate::clock::Millis;
+use crate::clock::{Millis, system_micros};
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message, Note, Position, Status};
 

@@ -9,8 +9,10 @@
 )]
 
 mod abuse;
+mod acknowledging;
 mod api;
 mod clients;
+mod clocks;
 mod crash;
 mod encrypted;
 mod faulty;
@@ -21,6 +23,7 @@ mod interruption;
 mod leaving;
 mod openapi;
 mod outage;
+mod poison;
 mod raw;
 mod redis;
 mod refusals;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::clock::Millis;
-use crate::delivery::{Context, Emission, Hub, Outlet, Subscriber};
+use crate::delivery::{Context, Emission, Hub, Outlet, Settled, Subscriber};
 
 /// See the module.
 pub(super) struct Client {
@@ -63,12 +63,12 @@ impl Outlet for Screen {
         self.shown.lock().unwrap().push((seq, context.clock.now()));
         // Now and then the plugin forgets one; it is repeated.
         if fastrand::u8(..) < 240 {
-            let (number, id) = (emission.number, emission.message.id.clone());
+            let (number, id) = (emission.number.unwrap(), emission.message.id.clone());
             let (subscriber, hub) = self.client.get().cloned().unwrap();
             tokio::spawn(async move {
                 sleep(Duration::from_millis(fastrand::u64(0..200))).await;
                 if let Some((subscriber, hub)) = subscriber.upgrade().zip(hub.upgrade())
-                    && let Ok(Some(message)) = subscriber.acknowledge(number, &id)
+                    && let Ok(Settled::Now(message)) = subscriber.acknowledge(number, &id)
                 {
                     hub.settled(&subscriber, &message);
                 }

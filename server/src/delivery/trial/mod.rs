@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use self::client::Client;
 use self::store::HeldStore;
-use super::{Context, Hub, Recorder, Tuning};
+use super::{Context, Hub, Recorder, Suspects, Tuning};
 use crate::clock::{Clock, Millis};
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message};
@@ -51,6 +51,8 @@ async fn hub(store: &Arc<HeldStore>) -> Arc<Hub> {
         clock: Clock::starting_at(store.clock().0 * 1000),
         metrics,
         reads: Semaphore::new(64),
+        suspects: Suspects::default(),
+        unacknowledged: Vec::new(),
         tuning: Tuning::default(),
         max_payload: 1024,
     }));
@@ -95,6 +97,7 @@ impl Trial {
     /// One thing that happens.
     async fn happen(&mut self) {
         match fastrand::u8(0..20) {
+            0 if fastrand::bool() => self.leap(),
             0 => self.interrupt().await,
             1 => {
                 let (name, client) = fastrand::choice(&mut self.clients).unwrap();
@@ -115,10 +118,23 @@ impl Trial {
                     None => Mailbox::everyone("n"),
                 };
                 let ahead = Duration::from_millis(fastrand::u64(0..120_000));
-                let message = self.store.put(&mailbox, ahead, Duration::from_secs(3600));
+                let message = self.store.put(&mailbox, ahead, Duration::from_secs(1800));
                 self.published.push(message);
             }
         }
+    }
+
+    /// The store's clock is hours off for some seconds: less than it takes to be believed.
+    fn leap(&self) {
+        self.store.lock().leapt = fastrand::i64(-7_200_000..7_200_000);
+        let (store, back) = (
+            self.store.clone(),
+            Duration::from_millis(fastrand::u64(0..8000)),
+        );
+        tokio::spawn(async move {
+            sleep(back).await;
+            store.lock().leapt = 0;
+        });
     }
 
     /// The listener's connection breaks, and often the store loses messages; another node puts those back.
@@ -180,8 +196,8 @@ async fn trouble(seed: u64, latency: Duration) {
         trial.happen().await;
         sleep(Duration::from_millis(fastrand::u64(0..1000))).await;
     }
-    // The last that another node puts back.
-    sleep(Duration::from_secs(3)).await;
+    // The last that another node puts back, and the last leap.
+    sleep(Duration::from_secs(8)).await;
     let end = trial.store.clock();
     // All is due by then, and a message that a plugin forgot is repeated several times.
     sleep_until(Instant::now() + Duration::from_secs(600)).await;

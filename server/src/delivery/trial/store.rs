@@ -34,6 +34,8 @@ pub(super) struct State {
     seq: u64,
     /// The listener's connection is gone: announcements reach nobody.
     deaf: bool,
+    /// By how much its clock is wrong, in milliseconds.
+    pub(super) leapt: i64,
     /// The code that retires messages panics.
     pub(super) broken: bool,
 }
@@ -152,7 +154,8 @@ impl State {
 #[async_trait]
 impl Store for HeldStore {
     async fn now(&self) -> Result<i64> {
-        self.held(|_| self.clock().0 * 1000).await
+        self.held(|state| (self.clock().0 + state.leapt) * 1000)
+            .await
     }
 
     async fn backlog(
