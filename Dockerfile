@@ -4,11 +4,10 @@
 FROM docker.io/library/rust:1.95.0-slim-bookworm AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
-COPY timeouts timeouts
+COPY crates crates
 COPY server server
 # Members of the workspace, of which nothing is built here.
 COPY deployer deployer
-COPY soak soak
 # --target keeps the flags from build scripts and procedural macros, which cannot be static.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use deployer::balancer::{Action, Balancer, Config, Forward, Group, HealthCheck, Listener};
+use alb_model::{Action, Balancer, Config, Forward, Group, HealthCheck, Listener};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -12,9 +12,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use cloudformation::template::{Inputs, Template};
 use deployer::reading::{Given, read};
 use deployer::report::Report;
-use deployer::template::{Inputs, Template};
 
 const SOUND: &str = include_str!("../tests/it/templates/sound.yaml");
 const RESOURCES: usize = 500;

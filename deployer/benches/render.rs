@@ -12,8 +12,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use deployer::node::yaml;
-use deployer::template::{Inputs, Template};
+use cloudformation::node::yaml;
+use cloudformation::template::{Inputs, Template};
 
 const RESOURCES: usize = 500;
 const RUNS: usize = 21;

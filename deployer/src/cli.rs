@@ -8,7 +8,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
-use deployer::diagnostic::{Mistake, Mistakes};
+use cloudformation::diagnostic::{Mistake, Mistakes};
+use deployer::colour;
 use serde_json::{Value, json};
 
 use crate::commands;
@@ -181,7 +182,11 @@ fn report(error: &anyhow::Error, output: Output) -> anyhow::Result<()> {
     }
     let mut stderr = std::io::stderr().lock();
     match mistakes {
-        Some(mistakes) => writeln!(stderr, "{}", mistakes.text(std::io::stderr().is_terminal()))?,
+        Some(mistakes) => writeln!(
+            stderr,
+            "{}",
+            mistakes.text(colour::wanted(std::io::stderr().is_terminal()))
+        )?,
         None => writeln!(stderr, "error: {error:#}")?,
     }
     Ok(())

@@ -6,6 +6,6 @@
     clippy::disallowed_methods,
     reason = "the one place where the environment is read"
 )]
-pub(crate) fn wanted(terminal: bool) -> bool {
+pub fn wanted(terminal: bool) -> bool {
     terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -1,19 +1,16 @@
 //! Renders, checks and deploys a Socket.IO service on AWS, and runs the same stack on this machine.
 //!
 //! Data flows one way: an environment file gives parameters, a template with parameters gives a
-//! [`template::Rendered`], and everything else reads that alone.
+//! [`cloudformation::template::Rendered`], and everything else reads that alone.
 
 #[cfg(feature = "aws")]
 pub mod aws;
-pub mod balancer;
-mod colour;
+pub mod colour;
 #[cfg(feature = "aws")]
 pub mod deploy;
-pub mod diagnostic;
 pub mod environment;
 pub mod local;
 pub mod logs;
-pub mod node;
 pub mod previous;
 pub mod probe;
 pub mod reading;
@@ -21,7 +18,6 @@ pub mod reading;
 pub mod removal;
 pub mod render;
 pub mod report;
-pub mod socketio;
+pub mod source_file;
 #[cfg(feature = "aws")]
 pub mod status;
-pub mod template;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::aws::{Clients, Error, Kind, Resource, StackState};
 use crate::render::render_with;
-use crate::template::Template;
+use cloudformation::template::Template;
 
 /// Types whose going is a loss, and what is lost.
 const LOSSES: [(&str, &str); 5] = [
@@ -194,7 +194,7 @@ fn policies(template: &str, stack: &StackState) -> BTreeMap<String, String> {
     let Ok(rendered) = rendered else {
         return BTreeMap::new();
     };
-    let policy = |resource: &crate::template::Resource| {
+    let policy = |resource: &cloudformation::template::Resource| {
         let policy = resource.attributes.get("DeletionPolicy")?.node.as_text()?;
         Some((resource.logical_id.clone(), policy.to_owned()))
     };

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 
-use crate::diagnostic::Mistakes;
 use crate::environment::Environment;
-use crate::node::{Node, Origin, Scalar, Value, json};
-use crate::template::{Inputs, Rendered, Template};
+use crate::source_file::read_template;
+use cloudformation::diagnostic::Mistakes;
+use cloudformation::node::{Node, Origin, Scalar, Value, json};
+use cloudformation::template::{Inputs, Rendered, Template};
 
 /// Where the project keeps its template; the same text is built in, for use without the project at hand.
 const TEMPLATE_PATH: &str = "cloudformation/service.yaml";
@@ -40,7 +41,7 @@ const REVISIONS: [(&str, &str, &[&str]); 2] = [
 pub fn service_template() -> Result<Template, Mistakes> {
     let path = Path::new(TEMPLATE_PATH);
     if path.is_file() {
-        Template::read(path)
+        read_template(path)
     } else {
         Template::parse(BUILT_IN, TEMPLATE)
     }

@@ -1,7 +1,6 @@
-//! The names that appear in paths, packets and logs: channels, message ids, namespaces, nodes, events.
+//! Names of events. Those of channels, messages, namespaces and nodes are [`timeouts::grammar::is_name`]'s.
 
-/// What `is_name` accepts, for messages to people.
-pub const EXPECTED: &str = "expected 1 to 128 of the characters A-Z a-z 0-9 . _ : -";
+pub use timeouts::grammar::{NAME_EXPECTED as EXPECTED, is_name};
 
 /// Events that Socket.IO keeps for itself; a client library never hands them to the application.
 /// Source: socket.io-client, `RESERVED_EVENTS`, and Node's EventEmitter for servers.
@@ -28,15 +27,6 @@ const RESERVED_EVENTS_V2: [&str; 10] = [
     "pong",
 ];
 
-/// Whether `text` can name a channel, message, namespace or node.
-#[must_use]
-pub fn is_name(text: &str) -> bool {
-    (1..=128).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b))
-}
-
 /// Why `text` cannot be an event; none if it can.
 #[must_use]
 pub fn event_mistake(text: &str) -> Option<&'static str> {
@@ -52,16 +42,6 @@ pub fn event_mistake(text: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_stop_at_their_bounds() {
-        for good in ["a", "streamer-42", "A.b_c:d-e", &"x".repeat(128)] {
-            assert!(is_name(good), "{good}");
-        }
-        for bad in ["", "a/b", "é", "a b", "a,b", &"x".repeat(129)] {
-            assert!(!is_name(bad), "{bad}");
-        }
-    }
 
     #[test]
     fn events_that_clients_keep_for_themselves_are_refused() {

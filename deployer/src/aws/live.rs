@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 
 use super::stack::Stack;
 use super::{Clients, Error, balancer, service};
-use crate::node::{Call, Entry, Function, Map, Node, Place, Scalar, Source, Value as NodeValue};
-use crate::template::{Rendered, Resource};
+use cloudformation::node::{
+    Call, Entry, Function, Map, Node, Place, Scalar, Source, Value as NodeValue,
+};
+use cloudformation::template::{Rendered, Resource};
 
 pub(super) const BALANCER: &str = "AWS::ElasticLoadBalancingV2::LoadBalancer";
 pub(super) const LISTENER: &str = "AWS::ElasticLoadBalancingV2::Listener";

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
+use cloudformation::template::Rendered;
 use deployer::aws::{Clients, read_stack};
 use deployer::reading::{Given, Readings, read, read_live};
 use deployer::report::{Ignore, Report};
-use deployer::template::Rendered;
 use timeouts::{Setting, Value, rule};
 
 use super::aloud::aloud;

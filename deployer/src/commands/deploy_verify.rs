@@ -11,8 +11,8 @@ use deployer::local::api::{Api, Error as ApiError};
 use deployer::probe::{Options, Outcome, Step, run as probe};
 use deployer::reading::{Given, read, read_live};
 use deployer::report::Report;
-use deployer::socketio::Settings;
 use serde_json::json;
+use socketio_client::Settings;
 use tokio::time::{Instant, sleep};
 
 use super::deploy::Deployment;

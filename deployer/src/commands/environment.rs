@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use cloudformation::node::{Entry, Node, Origin, Place, Scalar, Source, Value};
+use cloudformation::template::{Rendered, Template};
 use deployer::environment::{Environment, Target, find, load};
-use deployer::node::{Entry, Node, Origin, Place, Scalar, Source, Value};
 use deployer::render::{render, render_with, service_template};
 use deployer::report::Ignore;
-use deployer::template::{Rendered, Template};
+use deployer::source_file::read_template;
 
 use crate::cli::say;
 
@@ -73,7 +74,7 @@ impl Args {
     /// Every mistake in the environment file or the template.
     pub(crate) fn load(&self) -> anyhow::Result<Loaded> {
         let template = match &self.template {
-            Some(path) => Template::read(path)?,
+            Some(path) => read_template(path)?,
             None => service_template()?,
         };
         let Some(env) = &self.env else {

@@ -1,7 +1,7 @@
 //! `deployer explain`: the list of rules, or the page of one.
 
 use anyhow::{Context as _, anyhow};
-use deployer::diagnostic::{Mistake, Mistakes, nearest};
+use cloudformation::diagnostic::{Mistake, Mistakes, nearest};
 use deployer::report::json::rule as as_json;
 use serde_json::json;
 use timeouts::{RULES, explain, rule};

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use deployer::local::api::Api;
-use deployer::socketio::{Address, Error, Incoming, Session, Settings};
 use serde_json::{Value, json};
+use socketio_client::{Address, Error, Incoming, Session, Settings};
 
 use super::server::{backend_key, local, path, with_slash};
 use super::signal::{Signals, runtime};

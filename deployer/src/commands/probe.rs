@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use deployer::probe::{Options, Step, run as probe};
-use deployer::socketio::{Address, Settings};
 use serde_json::json;
+use socketio_client::{Address, Settings};
 
 use super::server::{path, with_slash};
 use super::signal::runtime;

@@ -1,7 +1,7 @@
 //! `deployer render`: the template as it would be applied.
 
 use clap::ValueEnum;
-use deployer::node::{json, yaml};
+use cloudformation::node::{json, yaml};
 use serde_json::json;
 
 use super::environment;

@@ -1,11 +1,11 @@
 //! What ran before, as `deployer rollback` finds it in the template that is live.
 
 use anyhow::{Context as _, bail};
+use cloudformation::template::Template;
 use deployer::aws::{Clients, StackState};
 use deployer::deploy::{HIDDEN, Request};
 use deployer::previous::Previous;
 use deployer::render::render_with;
-use deployer::template::Template;
 
 use super::environment::Loaded;
 use super::stack;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-use crate::node::Node;
-use crate::template::{Rendered, Template};
+use cloudformation::node::Node;
+use cloudformation::template::{Rendered, Template};
 
 /// The longest template that can be sent with the call ("CloudFormation quotas"); a longer one has to lie in S3.
 const MAX_TEMPLATE: usize = 51_200;
@@ -186,7 +186,7 @@ fn tag_value(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::template::Inputs;
+    use cloudformation::template::Inputs;
 
     fn request(template: &str) -> Result<Request, Unfit> {
         let template = Template::parse("t.yaml", template).expect("a template");

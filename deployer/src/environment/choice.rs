@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::field::{FromNode, wrong};
 use super::unit::inline_schema;
-use crate::diagnostic::{Mistakes, nearest};
-use crate::node::Node;
+use cloudformation::diagnostic::{Mistakes, nearest};
+use cloudformation::node::Node;
 
 /// Declares an enum whose variants are words of the file.
 macro_rules! choice {
@@ -37,7 +37,7 @@ macro_rules! choice {
     };
 }
 
-fn not_among(node: &Node, words: &[&str]) -> crate::diagnostic::Mistake {
+fn not_among(node: &Node, words: &[&str]) -> cloudformation::diagnostic::Mistake {
     let mistake = wrong(node, &format!("one of {}", words.join(", ")));
     match node
         .as_text()
@@ -59,38 +59,12 @@ choice! {
 }
 
 choice! {
-    /// A Socket.IO transport.
-    Transport {
-        /// HTTP long polling.
-        Polling = "polling",
-        /// WebSocket.
-        Websocket = "websocket",
-    }
-}
-
-choice! {
     /// A processor architecture, by ECS's name.
     Architecture {
         /// Intel and AMD, 64 bits.
         X86 = "X86_64",
         /// ARM, 64 bits.
         Arm = "ARM64",
-    }
-}
-
-choice! {
-    /// What is logged: this and whatever is worse.
-    LogLevel {
-        /// Errors alone.
-        Error = "error",
-        /// Warnings too.
-        Warn = "warn",
-        /// What happens.
-        Info = "info",
-        /// What happens inside.
-        Debug = "debug",
-        /// Everything.
-        Trace = "trace",
     }
 }
 

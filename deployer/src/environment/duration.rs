@@ -7,19 +7,13 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::field::{FromNode, wrong};
 use super::unit::inline_schema;
-use crate::diagnostic::Mistakes;
-use crate::node::{Kind, Node, Value};
-
-/// The pattern of a duration with its unit, for the schema; the reader knows more units.
-const DURATION: &str =
-    "^[0-9]+(ms|s|m|h|d|min|hours?|days?)( ?[0-9]+(ms|s|m|h|d|min|hours?|days?))*$";
+use cloudformation::diagnostic::Mistakes;
+use cloudformation::node::Node;
+use timeouts::grammar::DURATION_PATTERN;
 
 /// A duration, if the text has a unit: a bare number would be seconds to one reader and milliseconds to another.
 fn duration(node: &Node) -> Option<Duration> {
-    let Value::Scalar(scalar) = &node.value else {
-        return None;
-    };
-    (scalar.kind == Kind::Text).then(|| humantime::parse_duration(&scalar.text).ok())?
+    timeouts::grammar::duration(node.as_text()?).ok()
 }
 
 /// A duration of whole seconds, as AWS takes it: 68 years at most.
@@ -44,50 +38,7 @@ impl FromNode for Seconds {
     }
 }
 
-inline_schema!([] Seconds, "Seconds", json_schema!({ "type": "string", "pattern": DURATION }));
-
-/// A duration from `MIN` to `MAX` milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Millis<const MIN: u64, const MAX: u64>(pub Duration);
-
-impl<const MIN: u64, const MAX: u64> Millis<MIN, MAX> {
-    /// As the server reads it: `60s`, `2500ms`.
-    #[must_use]
-    pub fn text(self) -> String {
-        short(self.0)
-    }
-}
-
-/// Whole seconds where it can be, else milliseconds.
-fn short(length: Duration) -> String {
-    match length.subsec_millis() {
-        0 => format!("{}s", length.as_secs()),
-        _ => format!("{}ms", length.as_millis()),
-    }
-}
-
-impl<const MIN: u64, const MAX: u64> FromNode for Millis<MIN, MAX> {
-    fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
-        let (min, max) = (Duration::from_millis(MIN), Duration::from_millis(MAX));
-        let value = duration(node)
-            .filter(|length| (min..=max).contains(length))
-            .map(Self);
-        if value.is_none() {
-            let (min, max) = (
-                humantime::format_duration(min),
-                humantime::format_duration(max),
-            );
-            mistakes.push(wrong(
-                node,
-                &format!("a duration with its unit, `60s` for instance, from {min} to {max}"),
-            ));
-        }
-        value
-    }
-}
-
-inline_schema!([const MIN: u64, const MAX: u64] Millis<MIN, MAX>, "Millis",
-    json_schema!({ "type": "string", "pattern": DURATION }));
+inline_schema!([] Seconds, "Seconds", json_schema!({ "type": "string", "pattern": DURATION_PATTERN }));
 
 /// How long a client keeps its task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,4 +68,4 @@ impl FromNode for Sticky {
 }
 
 inline_schema!([] Sticky, "Sticky",
-    json_schema!({ "anyOf": [{ "enum": ["off", false] }, { "type": "string", "pattern": DURATION }] }));
+    json_schema!({ "anyOf": [{ "enum": ["off", false] }, { "type": "string", "pattern": DURATION_PATTERN }] }));

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use crate::diagnostic::{EXPECTED, Mistake, Mistakes, nearest};
-use crate::node::{Kind, Map, Node, Origin, Scalar, Value};
+use cloudformation::diagnostic::{EXPECTED, Mistake, Mistakes, nearest};
+use cloudformation::node::{Kind, Map, Node, Origin, Scalar, Value};
 
 /// Reads a value; none once a mistake has been added.
 pub(super) trait FromNode: Sized {
@@ -139,6 +139,14 @@ pub(super) fn wrong(node: &Node, expected: &str) -> Mistake {
     at(node, format!("{EXPECTED}{expected}, {found}"))
 }
 
+/// A mistake in the words of a grammar: what it expected, or why it refuses the value.
+pub(super) fn refused(node: &Node, message: &str) -> Mistake {
+    match message.strip_prefix(EXPECTED) {
+        Some(expected) => wrong(node, expected),
+        None => at(node, message.to_owned()),
+    }
+}
+
 fn at(node: &Node, message: String) -> Mistake {
     match node.place() {
         Some(place) => Mistake::at(place, message),
@@ -155,7 +163,7 @@ macro_rules! section {
         pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
 
         impl $crate::environment::field::FromNode for $name {
-            fn from_node(node: &$crate::node::Node, mistakes: &mut $crate::diagnostic::Mistakes) -> Option<Self> {
+            fn from_node(node: &::cloudformation::node::Node, mistakes: &mut ::cloudformation::diagnostic::Mistakes) -> Option<Self> {
                 use $crate::environment::field::{entries, entry};
                 let map = entries(node, &[$(stringify!($field)),*], mistakes)?;
                 $(let $field = entry(map, stringify!($field), node, mistakes);)*

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::field::FromNode;
 use super::section::Environment;
-use crate::diagnostic::{Mistake, Mistakes, nearest};
-use crate::node::{Entry, Kind, Node, Syntax, Value, read, read_file};
+use crate::source_file::read_node;
+use cloudformation::diagnostic::{Mistake, Mistakes, nearest};
+use cloudformation::node::{Entry, Kind, Node, Syntax, Value, read};
 
 /// The defaults that every environment may extend; a `defaults.yaml` beside the environment file counts first.
 pub const DEFAULTS: &str = include_str!("../../../environments/defaults.yaml");
@@ -65,7 +66,7 @@ fn names_in(directory: &Path) -> Vec<String> {
 /// # Errors
 /// Every mistake in it: unknown keys, wrong types, values out of range, each with its line.
 pub fn load(path: &Path, change: impl FnOnce(&mut Node)) -> Result<Environment, Mistakes> {
-    let mut node = extended(path, read_file(path, Syntax::Plain)?, &mut Vec::new())?;
+    let mut node = extended(path, read_node(path, Syntax::Plain)?, &mut Vec::new())?;
     change(&mut node);
     typed(&node)
 }
@@ -92,7 +93,7 @@ fn typed(node: &Node) -> Result<Environment, Mistakes> {
 /// A file with what it extends beneath it.
 fn extended(path: &Path, mut node: Node, above: &mut Vec<PathBuf>) -> Result<Node, Mistakes> {
     if is_null(&node) {
-        node.value = Value::Map(crate::node::Map::new());
+        node.value = Value::Map(cloudformation::node::Map::new());
     }
     let Value::Map(map) = &mut node.value else {
         return Ok(node);
@@ -116,7 +117,7 @@ fn extended(path: &Path, mut node: Node, above: &mut Vec<PathBuf>) -> Result<Nod
         return Err(Mistake::at(&place, format!("`{name}` extends this file itself")).into());
     }
     let below_node = match below.is_file() {
-        true => read_file(&below, Syntax::Plain)?,
+        true => read_node(&below, Syntax::Plain)?,
         false if file == "defaults.yaml" => {
             read("defaults.yaml (built in)", DEFAULTS, Syntax::Plain)?
         }

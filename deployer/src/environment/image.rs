@@ -8,8 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::field::FromNode;
 use super::unit::{inline_schema, parsed};
-use crate::diagnostic::Mistakes;
-use crate::node::Node;
+use cloudformation::diagnostic::Mistakes;
+use cloudformation::node::Node;
 
 /// What a reference is, by <https://github.com/distribution/reference>: a registry where there is one, a path of small
 /// letters, a tag, a digest.

@@ -2,9 +2,9 @@
 
 use super::file::DEFAULTS;
 use super::{Region, Slug, Target};
-use crate::diagnostic::Mistakes;
 use crate::environment::field::FromNode;
-use crate::node::{Node, Origin, Scalar, Value, yaml};
+use cloudformation::diagnostic::Mistakes;
+use cloudformation::node::{Node, Origin, Scalar, Value, yaml};
 
 /// What a first file is made of. Empty text and lists are what nobody answered.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! Environment files: all that differs between environments, each value with the line that says it.
 //!
 //! An environment becomes parameters of the template ([`Environment::inputs`]) and nothing else: whoever wants to know
-//! what would be deployed reads the [`Rendered`](crate::template::Rendered) template.
+//! what would be deployed reads the [`Rendered`](cloudformation::template::Rendered) template.
 
 mod choice;
 mod duration;
@@ -13,13 +13,14 @@ mod parameters;
 mod redis;
 mod schema;
 mod section;
+mod server;
 mod size;
 mod store;
 mod text;
 mod unit;
 
-pub use choice::{Architecture, LogLevel, Retention, Switch, Target, Transport};
-pub use duration::{Millis, Seconds, Sticky};
+pub use choice::{Architecture, Retention, Switch, Target};
+pub use duration::{Seconds, Sticky};
 pub use field::Setting;
 pub use file::{DEFAULTS, find, load, parse};
 pub use image::Image;
@@ -27,9 +28,10 @@ pub use init::{Answers, check_answer};
 pub use redis::{NodeType, Redis};
 pub use schema::schema;
 pub use section::{
-    Deployment, Environment, HealthCheck, Ignore, LoadBalancer, Network, Server, Service, Tasks,
+    Deployment, Environment, HealthCheck, Ignore, LoadBalancer, Network, Service, Tasks,
 };
-pub use size::{Bytes, Mebibytes};
+pub use server::Server;
+pub use size::Mebibytes;
 pub use store::{Store, StoreUrl};
 pub use text::{Path, Region, Slug, Text};
 pub use unit::{NonEmpty, Number};

@@ -2,8 +2,8 @@
 
 use super::section::Environment;
 use super::{Setting, Sticky, Store, Switch, Text};
-use crate::node::{Node, Origin, Scalar, Value};
-use crate::template::Inputs;
+use cloudformation::node::{Node, Origin, Scalar, Value};
+use cloudformation::template::Inputs;
 
 /// The part of `connections_per_task` at which another task is started, in percent: a task takes minutes to start,
 /// and a deployment moves the connections of one task to the others.
@@ -33,12 +33,12 @@ impl Environment {
         parameters.extend(optional("HostedZone", self.hosted_zone.as_ref()));
         parameters.extend(self.network());
         parameters.extend(self.balancer());
-        parameters.extend(self.server());
         parameters.extend(self.service());
         parameters.extend(self.store());
         inputs.parameters = parameters
             .into_iter()
             .map(|(name, node)| (name.to_owned(), node))
+            .chain(self.server.parameters())
             .collect();
         inputs
     }
@@ -113,62 +113,6 @@ impl Environment {
         parameters.extend(optional("Certificate", balancer.certificate.as_ref()));
         parameters.extend(optional("AccessLogs", balancer.access_logs.as_ref()));
         parameters
-    }
-
-    fn server(&self) -> Vec<(&'static str, Node)> {
-        let server = &self.server;
-        let transports = &server.transports;
-        vec![
-            ("SocketPath", server.path.node(|path| path.0.clone())),
-            (
-                "Namespaces",
-                list(
-                    &server.namespaces.value.0,
-                    &server.namespaces.origin,
-                    |name| name.0.clone(),
-                ),
-            ),
-            (
-                "Transports",
-                list(&transports.value.0, &transports.origin, |transport| {
-                    transport.word().to_owned()
-                }),
-            ),
-            (
-                "PingInterval",
-                server.ping_interval.node(|length| length.text()),
-            ),
-            (
-                "PingTimeout",
-                server.ping_timeout.node(|length| length.text()),
-            ),
-            (
-                "MaxPayload",
-                server.max_payload.node(|bytes| bytes.0.to_string()),
-            ),
-            (
-                "MaxMessage",
-                server.max_message.node(|bytes| bytes.0.to_string()),
-            ),
-            ("KeepAlive", server.keep_alive.node(|length| length.text())),
-            (
-                "JoinTimeout",
-                server.join_timeout.node(|length| length.text()),
-            ),
-            ("Drain", server.drain.node(|length| length.text())),
-            (
-                "CorsOrigins",
-                list(
-                    &server.cors_origins.value,
-                    &server.cors_origins.origin,
-                    |origin| origin.0.clone(),
-                ),
-            ),
-            (
-                "LogLevel",
-                server.log_level.node(|level| level.word().to_owned()),
-            ),
-        ]
     }
 
     fn service(&self) -> Vec<(&'static str, Node)> {

@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::field::{FromNode, Setting, section};
 use super::unit::{Number, inline_schema, parsed};
-use crate::diagnostic::Mistakes;
-use crate::node::Node;
+use cloudformation::diagnostic::Mistakes;
+use cloudformation::node::Node;
 
 /// A node that holds the messages and keys that a server accepts at most (1 GiB) and no more.
 const NODE_TYPE: &str = "cache.t4g.small";

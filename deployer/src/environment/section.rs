@@ -2,15 +2,16 @@
 //!
 //! Ranges are checked here where no rule speaks of them: a rule says more about what would break.
 
-use super::choice::{Architecture, LogLevel, Retention, Switch, Target, Transport};
-use super::duration::{Millis, Seconds, Sticky};
+use super::choice::{Architecture, Retention, Switch, Target};
+use super::duration::{Seconds, Sticky};
 use super::field::{Setting, section};
 use super::image::Image;
-use super::size::{Bytes, Mebibytes};
+use super::server::Server;
+use super::size::Mebibytes;
 use super::store::Store;
 use super::text::{Path, Region, Slug, Text};
 use super::unit::{NonEmpty, Number};
-use crate::diagnostic::{Mistake, Mistakes, nearest};
+use cloudformation::diagnostic::{Mistake, Mistakes, nearest};
 
 section! {
     /// All that differs between environments.
@@ -103,36 +104,6 @@ section! {
         healthy: Setting<Number<1, 100>>,
         /// The failures after which a task is unhealthy, and ECS replaces it.
         unhealthy: Setting<Number<1, 100>>,
-    }
-}
-
-section! {
-    /// What the server is told by its environment variables.
-    Server {
-        /// The Socket.IO path.
-        path: Setting<Path>,
-        /// The Socket.IO namespaces that exist, without their slash.
-        namespaces: Setting<NonEmpty<Setting<Text>>>,
-        /// The transports that clients may use: `polling`, `websocket`.
-        transports: Setting<NonEmpty<Setting<Transport>>>,
-        /// The time between two pings.
-        ping_interval: Setting<Millis<100, 3_600_000>>,
-        /// How long a pong may take until the client counts as gone.
-        ping_timeout: Setting<Millis<100, 3_600_000>>,
-        /// The bytes that a client may send in one message.
-        max_payload: Setting<Bytes<256, 1_048_576>>,
-        /// The bytes of data that a backend may publish in one message.
-        max_message: Setting<Bytes<1, 1_048_576>>,
-        /// How long an idle HTTP connection is kept; above the load balancer's idle timeout.
-        keep_alive: Setting<Millis<1_000, 86_400_000>>,
-        /// A session that has joined no namespace by then is closed.
-        join_timeout: Setting<Millis<100, 600_000>>,
-        /// The time from SIGTERM to exit in which clients are moved; below `service.stop_timeout`.
-        drain: Setting<Millis<0, 600_000>>,
-        /// The origins of the pages that may connect, exactly: `https://studio.example.com`.
-        cors_origins: Setting<Vec<Setting<Text>>>,
-        /// What is logged: `error`, `warn`, `info`, `debug` or `trace`.
-        log_level: Setting<LogLevel>,
     }
 }
 

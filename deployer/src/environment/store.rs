@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::field::{FromNode, Setting, entries, entry, wrong};
+use super::field::{FromNode, Setting, entries, entry, refused, wrong};
 use super::redis::Redis;
 use super::text::Text;
-use crate::diagnostic::{Mistake, Mistakes};
-use crate::node::Node;
+use cloudformation::diagnostic::Mistakes;
+use cloudformation::node::Node;
+use timeouts::grammar::RedisUrl;
 
 /// Where messages are kept.
 #[derive(Clone, Debug)]
@@ -33,65 +34,41 @@ pub enum Store {
 pub struct StoreUrl(pub String);
 
 impl StoreUrl {
-    /// The host and port, without a path or query.
-    fn authority(&self) -> &str {
-        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
-        rest.split(['/', '?']).next().unwrap_or_default()
-    }
-
     /// The port that a task must reach: Redis's own unless the URL says another.
     #[must_use]
     pub fn port(&self) -> u16 {
-        let port = self
-            .authority()
-            .rsplit_once(':')
-            .filter(|(_, port)| !port.contains(']'));
-        port.and_then(|(_, port)| port.parse().ok()).unwrap_or(6379)
+        RedisUrl::parse(&self.0).map_or(0, |url| url.port)
     }
 }
 
 impl FromNode for StoreUrl {
     fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
-        let url = Self(node.as_text().unwrap_or_default().to_owned());
-        if !url.0.starts_with("rediss://") && !url.0.starts_with("redis://") {
-            mistakes.push(wrong(
-                node,
-                "a URL that begins with `rediss://` or `redis://`",
-            ));
-            return None;
+        match RedisUrl::parse(node.as_text().unwrap_or_default()) {
+            Ok(url) => Some(Self(url.url.to_owned())),
+            Err(expected) => {
+                let mistake = refused(node, &expected);
+                let help = "put them into a secret with `username` and `password`, and its ARN \
+                            into `credentials`";
+                mistakes.push(match expected.contains("credentials") {
+                    true => mistake.help(help),
+                    false => mistake,
+                });
+                None
+            }
         }
-        if url.authority().contains('@') {
-            let place = node.place().cloned();
-            let message = "a user name or password in the store's URL would be readable in the task definition".to_owned();
-            let help = "put them into a secret with `username` and `password`, and its ARN into `credentials`".to_owned();
-            mistakes.push(Mistake {
-                message,
-                place,
-                help: Some(help),
-            });
-            return None;
-        }
-        if url.authority().is_empty() {
-            mistakes.push(wrong(
-                node,
-                "a URL with a host, `rediss://cache.example.com:6379` for instance",
-            ));
-            return None;
-        }
-        Some(url)
     }
 }
 
 impl FromNode for Store {
     fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
-        const EXPECTED: &str = "`memory`, `redis`, `{ redis: { node_type: … } }`, `{ url: rediss://… }` or `{ file: DIR }`";
+        const FORMS: &str = "`memory`, `redis`, `{ redis: { node_type: … } }`, `{ url: rediss://… }` or `{ file: DIR }`";
         match node.as_text() {
             Some("memory") => return Some(Self::Memory),
             Some("redis") => return Some(Self::Redis(Redis::unstated())),
             _ => {}
         }
         if node.as_map().is_none() {
-            mistakes.push(wrong(node, EXPECTED));
+            mistakes.push(wrong(node, FORMS));
             return None;
         }
         let map = entries(node, &["redis", "url", "credentials", "file"], mistakes)?;
@@ -104,7 +81,7 @@ impl FromNode for Store {
             (None, Some(directory), None, None) => Some(Self::File(directory)),
             (None, None, Some(url), credentials) => Some(Self::Url { url, credentials }),
             _ => {
-                mistakes.push(wrong(node, EXPECTED));
+                mistakes.push(wrong(node, FORMS));
                 None
             }
         }

@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::field::FromNode;
 use super::unit::{inline_schema, parsed};
-use crate::diagnostic::Mistakes;
-use crate::node::Node;
+use cloudformation::diagnostic::Mistakes;
+use cloudformation::node::Node;
 
 /// Text that is not empty.
 #[derive(Clone, Debug, PartialEq, Eq)]

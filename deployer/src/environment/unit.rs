@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::field::{FromNode, wrong};
-use crate::diagnostic::Mistakes;
-use crate::node::Node;
+use cloudformation::diagnostic::Mistakes;
+use cloudformation::node::Node;
 
 /// Gives a type its part of the schema: an inline one, since a reference would hide the setting's own description.
 macro_rules! inline_schema {

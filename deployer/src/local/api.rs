@@ -7,7 +7,7 @@ use http::Method;
 use http::header::{self, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
-use crate::socketio::{Address, Error as HttpError, request};
+use socketio_client::{Address, Error as HttpError, request};
 
 /// How long a call may take.
 const WITHIN: Duration = Duration::from_secs(10);

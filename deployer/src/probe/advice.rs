@@ -1,6 +1,6 @@
 //! What a failed step means and what to change, by what was seen of it.
 
-use crate::socketio::{Error, Reply};
+use socketio_client::{Error, Reply};
 
 /// Meaning and change, where there is something better to say than the error itself.
 pub(super) struct Advice {

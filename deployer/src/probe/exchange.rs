@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Options;
-use crate::socketio::{Cookies, Engine, Error, Handshake, Polling, Reply, WebSocket};
+use socketio_client::{Cookies, Engine, Error, Handshake, Polling, Reply, WebSocket};
 
 /// The node that answered, where the server says so.
 pub(super) fn node(reply: &Reply) -> String {

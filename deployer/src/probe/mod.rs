@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub use report::{Outcome, Report, Step};
 
-use crate::socketio::{Handshake, Settings};
+use socketio_client::{Handshake, Settings};
 use steps::Probe;
 
 /// What to probe and how patiently.

@@ -9,7 +9,7 @@ use super::exchange::join;
 use super::report::{Outcome, Step, short};
 use super::steps::Probe;
 use super::{Options, PAST_THE_PING};
-use crate::socketio::{Engine, Error, Handshake, WebSocket};
+use socketio_client::{Engine, Error, Handshake, WebSocket};
 
 /// What was seen of a session that stayed quiet.
 struct Silence {

@@ -6,7 +6,7 @@ use super::advice::{about, engine_code};
 use super::exchange::{join, join_forgetful, node, upgrade, websocket_session};
 use super::report::{Outcome, Report, Step, short};
 use super::{Options, offers_websocket};
-use crate::socketio::{Cookies, Error, Handshake, Polling, Reply, WebSocket};
+use socketio_client::{Cookies, Error, Handshake, Polling, Reply, WebSocket};
 
 /// Sessions that are tried without their cookies. Few, so that the probe is no load; enough that a second node
 /// that gets every other request shows.

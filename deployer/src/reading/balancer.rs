@@ -6,8 +6,8 @@ use timeouts::Setting::{self, *};
 use timeouts::Value;
 
 use super::view::View;
-use crate::node::{Leaf, Node};
-use crate::template::Resource;
+use cloudformation::node::{Leaf, Node};
+use cloudformation::template::Resource;
 
 /// How long stickiness lasts where it is on and no duration is stated.
 const STICKY_DEFAULT: Duration = Duration::from_secs(86_400);

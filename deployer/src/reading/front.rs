@@ -3,8 +3,8 @@
 use timeouts::Setting::{CloudFrontTimeout, Domain, NlbIdleTimeout, WafRules};
 
 use super::view::{View, mentions};
-use crate::node::Node;
-use crate::template::Resource;
+use cloudformation::node::Node;
+use cloudformation::template::Resource;
 
 /// The rules of AWS's core rule set that refuse what plugins send.
 const REFUSING: [&str; 2] = ["NoUserAgent_HEADER", "SizeRestrictions_BODY"];

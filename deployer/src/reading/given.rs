@@ -3,7 +3,7 @@
 use timeouts::{Place, Reading, Setting, Value};
 
 use super::Way;
-use crate::diagnostic::{Mistake, Mistakes, nearest};
+use cloudformation::diagnostic::{Mistake, Mistakes, nearest};
 
 /// Settings given by hand; they count before what a template says.
 #[derive(Clone, Debug, Default)]

@@ -17,8 +17,8 @@ mod view;
 use timeouts::Setting::{self, *};
 use timeouts::{Reading, Seen, Value};
 
-use crate::diagnostic::{Mistake, Mistakes};
-use crate::template::{Rendered, Resource};
+use cloudformation::diagnostic::{Mistake, Mistakes};
+use cloudformation::template::{Rendered, Resource};
 
 pub use given::Given;
 use routes::Route;
@@ -182,7 +182,7 @@ fn ways(rendered: &Rendered) -> impl Iterator<Item = Way<'_>> {
         let protocol = group
             .properties
             .get("Protocol")
-            .and_then(crate::node::Node::as_text);
+            .and_then(cloudformation::node::Node::as_text);
         protocol.is_none_or(|protocol| protocol.starts_with("HTTP"))
             && !is_lambda_or_balancer(group)
     };
@@ -212,7 +212,7 @@ fn is_lambda_or_balancer(group: &Resource) -> bool {
     let kind = group
         .properties
         .get("TargetType")
-        .and_then(crate::node::Node::as_text);
+        .and_then(cloudformation::node::Node::as_text);
     kind.is_some_and(|kind| kind == "lambda" || kind == "alb")
 }
 

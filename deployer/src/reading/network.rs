@@ -5,8 +5,8 @@ use timeouts::Value;
 
 use super::store;
 use super::view::View;
-use crate::node::Node;
-use crate::template::{Rendered, Resource};
+use cloudformation::node::Node;
+use cloudformation::template::{Rendered, Resource};
 
 /// A range of ports, both ends included.
 pub(super) type PortRange = (u16, u16);

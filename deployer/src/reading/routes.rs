@@ -3,8 +3,8 @@
 use timeouts::Setting::{ForwardGroups, GroupStickiness, ListenerProtocols, RoutedPaths};
 
 use super::view::View;
-use crate::node::Node;
-use crate::template::{Rendered, Resource};
+use cloudformation::node::Node;
+use cloudformation::template::{Rendered, Resource};
 
 const LISTENER: &str = "AWS::ElasticLoadBalancingV2::Listener";
 const LISTENER_RULE: &str = "AWS::ElasticLoadBalancingV2::ListenerRule";

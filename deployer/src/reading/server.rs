@@ -6,8 +6,8 @@ use timeouts::Setting::{self, *};
 use timeouts::{Kind, Place, Value};
 
 use super::view::View;
-use crate::node::{Call, Function, Leaf, Node, Value as NodeValue};
-use crate::template::Resource;
+use cloudformation::node::{Call, Function, Leaf, Node, Value as NodeValue};
+use cloudformation::template::Resource;
 
 /// What the server takes where a variable is not set.
 const DEFAULTS: [(Setting, &str); 10] = [

@@ -6,8 +6,8 @@ use timeouts::Value;
 use super::routes::Route;
 use super::task::{self, Task};
 use super::view::{View, mentions};
-use crate::node::Node;
-use crate::template::{Rendered, Resource};
+use cloudformation::node::Node;
+use cloudformation::template::{Rendered, Resource};
 
 /// The entry of a service's load balancers that sends to this target group.
 pub(super) fn forwards_to<'a>(service: &'a Resource, group: &Resource) -> Option<&'a Node> {

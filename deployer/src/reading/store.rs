@@ -4,8 +4,8 @@ use timeouts::Setting::*;
 use timeouts::Value;
 
 use super::view::{View, mentions};
-use crate::node::Node;
-use crate::template::Resource;
+use cloudformation::node::Node;
+use cloudformation::template::Resource;
 
 const GROUP: &str = "AWS::ElastiCache::ReplicationGroup";
 /// The port of an ElastiCache group that states none.

@@ -6,8 +6,8 @@ use timeouts::Value;
 use super::network::PortRange;
 use super::server;
 use super::view::View;
-use crate::node::Node;
-use crate::template::Resource;
+use cloudformation::node::Node;
+use cloudformation::template::Resource;
 
 /// What other readers need of a task.
 pub(super) struct Task<'a> {

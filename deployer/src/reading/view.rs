@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use timeouts::{Kind, Reading, Setting, Value};
 
-use crate::node::{self, Leaf, Node, Origin, Place};
-use crate::template::{Rendered, Resource};
+use cloudformation::node::{self, Leaf, Node, Origin, Place};
+use cloudformation::template::{Rendered, Resource};
 
 /// Why some settings are not seen in what is live.
 pub(super) const NOT_READ: &str = "not read from AWS";

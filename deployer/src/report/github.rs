@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Report;
-use crate::node::Place;
+use cloudformation::node::Place;
 
 impl Report {
     /// One `::error` or `::warning` line for each finding and each difference to what is live.

@@ -8,8 +8,8 @@ mod text;
 
 use timeouts::{Finding, Level, Reading, Rule, Setting};
 
-use crate::node::Place;
 use crate::reading::{ACCEPTED, Drift, Places, Readings};
+use cloudformation::node::Place;
 
 /// A rule that a user chose to ignore.
 #[derive(Clone, Debug)]

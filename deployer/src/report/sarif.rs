@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use timeouts::{Finding, RULES, Rule};
 
 use super::Report;
-use crate::node::Place;
+use cloudformation::node::Place;
 
 impl Report {
     /// The report as a SARIF 2.1.0 log with one run.

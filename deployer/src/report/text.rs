@@ -7,9 +7,9 @@ use timeouts::{Finding, Origin, Seen, Violation};
 
 use super::{Report, Undecided};
 use crate::colour::wanted;
-use crate::diagnostic::marked;
-use crate::node::Place;
 use crate::reading::Drift;
+use cloudformation::diagnostic::marked;
+use cloudformation::node::Place;
 
 impl Report {
     /// The report for people, without colour unless asked for.

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use aws_sdk_cloudformation::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_cloudformation::types::{Capability, StackStatus};
 
-use crate::{Run, directory, free_port, project};
+use testkit::port::free_port;
+
+use crate::{Run, directory, project};
 
 /// The emulator, which ends with the test.
 pub(crate) struct Emulator {

@@ -1,8 +1,8 @@
 //! Sound production shapes raise no error, and templates as people copy them raise exactly the right ones.
 
+use cloudformation::template::{Inputs, Template};
 use deployer::reading::{Given, read};
 use deployer::report::Report;
-use deployer::template::{Inputs, Template};
 use timeouts::Setting::*;
 use timeouts::{Level, Value};
 

@@ -258,10 +258,10 @@ fn parameters(environment: &str) -> Value {
     let environment = deployer::environment::load(&path, |_| ()).expect("it is accepted");
     let template = deployer::render::service_template().expect("it is accepted");
     let rendered = deployer::render::render(&template, name, &environment).expect("it renders");
-    let text = |node: &deployer::node::Node| match node.as_list() {
+    let text = |node: &cloudformation::node::Node| match node.as_list() {
         Some(items) => items
             .iter()
-            .filter_map(deployer::node::Node::as_text)
+            .filter_map(cloudformation::node::Node::as_text)
             .collect::<Vec<_>>()
             .join(","),
         None => node

@@ -77,6 +77,30 @@ load_balancer:
     ));
 }
 
+/// The server would end with exit code 2 on each of these: in tasks that crash, on AWS.
+#[test]
+fn what_the_server_refuses_is_refused_before() {
+    for (key, value) in [
+        ("drain", "500ms"),
+        ("path", "/v1/x"),
+        ("namespaces", "[\"a b\"]"),
+        ("namespaces", "[a, a]"),
+        ("namespaces", "[\"a,b\"]"),
+        ("cors_origins", "[example.com]"),
+        ("cors_origins", "[\"https://example.com/\"]"),
+        ("cors_origins", "[\"https://Example.com\"]"),
+        ("cors_origins", "[\"https://example.com:443\"]"),
+        ("log_level", "inof"),
+    ] {
+        let said = said_with("server-refuses", &format!("server:\n  {key}: {value}\n"));
+        assert!(
+            said.starts_with("exit 2\nerror: "),
+            "{key}: {value}: {said}"
+        );
+        assert!(said.contains("environments/prod.yaml:11:"), "{said}");
+    }
+}
+
 #[test]
 fn names_are_looked_at() {
     let names = RIGHT

@@ -9,7 +9,6 @@
 )]
 
 mod actions;
-mod balancer;
 mod check_broken;
 mod check_cli;
 mod check_live;
@@ -71,19 +70,6 @@ fn directory(test: &str) -> PathBuf {
         _ => std::fs::create_dir_all(&directory).expect("it can be made"),
     }
     directory
-}
-
-/// A port of this machine's that nobody listens on, below those that Linux gives to outgoing connections: one of them
-/// could take it before the process that it is for.
-fn free_port() -> u16 {
-    loop {
-        let mut random = [0; 2];
-        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).unwrap();
-        let port = 15_000 + u16::from_ne_bytes(random) % 17_000;
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 /// The project's own directory.

@@ -1,9 +1,9 @@
 //! What each function comes out as, known or symbolic, and where each value came from.
 
+use cloudformation::node::{Leaf, Node, Value, yaml};
+use cloudformation::template::{Inputs, Rendered, Template, Truth};
 use deployer::environment::load;
-use deployer::node::{Leaf, Node, Value, yaml};
 use deployer::render::{render, service_template};
-use deployer::template::{Inputs, Rendered, Template, Truth};
 
 use super::project;
 
@@ -208,7 +208,7 @@ fn origin_of(rendered: &Rendered, kind: &str, list: &str, key: &str) -> Vec<Stri
     let value = attribute
         .and_then(|item| item.get("Value"))
         .expect("it has a value");
-    let file = |place: &deployer::node::Place| {
+    let file = |place: &cloudformation::node::Place| {
         place
             .file()
             .rsplit('/')
@@ -258,7 +258,7 @@ fn a_leaf_leads_back_to_the_line_that_decided_it() {
     );
 }
 
-fn line(place: &deployer::node::Place) -> &str {
+fn line(place: &cloudformation::node::Place) -> &str {
     place
         .source()
         .text

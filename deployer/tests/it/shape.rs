@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use deployer::balancer::{Action, Algorithm, Condition, XForwardedFor};
-use deployer::diagnostic::Mistakes;
+use alb_model::{Action, Algorithm, Condition, XForwardedFor};
+use cloudformation::diagnostic::Mistakes;
+use cloudformation::template::{Inputs, Template};
 use deployer::environment::{find, load};
 use deployer::local::shape::{Shape, Store};
 use deployer::render::{render, service_template};
-use deployer::template::{Inputs, Template};
 
 use crate::project;
 

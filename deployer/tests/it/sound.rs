@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use deployer::diagnostic::Mistakes;
+use cloudformation::diagnostic::Mistakes;
+use cloudformation::template::{Inputs, Template};
 use deployer::reading::{Given, read};
 use deployer::report::Report;
-use deployer::template::{Inputs, Template};
 use timeouts::Setting::{self, *};
 use timeouts::Value;
 

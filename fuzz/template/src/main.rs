@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use deployer::environment;
-use deployer::node::{json, yaml};
-use deployer::template::{Inputs, Template};
+use cloudformation::node::{json, yaml};
+use cloudformation::template::{Inputs, Template};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -29,10 +29,10 @@ fuzz_target!(|data: &[u8]| {
         Ok(rendered) => {
             let document = rendered.document();
             let written = yaml(&document);
-            let again = deployer::node::read(
+            let again = cloudformation::node::read(
                 "again.yaml",
                 written.clone(),
-                deployer::node::Syntax::Template,
+                cloudformation::node::Syntax::Template,
             );
             // What is written is read as the same again, unless it has grown beyond what is read at all.
             match again {

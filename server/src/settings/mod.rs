@@ -1,8 +1,8 @@
 //! The server's settings: the only place that reads the environment. All mistakes are reported at once.
-//! Ranges are those of the `timeouts` crate, so that the deployer refuses what the server would.
+//! Names, grammars, ranges and defaults are those of the `timeouts` crate: the deployer refuses what the
+//! server would.
 
 mod parse;
-mod texts;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -177,30 +177,31 @@ impl Settings {
     pub fn read(environment: &dyn Environment) -> Result<Self, Mistakes> {
         let mut r = Reader::new(environment);
         let mut settings = Self {
-            bind: r.address("BIND", "0.0.0.0:8080"),
-            admin_bind: r.address("ADMIN_BIND", "127.0.0.1:9100"),
-            socket_path: r.socket_path("SOCKET_PATH", "/websockets"),
-            namespaces: r.namespaces("NAMESPACES", "dropcodes,donations"),
+            bind: r.address(Setting::BindPort),
+            admin_bind: r.address(Setting::AdminBind),
+            socket_path: r.text(Setting::SocketPath),
+            namespaces: r.list(Setting::Namespaces),
             unacknowledged: Vec::new(),
-            ping_interval: r.duration(Setting::PingInterval, "60s"),
-            ping_timeout: r.duration(Setting::PingTimeout, "4m"),
-            max_payload: r.number(Setting::MaxPayload, 1024),
-            max_message: r.number(Setting::MaxMessage, 16384),
-            transports: r.transports("TRANSPORTS", "polling,websocket"),
-            keep_alive: r.duration(Setting::KeepAlive, "320s"),
-            join_timeout: r.duration(Setting::JoinTimeout, "10s"),
-            drain: r.duration(Setting::Drain, "25s"),
-            store: r.store("STORE"),
-            s2s_keys: r.backend_keys("S2S_KEYS", "S2S_KEYS_FILE"),
-            cors_origins: r.origins("CORS_ORIGINS"),
+            ping_interval: r.duration(Setting::PingInterval),
+            ping_timeout: r.duration(Setting::PingTimeout),
+            max_payload: r.number(Setting::MaxPayload),
+            max_message: r.number(Setting::MaxMessage),
+            transports: r.transports(),
+            keep_alive: r.duration(Setting::KeepAlive),
+            join_timeout: r.duration(Setting::JoinTimeout),
+            drain: r.duration(Setting::Drain),
+            store: r.store(),
+            s2s_keys: r.backend_keys(),
+            cors_origins: r.origins(),
             idle_timeout: r.optional_duration(Setting::IdleTimeout),
-            allow_rule_violations: r.flag("ALLOW_RULE_VIOLATIONS"),
-            node_id: r.node_id("NODE_ID"),
+            allow_rule_violations: r.flag(Setting::AllowRuleViolations),
+            node_id: r.node_id(),
             task_metadata: r.address_of("ECS_CONTAINER_METADATA_URI_V4"),
-            log_format: r.log_format("LOG_FORMAT"),
-            log_level: r.log_level("LOG_LEVEL", "info"),
+            log_format: r.log_format(),
+            log_level: r.text(Setting::LogLevel),
         };
-        settings.unacknowledged = r.some_of("UNACKNOWLEDGED_NAMESPACES", &settings.namespaces);
+        settings.unacknowledged =
+            r.some_of(Setting::UnacknowledgedNamespaces, &settings.namespaces);
         r.finish(settings)
     }
 }

@@ -5,13 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, Uri};
-use timeouts::Setting;
-use tracing_subscriber::EnvFilter;
+use timeouts::grammar::{Store, items};
+use timeouts::{Setting, Value};
 
-use super::texts::{duration, list, origin, redis_url, shown};
 use super::{Environment, LogFormat, Mistakes, RedisSettings, StoreSettings, Transports};
 use crate::keys::{self, BackendKeys};
-use crate::names;
 
 pub(super) struct Reader<'a> {
     environment: &'a dyn Environment,
@@ -53,153 +51,117 @@ impl<'a> Reader<'a> {
         })
     }
 
-    pub(super) fn address(&mut self, name: &str, default: &str) -> SocketAddr {
-        self.value(name, default, SocketAddr::from(([0, 0, 0, 0], 0)), |text| {
-            text.parse()
-                .map_err(|_| "expected an address and port such as 0.0.0.0:8080".into())
+    /// The setting's value, by the grammar that environment files share; after a mistake, its default.
+    fn setting<T>(
+        &mut self,
+        setting: Setting,
+        stand_in: T,
+        convert: impl FnOnce(&str, Value) -> Option<T>,
+    ) -> T {
+        let default = setting.spec().default.unwrap_or_default();
+        self.value(variable(setting), default, stand_in, |text| {
+            let value = setting.parse(text)?;
+            convert(text, value).ok_or_else(|| "this value has no meaning here".to_owned())
         })
     }
 
-    pub(super) fn duration(&mut self, setting: Setting, default: &str) -> Duration {
-        self.value(name(setting), default, Duration::ZERO, |text| {
-            duration(text, setting)
-        })
+    pub(super) fn address(&mut self, setting: Setting) -> SocketAddr {
+        let none = SocketAddr::from(([0, 0, 0, 0], 0));
+        self.setting(setting, none, |text, _| text.parse().ok())
+    }
+
+    pub(super) fn duration(&mut self, setting: Setting) -> Duration {
+        self.setting(setting, Duration::ZERO, |_, value| value.as_duration())
     }
 
     pub(super) fn optional_duration(&mut self, setting: Setting) -> Option<Duration> {
-        self.value(name(setting), "", None, |text| match text {
-            "" => Ok(None),
-            _ => duration(text, setting).map(Some),
+        self.environment.get(variable(setting))?;
+        Some(self.duration(setting))
+    }
+
+    pub(super) fn number(&mut self, setting: Setting) -> usize {
+        self.setting(setting, 0, |_, value| {
+            usize::try_from(value.as_count()?).ok()
         })
     }
 
-    pub(super) fn number(&mut self, setting: Setting, default: usize) -> usize {
-        self.value(name(setting), &default.to_string(), default, |text| {
-            let number = text.parse().ok().filter(|n| setting.admits(*n).is_ok());
-            let legal = setting.legal().unwrap_or_default();
-            let number = number.and_then(|n: u64| usize::try_from(n).ok());
-            number.ok_or_else(|| format!("expected a whole number from {legal}"))
+    pub(super) fn flag(&mut self, setting: Setting) -> bool {
+        self.setting(setting, false, |_, value| value.as_flag())
+    }
+
+    pub(super) fn text(&mut self, setting: Setting) -> String {
+        self.setting(setting, String::new(), |_, value| Some(value.to_string()))
+    }
+
+    pub(super) fn list(&mut self, setting: Setting) -> Vec<String> {
+        self.setting(setting, Vec::new(), |_, value| match value {
+            Value::List(items) => Some(items),
+            _ => None,
         })
     }
 
-    pub(super) fn flag(&mut self, name: &str) -> bool {
-        self.value(name, "false", false, |text| {
-            text.parse().map_err(|_| "expected true or false".into())
-        })
+    /// Items, each one of `known`; none where the variable is not set.
+    pub(super) fn some_of(&mut self, setting: Setting, known: &[String]) -> Vec<String> {
+        if self.environment.get(variable(setting)).is_none() {
+            return Vec::new();
+        }
+        let items = self.list(setting);
+        // Where nothing is known, that is told already.
+        let unknown = items.iter().find(|item| !known.contains(item));
+        if let Some(item) = unknown.filter(|_| !known.is_empty()) {
+            self.mistakes.push(format!(
+                "{}: `{item}` is not among the NAMESPACES: {}",
+                variable(setting),
+                known.join(", ")
+            ));
+        }
+        items
     }
 
-    pub(super) fn socket_path(&mut self, name: &str, default: &str) -> String {
-        const TAKEN: [&str; 3] = ["/v1", "/healthcheck", "/openapi.json"];
-        self.value(name, default, String::new(), |text| {
-            let path = text.trim_end_matches('/');
-            let sound = path.len() > 1
-                && path.starts_with('/')
-                && !path.contains("//")
-                && path
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"/-._~".contains(&b));
-            let taken = TAKEN
-                .iter()
-                .any(|t| path == *t || path.starts_with(&format!("{t}/")));
-            match (sound, taken) {
-                (true, false) => Ok(path.to_owned()),
-                (true, true) => {
-                    Err("this path belongs to the HTTP interface; choose another".into())
-                }
-                (false, _) => Err("expected a path such as /websockets".into()),
-            }
-        })
+    pub(super) fn transports(&mut self) -> Transports {
+        let names = self.list(Setting::Transports);
+        let has = |name| names.iter().any(|other| other == name);
+        Transports {
+            polling: has("polling"),
+            websocket: has("websocket"),
+        }
     }
 
-    pub(super) fn namespaces(&mut self, name: &str, default: &str) -> Vec<String> {
-        self.value(name, default, Vec::new(), |text| {
-            let list: Vec<_> = list(text)
-                .map(|item| item.trim_start_matches('/').to_owned())
-                .collect();
-            for (index, item) in list.iter().enumerate() {
-                if !names::is_name(item) {
-                    return Err(format!("`{item}` is no namespace: {}", names::EXPECTED));
-                } else if list[..index].contains(item) {
-                    return Err(format!("`{item}` is named twice"));
-                }
-            }
-            if list.is_empty() {
-                return Err("expected one namespace at least".into());
-            }
-            Ok(list)
-        })
+    pub(super) fn origins(&mut self) -> Vec<HeaderValue> {
+        let origins = self.list(Setting::CorsOrigins);
+        let values = origins.iter().map(|origin| HeaderValue::from_str(origin));
+        values.filter_map(Result::ok).collect()
     }
 
-    /// Namespaces, each one of `known`; none unless given.
-    pub(super) fn some_of(&mut self, name: &str, known: &[String]) -> Vec<String> {
-        self.value(name, "", Vec::new(), |text| {
-            let named = list(text).map(|item| item.trim_start_matches('/').to_owned());
-            let named: Vec<String> = named.collect();
-            match named.iter().find(|item| !known.contains(item)) {
-                // NAMESPACES itself is wrong, which is told already.
-                Some(_) if known.is_empty() => Ok(Vec::new()),
-                Some(item) => Err(format!("`{item}` is not among the NAMESPACES")),
-                None => Ok(named),
-            }
-        })
-    }
-
-    pub(super) fn transports(&mut self, name: &str, default: &str) -> Transports {
-        let none = Transports {
-            polling: false,
-            websocket: false,
-        };
-        self.value(name, default, none, |text| {
-            let found = list(text).try_fold(none, |found, item| match item {
-                "polling" => Ok(Transports {
-                    polling: true,
-                    ..found
-                }),
-                "websocket" => Ok(Transports {
-                    websocket: true,
-                    ..found
-                }),
-                _ => Err(format!(
-                    "`{item}` is no transport; expected polling, websocket or both"
-                )),
-            })?;
-            if found == none {
-                return Err("expected polling, websocket or both".into());
-            }
-            Ok(found)
-        })
-    }
-
-    pub(super) fn store(&mut self, name: &str) -> StoreSettings {
-        let username = self.environment.get("STORE_USERNAME");
-        let password = self.secret("STORE_PASSWORD", "STORE_PASSWORD_FILE");
-        self.value(name, "memory", StoreSettings::Memory, |text| {
-            match text.split_once(':') {
-                None if text == "memory" => Ok(StoreSettings::Memory),
-                Some(("file", dir)) if !dir.is_empty() => {
-                    Ok(StoreSettings::File(PathBuf::from(dir)))
-                }
-                Some(("redis" | "rediss", _)) => Ok(StoreSettings::Redis(RedisSettings {
-                    url: redis_url(text)?,
+    pub(super) fn store(&mut self) -> StoreSettings {
+        let username = self.environment.get(variable(Setting::StoreUsername));
+        let password = self.secret(Setting::StorePassword, Setting::StorePasswordFile);
+        self.setting(Setting::Store, StoreSettings::Memory, |text, _| {
+            Some(match Store::parse(text).ok()? {
+                Store::Memory => StoreSettings::Memory,
+                Store::File(directory) => StoreSettings::File(PathBuf::from(directory)),
+                Store::Redis(redis) => StoreSettings::Redis(RedisSettings {
+                    url: redis.url.to_owned(),
                     username,
                     password,
-                })),
-                _ => {
-                    Err("expected memory, file:DIR, redis://host:port or rediss://host:port".into())
-                }
-            }
+                }),
+            })
         })
     }
 
     /// A secret as it is, but for the end of a file's last line.
-    fn secret(&mut self, name: &str, file_name: &str) -> Option<String> {
-        let found = self.text_or_file(name, file_name);
+    fn secret(&mut self, secret: Setting, file: Setting) -> Option<String> {
+        let found = self.text_or_file(variable(secret), variable(file));
         let found = found
             .map(|found| found.map(|(_, text)| text.trim_end_matches(['\r', '\n']).to_owned()));
         self.noted(found)
     }
 
-    pub(super) fn backend_keys(&mut self, name: &str, file_name: &str) -> BackendKeys {
+    pub(super) fn backend_keys(&mut self) -> BackendKeys {
+        let (name, file_name) = (
+            variable(Setting::BackendKeys),
+            variable(Setting::BackendKeysFile),
+        );
         let found = self.text_or_file(name, file_name).and_then(|found| {
             found.ok_or_else(|| {
                 format!(
@@ -211,7 +173,7 @@ impl<'a> Reader<'a> {
         });
         // The value itself is a secret: a mistake names its place in the list only.
         let parsed = found.and_then(|(source, text)| {
-            let keys = text.lines().flat_map(list);
+            let keys = text.lines().flat_map(items);
             BackendKeys::new(keys).map_err(|mistake| format!("{source}: {mistake}"))
         });
         self.noted(parsed)
@@ -242,21 +204,12 @@ impl<'a> Reader<'a> {
         })
     }
 
-    pub(super) fn origins(&mut self, name: &str) -> Vec<HeaderValue> {
-        self.value(name, "", Vec::new(), |text| {
-            list(text).map(origin).collect()
-        })
-    }
-
-    pub(super) fn node_id(&mut self, name: &str) -> String {
+    pub(super) fn node_id(&mut self) -> String {
+        if self.environment.get(variable(Setting::NodeId)).is_some() {
+            return self.text(Setting::NodeId);
+        }
         let random = ulid::Ulid::generate().to_string().to_lowercase();
-        let default = format!("node-{}", &random[random.len() - 8..]);
-        self.value(name, &default, String::new(), |text| {
-            match names::is_name(text) {
-                true => Ok(text.to_owned()),
-                false => Err(names::EXPECTED.into()),
-            }
-        })
+        format!("node-{}", &random[random.len() - 8..])
     }
 
     pub(super) fn address_of(&mut self, name: &str) -> Option<Uri> {
@@ -267,34 +220,26 @@ impl<'a> Reader<'a> {
         })
     }
 
-    pub(super) fn log_format(&mut self, name: &str) -> LogFormat {
-        self.value(name, "json", LogFormat::Json, |text| match text {
-            "json" => Ok(LogFormat::Json),
-            "text" => Ok(LogFormat::Text),
-            _ => Err("expected json or text".into()),
-        })
-    }
-
-    pub(super) fn log_level(&mut self, name: &str, default: &str) -> String {
-        const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-        self.value(name, default, String::new(), |text| {
-            // A bare word that is no level would be taken for a module's name, and silence all others.
-            let misspelt = list(text).find(|part| {
-                part.bytes().all(|b| b.is_ascii_alphanumeric())
-                    && !LEVELS.contains(&part.to_lowercase().as_str())
-            });
-            match EnvFilter::try_new(text) {
-                Ok(_) if misspelt.is_none() => Ok(text.to_owned()),
-                _ => Err(
-                    "expected error, warn, info, debug or trace, or such as info,server=debug"
-                        .into(),
-                ),
-            }
+    pub(super) fn log_format(&mut self) -> LogFormat {
+        self.setting(Setting::LogFormat, LogFormat::Json, |text, _| {
+            Some(match text {
+                "text" => LogFormat::Text,
+                _ => LogFormat::Json,
+            })
         })
     }
 }
 
 /// The variable that a setting is read from.
-fn name(setting: Setting) -> &'static str {
+fn variable(setting: Setting) -> &'static str {
     setting.spec().variable.unwrap_or(setting.key())
+}
+
+/// A value as a mistake shows it: on one line, and without what a URL says before its `@`.
+fn shown(text: &str) -> String {
+    let text = match text.split_once("://").zip(text.rsplit_once('@')) {
+        Some(((scheme, _), (_, host))) => format!("{scheme}://***@{host}"),
+        None => text.to_owned(),
+    };
+    text.replace(char::is_control, "\u{fffd}")
 }

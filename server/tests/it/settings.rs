@@ -64,28 +64,29 @@ async fn all_mistakes_are_told_at_once() {
     ]))
     .await;
     let name = "expected 1 to 128 of the characters A-Z a-z 0-9 . _ : -";
-    let duration = "expected a duration with a unit (such as 60s or 4m) from";
+    let duration = "expected a duration with a unit, such as 60s or 4m, from";
+    let bytes = "expected a number of bytes, such as 1024 or 1KiB, from";
     assert_eq!(text, format!("server: 20 mistakes in the settings:
   BIND=localhost:8080: expected an address and port such as 0.0.0.0:8080
   ADMIN_BIND=9100: expected an address and port such as 0.0.0.0:8080
   SOCKET_PATH=websockets: expected a path such as /websockets
-  NAMESPACES=a,b c: `b c` is no namespace: {name}
+  NAMESPACES=a,b c: `b c` is not a name: {name}
   PING_INTERVAL=60: {duration} 100ms to 3600s
   PING_TIMEOUT=2h: {duration} 100ms to 3600s
-  MAX_PAYLOAD=1k: expected a whole number from 256 to 1048576
-  MAX_MESSAGE=1048577: expected a whole number from 1 to 1048576
-  TRANSPORTS=polling,webtransport: `webtransport` is no transport; expected polling, websocket or both
+  MAX_PAYLOAD=1k: {bytes} 256 to 1048576
+  MAX_MESSAGE=1048577: {bytes} 1 to 1048576
+  TRANSPORTS=polling,webtransport: `webtransport` is not one of polling, websocket
   KEEP_ALIVE=0s: {duration} 1s to 86400s
   JOIN_TIMEOUT=-1s: {duration} 100ms to 600s
   DRAIN=soon: {duration} 1s to 600s
-  STORE=redis://***@cache:6379: a URL may hold no credentials; set STORE_USERNAME and STORE_PASSWORD, or STORE_PASSWORD_FILE
+  STORE=redis://***@cache:6379: a URL may hold no credentials: task definitions and logs show it
   S2S_KEYS: key 1 has 21 characters; 32 at least are needed
   CORS_ORIGINS=*: `*` with credentials is refused by every browser; list exact origins
   IDLE_TIMEOUT=5000s: {duration} 1s to 4000s
   ALLOW_RULE_VIOLATIONS=yes: expected true or false
-  NODE_ID=node one: {name}
-  LOG_FORMAT=xml: expected json or text
-  LOG_LEVEL=inof: expected error, warn, info, debug or trace, or such as info,server=debug
+  NODE_ID=node one: `node one` is not a name: {name}
+  LOG_FORMAT=xml: expected one of json, text
+  LOG_LEVEL=inof: expected error, warn, info, debug or trace, or directives such as info,server=debug
 "));
 }
 
@@ -96,9 +97,9 @@ async fn each_wrong_value_is_refused_by_name() {
         ("SOCKET_PATH", "/", "expected a path"),
         ("SOCKET_PATH", "/v1/x", "belongs to the HTTP interface"),
         ("SOCKET_PATH", "/a{b}", "expected a path"),
-        ("NAMESPACES", ",", "one namespace at least"),
+        ("NAMESPACES", ",", "at least one name"),
         ("NAMESPACES", "a,/a", "`a` is named twice"),
-        ("TRANSPORTS", ",", "expected polling, websocket or both"),
+        ("TRANSPORTS", ",", "at least one of polling, websocket"),
         ("STORE", "file:", "expected memory, file:DIR, redis://"),
         (
             "STORE",
@@ -106,8 +107,12 @@ async fn each_wrong_value_is_refused_by_name() {
             "redis://host:port or rediss://host:port",
         ),
         ("STORE", "redis://", "expected a URL such as rediss://"),
-        ("STORE", "redis://cache/0?protocol=resp3", "nothing behind"),
-        ("STORE", "redis://cache/abc", "Invalid database number"),
+        (
+            "STORE",
+            "redis://cache/0?protocol=resp3",
+            "no query or fragment",
+        ),
+        ("STORE", "redis://cache/abc", "expected database 0"),
         ("STORE", "redis://cache/1", "expected database 0"),
         ("STORE_PASSWORD_FILE", "/nowhere/password", "No such file"),
         ("S2S_KEYS", &secret, "key 1 has 31 characters"),
@@ -118,8 +123,8 @@ async fn each_wrong_value_is_refused_by_name() {
             "key 2 holds a character",
         ),
         ("S2S_KEYS_FILE", "/nowhere/keys", "are both set; keep one"),
-        ("CORS_ORIGINS", "https://a.example/path", "is no origin"),
-        ("CORS_ORIGINS", "a.example", "is no origin"),
+        ("CORS_ORIGINS", "https://a.example/path", "is not an origin"),
+        ("CORS_ORIGINS", "a.example", "is not an origin"),
         ("MAX_PAYLOAD", "255", "from 256 to 1048576"),
         ("MAX_MESSAGE", "0", "from 1 to 1048576"),
     ] {

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{list, mistake, text};
-use crate::balancer::{Action, Config, Fixed, Forward, Listener, Redirect, Weighted};
-use crate::diagnostic::Mistake;
-use crate::node::Node;
-use crate::template::{Rendered, Resource};
+use alb_model::{Action, Config, Fixed, Forward, Listener, Redirect, Weighted};
+use cloudformation::diagnostic::Mistake;
+use cloudformation::node::Node;
+use cloudformation::template::{Rendered, Resource};
 
 /// The action of a listener or rule: the last one in order, which decides.
 pub(super) fn read(

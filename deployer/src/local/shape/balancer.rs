@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{action, attributes, condition, list, mistake, seconds, text};
-use crate::balancer::{
+use alb_model::{
     Algorithm, Config, Group, HealthCheck, Listener, MinimumHealthy, Rule, XForwardedFor,
 };
-use crate::diagnostic::{Mistake, Mistakes};
-use crate::node::Node;
-use crate::template::{Rendered, Resource};
+use cloudformation::diagnostic::{Mistake, Mistakes};
+use cloudformation::node::Node;
+use cloudformation::template::{Rendered, Resource};
 
 const LOAD_BALANCER: &str = "AWS::ElasticLoadBalancingV2::LoadBalancer";
 const LISTENER: &str = "AWS::ElasticLoadBalancingV2::Listener";

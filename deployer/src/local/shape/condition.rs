@@ -1,10 +1,10 @@
 //! A listener rule's conditions, in their own properties or in the older `Values`.
 
 use super::{list, mistake, text, texts};
-use crate::balancer::{Condition, QueryPair};
-use crate::diagnostic::Mistake;
-use crate::node::Node;
-use crate::template::Resource;
+use alb_model::{Condition, QueryPair};
+use cloudformation::diagnostic::Mistake;
+use cloudformation::node::Node;
+use cloudformation::template::Resource;
 
 pub(super) fn read(rule: &Resource, node: &Node) -> Result<Condition, Mistake> {
     let field = text(node, "Field").unwrap_or_default();

@@ -8,10 +8,10 @@ mod task;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::balancer::Config;
-use crate::diagnostic::{Mistake, Mistakes};
-use crate::node::Node;
-use crate::template::{Rendered, Resource};
+use alb_model::Config;
+use cloudformation::diagnostic::{Mistake, Mistakes};
+use cloudformation::node::Node;
+use cloudformation::template::{Rendered, Resource};
 
 pub use task::{Store, Task};
 
@@ -40,7 +40,7 @@ impl Shape {
         let (Some((balancer, ports)), Some(task)) = (balancer, task) else {
             return Err(mistakes);
         };
-        let leads = |listener: &crate::balancer::Listener| action::leads_to(listener, &task.group);
+        let leads = |listener: &alb_model::Listener| action::leads_to(listener, &task.group);
         let Some(main) = balancer.listeners.iter().position(leads) else {
             let message = format!(
                 "no listener forwards to the service's target group {}",

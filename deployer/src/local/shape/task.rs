@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{list, mistake, seconds, text};
-use crate::diagnostic::{Mistake, Mistakes};
-use crate::node::Node;
-use crate::template::{Rendered, Resource};
+use cloudformation::diagnostic::{Mistake, Mistakes};
+use cloudformation::node::Node;
+use cloudformation::template::{Rendered, Resource};
 
 /// What ECS would run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -42,7 +42,7 @@ pub enum Error {
     },
     /// The balancer's configuration is inconsistent.
     #[error(transparent)]
-    Balancer(#[from] crate::balancer::Error),
+    Balancer(#[from] alb_model::Error),
     /// A process could not be started.
     #[error("cannot start {name}")]
     Start {

@@ -11,8 +11,8 @@ use super::node::Stage;
 use super::schedule::{Task, plan};
 use super::watcher::Goal;
 use super::{Happened, Node, Notice, Stack};
-use crate::balancer::{Event, Health};
 use crate::local::process::Signal;
+use alb_model::{Event, Health};
 
 /// Starts in a row that may fail before the stack is given up.
 const FAILURES: u32 = 10;

@@ -24,14 +24,14 @@ use super::metadata::Metadata;
 use super::process::Line;
 use super::redis::Endpoint;
 use super::shape::Shape;
-use crate::balancer::{Balancer, Event};
-use crate::socketio::Address;
+use alb_model::{Balancer, Event};
 pub use error::Error;
 use launch::{listen, pass_lines, secret};
 pub use node::Node;
 pub use notice::Notice;
 use rollout::Rolling;
 use schedule::Limits;
+use socketio_client::Address;
 use store::Redis;
 use watcher::Watcher;
 

@@ -10,9 +10,9 @@ use super::error::Error;
 use super::launch::{free_address, listening};
 use super::notice::health_word;
 use super::{Happened, Stack};
-use crate::balancer::Health;
 use crate::local::control::Order;
 use crate::local::process::{Process, Spec};
+use alb_model::Health;
 
 /// One node.
 #[derive(Debug)]

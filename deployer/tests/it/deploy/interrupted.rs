@@ -2,9 +2,9 @@
 
 use std::process::Stdio;
 
-use deployer::socketio::request;
 use http::Method;
 use http::header::HeaderMap;
+use socketio_client::request;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::Child;
 use tokio::time::timeout;

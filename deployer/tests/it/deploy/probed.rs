@@ -124,7 +124,7 @@ async fn keys(api: &deployer::local::api::Api) -> Vec<String> {
             .expect("a header"),
     );
     let within = std::time::Duration::from_secs(10);
-    let reply = deployer::socketio::request(
+    let reply = socketio_client::request(
         &api.address,
         (http::Method::GET, "/v1/keys"),
         &headers,

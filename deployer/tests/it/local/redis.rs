@@ -140,7 +140,7 @@ async fn a_redis_can_be_stopped_and_restarted_and_goes_with_the_stack() {
 /// A password reaches the server apart from the URL, and is shown nowhere.
 #[tokio::test]
 async fn a_redis_of_the_users_own_can_have_a_password() {
-    let address = std::net::SocketAddr::from(([127, 0, 0, 1], crate::free_port()));
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], testkit::port::free_port()));
     let _redis = tokio::process::Command::new("redis-server")
         .args(["--port", &address.port().to_string(), "--bind", "127.0.0.1"])
         .args(["--save", "", "--requirepass", "a/secret"])

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::stack::{Stack, THREE, names, ran, until};
-use crate::balancer::backend::get;
 use crate::running::{command, script, signal};
 use crate::trials::party::server_binary;
+use testkit::backend::get;
 
 /// A plugin that stays connected, on one node or the other.
 fn plugin(stack: &Stack) -> tokio::process::Child {

@@ -3,12 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use deployer::balancer::{Config, Group};
+use alb_model::{Config, Group};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use super::party::{PATIENCE, Talker};
-use crate::balancer::stack::{Stack, config, group};
+use testkit::balancer::{Stack, config, group};
 
 /// How a front is set.
 pub(crate) struct Setup {
@@ -43,7 +43,7 @@ impl Front {
     }
 
     pub(crate) async fn haproxy(setup: &Setup, targets: &[SocketAddr]) -> Self {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, crate::free_port()));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, testkit::port::free_port()));
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("haproxy.cfg");
         std::fs::write(&file, configuration(setup, address, targets)).unwrap();

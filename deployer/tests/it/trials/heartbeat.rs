@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use deployer::socketio::{Engine, Error, Polling, Settings};
 use serde_json::json;
+use socketio_client::{Engine, Error, Polling, Settings};
 
 use super::front::{Front, Setup, trials};
 use super::party::{Client, PATIENCE, Target};

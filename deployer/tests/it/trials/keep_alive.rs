@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use deployer::balancer::{Cause, Config};
+use alb_model::{Cause, Config};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
 use super::front::{Front, Setup, trials};
 use super::party::Target;
-use crate::balancer::backend::{Session, keeping_alive, raw, read_head};
-use crate::balancer::stack::{Stack, config, group};
+use testkit::backend::{Session, keeping_alive, raw, read_head};
+use testkit::balancer::{Stack, config, group};
 
 trials! {
     /// What the race looks like from the balancer: the target closes a kept connection on the request that comes.

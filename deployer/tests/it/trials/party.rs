@@ -87,7 +87,7 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one with these settings beside the defaults; it listens when this returns.
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
-        let address = SocketAddr::from(([127, 0, 0, 1], crate::free_port()));
+        let address = SocketAddr::from(([127, 0, 0, 1], testkit::port::free_port()));
         let mut command = Command::new(server_binary());
         command
             .env_clear()

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use deployer::socketio::{Error, Settings};
 use serde_json::json;
+use socketio_client::{Error, Settings};
 
 use super::front::{Front, Setup, trials};
 use super::party::{Client, PATIENCE, Target};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Notice, health_word};
-use crate::balancer::Event;
+use alb_model::Event;
 
 impl Notice {
     /// As an object with a `type`; none for what processes write.

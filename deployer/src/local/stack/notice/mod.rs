@@ -6,9 +6,9 @@ mod text;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::balancer::{Event, Health};
 use crate::local::control::Order;
 use crate::local::process::Line;
+use alb_model::{Event, Health};
 
 /// Something that happened in a stack.
 #[derive(Debug, Clone)]

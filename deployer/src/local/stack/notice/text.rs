@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{Notice, health_word};
-use crate::balancer::Event;
 use crate::local::control::Order;
 use crate::local::log::readable;
+use alb_model::Event;
 
 impl Notice {
     /// As a line, with who speaks in front.

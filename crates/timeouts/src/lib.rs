@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+pub mod explain;
+mod facts;
+pub mod grammar;
+mod logic;
+mod place;
+mod reading;
+mod report;
+mod rule;
+mod rules;
+mod setting;
+mod settings;
+mod sources;
+mod value;
+
+pub use place::{Origin, Place};
+pub use reading::{NotSeen, Reading, Seen, Sight};
+pub use report::{Finding, Report, check};
+pub use rule::{Level, Rule, Source, Topic, Verdict, Violation};
+pub use rules::{RULES, rule};
+pub use setting::{DefaultValue, OutOfRange, Spec};
+pub use settings::Setting;
+pub use value::{Kind, Value, seconds};

@@ -1,0 +1,38 @@
+//! A firewall must let plugins through.
+
+use super::prelude::*;
+
+pub(super) const RULE: Rule = Rule {
+    name: "waf-blocks-plugins",
+    topic: Topic::Shape,
+    levels: &[Warning],
+    summary: "the firewall refuses what plugins send",
+    breaks: "Rules on a missing User-Agent and on body size answer 403 to clients that are no browsers, and to large polls. Rules on request rates count each poll.",
+    holds: "no blocking rule on User-Agent or body size applies to server.path",
+    fix: "count instead of block in these rules, or except the Socket.IO path by a scope-down statement",
+    sources: &[WAF_COMMON],
+    settings: &[WafRules],
+    check,
+};
+
+fn check(r: &Reading) -> Verdict {
+    let rules = r.list(WafRules)?;
+    demand(rules.value.is_empty(), || {
+        Violation::warning(RULE.summary)
+            .about(rules.seen)
+            .fix(RULE.fix)
+    })
+}
+
+#[cfg(test)]
+#[test]
+fn cases() {
+    use super::cases::{Expect::*, cases, l};
+    cases(
+        &RULE,
+        &[
+            (&[(WafRules, l(&[]))], Holds),
+            (&[(WafRules, l(&["NoUserAgent_HEADER"]))], Warning),
+        ],
+    );
+}
