@@ -8,6 +8,7 @@ mod acknowledging;
 mod blame;
 mod channel;
 mod clocks;
+mod emitting;
 mod hub;
 mod queue;
 mod reading;
