@@ -4,9 +4,11 @@
 mod backend;
 mod bench;
 mod clients;
+mod clock;
 mod endpoint;
 mod event;
 mod ledger;
+mod network;
 mod process;
 mod publisher;
 mod redis;

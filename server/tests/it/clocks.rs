@@ -50,7 +50,7 @@ impl WallClock {
     /// A Redis under this clock.
     async fn redis(&self) -> Redis {
         let library = self.directory.path().join("leap.so");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/leap.c");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/leap.c");
         let mut compiler = Command::new("cc");
         compiler.args(["-shared", "-fPIC", "-o"]).arg(&library);
         assert!(compiler.arg(source).status().await.unwrap().success());

@@ -1,12 +1,15 @@
 //! What can go wrong, one file each. Every scenario sets a stage, makes trouble under load, and reports.
 
+mod clock_steps;
 mod clocks;
 mod flaky;
 mod kills;
 mod mass_return;
 mod outages;
 mod pauses;
+mod poison;
 mod rollout;
+mod silence;
 
 use std::path::Path;
 use std::time::Duration;
@@ -32,6 +35,12 @@ pub(crate) enum Scenario {
     MassReturn,
     /// The clocks of two nodes are wrong.
     Clocks,
+    /// The clocks of Redis and of all nodes leap and come back.
+    ClockSteps,
+    /// The network swallows what is sent on open connections.
+    Silence,
+    /// Some clients lose their session at some messages.
+    Poison,
 }
 
 /// How big a run is.
@@ -64,6 +73,8 @@ impl Size {
             channels: clients / 3,
             transports: Transports::All,
             flaky: false,
+            breaking: false,
+            silent: false,
             server: None,
         }
     }
@@ -77,6 +88,7 @@ fn load(cast: &Cast) -> Load {
         ahead: Duration::from_secs(5),
         everyone: 50,
         brief: 0,
+        poison: 0,
     }
 }
 
@@ -91,6 +103,9 @@ impl Scenario {
             Self::Flaky => "flaky",
             Self::MassReturn => "mass-return",
             Self::Clocks => "clocks",
+            Self::ClockSteps => "clock-steps",
+            Self::Silence => "silence",
+            Self::Poison => "poison",
         }
     }
 
@@ -107,6 +122,9 @@ impl Scenario {
             Self::Flaky => flaky::run(size, directory).await,
             Self::MassReturn => mass_return::run(size, directory).await,
             Self::Clocks => clocks::run(size, directory).await,
+            Self::ClockSteps => clock_steps::run(size, directory).await,
+            Self::Silence => silence::run(size, directory).await,
+            Self::Poison => poison::run(size, directory).await,
         }
     }
 }
