@@ -5,6 +5,7 @@ const readline = require("readline");
 
 const FLAKY_EVERY = 3000; // ms between two drops of a flaky client, on average
 const FLAKY_FOR = 3000; // ms that it stays away, at most
+const POISON = "POISON"; // the code of messages that some clients lose their session at
 const clients = [];
 let flaky = true;
 
@@ -15,10 +16,11 @@ function tell(...line) {
   if (said.length === 1) setImmediate(() => { process.stdout.write(said.join("\n") + "\n"); said = []; });
 }
 
-function open({ url, path, namespace }, { n, key, transports, flaky: drops }) {
+function open({ url, path, namespace }, { n, key, transports, flaky: drops, breaks }) {
   // Polling needs the load balancer's cookies.
   const socket = io(url + namespace, { path, transports, auth: { key }, forceNew: true, withCredentials: true });
   clients.push(socket);
+  let broken = false; // by a message that it cannot read: what came with it is lost too
 
   // How long it was away, and how much of that was the library's own waiting before each attempt.
   let since = now(), waited = 0;
@@ -27,6 +29,7 @@ function open({ url, path, namespace }, { n, key, transports, flaky: drops }) {
   backoff.duration = () => { const wait = duration(); waited += wait; return wait; };
 
   socket.on("connect", () => {
+    broken = false;
     tell("up", n, now(), now() - since, waited);
     if (drops) setTimeout(drop, -Math.log(Math.random()) * FLAKY_EVERY, socket, socket.id);
   });
@@ -36,6 +39,11 @@ function open({ url, path, namespace }, { n, key, transports, flaky: drops }) {
   });
   socket.on("connect_error", (error) => tell("refused", n, now(), error.data?.code ?? null, String(error.description?.message ?? error.description ?? error.message)));
   socket.on("code", (data, message, ack) => {
+    if (breaks && flaky && data.code === POISON) {
+      broken = true;
+      socket.io.engine.close();
+    }
+    if (broken) return;
     tell("message", n, now(), message.id, message.redelivered, message.expires_in);
     const acknowledge = () => { ack(message.id); tell("acknowledged", n, now(), message.id); };
     // A flaky client's acknowledgement may come too late for its connection, as a slow plugin's does.

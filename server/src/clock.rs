@@ -2,13 +2,21 @@
 //!
 //! Nothing else in the server asks the operating system for the date, but the log.
 
+mod slew;
+mod system;
+
 use std::fmt;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio::time::Instant;
+
+use slew::Slew;
+
+pub use slew::Measured;
+pub use system::{measure_system, system_is_steady, system_micros, wall_micros};
 
 /// A point in time: whole milliseconds since the Unix epoch, written as RFC 3339 in UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,13 +83,12 @@ impl<'de> Deserialize<'de> for Millis {
 
 /// The store's clock, as this node has measured it.
 ///
-/// Between measurements it runs on the machine's monotonic clock: a step of the system's wall clock
-/// moves no timer.
+/// It runs on the machine's monotonic clock, and never leaps: see `slew`. Whatever the store's clock does, no timer moves,
+/// and nothing expires that would not have.
 #[derive(Debug)]
 pub struct Clock {
     origin: Instant,
-    /// Microseconds since the Unix epoch at `origin`, by the store's clock.
-    micros_at_origin: AtomicI64,
+    slew: Mutex<Slew>,
 }
 
 impl Clock {
@@ -90,16 +97,15 @@ impl Clock {
     pub fn starting_at(micros: i64) -> Self {
         Self {
             origin: Instant::now(),
-            micros_at_origin: AtomicI64::new(micros),
+            slew: Mutex::new(Slew::starting(0, micros)),
         }
     }
 
     /// Microseconds since the Unix epoch.
     #[must_use]
     pub fn micros(&self) -> i64 {
-        self.micros_at_origin
-            .load(Ordering::Relaxed)
-            .saturating_add(self.elapsed())
+        let at = self.elapsed();
+        self.lock().micros(at)
     }
 
     /// Now, in whole milliseconds.
@@ -115,19 +121,27 @@ impl Clock {
         Instant::now() + Duration::from_micros(u64::try_from(wait).unwrap_or(0))
     }
 
-    /// Takes over a reading of the store's clock that was asked for at `asked` and has just arrived.
-    /// The store is assumed to have read it halfway. Returns the correction in microseconds.
-    pub fn correct(&self, store_micros: i64, asked: Instant) -> i64 {
+    /// Whether the store's clock was where it should be for long enough to retire what has expired by it.
+    #[must_use]
+    pub fn is_steady(&self) -> bool {
+        self.lock().is_steady()
+    }
+
+    /// Takes a reading of the store's clock that was asked for at `asked` and has just arrived.
+    /// The store is assumed to have read it halfway; after a slow trip it is `rough`, and shows leaps only.
+    pub fn measure(&self, store_micros: i64, asked: Instant, rough: bool) -> Measured {
         let half_trip = asked.elapsed() / 2;
-        let now = store_micros.saturating_add(half_trip.as_micros() as i64);
-        let correction = now.saturating_sub(self.micros());
-        self.micros_at_origin
-            .fetch_add(correction, Ordering::Relaxed);
-        correction
+        let reading = store_micros.saturating_add(half_trip.as_micros() as i64);
+        let at = self.elapsed();
+        self.lock().measure(at, reading, rough)
     }
 
     fn elapsed(&self) -> i64 {
         i64::try_from(self.origin.elapsed().as_micros()).unwrap_or(i64::MAX)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slew> {
+        self.slew.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -156,19 +170,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn follows_the_store_and_not_the_machine() {
+    async fn follows_the_store_without_leaps() {
         let clock = Clock::starting_at(1_000_000);
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(clock.now(), Millis(3_000));
 
         let asked = Instant::now();
         tokio::time::advance(Duration::from_millis(10)).await;
-        assert_eq!(clock.correct(9_000_000, asked), 9_005_000 - 3_010_000);
-        assert_eq!(clock.now(), Millis(9_005));
+        let measured = clock.measure(3_505_000, asked, false);
+        assert_eq!(measured, Measured::Followed(500_000));
+        assert_eq!(clock.now(), Millis(3_010));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(clock.now(), Millis(4_110));
         assert_eq!(
-            clock.instant(Millis(9_105)) - Instant::now(),
+            clock.instant(Millis(4_210)) - Instant::now(),
             Duration::from_millis(100)
         );
         assert_eq!(clock.instant(Millis(1)), Instant::now());
+        assert!(!clock.is_steady());
+        tokio::time::advance(Duration::from_secs(30)).await;
+        clock.measure(clock.micros(), Instant::now(), false);
+        assert!(clock.is_steady());
     }
 }

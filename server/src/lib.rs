@@ -26,3 +26,4 @@ pub mod rules;
 pub mod settings;
 pub mod socketio;
 pub mod store;
+pub mod tasks;

@@ -14,15 +14,18 @@ use server::leaving;
 use server::log_queue::LogQueue;
 use server::node::{Node, open_store};
 use server::settings::{ProcessEnvironment, Settings};
+use server::tasks::Ended;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// It could not start: settings, file limit, addresses or the store.
 const CANNOT_RUN: u8 = 2;
+/// The drain was not complete, or a task has ended that the process lives by.
+const FAILED: u8 = 1;
 /// `--health` found no server that serves.
 const UNHEALTHY: u8 = 1;
 /// How long the last lines of the log may take.
 const LAST_LINES: Duration = Duration::from_millis(500);
-/// A second signal ended it.
+/// A signal ended it at once: the first before it was ready, or the second.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
@@ -57,32 +60,52 @@ fn main() -> ExitCode {
 async fn live(settings: Settings, log: &LogQueue) -> ExitCode {
     let (drain, metadata) = (settings.drain, settings.task_metadata.clone());
     let keys = settings.s2s_keys.clone();
-    let node = match start(settings).await {
+    // Before the start: whoever reads that the node is ready may send a signal at once.
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return refuse(&format!("cannot listen for signals: {error}")),
+    };
+    let started = tokio::select! {
+        started = start(settings) => started,
+        _ = signals.next() => return ExitCode::from(INTERRUPTED),
+    };
+    let node = match started {
         Ok(node) => node,
         Err(error) => return refuse(&format!("{error:#}")),
     };
     log.count_in(node.handler().context.metrics.log_lines_dropped.clone());
     tokio::spawn(server::reload::watch(keys));
-    let mut signals = match Signals::listen() {
-        Ok(signals) => signals,
-        Err(error) => return refuse(&format!("cannot listen for signals: {error}")),
+    let signal = tokio::select! {
+        signal = asked_to_leave(&node, &mut signals, metadata.as_ref()) => signal,
+        ended = node.ended() => return give_up(&ended),
     };
-    // Outside the macro, which does not evaluate what it does not log.
-    let signal = asked_to_leave(&node, &mut signals, metadata.as_ref()).await;
     tracing::info!(signal, "asked to leave");
+    let ended = node.ended();
     end_after(drain, log.clone());
     tokio::select! {
-        drained = node.drain() => {
-            if let Err(error) = drained {
+        drained = node.drain() => match drained {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
                 tracing::warn!(error = format!("{error:#}"), "the drain was not complete");
+                ExitCode::from(FAILED)
             }
-            ExitCode::SUCCESS
-        }
+        },
+        ended = ended => give_up(&ended),
         name = signals.next() => {
             tracing::warn!(signal = name, "asked again: leaving at once");
             ExitCode::from(INTERRUPTED)
         }
     }
+}
+
+/// Says why the process ends by itself. Its clients come back to other nodes, or to the process that replaces it.
+fn give_up(ended: &Ended) -> ExitCode {
+    tracing::error!(
+        task = ended.task,
+        reason = ended.reason,
+        "a task has ended that the process lives by: ending it",
+    );
+    ExitCode::from(FAILED)
 }
 
 /// Waits for the signal to leave. A task that learns earlier that it is to stop moves its clients meanwhile.
@@ -115,7 +138,7 @@ fn end_after(drain: Duration, log: LogQueue) {
         let _ = never.recv_timeout(drain);
         tracing::error!("DRAIN is over and the process still ran: ending it");
         log.flush(LAST_LINES);
-        std::process::exit(0);
+        std::process::exit(i32::from(FAILED));
     });
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::clock::Millis;
@@ -133,6 +133,29 @@ pub enum State {
     Cancelled,
 }
 
+/// What may happen to a message beside its ordinary life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happening {
+    /// Sessions of the key ended on it twice; the key's other messages pass it.
+    Poison,
+    /// The key acknowledged it, but only after it had expired.
+    AcknowledgedAfterExpiry,
+    /// It was repeated as often as it may be on one socket; it comes again after a reconnect.
+    GivenUp,
+}
+
+/// Something that happened to a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// When, by the store's clock.
+    pub at: Millis,
+    /// What.
+    pub event: Happening,
+    /// The id of the key that it concerns.
+    pub key: Arc<str>,
+}
+
 /// A message with what the store has recorded of it.
 #[derive(Clone, Debug)]
 pub struct Status {
@@ -144,6 +167,8 @@ pub struct Status {
     pub delivered_keys: u32,
     /// The number of keys that acknowledged it.
     pub acknowledged_keys: u32,
+    /// What happened to it, the earliest first; read for a single message only.
+    pub notes: Vec<Note>,
 }
 
 impl Status {

@@ -37,6 +37,9 @@ pub enum MessageState {
     /// Acknowledged by a key.
     #[expect(non_camel_case_types, reason = "label values are lower case")]
     acknowledged,
+    /// Acknowledged by a key after it had expired.
+    #[expect(non_camel_case_types, reason = "label values are lower case")]
+    acknowledged_late,
     /// Expired without any acknowledgement.
     #[expect(non_camel_case_types, reason = "label values are lower case")]
     expired,
@@ -50,6 +53,13 @@ pub enum MessageState {
 pub struct StateLabel {
     /// What became of it.
     pub state: MessageState,
+}
+
+/// Which clock was measured.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ClockLabel {
+    /// `store`, or `wall`: the machine's.
+    pub clock: &'static str,
 }
 
 /// A call of the store.
@@ -94,6 +104,8 @@ pub struct Metrics {
     pub redeliveries: Counter,
     /// Messages given up on a live socket after the last repeat; they come again after a reconnect.
     pub given_up: Counter,
+    /// Ends of sessions that showed a message to be poison for its key.
+    pub poison: Counter,
     /// Messages that were due while a socket's window was full.
     pub window_waits: Counter,
     /// Connections cut because the client did not read.
@@ -114,8 +126,14 @@ pub struct Metrics {
     pub lag: Histogram,
     /// How long the store took.
     pub store: StoreLatency,
-    /// By how much the store's clock was ahead of this node's at the last measurement.
-    pub clock_correction: Gauge,
+    /// By how much a clock was ahead of this node's view of it at the last measurement, in microseconds.
+    pub clock_correction: Family<ClockLabel, Gauge>,
+    /// Leaps of more than a second.
+    pub clock_leaps: Family<ClockLabel, Counter>,
+    /// Whether nothing is retired because a clock has leapt, or the node has just started.
+    pub expiry_held: Gauge,
+    /// By how much this machine's wall clock is ahead of the store's, in milliseconds.
+    pub wall_clock_offset: Gauge,
 }
 
 impl Metrics {
@@ -140,6 +158,7 @@ impl Metrics {
             ]),
             redeliveries: Counter::default(),
             given_up: Counter::default(),
+            poison: Counter::default(),
             window_waits: Counter::default(),
             slow_readers: Counter::default(),
             stray_acknowledgements: Counter::default(),
@@ -152,7 +171,10 @@ impl Metrics {
             store: Family::new_with_constructor(|| {
                 Histogram::new([0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.25, 1.0, 2.0])
             }),
-            clock_correction: Gauge::default(),
+            clock_correction: Family::default(),
+            clock_leaps: Family::default(),
+            expiry_held: Gauge::default(),
+            wall_clock_offset: Gauge::default(),
         };
         m.register();
         m
@@ -216,6 +238,11 @@ impl Metrics {
             self.given_up.clone(),
         );
         r.register(
+            "poison",
+            "Ends of sessions on a message that they were given alone, after an earlier end on it",
+            self.poison.clone(),
+        );
+        r.register(
             "window_waits",
             "Messages that waited for a full window",
             self.window_waits.clone(),
@@ -269,9 +296,25 @@ impl Metrics {
         );
         r.register_with_unit(
             "clock_correction",
-            "Last correction of the clock by the store's, in microseconds",
+            "By how much a clock was ahead of this node's view of it, in microseconds",
             Unit::Other("microseconds".into()),
             self.clock_correction.clone(),
+        );
+        r.register(
+            "clock_leaps",
+            "Leaps of more than a second of the store's clock, and of this machine's",
+            self.clock_leaps.clone(),
+        );
+        r.register(
+            "expiry_held",
+            "1 while nothing is retired because a clock has leapt, or the node has just started",
+            self.expiry_held.clone(),
+        );
+        r.register_with_unit(
+            "wall_clock_offset",
+            "By how much this machine's clock is ahead of the store's, in milliseconds",
+            Unit::Other("milliseconds".into()),
+            self.wall_clock_offset.clone(),
         );
     }
 

@@ -21,12 +21,13 @@ use crate::admission::Admission;
 use crate::api;
 use crate::clock::Clock;
 use crate::connection::{Listener, open_file_limit};
-use crate::delivery::{Context, Hub, Recorder, Tuning};
+use crate::delivery::{Context, Hub, Recorder, Suspects, Tuning};
 use crate::metrics::Metrics;
 use crate::purge;
 use crate::settings::{Settings, StoreSettings};
 use crate::socketio::{Gate, Handler, engine};
 use crate::store::{Embedded, Redis, Store, Watched};
+use crate::tasks::{Ended, Tasks};
 
 /// Mailboxes that are read for sockets at the same time.
 const READS: usize = 64;
@@ -106,7 +107,8 @@ impl Node {
         let router = api::router(&handler, gate);
         let stop = CancellationToken::new();
         let served = tokio::spawn(listener.serve(router, stop.clone()));
-        tokio::spawn(serve_admin(admin, handler.clone()));
+        let tasks = &handler.context.tasks;
+        tasks.spawn("serve_admin", serve_admin(admin, handler.clone()));
         tracing::info!(%address, %admin_address, connections, version = env!("CARGO_PKG_VERSION"), "ready");
         Ok(Self {
             address,
@@ -161,6 +163,12 @@ impl Node {
         }
     }
 
+    /// Waits until one of the tasks has ended that the node lives by.
+    pub fn ended(&self) -> impl Future<Output = Ended> + Send + use<> {
+        let tasks = self.handler.context.tasks.clone();
+        async move { tasks.ended().await }
+    }
+
     /// The node's Socket.IO side.
     #[must_use]
     pub fn handler(&self) -> &Arc<Handler> {
@@ -198,14 +206,18 @@ async fn assemble(
         .await
         .context("STORE: its clock cannot be read")?;
     let clock = Clock::starting_at(micros);
-    clock.correct(micros, asked);
+    clock.measure(micros, asked, false);
+    let tasks = Tasks::new();
     let context = Arc::new(Context {
         node: settings.node_id.clone(),
-        recorder: Recorder::start(store.clone(), metrics.clone()),
+        recorder: Recorder::start(store.clone(), metrics.clone(), &tasks),
+        tasks,
         reads: Semaphore::new(READS),
         store,
         clock,
         metrics,
+        suspects: Suspects::default(),
+        unacknowledged: settings.unacknowledged.clone(),
         tuning,
         max_payload: settings.max_payload,
     });

@@ -28,6 +28,8 @@ pub(crate) struct Client {
     pub(crate) transports: &'static [&'static str],
     /// Whether it drops its connection every few seconds.
     pub(crate) flaky: bool,
+    /// Whether it loses its session at each poison message.
+    pub(crate) breaks: bool,
 }
 
 /// Running clients. Killed when dropped.
@@ -65,7 +67,7 @@ impl Clients {
         Ok(Self { processes })
     }
 
-    /// Ends the drops of flaky clients.
+    /// Ends the drops of flaky clients, and has those that break read everything.
     ///
     /// # Errors
     /// When a process is gone.

@@ -32,6 +32,8 @@ pub(crate) struct Load {
     pub(crate) everyone: u64,
     /// One in so many is worth delivering for two seconds alone; none: 0.
     pub(crate) brief: u64,
+    /// One in so many breaks clients that do; none: 0.
+    pub(crate) poison: u64,
 }
 
 /// Answers other than those that accept, by status; 0 stands for none.
@@ -125,7 +127,10 @@ fn message(name: &str, number: u64, load: &Load) -> (Audience, Value) {
     let ttl = if every(load.brief) { BRIEF_TTL } else { TTL };
     let ahead = fastrand::u64(0..=load.ahead.as_millis() as u64);
     let id = format!("{name}-{number}");
-    let code = format!("{:016X}", fastrand::u64(..));
+    let code = match every(load.poison) {
+        true => "POISON".to_owned(),
+        false => format!("{:016X}", fastrand::u64(..)),
+    };
     let body = json!({ "event": "code", "data": { "code": code }, "id": id, "deliver_in": ahead, "ttl": ttl });
     (audience, body)
 }

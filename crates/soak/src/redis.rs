@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail, ensure};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
+use crate::clock::WallClock;
 use crate::process::{child_command, free_address};
 
 /// How long it may take to start, or to load its data.
@@ -23,6 +24,7 @@ pub(crate) struct Redis {
     pub(crate) address: SocketAddr,
     directory: PathBuf,
     master: Option<SocketAddr>,
+    clock: Option<WallClock>,
     child: Option<Child>,
 }
 
@@ -32,11 +34,24 @@ impl Redis {
     /// # Errors
     /// When it does not start.
     pub(crate) async fn start(directory: PathBuf) -> anyhow::Result<Self> {
+        Self::start_with(None, directory).await
+    }
+
+    /// Starts one whose wall clock is this.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) async fn under(clock: &WallClock, directory: PathBuf) -> anyhow::Result<Self> {
+        Self::start_with(Some(clock.clone()), directory).await
+    }
+
+    async fn start_with(clock: Option<WallClock>, directory: PathBuf) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&directory)?;
         let mut redis = Self {
             address: free_address()?,
             directory,
             master: None,
+            clock,
             child: None,
         };
         redis.restart().await?;
@@ -53,6 +68,7 @@ impl Redis {
             address: free_address()?,
             directory,
             master: Some(self.address),
+            clock: self.clock.clone(),
             child: None,
         };
         replica.restart().await?;
@@ -153,6 +169,9 @@ impl Redis {
                 &master.ip().to_string(),
                 &master.port().to_string(),
             ]);
+        }
+        if let Some(clock) = &self.clock {
+            command.envs(clock.environment());
         }
         let log = self.directory.join("redis.log");
         command.arg("--logfile").arg(&log);

@@ -1,6 +1,7 @@
 //! The local stack under test: `deployer up`, and `deployer local` to do things to it. It knows which nodes there are.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -29,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) redis: String,
     /// The server binary, where it is not the one built beside this program.
     pub(crate) server: Option<PathBuf>,
+    /// Whether heartbeats find a silent peer within seconds.
+    pub(crate) quick: bool,
 }
 
 /// A node.
@@ -53,7 +56,7 @@ impl Stack {
     /// # Errors
     /// When it does not get ready.
     pub(crate) async fn start(options: &Options, directory: &Path) -> anyhow::Result<Self> {
-        let environments = environments(options.nodes, directory)?;
+        let environments = environments(options, directory)?;
         let log = directory.join("stack.log");
         let mut command = child_command(beside("deployer")?, &log)?;
         command
@@ -99,6 +102,16 @@ impl Stack {
             directory: directory.to_owned(),
             _child: child,
         })
+    }
+
+    /// Where the load balancer listens.
+    ///
+    /// # Errors
+    /// When its URL has another form.
+    pub(crate) fn address(&self) -> anyhow::Result<SocketAddr> {
+        let address = self.url.strip_prefix("http://").unwrap_or_default();
+        let address = address.trim_end_matches('/').parse();
+        address.with_context(|| format!("{} names no address", self.url))
     }
 
     /// Its nodes, by name.
@@ -172,7 +185,7 @@ impl Stack {
 }
 
 /// The environments of the project, and one more: the cluster with another number of nodes.
-fn environments(nodes: usize, directory: &Path) -> anyhow::Result<PathBuf> {
+fn environments(options: &Options, directory: &Path) -> anyhow::Result<PathBuf> {
     let into = directory.join("environments");
     std::fs::create_dir_all(&into)?;
     for file in ["defaults.yaml", "local.yaml", "local-cluster.yaml"] {
@@ -180,12 +193,16 @@ fn environments(nodes: usize, directory: &Path) -> anyhow::Result<PathBuf> {
         std::fs::copy(&from, into.join(file))
             .with_context(|| format!("cannot copy {}", from.display()))?;
     }
+    let nodes = options.nodes;
     // All clients have one address here.
-    let text = format!(
+    let mut text = format!(
         "extends: local-cluster\n\
          service:\n  tasks: {{ min: {nodes}, max: {nodes} }}\n\
          server:\n  max_unjoined: 20000\n  connections_per_address: none\n  handshakes_per_address: none\n"
     );
+    if options.quick {
+        text += "  ping_interval: 3s\n  ping_timeout: 3s\n";
+    }
     std::fs::write(into.join("soak.yaml"), text)?;
     Ok(into)
 }

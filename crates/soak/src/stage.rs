@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use crate::backend::Backend;
 use crate::clients::{Client, Clients};
 use crate::event::{Ms, now};
+use crate::network::Network;
 use crate::publisher::{Load, Publisher, lock};
 use crate::report::Report;
 use crate::stack::{Options, Stack};
@@ -34,6 +35,10 @@ pub(crate) struct Cast {
     pub(crate) transports: Transports,
     /// Whether clients drop their connections.
     pub(crate) flaky: bool,
+    /// Whether every third client breaks at poison.
+    pub(crate) breaking: bool,
+    /// Whether the network between clients and nodes can go silent; heartbeats are quick then.
+    pub(crate) silent: bool,
     /// The server binary, where it is not the one built beside this program.
     pub(crate) server: Option<PathBuf>,
 }
@@ -45,6 +50,7 @@ pub(crate) struct Stage {
     pub(crate) clients: Clients,
     pub(crate) backend: Backend,
     cast: Cast,
+    network: Option<Network>,
     publisher: Option<Publisher>,
     remarks: Vec<String>,
 }
@@ -77,6 +83,7 @@ impl Stage {
             nodes: cast.nodes,
             redis: redis.to_owned(),
             server: cast.server.clone(),
+            quick: cast.silent,
         };
         let stack = Stack::start(&options, directory).await?;
         let backend = Backend::new(&stack.url, &stack.backend_key)?;
@@ -85,6 +92,7 @@ impl Stage {
             .map(|n| {
                 let backend = &backend;
                 let (flaky, transports) = (cast.flaky, cast.transports.of(n));
+                let breaks = cast.breaking && n % 3 == 0;
                 async move {
                     let key = backend.key(channel(n)).await?;
                     anyhow::Ok(Client {
@@ -92,6 +100,7 @@ impl Stage {
                         key,
                         transports,
                         flaky,
+                        breaks,
                     })
                 }
             })
@@ -100,13 +109,19 @@ impl Stage {
             .await?;
         let tracker = Tracker::new((0..cast.clients).map(channel));
         let tracker = Arc::new(Mutex::new(tracker));
-        let clients = Clients::start(&stack.url, &clients, &tracker, directory).await?;
+        let network = match cast.silent {
+            true => Some(Network::start(stack.address()?).await?),
+            false => None,
+        };
+        let url = network.as_ref().map_or(stack.url.clone(), Network::url);
+        let clients = Clients::start(&url, &clients, &tracker, directory).await?;
         let stage = Self {
             stack,
             tracker,
             clients,
             backend,
             cast,
+            network,
             publisher: None,
             remarks: Vec::new(),
         };
@@ -130,6 +145,11 @@ impl Stage {
             sleep(LOOK).await;
         }
         true
+    }
+
+    /// Has the network swallow what is sent on the connections that are open.
+    pub(crate) fn swallow(&self) {
+        self.network.as_ref().inspect(|network| network.swallow());
     }
 
     /// Begins to publish.

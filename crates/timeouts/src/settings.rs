@@ -72,6 +72,8 @@ settings! {
     AdminBind: Count("server.admin_bind", "admin listener").not_in_file().variable("ADMIN_BIND").default("127.0.0.1:9100").grammar(Grammar::Address);
     /// The Socket.IO namespaces that exist, without their slash. An unknown one is refused.
     Namespaces: List("server.namespaces", "namespaces").variable("NAMESPACES").default("dropcodes,donations").grammar(Grammar::Names);
+    /// The namespaces whose messages ask for no acknowledgement: each is shown once a connection. They are among the namespaces.
+    UnacknowledgedNamespaces: List("server.unacknowledged_namespaces", "namespaces without acknowledgements").not_in_file().variable("UNACKNOWLEDGED_NAMESPACES").grammar(Grammar::Names);
     /// The user of the store's access control list; the default user unless set.
     StoreUsername: Text("server.store_username", "store's user").not_in_file().variable("STORE_USERNAME");
     /// The store's password. It is a secret.

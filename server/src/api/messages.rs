@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::App;
 use super::input::{self, Page, Parts, cursor_mistake, encode_cursor};
 use crate::clock::Millis;
-use crate::message::{Mailbox, Position, State as MessageState, Status};
+use crate::message::{Mailbox, Note, Position, State as MessageState, Status};
 use crate::metrics;
 use crate::names;
 use crate::problem::{FieldError, Problem};
@@ -31,6 +31,9 @@ pub(super) struct MessageView {
     expires_at: Millis,
     state: MessageState,
     keys: KeyCounts,
+    /// What happened to it, where that is read: for a single message.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    timeline: Vec<Note>,
 }
 
 #[derive(Serialize)]
@@ -56,6 +59,7 @@ impl MessageView {
                 delivered: status.delivered_keys,
                 acknowledged: status.acknowledged_keys,
             },
+            timeline: status.notes.clone(),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod access;
 mod body;
 mod channels;
+mod data;
 mod description;
 mod health;
 mod input;

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::App;
 use super::body::{self, Whole, object};
+use super::data;
 use super::input::{self, Parts};
 use super::messages::MessageView;
 use crate::clock::Millis;
@@ -209,7 +210,7 @@ impl MessageBody {
             let detail = format!("data has {} bytes; {most} at most", self.data.get().len());
             return Err(Problem::too_large(detail));
         }
-        let mut errors = Vec::new();
+        let mut errors: Vec<FieldError> = data::mistake(self.data.get()).into_iter().collect();
         if let Some(mistake) = names::event_mistake(&self.event) {
             errors.push(FieldError::new("event", mistake));
         }

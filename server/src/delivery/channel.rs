@@ -23,6 +23,18 @@ pub(super) struct Channel {
     cancelled: HashSet<u64>,
     /// Cancellations may have been missed: what the next sweep does not find is gone.
     distrusted: bool,
+    /// Stands for the time since the channel began, or was distrusted last.
+    era: Arc<()>,
+}
+
+/// A question to the store: where the reading of a mailbox goes on.
+#[derive(Debug, Clone)]
+pub(super) struct Question {
+    /// Everything due after this is asked for.
+    pub(super) after: Millis,
+    /// Everything stored after this is asked for, unless there is none.
+    pub(super) seq: Option<u64>,
+    era: Arc<()>,
 }
 
 impl Channel {
@@ -34,15 +46,19 @@ impl Channel {
         }
     }
 
-    /// Where the next sweep has to go on: everything due after this, and stored after that.
-    pub(super) fn swept(&self) -> (Millis, Option<u64>) {
-        (self.loaded_until, self.swept_seq)
+    /// What the next sweep has to ask.
+    pub(super) fn question(&self) -> Question {
+        Question {
+            after: self.loaded_until,
+            seq: self.swept_seq,
+            era: self.era.clone(),
+        }
     }
 
     /// Takes an announcement; returns when to look at the channel.
     pub(super) fn announce(&mut self, message: &Arc<Message>, horizon: Millis) -> Option<Millis> {
         // What is further away is read when its time comes nearer.
-        let near = message.deliver_at <= horizon;
+        let near = message.deliver_at <= horizon.max(self.loaded_until);
         if self.announced.insert(message.seq, near).is_none() && near {
             self.upcoming.insert(message.position(), message.clone());
         }
@@ -62,6 +78,7 @@ impl Channel {
         // have acknowledged it.
         self.swept_seq = None;
         self.distrusted = true;
+        self.era = Arc::default();
     }
 
     /// What waits for its moment.
@@ -69,15 +86,23 @@ impl Channel {
         self.upcoming.values().cloned()
     }
 
-    /// Takes what a sweep has read: what falls due by `until`, and what was stored up to `seq`.
-    /// Returns when to look at the channel, and how many messages no announcement had told of.
-    pub(super) fn sweep(&mut self, swept: Swept, until: Millis) -> (Vec<Millis>, usize) {
+    /// Takes the answer to `question`: what falls due by `until`, and what was stored up to its sequence number.
+    /// Returns when to look at the channel, and how many messages no announcement had told of. An answer to a question
+    /// from before a distrust says nothing: what was put back since is missing from it.
+    pub(super) fn sweep(
+        &mut self,
+        question: &Question,
+        swept: Swept,
+        until: Millis,
+    ) -> Option<(Vec<Millis>, usize)> {
+        if !Arc::ptr_eq(&question.era, &self.era) {
+            return None;
+        }
         let Swept { stored, due, seq } = swept;
-        let missed: Vec<_> = stored
-            .into_iter()
+        let count = stored
+            .iter()
             .filter(|m| !self.announced.contains_key(&m.seq))
-            .collect();
-        let count = missed.len();
+            .count();
         if std::mem::take(&mut self.distrusted) {
             let found: HashSet<u64> = due.iter().map(|message| message.seq).collect();
             let (announced, loaded_until) = (&self.announced, self.loaded_until);
@@ -88,13 +113,12 @@ impl Channel {
             });
         }
         let cancelled = std::mem::take(&mut self.cancelled);
-        let due = due
-            .into_iter()
-            .filter(|m| self.announced.get(&m.seq) != Some(&true));
+        let held = |message: &Message| self.announced.get(&message.seq) == Some(&true);
         let mut times = Vec::new();
         for message in due
-            .chain(missed)
-            .filter(|message| !cancelled.contains(&message.seq))
+            .into_iter()
+            .chain(stored)
+            .filter(|message| !held(message) && !cancelled.contains(&message.seq))
         {
             // A missed message beyond the horizon is found again by its moment.
             if message.deliver_at <= until
@@ -109,7 +133,7 @@ impl Channel {
         self.loaded_until = until;
         self.swept_seq = Some(seq);
         self.announced.retain(|announced, _| *announced > seq);
-        (times, count)
+        Some((times, count))
     }
 
     /// Takes out what is due by `now`, in order.
@@ -131,6 +155,12 @@ mod tests {
 
     fn swept(due: Vec<Arc<Message>>, stored: Vec<Arc<Message>>, seq: u64) -> Swept {
         Swept { stored, due, seq }
+    }
+
+    /// Asks and answers at once.
+    fn sweep(channel: &mut Channel, swept: Swept, until: i64) -> (Vec<Millis>, usize) {
+        let question = channel.question();
+        channel.sweep(&question, swept, Millis(until)).unwrap()
     }
 
     fn seqs(messages: &[Arc<Message>]) -> Vec<u64> {
@@ -159,24 +189,26 @@ mod tests {
         let mut channel = Channel::starting_at(Millis(0));
         channel.announce(&message(1, 10), Millis(100));
         let stored = vec![message(1, 10), message(2, 10), message(3, 900)];
-        let (times, missed) = channel.sweep(swept(vec![message(1, 10)], stored, 3), Millis(100));
+        let (times, missed) = sweep(&mut channel, swept(vec![message(1, 10)], stored, 3), 100);
         assert_eq!((times, missed), (vec![Millis(10)], 2));
-        assert_eq!(channel.swept(), (Millis(100), Some(3)));
+        let Question { after, seq, .. } = channel.question();
+        assert_eq!((after, seq), (Millis(100), Some(3)));
         assert_eq!(seqs(&channel.take_due(Millis(100))), [1, 2]);
-        let (times, missed) = channel.sweep(swept(vec![message(3, 900)], vec![], 3), Millis(900));
+        let (times, missed) = sweep(&mut channel, swept(vec![message(3, 900)], vec![], 3), 900);
         assert_eq!((times, missed), (vec![Millis(900)], 0));
     }
 
     #[test]
     fn what_was_announced_and_has_fallen_due_is_not_shown_again_by_the_next_sweep() {
         let mut channel = Channel::starting_at(Millis(0));
-        channel.sweep(swept(vec![], vec![], 4), Millis(100));
+        sweep(&mut channel, swept(vec![], vec![], 4), 100);
         channel.announce(&message(5, 110), Millis(120));
         channel.announce(&message(5, 110), Millis(120));
         assert_eq!(channel.take_due(Millis(110)).len(), 1);
-        let (times, missed) = channel.sweep(
+        let (times, missed) = sweep(
+            &mut channel,
             swept(vec![message(5, 110)], vec![message(5, 110)], 5),
-            Millis(200),
+            200,
         );
         assert_eq!((times.len(), missed), (0, 0));
     }
@@ -193,7 +225,7 @@ mod tests {
     fn a_reading_older_than_a_cancellation_does_not_bring_the_message_back() {
         let mut channel = Channel::starting_at(Millis(0));
         channel.cancel(message(1, 10).position());
-        channel.sweep(swept(vec![message(1, 10)], vec![], 1), Millis(100));
+        sweep(&mut channel, swept(vec![message(1, 10)], vec![], 1), 100);
         assert!(channel.take_due(Millis(100)).is_empty());
     }
 
@@ -206,10 +238,46 @@ mod tests {
         channel.distrust(Millis(10));
         channel.announce(&message(4, 40), Millis(100));
         // 2 was cancelled without a word; 1 is due already, and 5 was announced without a word.
-        channel.sweep(
+        sweep(
+            &mut channel,
             swept(vec![message(3, 30), message(5, 50)], vec![], 5),
-            Millis(100),
+            100,
         );
         assert_eq!(seqs(&channel.take_due(Millis(100))), [1, 3, 4, 5]);
+    }
+
+    #[test]
+    fn an_answer_to_a_question_from_before_a_distrust_does_not_count() {
+        let mut channel = Channel::starting_at(Millis(0));
+        let before = channel.question();
+        channel.distrust(Millis(10));
+        // Message 1 was put back meanwhile: the answer lacks it, and ends behind it.
+        let answer = swept(vec![message(2, 60)], vec![], 9);
+        assert!(channel.sweep(&before, answer, Millis(100)).is_none());
+        let Question { after, seq, .. } = channel.question();
+        assert_eq!((after, seq), (Millis(10), None));
+        let all = swept(vec![message(1, 50), message(2, 60)], vec![], 9);
+        sweep(&mut channel, all, 100);
+        assert_eq!(seqs(&channel.take_due(Millis(100))), [1, 2]);
+    }
+
+    #[test]
+    fn an_answer_for_a_channel_that_has_gone_does_not_count_for_its_successor() {
+        let question = Channel::starting_at(Millis(0)).question();
+        let mut channel = Channel::starting_at(Millis(50));
+        let answer = swept(vec![message(1, 60)], vec![], 9);
+        assert!(channel.sweep(&question, answer, Millis(100)).is_none());
+    }
+
+    #[test]
+    fn what_was_announced_beyond_the_horizon_is_found_by_its_number_after_a_longer_reading() {
+        let mut channel = Channel::starting_at(Millis(0));
+        sweep(&mut channel, swept(vec![], vec![], 4), 50);
+        // The reading under way asks further than the announcement's horizon, and is older than the message.
+        let question = channel.question();
+        assert_eq!(channel.announce(&message(5, 110), Millis(100)), None);
+        channel.sweep(&question, swept(vec![], vec![], 4), Millis(120));
+        sweep(&mut channel, swept(vec![], vec![message(5, 110)], 5), 130);
+        assert_eq!(seqs(&channel.take_due(Millis(110))), [5]);
     }
 }

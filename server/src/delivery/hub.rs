@@ -74,7 +74,7 @@ impl Hub {
         })
     }
 
-    /// Starts the hub's tasks: they live as long as the runtime.
+    /// Starts the hub's tasks: they live as long as the process.
     pub async fn start(self: &Arc<Self>) {
         let hub = Arc::downgrade(self);
         let wanted = move |mailbox: &str| {
@@ -82,16 +82,25 @@ impl Hub {
             hub.is_some_and(|hub| hub.lock().channels.contains_key(mailbox))
         };
         let announcements = self.context.store.announcements(Arc::new(wanted)).await;
-        tokio::spawn(self.clone().listen(announcements));
-        tokio::spawn(self.clone().schedule());
-        tokio::spawn(self.clone().sweep());
-        tokio::spawn(self.clone().tell_presence());
-        tokio::spawn(self.clone().follow_clock());
-        tokio::spawn(self.clone().retire_expired());
+        // Until the clocks have been looked at for a while.
+        self.context.metrics.expiry_held.set(1);
+        let tasks = &self.context.tasks;
+        tasks.spawn("listen", self.clone().listen(announcements));
+        tasks.spawn("schedule", self.clone().schedule());
+        tasks.spawn("sweep", self.clone().sweep());
+        tasks.spawn("tell_presence", self.clone().tell_presence());
+        tasks.spawn("follow_clock", self.clone().follow_clock());
+        tasks.spawn("follow_wall_clock", self.clone().follow_wall_clock());
+        tasks.spawn("retire_expired", self.clone().retire_expired());
     }
 
     /// Puts a socket on its mailboxes; it is shown what waits there.
     pub fn join(&self, subscriber: &Arc<Subscriber>) {
+        for other in self.sockets_of(&subscriber.key.id) {
+            if other.mailboxes == subscriber.mailboxes {
+                other.blame_for_successor();
+            }
+        }
         {
             let mut state = self.lock();
             let now = self.context.clock.now();
@@ -162,10 +171,10 @@ impl Hub {
     /// Sends the key's sockets away if the store no longer has it: the announcement of that may be lost, or come
     /// before the socket does. A store that is away says nothing of a key.
     pub async fn check_key(&self, key: &str) {
+        // Those that come while the store answers have been looked up after the question.
+        let asked_for = self.sockets_of(key);
         if let Ok(None) = self.context.store.key(key).await {
-            self.sockets_of(key)
-                .iter()
-                .for_each(|subscriber| subscriber.dismiss());
+            asked_for.iter().for_each(|subscriber| subscriber.dismiss());
         }
     }
 
@@ -212,15 +221,11 @@ impl Hub {
                         .for_each(|subscriber| subscriber.dismiss());
                 }
                 Ok(Announcement::PutBack(mailbox)) => self.read_channel_anew(&mailbox),
-                // Meanwhile announcements are heard.
-                Ok(Announcement::Interrupted { emptied }) => {
-                    let hub = self.clone();
-                    tokio::spawn(async move { hub.recover(emptied).await });
-                }
+                Ok(Announcement::Interrupted { emptied }) => self.clone().start_recovery(emptied),
                 Err(broadcast::error::RecvError::Lagged(lost)) => {
                     tracing::warn!(lost, "announcements were lost; reading every mailbox");
-                    self.begin_anew();
-                    self.check_keys().await;
+                    // That of an interruption may be among them.
+                    self.clone().start_recovery(false);
                 }
                 Err(broadcast::error::RecvError::Closed) => return,
             }

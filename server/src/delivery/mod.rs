@@ -4,15 +4,23 @@
 //! is one socket and decides what to emit; the recorder tells the store what was emitted and acknowledged.
 //! Nothing here knows Socket.IO: a subscriber writes to an `Outlet`.
 
+mod acknowledging;
+mod blame;
 mod channel;
+mod clocks;
+mod emitting;
 mod hub;
 mod queue;
 mod reading;
 mod recorder;
 mod recovery;
 mod repeats;
+mod shown;
 mod subscriber;
+mod suspects;
 mod sweep;
+#[cfg(test)]
+mod trial;
 mod window;
 
 use std::sync::Arc;
@@ -21,14 +29,17 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
 use crate::message::Message;
 use crate::metrics::Metrics;
 use crate::store::{Store, Watched};
+use crate::tasks::Tasks;
 
+pub use acknowledging::{ById, Refused, Settled};
 pub use hub::Hub;
 pub use recorder::Recorder;
-pub use subscriber::{Refused, Subscriber};
+pub use subscriber::Subscriber;
+pub use suspects::Suspects;
 
 /// The delivery's constants; tests shorten them.
 #[derive(Debug, Clone, Copy)]
@@ -68,12 +79,18 @@ pub struct Context {
     pub store: Arc<Watched<dyn Store>>,
     /// The store's clock.
     pub clock: Clock,
+    /// The tasks that the node lives by.
+    pub tasks: Tasks,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Where receipts go.
     pub recorder: Recorder,
     /// Mailboxes that are read for sockets at the same time: when thousands come back at once, they queue here.
     pub reads: Semaphore,
+    /// Messages that sessions have ended on.
+    pub suspects: Suspects,
+    /// Namespaces whose messages ask for no acknowledgement.
+    pub unacknowledged: Vec<String>,
     /// The constants.
     pub tuning: Tuning,
     /// Bytes that a client may send in one message or polling body.
@@ -84,11 +101,13 @@ pub struct Context {
 pub struct Emission<'a> {
     /// The message.
     pub message: &'a Message,
-    /// The number that the client's acknowledgement will carry.
-    pub number: u64,
+    /// The number that the client's acknowledgement will carry; none where none is asked for.
+    pub number: Option<u64>,
+    /// When it is sent, by the store's clock.
+    pub sent_at: Millis,
     /// For how long it is still of use.
     pub expires_in: Duration,
-    /// Whether the key was shown it before.
+    /// Whether it was handed to a connection of the key before, this one included, as far as the store knows.
     pub redelivered: bool,
 }
 

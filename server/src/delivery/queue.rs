@@ -138,6 +138,11 @@ impl Queue {
         }
     }
 
+    /// Puts back a message that was taken out to be shown later.
+    pub(super) fn put_back(&mut self, waiting: Waiting) {
+        self.waiting.insert(waiting.message.position(), waiting);
+    }
+
     /// Takes out a message that another socket of the key has settled.
     pub(super) fn settle(&mut self, message: &Message) {
         self.waiting.remove(&message.position());

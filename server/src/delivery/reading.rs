@@ -64,8 +64,8 @@ impl Subscriber {
             let page = page.inspect_err(|_| state.queues[index].stop_reading())?;
             after = page.last().map(|waiting| waiting.message.position());
             let last = page.len() < PAGE;
-            let State { queues, window, .. } = &mut *state;
-            queues[index].take_page(page, last, |message| window.knows(message));
+            let State { queues, past, .. } = &mut *state;
+            queues[index].take_page(page, last, |message| past.knows(message));
             self.pump(&mut state, false);
             if last || state.closed {
                 return Ok(());

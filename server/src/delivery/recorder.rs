@@ -7,8 +7,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::message::{Message, Note};
 use crate::metrics::Metrics;
-use crate::store::{Receipt, Store};
+use crate::store::{Receipt, Result, Store};
+use crate::tasks::Tasks;
 
 /// Receipts that may wait for the store; beyond it they are dropped and counted, and the message comes again.
 const QUEUE: usize = 65_536;
@@ -21,6 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 enum Entry {
     Receipt(Receipt),
+    Note(Arc<Message>, Note),
     /// Everything that was stored lately is to be stored again.
     Replay,
     /// Answered once everything before it is stored.
@@ -36,15 +39,22 @@ pub struct Recorder {
 
 impl Recorder {
     /// Starts the recorder's task, which lives as long as its handles.
-    pub fn start(store: Arc<impl Store + ?Sized>, metrics: Arc<Metrics>) -> Self {
+    pub fn start(store: Arc<impl Store + ?Sized>, metrics: Arc<Metrics>, tasks: &Tasks) -> Self {
         let (queue, entries) = mpsc::channel(QUEUE);
-        tokio::spawn(run(store, entries));
+        tasks.spawn("record", run(store, entries));
         Self { queue, metrics }
     }
 
     /// Takes a receipt; never waits.
     pub fn push(&self, receipt: Receipt) {
         if self.queue.try_send(Entry::Receipt(receipt)).is_err() {
+            self.metrics.receipts_dropped.inc();
+        }
+    }
+
+    /// Takes a note of what happened to a message; never waits.
+    pub fn note(&self, message: Arc<Message>, note: Note) {
+        if self.queue.try_send(Entry::Note(message, note)).is_err() {
             self.metrics.receipts_dropped.inc();
         }
     }
@@ -67,18 +77,23 @@ impl Recorder {
 async fn run(store: Arc<impl Store + ?Sized>, mut entries: mpsc::Receiver<Entry>) {
     let (mut gathered, mut tail) = (Vec::with_capacity(BATCH), VecDeque::new());
     while entries.recv_many(&mut gathered, BATCH).await > 0 {
-        let (mut receipts, mut flushes) = (Vec::new(), Vec::new());
+        let (mut receipts, mut notes, mut flushes) = (Vec::new(), Vec::new(), Vec::new());
         for entry in gathered.drain(..) {
             match entry {
                 Entry::Receipt(receipt) => receipts.push(receipt),
+                Entry::Note(message, note) => notes.push((message, note)),
                 Entry::Replay => receipts.extend(tail.drain(..)),
                 Entry::Flush(done) => flushes.push(done),
             }
         }
         if !receipts.is_empty() {
-            store_all(&*store, &receipts).await;
+            let record = || store.record(receipts.clone());
+            store_all("receipts", receipts.len(), record).await;
             tail.extend(receipts);
             tail.drain(..tail.len().saturating_sub(TAIL));
+        }
+        if !notes.is_empty() {
+            store_all("notes", notes.len(), || store.note(notes.clone())).await;
         }
         for done in flushes {
             // Whoever asked may have stopped waiting.
@@ -88,17 +103,18 @@ async fn run(store: Arc<impl Store + ?Sized>, mut entries: mpsc::Receiver<Entry>
 }
 
 /// Stores a batch, however often it takes: recording twice does no harm, losing it would repeat messages.
-async fn store_all(store: &(impl Store + ?Sized), receipts: &[Receipt]) {
+async fn store_all<F: Future<Output = Result<()>>>(
+    what: &str,
+    number: usize,
+    store: impl Fn() -> F,
+) {
     let start = Instant::now();
     let mut pause = Duration::from_millis(20);
-    while store.record(receipts.to_vec()).await.is_err() {
+    while store().await.is_err() {
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
     if start.elapsed() > LONGEST_PAUSE {
-        tracing::info!(
-            receipts = receipts.len(),
-            "replayed receipts that had waited for the store"
-        );
+        tracing::info!(what, number, "stored what had waited for the store");
     }
 }

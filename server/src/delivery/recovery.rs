@@ -14,6 +14,11 @@ use crate::store::{Held, Store};
 const RETRY: Duration = Duration::from_millis(100);
 
 impl Hub {
+    /// Recovers beside everything else: announcements are heard meanwhile.
+    pub(super) fn start_recovery(self: Arc<Self>, emptied: bool) {
+        tokio::spawn(async move { self.recover(emptied).await });
+    }
+
     /// Announcements were missed, and data may be lost. One recovery at a time.
     pub(super) async fn recover(&self, emptied: bool) {
         let recovering = self.recovering.lock().await;

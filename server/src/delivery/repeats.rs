@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Subscriber;
 use super::subscriber::State;
 use super::window::Due;
+use crate::message::Happening;
 
 impl Subscriber {
     /// Repeats unacknowledged messages at their time; ends when there is none.
@@ -14,21 +15,19 @@ impl Subscriber {
         loop {
             let next = {
                 let mut state = self.lock();
-                match state.window.next_repeat().filter(|_| !state.closed) {
+                state.repeating = state.next_look().filter(|_| !state.closed);
+                match state.repeating {
                     Some(next) => next,
-                    None => {
-                        state.repeating = false;
-                        return;
-                    }
+                    None => return,
                 }
             };
             tokio::select! {
                 () = sleep_until(next) => {}
-                () = self.ended.notified() => {}
+                () = self.earlier.notified() => {}
             }
             let mut state = self.lock();
             if !state.closed {
-                for number in state.window.due(Instant::now()) {
+                for number in state.past.window.due(Instant::now()) {
                     self.repeat_one(&mut state, number);
                     if state.closed {
                         break;
@@ -40,19 +39,21 @@ impl Subscriber {
     }
 
     fn repeat_one(&self, state: &mut State, number: u64) {
-        let Some(entry) = state.window.get(number) else {
+        let Some(entry) = state.past.window.get(number) else {
             return;
         };
         let (message, repeats) = (entry.message.clone(), entry.repeats);
         let entry_expired = entry.expires <= Instant::now();
         let silent = self.outlet.last_heard() < entry.first_emitted;
         if entry_expired {
-            state.window.remove(number);
+            state.past.window.expire(number);
         } else if silent && repeats > 0 {
             // It was probed at the first repeat, and has neither answered that nor anything else.
             self.outlet.cut_slow_reader();
             state.closed = true;
+            self.blame_for_end(state);
         } else if state
+            .past
             .window
             .repeat(number, Instant::now(), &self.context.tuning)
             == Due::Repeat
@@ -60,7 +61,7 @@ impl Subscriber {
             if silent {
                 self.outlet.probe();
             }
-            self.emit(&message, number, true);
+            self.emit(&message, Some(number), true);
             self.context.metrics.redeliveries.inc();
         } else {
             self.give_up(state, number);
@@ -68,7 +69,7 @@ impl Subscriber {
     }
 
     fn give_up(&self, state: &mut State, number: u64) {
-        let Some(entry) = state.window.remove(number) else {
+        let Some(entry) = state.past.window.remove(number) else {
             return;
         };
         let message = entry.message;
@@ -76,6 +77,7 @@ impl Subscriber {
             state.queues[index].give_up(&message);
         }
         self.context.metrics.given_up.inc();
+        self.note(&message, Happening::GivenUp);
         tracing::warn!(
             channel = %message.mailbox, message_id = message.id, connection = self.socket, key = %self.key.id,
             "never acknowledged on a live socket; it comes again after a reconnect. \

@@ -1,22 +1,20 @@
-//! One socket of a key: shows it what waits in its two mailboxes, in order, within its window, and repeats
-//! what stays unacknowledged. Every entry point ends in `pump`, which emits what may be emitted now.
+//! One socket of a key: shows it what waits in its two mailboxes, in order, within its window, and repeats what stays
+//! unacknowledged. Every entry point ends in `pump`, which emits what may be emitted now; see `emitting`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use governor::DefaultDirectRateLimiter;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::acknowledging;
 use super::queue::Queue;
-use super::window::{Acknowledged, Window};
-use super::{Context, Emission, Outlet};
+use super::shown::Shown;
+use super::window::Window;
+use super::{Context, Outlet};
 use crate::keys::KeyRecord;
-use crate::message::{Mailbox, Message};
-use crate::metrics::MessageState;
-use crate::store::Receipt;
-
-/// Why an acknowledgement was ignored: it names nothing in flight, or another message.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Refused;
+use crate::message::{Happening, Mailbox, Message, Note};
+use crate::store::Waiting;
 
 /// See the module.
 pub struct Subscriber {
@@ -28,22 +26,42 @@ pub struct Subscriber {
     pub mailboxes: [Mailbox; 2],
     pub(super) outlet: Arc<dyn Outlet>,
     pub(super) context: Arc<Context>,
+    /// Whether messages of this namespace ask for an acknowledgement.
+    pub(super) acknowledged: bool,
+    /// Bounds how often the store is asked for acknowledged messages.
+    pub(super) looks: DefaultDirectRateLimiter,
     state: Mutex<State>,
-    /// Wakes the task that waits for the next repeat, to end with the socket.
-    pub(super) ended: Notify,
+    /// Wakes the task that waits for the next repeat: it is due earlier, or the socket has ended.
+    pub(super) earlier: Notify,
 }
 
 /// What a socket is at, behind its lock.
 pub(super) struct State {
     pub(super) queues: [Queue; 2],
-    pub(super) window: Window,
-    /// A task waits for the next repeat.
-    pub(super) repeating: bool,
+    pub(super) past: Past,
+    /// The number of the message that is in flight alone, because sessions have ended on it.
+    pub(super) on_trial: Option<u64>,
+    /// Emissions up to this number have been suspected.
+    pub(super) blamed: u64,
+    /// When to look again at what could not be emitted.
+    pub(super) look_at: Option<Instant>,
+    /// A task waits for the next repeat, until this moment.
+    pub(super) repeating: Option<Instant>,
     /// A task reads the store.
     pub(super) reading: bool,
     /// Which mailbox it read last.
     pub(super) last_read: usize,
     pub(super) closed: bool,
+}
+
+/// What has left the queues.
+#[derive(Default)]
+pub(super) struct Past {
+    pub(super) window: Window,
+    /// What was shown, where no acknowledgement tells.
+    pub(super) shown: Shown,
+    /// Poison, until it may be tried again.
+    pub(super) held_back: Vec<(Instant, Waiting)>,
 }
 
 impl Subscriber {
@@ -61,20 +79,26 @@ impl Subscriber {
         ];
         let state = State {
             queues: [Queue::new(), Queue::new()],
-            window: Window::default(),
-            repeating: false,
+            past: Past::default(),
+            on_trial: None,
+            blamed: 0,
+            look_at: None,
+            repeating: None,
             reading: false,
             last_read: 1,
             closed: false,
         };
+        let mut unacknowledged = context.unacknowledged.iter();
         Arc::new(Self {
+            acknowledged: !unacknowledged.any(|name| name == namespace),
+            looks: acknowledging::looks(),
             key,
             socket,
             mailboxes,
             outlet,
             context,
             state: Mutex::new(state),
-            ended: Notify::new(),
+            earlier: Notify::new(),
         })
     }
 
@@ -82,7 +106,7 @@ impl Subscriber {
     pub(super) fn offer(self: &Arc<Self>, message: &Arc<Message>) {
         let mut state = self.lock();
         if let Some(index) = self.index_of(message)
-            && !state.window.knows(message)
+            && !state.past.knows(message)
         {
             state.queues[index].offer(message);
             self.pump(&mut state, true);
@@ -105,43 +129,21 @@ impl Subscriber {
     pub(super) fn held(&self) -> Vec<Arc<Message>> {
         let state = self.lock();
         let waiting = state.queues.iter().flat_map(Queue::held);
-        waiting.chain(state.window.held()).cloned().collect()
-    }
-
-    /// Takes a client's acknowledgement; returns the message, unless it was settled before.
-    ///
-    /// # Errors
-    /// When it settles nothing: number and id must both be those of a message in flight on this socket.
-    pub fn acknowledge(
-        self: &Arc<Self>,
-        number: u64,
-        id: &str,
-    ) -> Result<Option<Arc<Message>>, Refused> {
-        let mut state = self.lock();
-        let message = match state.window.acknowledged(number, id) {
-            Acknowledged::Now(message) => message,
-            Acknowledged::Before => return Ok(None),
-            Acknowledged::Unknown => return Err(Refused),
-        };
-        // A page that is being read may be older than this acknowledgement.
-        if let Some(index) = self.index_of(&message) {
-            state.queues[index].settle(&message);
-        }
-        self.record(&message, true);
-        self.context.metrics.count(MessageState::acknowledged, 1);
-        tracing::debug!(channel = %message.mailbox, message_id = message.id, connection = self.socket, "acknowledged");
-        self.pump(&mut state, false);
-        Ok(Some(message))
+        let held_back = state
+            .past
+            .held_back
+            .iter()
+            .map(|(_, waiting)| &waiting.message);
+        let held = waiting.chain(state.past.window.held()).chain(held_back);
+        held.cloned().collect()
     }
 
     /// Drops a message that another socket of the same key has acknowledged.
     pub(super) fn settle(self: &Arc<Self>, message: &Arc<Message>) {
         let mut state = self.lock();
-        if let Some(index) = self.index_of(message) {
-            state.queues[index].settle(message);
-            state.window.settle(message);
-            self.pump(&mut state, false);
-        }
+        state.settle(self.index_of(message), message);
+        state.past.window.settle(message);
+        self.pump(&mut state, false);
     }
 
     /// Sends the client away: its key was revoked or has expired.
@@ -152,8 +154,12 @@ impl Subscriber {
 
     /// Ends the socket: nothing more is emitted.
     pub(super) fn close(&self) {
-        self.lock().closed = true;
-        self.ended.notify_one();
+        let mut state = self.lock();
+        if !state.closed {
+            state.closed = true;
+            self.blame_for_end(&mut state);
+            self.earlier.notify_one();
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -167,99 +173,38 @@ impl Subscriber {
             .position(|mailbox| *mailbox == message.mailbox)
     }
 
-    fn record(&self, message: &Arc<Message>, acknowledged: bool) {
-        self.context.recorder.push(Receipt {
-            message: message.clone(),
+    /// Notes what happened to a message with this key.
+    pub(super) fn note(&self, message: &Arc<Message>, event: Happening) {
+        let note = Note {
+            at: self.context.clock.now(),
+            event,
             key: self.key.id.clone(),
-            acknowledged,
-        });
-    }
-
-    /// Emits what the window allows, then sees to it that the store is read and repeats are timed.
-    pub(super) fn pump(self: &Arc<Self>, state: &mut State, on_time: bool) {
-        if state.closed {
-            return;
-        }
-        let polling = self.outlet.is_polling();
-        while let Some(index) = state.next_queue() {
-            let Some(waiting) = state.queues[index].first().cloned() else {
-                break;
-            };
-            if waiting.message.expires_at <= self.context.clock.now() {
-                state.queues[index].pop();
-                continue;
-            }
-            let tuning = &self.context.tuning;
-            if !state
-                .window
-                .has_room(polling, &waiting.message, tuning, self.context.max_payload)
-            {
-                if on_time {
-                    self.context.metrics.window_waits.inc();
-                }
-                break;
-            }
-            if !self.emit(
-                &waiting.message,
-                state.window.next_number(),
-                waiting.redelivered,
-            ) {
-                break;
-            }
-            state.queues[index].pop();
-            let expires = self.context.clock.instant(waiting.message.expires_at);
-            state
-                .window
-                .emitted(waiting.message.clone(), Instant::now(), expires, tuning);
-            self.after_first_emission(&waiting.message, waiting.redelivered, on_time);
-        }
-        self.start_tasks(state);
-    }
-
-    fn after_first_emission(&self, message: &Arc<Message>, redelivered: bool, on_time: bool) {
-        let metrics = &self.context.metrics;
-        if redelivered {
-            metrics.redeliveries.inc();
-        } else {
-            metrics.count(MessageState::delivered, 1);
-            self.record(message, false);
-        }
-        if on_time {
-            let late = self.context.clock.micros() - message.deliver_at.0 * 1000;
-            metrics.lateness.observe(late.max(0) as f64 / 1e6);
-        }
-    }
-
-    pub(super) fn emit(&self, message: &Message, number: u64, redelivered: bool) -> bool {
-        let expires_in = message.expires_at.since(self.context.clock.now());
-        let emitted = self.outlet.emit(&Emission {
-            message,
-            number,
-            expires_in,
-            redelivered,
-        });
-        tracing::debug!(
-            channel = %message.mailbox, message_id = message.id, connection = self.socket, number, redelivered, emitted,
-            "emit",
-        );
-        emitted
-    }
-
-    fn start_tasks(self: &Arc<Self>, state: &mut State) {
-        if !state.repeating && state.window.next_repeat().is_some() {
-            state.repeating = true;
-            tokio::spawn(self.clone().repeat());
-        }
-        if !state.reading && state.queues.iter().any(Queue::wants_page) {
-            state.reading = true;
-            tokio::spawn(self.clone().read());
-        }
+        };
+        self.context.recorder.note(message.clone(), note);
     }
 }
 
 impl State {
+    /// Takes a message out of what waits: its key has acknowledged it.
+    pub(super) fn settle(&mut self, index: Option<usize>, message: &Message) {
+        if let Some(index) = index {
+            self.queues[index].settle(message);
+        }
+        self.past
+            .held_back
+            .retain(|(_, w)| w.message.seq != message.seq || w.message.mailbox != message.mailbox);
+    }
+
+    /// When the task that repeats has to look next.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        let held_back = self.past.held_back.iter().map(|(until, _)| *until);
+        let held_back = held_back.min();
+        let next = [self.past.window.next_repeat(), self.look_at, held_back];
+        next.into_iter().flatten().min()
+    }
+
     /// The queue whose first message comes first.
-    fn next_queue(&self) -> Option<usize> {
+    pub(super) fn next_queue(&self) -> Option<usize> {
         let positions = self
             .queues
             .each_ref()
@@ -270,5 +215,24 @@ impl State {
             [None, Some(_)] => Some(1),
             [Some(channel), Some(everyone)] => Some(usize::from(everyone < channel)),
         }
+    }
+}
+
+impl Past {
+    /// Whether the socket was shown the message and need not be again now.
+    pub(super) fn knows(&self, message: &Message) -> bool {
+        let mut held_back = self.held_back.iter().map(|(_, waiting)| &waiting.message);
+        self.window.knows(message)
+            || self.shown.contains(message)
+            || held_back.any(|m| m.seq == message.seq && m.mailbox == message.mailbox)
+    }
+
+    /// What was held back long enough.
+    pub(super) fn take_held_back(&mut self, now: Instant) -> Vec<Waiting> {
+        if self.held_back.is_empty() {
+            return Vec::new();
+        }
+        let due = self.held_back.extract_if(.., |(until, _)| *until <= now);
+        due.map(|(_, waiting)| waiting).collect()
     }
 }

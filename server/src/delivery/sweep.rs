@@ -1,5 +1,4 @@
-//! What the hub does beside delivering: reading mailboxes on, telling the store who is here, measuring its clock,
-//! and retiring what has expired.
+//! What the hub does beside delivering: reading mailboxes on, telling the store who is here, and retiring what has expired.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +7,8 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use super::Hub;
+use super::channel::Channel;
+use crate::clock::system_is_steady;
 use crate::message::Mailbox;
 use crate::metrics::MessageState;
 use crate::store::{Result, Store};
@@ -18,10 +19,6 @@ const AT_ONCE: usize = 8;
 const RETRY: Duration = Duration::from_millis(500);
 /// From a change of presence to telling the store; changes meanwhile share one call.
 const PRESENCE_DELAY: Duration = Duration::from_millis(200);
-/// From one measurement of the store's clock to the next.
-const CLOCK_INTERVAL: Duration = Duration::from_secs(10);
-/// A trip to the store and back that tells little of its clock.
-const SLOW_TRIP: Duration = Duration::from_millis(100);
 /// From one look for expired messages to the next.
 const EXPIRY_INTERVAL: Duration = Duration::from_millis(500);
 /// Messages retired in one call.
@@ -85,20 +82,20 @@ impl Hub {
     }
 
     async fn sweep_one(&self, mailbox: &Mailbox) -> Result<()> {
-        let Some((after, seq)) = self
-            .lock()
-            .channels
-            .get(mailbox)
-            .map(super::channel::Channel::swept)
-        else {
+        let Some(question) = self.lock().channels.get(mailbox).map(Channel::question) else {
             return Ok(());
         };
         let until = self.context.clock.now().plus(self.context.tuning.horizon);
         // Whoever joined has read what was stored before: the first sweep has no sequence number to go on from.
-        let swept = self.context.store.sweep(mailbox, seq, after, until).await?;
+        let swept = self
+            .context
+            .store
+            .sweep(mailbox, question.seq, question.after, until)
+            .await?;
         let mut state = self.lock();
-        if let Some(channel) = state.channels.get_mut(mailbox) {
-            let (times, missed) = channel.sweep(swept, until);
+        if let Some(channel) = state.channels.get_mut(mailbox)
+            && let Some((times, missed)) = channel.sweep(&question, swept, until)
+        {
             self.context
                 .metrics
                 .announcements_missed
@@ -128,44 +125,23 @@ impl Hub {
         }
     }
 
-    /// Measures the store's clock for ever.
-    pub(super) async fn follow_clock(self: Arc<Self>) {
-        let mut tick = interval(CLOCK_INTERVAL);
-        let mut measured = Instant::now();
-        loop {
-            tokio::select! {
-                _ = tick.tick() => {}
-                // Another machine may be the store now: a poor guess of its clock is better than the old one's.
-                () = self.measure_now.notified() => measured = Instant::now() - 6 * CLOCK_INTERVAL,
-            }
-            let asked = Instant::now();
-            let Ok(micros) = self.context.store.now().await else {
-                continue;
-            };
-            // Half of a slow trip is a poor guess; better no measurement, for a while.
-            if asked.elapsed() > SLOW_TRIP && measured.elapsed() < 6 * CLOCK_INTERVAL {
-                continue;
-            }
-            measured = Instant::now();
-            let correction = self.context.clock.correct(micros, asked);
-            self.context.metrics.clock_correction.set(correction);
-            self.earlier.notify_one();
-        }
-    }
-
     /// Retires expired messages for ever, and tells of each that nobody acknowledged.
     pub(super) async fn retire_expired(self: Arc<Self>) {
         let mut tick = interval(EXPIRY_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            for expired in self
-                .context
-                .store
-                .expire(EXPIRY_BATCH)
-                .await
-                .unwrap_or_default()
-            {
+            let now = self.context.clock.now();
+            self.context.suspects.forget_expired(now);
+            // What a clock says that has just leapt is not final.
+            let held = !self.context.clock.is_steady() || !system_is_steady();
+            self.context.metrics.expiry_held.set(i64::from(held));
+            if held {
+                continue;
+            }
+            // A store that is away has been told of; what has expired stays there.
+            let expired = self.context.store.expire(now, EXPIRY_BATCH).await;
+            for expired in expired.unwrap_or_default() {
                 self.context.metrics.count(MessageState::expired, 1);
                 tracing::warn!(
                     channel = %expired.mailbox, message_id = expired.id, delivered_keys = expired.delivered_keys,

@@ -20,6 +20,7 @@ const SETTLED: usize = 32;
 pub(super) struct InFlight {
     pub(super) message: Arc<Message>,
     pub(super) first_emitted: Instant,
+    pub(super) last_emitted: Instant,
     /// When it is no longer worth repeating: then it makes room.
     pub(super) expires: Instant,
     /// How often it was repeated on this socket.
@@ -34,6 +35,8 @@ pub(super) enum Acknowledged {
     Now(Arc<Message>),
     /// It was settled before: by a repeat's acknowledgement, or by another socket of the key.
     Before,
+    /// This message had expired before.
+    Late(Arc<Message>),
     /// It names nothing that this socket was shown lately.
     Unknown,
 }
@@ -54,6 +57,8 @@ pub(super) struct Window {
     last_number: u64,
     /// The latest that were settled, whose acknowledgements may still come.
     settled: VecDeque<(u64, Arc<Message>)>,
+    /// The latest that have expired in flight, likewise.
+    expired: VecDeque<(u64, Arc<Message>)>,
 }
 
 impl Window {
@@ -97,6 +102,7 @@ impl Window {
         let entry = InFlight {
             message,
             first_emitted: now,
+            last_emitted: now,
             expires,
             repeats: 0,
             repeat_at,
@@ -127,14 +133,46 @@ impl Window {
                 .take_settled(number)
                 .map_or(Acknowledged::Unknown, Acknowledged::Now);
         }
-        match self
-            .settled
-            .iter()
-            .any(|(settled, message)| *settled == number && message.id == id)
-        {
-            true => Acknowledged::Before,
-            false => Acknowledged::Unknown,
+        let named = |(n, message): &(u64, Arc<Message>)| *n == number && message.id == id;
+        if self.settled.iter().any(named) {
+            return Acknowledged::Before;
         }
+        let Some(late) = self.expired.iter().position(named) else {
+            return Acknowledged::Unknown;
+        };
+        let (_, message) = self.expired.swap_remove_back(late).unzip();
+        message.map_or(Acknowledged::Unknown, |message| {
+            self.remember(number, message.clone());
+            Acknowledged::Late(message)
+        })
+    }
+
+    /// The number by which a message of this id is acknowledged on this socket: the latest that was shown.
+    pub(super) fn number_of(&self, id: &str) -> Option<u64> {
+        let in_flight = self.in_flight.iter().map(|(n, entry)| (*n, &entry.message));
+        let past = self.settled.iter().chain(&self.expired);
+        let mut known = in_flight.chain(past.rev().map(|(n, message)| (*n, message)));
+        known.find(|(_, m)| m.id == id).map(|(number, _)| number)
+    }
+
+    /// Takes out a message that has expired; its acknowledgement may still come.
+    pub(super) fn expire(&mut self, number: u64) {
+        if let Some(entry) = self.in_flight.remove(&number) {
+            push_bounded(&mut self.expired, (number, entry.message));
+        }
+    }
+
+    /// When the latest of what is in flight was emitted.
+    pub(super) fn last_emitted(&self) -> Option<Instant> {
+        let entries = self.in_flight.values();
+        entries.map(|entry| entry.last_emitted).max()
+    }
+
+    /// What is in flight, by number.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (u64, &InFlight)> {
+        self.in_flight
+            .iter()
+            .map(|(number, entry)| (*number, entry))
     }
 
     /// Takes out a message that another socket of the key has settled, or remembers not to show it.
@@ -157,10 +195,7 @@ impl Window {
     }
 
     fn remember(&mut self, number: u64, message: Arc<Message>) {
-        if self.settled.len() == SETTLED {
-            self.settled.pop_front();
-        }
-        self.settled.push_back((number, message));
+        push_bounded(&mut self.settled, (number, message));
     }
 
     /// When the first message must be repeated, or has expired.
@@ -193,12 +228,20 @@ impl Window {
         match self.in_flight.get_mut(&number) {
             Some(entry) if entry.repeats < tuning.retries => {
                 entry.repeats += 1;
+                entry.last_emitted = now;
                 entry.repeat_at = now + tuning.retry_after * 2u32.pow(entry.repeats);
                 Due::Repeat
             }
             _ => Due::GiveUp,
         }
     }
+}
+
+fn push_bounded<T>(latest: &mut VecDeque<T>, item: T) {
+    if latest.len() == SETTLED {
+        latest.pop_front();
+    }
+    latest.push_back(item);
 }
 
 fn same(one: &Message, other: &Message) -> bool {

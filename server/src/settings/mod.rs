@@ -133,6 +133,8 @@ pub struct Settings {
     pub socket_path: String,
     /// The namespaces that exist.
     pub namespaces: Vec<String>,
+    /// Those of them whose messages ask for no acknowledgement.
+    pub unacknowledged: Vec<String>,
     /// From one heartbeat to the next.
     pub ping_interval: Duration,
     /// How long a heartbeat may stay unanswered.
@@ -180,11 +182,12 @@ impl Settings {
     /// Every mistake at once.
     pub fn read(environment: &dyn Environment) -> Result<Self, Mistakes> {
         let mut r = Reader::new(environment);
-        let settings = Self {
+        let mut settings = Self {
             bind: r.address(Setting::BindPort),
             admin_bind: r.address(Setting::AdminBind),
             socket_path: r.text(Setting::SocketPath),
             namespaces: r.list(Setting::Namespaces),
+            unacknowledged: Vec::new(),
             ping_interval: r.duration(Setting::PingInterval),
             ping_timeout: r.duration(Setting::PingTimeout),
             max_payload: r.number(Setting::MaxPayload),
@@ -205,6 +208,8 @@ impl Settings {
             log_level: r.text(Setting::LogLevel),
             log_lines: r.limit(Setting::LogLinesPerSecond),
         };
+        settings.unacknowledged =
+            r.some_of(Setting::UnacknowledgedNamespaces, &settings.namespaces);
         r.finish(settings)
     }
 }

@@ -108,6 +108,24 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Items, each one of `known`; none where the variable is not set.
+    pub(super) fn some_of(&mut self, setting: Setting, known: &[String]) -> Vec<String> {
+        if self.environment.get(variable(setting)).is_none() {
+            return Vec::new();
+        }
+        let items = self.list(setting);
+        // Where nothing is known, that is told already.
+        let unknown = items.iter().find(|item| !known.contains(item));
+        if let Some(item) = unknown.filter(|_| !known.is_empty()) {
+            self.mistakes.push(format!(
+                "{}: `{item}` is not among the NAMESPACES: {}",
+                variable(setting),
+                known.join(", ")
+            ));
+        }
+        items
+    }
+
     pub(super) fn transports(&mut self) -> Transports {
         let names = self.list(Setting::Transports);
         let has = |name| names.iter().any(|other| other == name);

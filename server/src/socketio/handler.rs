@@ -12,7 +12,7 @@ use super::registry::Sessions;
 use super::session::{Session, Slot};
 use crate::admission::{Admission, Client, Permit};
 use crate::connection::Link;
-use crate::delivery::{Context, Hub};
+use crate::delivery::{ById, Context, Hub, Settled, Subscriber};
 use crate::keys::KeyRecord;
 use crate::settings::Settings;
 
@@ -107,6 +107,13 @@ impl Handler {
         {
             return;
         }
+        if let Incoming::Event(arguments, number) = &incoming
+            && let Some(id) = packet::acknowledged_by_event(arguments)
+            && let Some(subscriber) = session.socket(&namespace)
+            && self.acknowledged_by_event(session, subscriber, &namespace, id, *number)
+        {
+            return;
+        }
         if session.is_noisy() {
             self.admission.refused("noisy_client", session.client);
             session.close("noisy_client");
@@ -121,7 +128,7 @@ impl Handler {
                     self.watch_joining(session);
                 }
             }
-            Incoming::Event | Incoming::Acknowledgement(..) => {}
+            Incoming::Event(..) | Incoming::Acknowledgement(..) => {}
         }
     }
 
@@ -136,21 +143,85 @@ impl Handler {
         let id = packet::acknowledged_id(arguments);
         let answer = session.socket(namespace).zip(id.as_deref());
         let settled = answer.and_then(|(subscriber, id)| {
-            let message = subscriber.acknowledge(number, id).ok()?;
-            Some(message.inspect(|message| self.hub.settled(&subscriber, message)))
+            let settled = subscriber.acknowledge(number, id).ok()?;
+            self.tell_others(&subscriber, &settled);
+            Some(settled)
         });
         if settled.is_none() {
-            self.context.metrics.stray_acknowledgements.inc();
-            tracing::info!(
-                connection = session.name,
-                namespace,
-                number,
-                message_id = id,
-                "ignored an acknowledgement that names no message in flight; \
-                 a plugin acknowledges with ack(message.id)",
-            );
+            self.stray(session, namespace, Some(number), id.as_deref());
         }
         settled.is_some()
+    }
+
+    /// Takes an event `ack`: of what this socket knows at once, of anything else once the store has answered. Returns
+    /// whether it is more than noise.
+    fn acknowledged_by_event(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        subscriber: Arc<Subscriber>,
+        namespace: &str,
+        id: String,
+        number: Option<u64>,
+    ) -> bool {
+        match subscriber.acknowledge_id(&id) {
+            ById::Here(settled) => {
+                self.tell_others(&subscriber, &settled);
+                answer(session, namespace, number, outcome(&settled));
+            }
+            ById::TooMany => {
+                self.stray(session, namespace, None, Some(&id));
+                return false;
+            }
+            ById::Elsewhere => {
+                let (handler, session) = (self.clone(), session.clone());
+                let namespace = namespace.to_owned();
+                tokio::spawn(async move {
+                    // Without an answer of the store there is none for the client: it may ask again.
+                    let Ok(settled) = handler.hub.acknowledge(&subscriber, &id).await else {
+                        return;
+                    };
+                    if settled.is_err() {
+                        handler.stray(&session, &namespace, None, Some(&id));
+                    }
+                    let outcome = settled.as_ref().map_or("unknown", outcome);
+                    answer(&session, &namespace, number, outcome);
+                });
+            }
+        }
+        true
+    }
+
+    fn tell_others(&self, by: &Arc<Subscriber>, settled: &Settled) {
+        if let Settled::Now(message) = settled {
+            self.hub.settled(by, message);
+        }
+    }
+
+    fn stray(&self, session: &Session, namespace: &str, number: Option<u64>, id: Option<&str>) {
+        self.context.metrics.stray_acknowledgements.inc();
+        tracing::info!(
+            connection = session.name,
+            namespace,
+            number,
+            message_id = id,
+            "ignored an acknowledgement that names no message that was shown; \
+             a plugin acknowledges with ack(message.id), or emits `ack` with the id",
+        );
+    }
+}
+
+/// What an acknowledgement has done, as a client is told that asked.
+fn outcome(settled: &Settled) -> &'static str {
+    match settled {
+        Settled::Now(_) | Settled::Before => "acknowledged",
+        Settled::Late => "expired",
+    }
+}
+
+/// Answers a client that asked for an answer.
+fn answer(session: &Session, namespace: &str, number: Option<u64>, outcome: &str) {
+    if let Some(number) = number {
+        session.send(packet::answer(namespace, number, outcome));
     }
 }
 

@@ -22,8 +22,8 @@ pub(super) enum Incoming {
     Disconnect,
     /// Acknowledges the event of this number, with these arguments (a JSON array).
     Acknowledgement(u64, String),
-    /// An event: this server listens to none.
-    Event,
+    /// An event with these arguments (a JSON array, the event's name first), and the number to answer it by, if any.
+    Event(String, Option<u64>),
 }
 
 /// Reads a packet; returns it with its namespace, without the slash in front.
@@ -42,7 +42,10 @@ pub(super) fn decode(text: Str) -> Option<(String, Incoming)> {
         PacketData::EventAck(arguments, number) => {
             Incoming::Acknowledgement(u64::try_from(number).ok()?, text_of(arguments))
         }
-        PacketData::Event(..) => Incoming::Event,
+        PacketData::Event(arguments, number) => {
+            let number = number.and_then(|number| u64::try_from(number).ok());
+            Incoming::Event(text_of(arguments), number)
+        }
         PacketData::BinaryEvent(..) | PacketData::BinaryAck(..) | PacketData::ConnectError(_) => {
             return None;
         }
@@ -64,6 +67,17 @@ fn text_of(value: Value) -> String {
 pub(super) fn acknowledged_id(arguments: &str) -> Option<String> {
     let arguments: Vec<serde_json::Value> = serde_json::from_str(arguments).ok()?;
     arguments.first()?.as_str().map(str::to_owned)
+}
+
+/// The message id of an event `ack`, which acknowledges it on any session of the key.
+pub(super) fn acknowledged_by_event(arguments: &str) -> Option<String> {
+    let (event, id): (String, String) = serde_json::from_str(arguments).ok()?;
+    (event == "ack").then_some(id)
+}
+
+/// The answer to an event that asked for one: what its acknowledgement has done.
+pub(super) fn answer(namespace: &str, number: u64, outcome: &str) -> String {
+    format!("3/{namespace},{number}[\"{outcome}\"]")
 }
 
 /// That the client has joined; `socket` is the socket's id.
@@ -108,10 +122,14 @@ pub(super) fn event(namespace: &str, emission: &Emission<'_>) -> String {
         .get_or_init(|| body(emission.message));
     let mut packet = String::with_capacity(body.len() + namespace.len() + 80);
     // Writing to a string cannot fail.
+    let _ = write!(packet, "2/{namespace},");
+    if let Some(number) = emission.number {
+        let _ = write!(packet, "{number}");
+    }
     let _ = write!(
         packet,
-        "2/{namespace},{}{body},\"expires_in\":{},\"redelivered\":{}}}]",
-        emission.number,
+        "{body},\"sent_at\":\"{}\",\"expires_in\":{},\"redelivered\":{}}}]",
+        emission.sent_at,
         emission.expires_in.as_millis(),
         emission.redelivered,
     );
@@ -121,10 +139,31 @@ pub(super) fn event(namespace: &str, emission: &Emission<'_>) -> String {
 /// What is the same for every socket: `["event",data,{"id":…,"deliver_at":…,"expires_at":…`.
 fn body(message: &Message) -> String {
     let event = json!(message.event);
-    format!(
+    escape_astral(format!(
         "[{event},{},{{\"id\":\"{}\",\"deliver_at\":\"{}\",\"expires_at\":\"{}\"",
         message.data, message.id, message.deliver_at, message.expires_at,
-    )
+    ))
+}
+
+/// Writes characters beyond the Basic Multilingual Plane as JSON escapes; they can stand in strings only. Payloads of
+/// protocol 4 count UTF-16 units, and python-socketio 4 counts characters: it would read the next packet one short.
+fn escape_astral(json: String) -> String {
+    const LAST_OF_BMP: char = '\u{ffff}';
+    if json.chars().all(|c| c <= LAST_OF_BMP) {
+        return json;
+    }
+    let mut escaped = String::with_capacity(json.len() + 64);
+    for c in json.chars() {
+        if c <= LAST_OF_BMP {
+            escaped.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        }
+    }
+    escaped
 }
 
 #[cfg(test)]
@@ -156,7 +195,14 @@ mod tests {
             read(r#"3/dropcodes,7["id"]"#),
             ns(Incoming::Acknowledgement(7, r#"["id"]"#.into()))
         );
-        assert_eq!(read(r#"2/dropcodes,["hello"]"#), ns(Incoming::Event));
+        assert_eq!(
+            read(r#"2/dropcodes,["hello"]"#),
+            ns(Incoming::Event(r#"["hello"]"#.into(), None))
+        );
+        assert_eq!(
+            read(r#"2/dropcodes,7["ack","m"]"#),
+            ns(Incoming::Event(r#"["ack","m"]"#.into(), Some(7)))
+        );
         assert_eq!(read("0"), Some((String::new(), Incoming::Connect(None))));
         assert_eq!(
             read("0/dropcodes?key=k"),
@@ -190,6 +236,32 @@ mod tests {
     }
 
     #[test]
+    fn an_event_acknowledges_by_its_name_and_an_id() {
+        let id = acknowledged_by_event(r#"["ack","m-1"]"#);
+        assert_eq!(id.as_deref(), Some("m-1"));
+        for other in [
+            r#"["ack"]"#,
+            r#"["ack",1]"#,
+            r#"["ack","a","b"]"#,
+            r#"["nack","a"]"#,
+            "[",
+            "",
+        ] {
+            assert_eq!(acknowledged_by_event(other), None, "{other}");
+        }
+        assert_eq!(answer("n", 7, "acknowledged"), r#"3/n,7["acknowledged"]"#);
+    }
+
+    #[test]
+    fn astral_characters_are_escaped_and_mean_the_same() {
+        let json = r#"["a\\😀","é☃",{"𝄞":1}]"#;
+        let escaped = escape_astral(json.to_owned());
+        assert!(escaped.chars().all(|c| c <= '\u{ffff}'), "{escaped}");
+        let value = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&escaped), value(json));
+    }
+
+    #[test]
     fn an_event_is_what_the_protocol_says() {
         let message = Message {
             mailbox: Mailbox::channel("n", "c"),
@@ -205,7 +277,8 @@ mod tests {
         };
         let emission = Emission {
             message: &message,
-            number: 3,
+            number: Some(3),
+            sent_at: Millis(1500),
             expires_in: Duration::from_secs(60),
             redelivered: true,
         };
@@ -216,9 +289,14 @@ mod tests {
             json,
             json!(["say \"hi\"", { "code": "X" }, {
                 "id": "id-1", "deliver_at": "1970-01-01T00:00:01.000Z", "expires_at": "1970-01-01T00:01:01.000Z",
-                "expires_in": 60000, "redelivered": true,
+                "sent_at": "1970-01-01T00:00:01.500Z", "expires_in": 60000, "redelivered": true,
             }])
         );
+        let unasked = Emission {
+            number: None,
+            ..emission
+        };
+        assert!(event("n", &unasked).starts_with("2/n,["));
     }
 
     proptest! {

@@ -13,16 +13,16 @@ use redb::ReadableDatabase;
 use tokio::sync::{broadcast, oneshot};
 
 use super::handle::Handle;
-use super::schema::{ARCHIVE, IDS, KEYS, MESSAGES, RECEIPTS, TALLIES, now, system_micros};
+use super::schema::{ARCHIVE, IDS, KEYS, MESSAGES, RECEIPTS, TALLIES, now};
 use super::snapshot::Snapshot;
 use super::writer::{self, Operation, Writer};
 use super::{
     Announcement, Cancelled, Draft, Expired, Held, Published, Receipt, Restored, Result, Store,
     StoreError, Swept, Tally, Waiting, Wanted,
 };
-use crate::clock::Millis;
+use crate::clock::{Millis, system_micros};
 use crate::keys::KeyRecord;
-use crate::message::{Mailbox, Position, Status};
+use crate::message::{Mailbox, Message, Note, Position, Status};
 
 /// Announcements that a slow listener may be behind by.
 const ANNOUNCEMENTS: usize = 16_384;
@@ -118,7 +118,14 @@ impl Store for Embedded {
                     seq,
                 },
             )?;
-            message.map(|message| snapshot.status(message)).transpose()
+            let Some(message) = message else {
+                return Ok(None);
+            };
+            let notes = snapshot.notes(&message)?;
+            Ok(Some(Status {
+                notes,
+                ..snapshot.status(message)?
+            }))
         })
         .await
     }
@@ -235,10 +242,17 @@ impl Store for Embedded {
         self.write(|reply| Operation::Record(receipts, reply)).await
     }
 
-    async fn expire(&self, limit: usize) -> Result<Vec<Expired>> {
-        let due = self.read(Snapshot::has_expired).await?;
+    async fn note(&self, notes: Vec<(Arc<Message>, Note)>) -> Result<()> {
+        self.write(|reply| Operation::Note(notes, reply)).await
+    }
+
+    async fn expire(&self, now: Millis, limit: usize) -> Result<Vec<Expired>> {
+        let due = self.read(move |snapshot| snapshot.has_expired(now)).await?;
         match due {
-            true => self.write(|reply| Operation::Expire(limit, reply)).await,
+            true => {
+                self.write(|reply| Operation::Expire(now, limit, reply))
+                    .await
+            }
             // A commit for nothing would cost the disk a flush.
             false => Ok(Vec::new()),
         }

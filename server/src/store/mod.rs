@@ -22,7 +22,7 @@ use tokio::sync::broadcast;
 
 use crate::clock::Millis;
 use crate::keys::{self, KeyRecord};
-use crate::message::{Mailbox, Message, Position, Status};
+use crate::message::{Mailbox, Message, Note, Position, Status};
 
 pub use embedded::Embedded;
 pub use redis::Redis;
@@ -40,6 +40,8 @@ pub const MAX_STORE_BYTES: u64 = 1 << 30;
 pub const MAX_ARCHIVE_BYTES: u64 = 256 << 20;
 /// How long what became of a message is kept after it expired or was cancelled, in milliseconds.
 pub const RETENTION: i64 = 24 * 3600 * 1000;
+/// Notes that are kept of one message; later ones are dropped.
+pub const MAX_NOTES: usize = 32;
 /// Plugin keys, expired ones included until they are deleted.
 pub const MAX_KEYS: u64 = 100_000;
 
@@ -259,9 +261,12 @@ pub trait Store: Send + Sync + 'static {
     /// Notes what was emitted and acknowledged.
     async fn record(&self, receipts: Vec<Receipt>) -> Result<()>;
 
-    /// Retires up to `limit` messages that have expired, and forgets those that did so a day ago.
-    /// Returns those that nobody acknowledged; each is returned once, to one node.
-    async fn expire(&self, limit: usize) -> Result<Vec<Expired>>;
+    /// Notes what happened to messages; a message that is unknown, or has `MAX_NOTES`, is left as it is.
+    async fn note(&self, notes: Vec<(Arc<Message>, Note)>) -> Result<()>;
+
+    /// Retires up to `limit` messages that have expired by `now`, and forgets those that did so a day ago.
+    /// Returns those that nobody acknowledged; each is returned to one node, and once more where an answer was lost.
+    async fn expire(&self, now: Millis, limit: usize) -> Result<Vec<Expired>>;
 
     /// Puts back what the store has lost of it; what it has is left as it is.
     async fn restore(&self, held: Held) -> Result<Restored>;

@@ -1,10 +1,8 @@
 //! The embedded store's tables, and its clock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use redb::TableDefinition;
 
-use crate::clock::Millis;
+use crate::clock::{Millis, system_micros};
 
 /// mailbox, due, sequence → record of a message that may still be delivered.
 pub(super) const MESSAGES: TableDefinition<'_, (&str, i64, u64), &[u8]> =
@@ -23,6 +21,9 @@ pub(super) const TALLIES: TableDefinition<'_, (&str, u64), (u32, u32, bool)> =
 /// mailbox, sequence, key → acknowledged (or only emitted).
 pub(super) const RECEIPTS: TableDefinition<'_, (&str, u64, &str), bool> =
     TableDefinition::new("receipts");
+/// mailbox, sequence, number → note as JSON.
+pub(super) const NOTES: TableDefinition<'_, (&str, u64, u32), &[u8]> =
+    TableDefinition::new("notes");
 /// expiry, mailbox, sequence → due.
 pub(super) const EXPIRIES: TableDefinition<'_, (i64, &str, u64), i64> =
     TableDefinition::new("expiries");
@@ -38,15 +39,7 @@ pub(super) const KEYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("
 
 pub(super) type MessageTable = TableDefinition<'static, (&'static str, i64, u64), &'static [u8]>;
 
-/// Microseconds since the Unix epoch: the embedded store's clock is the machine's.
-pub(super) fn system_micros() -> i64 {
-    let elapsed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)
-}
-
-/// The same in whole milliseconds.
+/// The embedded store's clock: the machine's, without its leaps.
 pub(super) fn now() -> Millis {
     Millis(system_micros().div_euclid(1000))
 }

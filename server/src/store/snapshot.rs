@@ -6,11 +6,11 @@ use std::sync::Arc;
 use redb::ReadTransaction;
 
 use super::schema::{
-    ARCHIVE, COUNTERS, EXPIRIES, MESSAGES, MessageTable, RETIRED, SEQUENCES, TALLIES, now,
+    ARCHIVE, COUNTERS, EXPIRIES, MESSAGES, MessageTable, NOTES, RETIRED, SEQUENCES, TALLIES, now,
 };
 use super::{MAX_ARCHIVE_BYTES, record};
 use crate::clock::Millis;
-use crate::message::{Mailbox, Message, Position, Status};
+use crate::message::{Mailbox, Message, Note, Position, Status};
 
 /// A consistent view of the database.
 pub(super) struct Snapshot(pub(super) ReadTransaction);
@@ -41,7 +41,19 @@ impl Snapshot {
             cancelled,
             delivered_keys,
             acknowledged_keys,
+            notes: Vec::new(),
         })
+    }
+
+    /// What happened to a message; notes that another release wrote in another way are left out.
+    pub(super) fn notes(&self, message: &Message) -> Read<Vec<Note>> {
+        let (name, seq) = (message.mailbox.as_str(), message.seq);
+        let table = self.0.open_table(NOTES)?;
+        let mut notes = Vec::new();
+        for row in table.range((name, seq, 0)..=(name, seq, u32::MAX))? {
+            notes.extend(serde_json::from_slice::<Note>(row?.1.value()).ok());
+        }
+        Ok(notes)
     }
 
     /// Up to `limit` of the unexpired messages in `range`, in order, as `pick` makes of them.
@@ -115,8 +127,8 @@ impl Snapshot {
     }
 
     /// Whether there is something to retire or to forget.
-    pub(super) fn has_expired(&self) -> Read<bool> {
-        let end = (now().0.saturating_add(1), "", 0);
+    pub(super) fn has_expired(&self, now: Millis) -> Read<bool> {
+        let end = (now.0.saturating_add(1), "", 0);
         for table in [EXPIRIES, RETIRED] {
             if self
                 .0

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 
 use super::schema::{
-    ARCHIVE, COUNTERS, EXPIRIES, IDS, KEYS, LOADS, MESSAGES, RECEIPTS, RETIRED, SEQUENCES, TALLIES,
-    now,
+    ARCHIVE, COUNTERS, EXPIRIES, IDS, KEYS, LOADS, MESSAGES, NOTES, RECEIPTS, RETIRED, SEQUENCES,
+    TALLIES, now,
 };
 use super::{
     Announcement, Cancelled, Draft, Expired, MAX_ARCHIVE_BYTES, MAX_CHANNEL_BYTES,
-    MAX_CHANNEL_MESSAGES, MAX_EVERYONE_MESSAGES, MAX_KEYS, MAX_STORE_BYTES, Published, RETENTION,
-    Receipt, record,
+    MAX_CHANNEL_MESSAGES, MAX_EVERYONE_MESSAGES, MAX_KEYS, MAX_NOTES, MAX_STORE_BYTES, Published,
+    RETENTION, Receipt, record,
 };
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
-use crate::message::{Mailbox, Message, Position, Status};
+use crate::message::{Mailbox, Message, Note, Position, Status};
 
 pub(super) type Write<T> = Result<T, redb::Error>;
 
@@ -32,6 +32,7 @@ pub(super) struct Tables<'txn> {
     loads: Table<'txn, &'static str, (u32, u64)>,
     counters: Table<'txn, &'static str, u64>,
     keys: Table<'txn, &'static str, &'static [u8]>,
+    notes: Table<'txn, (&'static str, u64, u32), &'static [u8]>,
 }
 
 impl<'txn> Tables<'txn> {
@@ -48,6 +49,7 @@ impl<'txn> Tables<'txn> {
             loads: txn.open_table(LOADS)?,
             counters: txn.open_table(COUNTERS)?,
             keys: txn.open_table(KEYS)?,
+            notes: txn.open_table(NOTES)?,
         })
     }
 
@@ -99,6 +101,7 @@ impl<'txn> Tables<'txn> {
             cancelled: false,
             delivered_keys: 0,
             acknowledged_keys: 0,
+            notes: Vec::new(),
         }))
     }
 
@@ -152,8 +155,24 @@ impl<'txn> Tables<'txn> {
         Ok(())
     }
 
-    pub(super) fn expire(&mut self, limit: usize) -> Write<Vec<Expired>> {
-        let now = now();
+    pub(super) fn note(&mut self, message: &Message, note: &Note) -> Write<()> {
+        let (name, seq) = (message.mailbox.as_str(), message.seq);
+        if self.sequences.get((name, seq))?.is_none() {
+            return Ok(());
+        }
+        let row = |number| (name, seq, number);
+        let known = self.notes.range(row(0)..=row(u32::MAX))?.count();
+        if known < MAX_NOTES {
+            let json = serde_json::to_vec(note).map_err(|error| redb::Error::Io(error.into()))?;
+            self.notes.insert(
+                row(u32::try_from(known).unwrap_or(u32::MAX)),
+                json.as_slice(),
+            )?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn expire(&mut self, now: Millis, limit: usize) -> Write<Vec<Expired>> {
         let mut unacknowledged = Vec::new();
         for (mailbox, at, _) in first_rows(&self.expiries, now, limit)? {
             let Some(message) = self.message(&mailbox, at)? else {
@@ -231,6 +250,8 @@ impl<'txn> Tables<'txn> {
         self.sequences.remove((name, at.seq))?;
         self.tallies.remove((name, at.seq))?;
         self.retired.remove((moment, name, at.seq))?;
+        self.notes
+            .retain_in((name, at.seq, 0)..=(name, at.seq, u32::MAX), |_, _| false)?;
         // Key ids are ASCII letters and digits: these two bound them all.
         self.receipts
             .retain_in((name, at.seq, "")..=(name, at.seq, "~"), |_, _| false)?;
@@ -314,6 +335,7 @@ impl<'txn> Tables<'txn> {
             cancelled,
             delivered_keys,
             acknowledged_keys,
+            notes: Vec::new(),
         })
     }
 

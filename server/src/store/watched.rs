@@ -14,7 +14,7 @@ use super::{
 };
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
-use crate::message::{Mailbox, Position, Status};
+use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::metrics::{Metrics, StoreCall};
 
 /// How long a call may take; a publisher is told within this time that the store is away.
@@ -54,13 +54,25 @@ impl<S: Store + ?Sized> Watched<S> {
         call: &'static str,
         answer: impl Future<Output = Result<T>>,
     ) -> Result<T> {
+        let bounded = async {
+            timeout(PATIENCE, answer).await.unwrap_or_else(|_| {
+                Err(StoreError::Unavailable(format!(
+                    "no answer to `{call}` within {} s",
+                    PATIENCE.as_secs()
+                )))
+            })
+        };
+        self.watch(call, bounded).await
+    }
+
+    /// Measures a call, and notes how it ended.
+    async fn watch<T>(
+        &self,
+        call: &'static str,
+        answer: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         let start = Instant::now();
-        let answer = timeout(PATIENCE, answer).await.unwrap_or_else(|_| {
-            Err(StoreError::Unavailable(format!(
-                "no answer to `{call}` within {} s",
-                PATIENCE.as_secs()
-            )))
-        });
+        let answer = answer.await;
         let outcome = if answer.is_ok() { "ok" } else { "unavailable" };
         self.metrics
             .store
@@ -98,6 +110,11 @@ macro_rules! watched {
                 self.call(stringify!($name), self.inner.$name($($arg),*)).await
             })*
 
+            /// As long as it takes: cut short, it would retire messages that nobody is told of.
+            async fn expire(&self, now: Millis, limit: usize) -> Result<Vec<Expired>> {
+                self.watch("expire", self.inner.expire(now, limit)).await
+            }
+
             /// As long as it takes: it is many calls, and each attempt that were cut short would begin anew.
             async fn restore(&self, held: Held) -> Result<Restored> {
                 self.inner.restore(held).await
@@ -120,7 +137,7 @@ watched! {
     fn backlog(&self, mailbox: &Mailbox, key: &str, after: Option<Position>, until: Millis, limit: usize) -> Vec<Waiting>;
     fn sweep(&self, mailbox: &Mailbox, seq: Option<u64>, after: Millis, until: Millis) -> Swept;
     fn record(&self, receipts: Vec<Receipt>) -> ();
-    fn expire(&self, limit: usize) -> Vec<Expired>;
+    fn note(&self, notes: Vec<(Arc<Message>, Note)>) -> ();
     fn put_key(&self, key: KeyRecord) -> bool;
     fn key(&self, id: &str) -> Option<KeyRecord>;
     fn keys(&self, after: Option<&str>, limit: usize) -> Vec<KeyRecord>;

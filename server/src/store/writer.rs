@@ -6,13 +6,15 @@
 use std::sync::Arc;
 
 use redb::Database;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::handle::Handle;
 use super::tables::{Tables, Write};
 use super::{Announcement, Cancelled, Draft, Expired, Published, Receipt, Result, StoreError};
+use crate::clock::Millis;
 use crate::keys::KeyRecord;
-use crate::message::Mailbox;
+use crate::message::{Mailbox, Message, Note};
 
 /// Operations that may wait for the writer; beyond it the store is overloaded.
 const QUEUE: usize = 4096;
@@ -23,7 +25,8 @@ pub(super) enum Operation {
     Publish(Vec<Draft>, oneshot::Sender<Vec<Published>>),
     Cancel(Mailbox, String, oneshot::Sender<Cancelled>),
     Record(Vec<Receipt>, oneshot::Sender<()>),
-    Expire(usize, oneshot::Sender<Vec<Expired>>),
+    Note(Vec<(Arc<Message>, Note)>, oneshot::Sender<()>),
+    Expire(Millis, usize, oneshot::Sender<Vec<Expired>>),
     PutKey(KeyRecord, oneshot::Sender<bool>),
     RevokeKey(String, oneshot::Sender<bool>),
 }
@@ -63,9 +66,12 @@ impl Writer {
         operation: impl FnOnce(oneshot::Sender<T>) -> Operation,
     ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
-        self.0
-            .try_send(operation(reply))
-            .map_err(|_| StoreError::Unavailable("too many writes are waiting".into()))?;
+        self.0.try_send(operation(reply)).map_err(|error| {
+            StoreError::Unavailable(match error {
+                TrySendError::Full(_) => "too many writes are waiting".into(),
+                TrySendError::Closed(_) => "the store's writer has ended".into(),
+            })
+        })?;
         answer
             .await
             .map_err(|_| StoreError::Unavailable("the database could not commit".into()))
@@ -128,7 +134,13 @@ fn apply(
                 .try_for_each(|receipt| tables.record(receipt))?;
             tell(reply, ())
         }
-        Operation::Expire(limit, reply) => tell(reply, tables.expire(limit)?),
+        Operation::Note(notes, reply) => {
+            notes
+                .iter()
+                .try_for_each(|(message, note)| tables.note(message, note))?;
+            tell(reply, ())
+        }
+        Operation::Expire(now, limit, reply) => tell(reply, tables.expire(now, limit)?),
         Operation::PutKey(key, reply) => tell(reply, tables.put_key(&key)?),
         Operation::RevokeKey(id, reply) => tell(reply, tables.revoke_key(id, announced)?),
     })

@@ -16,7 +16,9 @@ if (config.cookies) options.withCredentials = true;
 const socket = (io.io ?? io)(config.url + config.namespace, options);
 
 const acks = [];
+let broken = false; // by a message that it cannot read: whatever came with it is lost too
 socket.on("connect", () => {
+  broken = false;
   tell("connected", { id: socket.id });
   const engine = socket.io.engine;
   tell("transport", { name: engine.transport.name });
@@ -27,9 +29,14 @@ socket.on("error", (error) => tell("connect_error", { message: String(error?.mes
 socket.on("disconnect", (reason) => tell("disconnected", { reason }));
 
 const receive = (event, data, message, ack) => {
+  if (config.breaks_at != null && data === config.breaks_at) {
+    broken = true;
+    socket.io.engine.close(); // the library comes back
+  }
+  if (broken) return;
   acks.push(ack);
   tell("message", { event, data, message, late: Date.now() - Date.parse(message?.deliver_at), index: acks.length - 1 });
-  if (config.acknowledge) ack(message.id);
+  if (config.acknowledge && ack) ack(message.id);
 };
 const onevent = socket.onevent;
 socket.onevent = function (packet) {
@@ -47,4 +54,5 @@ require("readline").createInterface({ input: process.stdin }).on("line", (line) 
   if (command.do === "drop") socket.io.engine.close(); // the connection is lost; the library comes back
   if (command.do === "ack") acks[command.index](...command.arguments);
   if (command.do === "emit") socket.emit(...command.arguments);
+  if (command.do === "ask") socket.emit(...command.arguments, (answer) => tell("answer", { answer }));
 }).on("close", () => process.exit());

@@ -11,7 +11,7 @@ use serde_json::Value;
 use server::clock::Millis;
 use server::delivery::Tuning;
 use server::keys::KeyRecord;
-use server::message::{Mailbox, Position, Status};
+use server::message::{Mailbox, Message, Note, Position, Status};
 use server::node::Node;
 use server::settings::{Environment, Settings};
 use server::store::{
@@ -109,7 +109,8 @@ faulty! {
     fn backlog(mailbox: &Mailbox, key: &str, after: Option<Position>, until: Millis, limit: usize) -> Vec<Waiting>;
     fn sweep(mailbox: &Mailbox, seq: Option<u64>, after: Millis, until: Millis) -> Swept;
     fn record(receipts: Vec<Receipt>) -> ();
-    fn expire(limit: usize) -> Vec<Expired>;
+    fn note(notes: Vec<(Arc<Message>, Note)>) -> ();
+    fn expire(now: Millis, limit: usize) -> Vec<Expired>;
     fn restore(held: Held) -> Restored;
     fn put_key(key: KeyRecord) -> bool;
     fn key(id: &str) -> Option<KeyRecord>;

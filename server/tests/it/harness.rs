@@ -140,11 +140,27 @@ impl Server {
         assert_eq!(status, 204, "{answer}");
     }
 
-    /// The state of a message of `dropcodes/{channel}`.
-    pub(crate) async fn state(&self, channel: &str, id: &str) -> String {
+    /// A message of `dropcodes/{channel}`, as backends see it.
+    pub(crate) async fn message(&self, channel: &str, id: &str) -> Value {
         let path = format!("/v1/namespaces/dropcodes/channels/{channel}/messages/{id}");
         let (status, message) = self.call(Method::GET, &path, None).await;
         assert_eq!(status, 200, "{message}");
+        message
+    }
+
+    /// Waits until the timeline of a message tells of this event.
+    pub(crate) async fn is_noted(&self, channel: &str, id: &str, event: &str) -> Value {
+        eventually(&format!("{id}: {event}"), async || {
+            let message = self.message(channel, id).await;
+            let timeline = message["timeline"].as_array().cloned().unwrap_or_default();
+            timeline.into_iter().find(|note| note["event"] == event)
+        })
+        .await
+    }
+
+    /// The state of a message of `dropcodes/{channel}`.
+    pub(crate) async fn state(&self, channel: &str, id: &str) -> String {
+        let message = self.message(channel, id).await;
         message["state"].as_str().unwrap().to_owned()
     }
 
@@ -238,6 +254,8 @@ pub(crate) struct Options {
     pub(crate) namespace: String,
     /// Whether it acknowledges by itself.
     pub(crate) acknowledge: bool,
+    /// Data of messages that end its session. JavaScript clients only.
+    pub(crate) breaks_at: Option<String>,
 }
 
 impl Options {
@@ -250,6 +268,7 @@ impl Options {
             header: None,
             namespace: "/dropcodes".to_owned(),
             acknowledge: true,
+            breaks_at: None,
         }
     }
 
@@ -310,7 +329,7 @@ impl Client {
         let config = json!({
             "url": url, "path": "/websockets", "library": options.library, "transports": options.transports,
             "auth": options.auth, "header": options.header, "namespace": options.namespace,
-            "acknowledge": options.acknowledge,
+            "acknowledge": options.acknowledge, "breaks_at": options.breaks_at,
         });
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::harness::{Client, Options, Server, eventually};
+use crate::harness::{BACKEND_KEY, Client, Options, Server, eventually};
 use crate::raw::{self, Polling};
 use crate::ways::Way;
 
@@ -117,6 +117,29 @@ async fn a_stopped_client_does_not_hold_the_process() {
         start.elapsed()
     );
     clients.iter().for_each(|client| client.signal("CONT"));
+}
+
+#[tokio::test]
+async fn a_drain_that_is_not_complete_fails_the_process() {
+    let mut server = Server::start(&[("DRAIN", "2s")]).await;
+    // A request that waits for the rest of its body, and so for its answer.
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = format!(
+        "POST /v1/keys HTTP/1.1\r\nhost: x\r\nauthorization: ApiKey {BACKEND_KEY}\r\n\
+         content-type: application/json\r\ncontent-length: 100\r\nexpect: 100-continue\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The go-ahead says that the body is being read.
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100");
+    server.signal("TERM");
+    assert_eq!(server.ended().await.code(), Some(1));
+    eventually("the reason is logged", async || {
+        let incomplete = |line: &Value| line["message"] == "the drain was not complete";
+        server.log().iter().any(incomplete).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -9,9 +9,11 @@
 )]
 
 mod abuse;
+mod acknowledging;
 mod admission;
 mod api;
 mod clients;
+mod clocks;
 mod crash;
 mod encrypted;
 mod faulty;
@@ -22,6 +24,7 @@ mod interruption;
 mod leaving;
 mod openapi;
 mod outage;
+mod poison;
 mod raw;
 mod redis;
 mod refusals;

@@ -16,6 +16,8 @@ pub(crate) struct Redis {
     pub(crate) address: SocketAddr,
     directory: TempDir,
     options: Vec<String>,
+    /// The process's environment, beside the test's own.
+    environment: Vec<(String, String)>,
     child: Child,
 }
 
@@ -32,14 +34,22 @@ impl Redis {
 
     /// A Redis with these options.
     pub(crate) async fn with(options: &[&str]) -> Self {
+        Self::within(&[], options).await
+    }
+
+    /// A Redis with these variables and options.
+    pub(crate) async fn within(environment: &[(&str, &str)], options: &[&str]) -> Self {
+        let environment = environment.iter().map(|(n, v)| ((*n).into(), (*v).into()));
+        let environment: Vec<(String, String)> = environment.collect();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let directory = tempfile::tempdir().unwrap();
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-        let child = spawn(address, &directory, &options);
+        let child = spawn(address, &directory, &options, &environment);
         let redis = Self {
             address,
             directory,
             options,
+            environment,
             child,
         };
         redis.listens().await;
@@ -72,7 +82,8 @@ impl Redis {
 
     /// Starts it again, at the same address and in the same directory.
     pub(crate) async fn revive(&mut self) {
-        self.child = spawn(self.address, &self.directory, &self.options);
+        let (options, environment) = (&self.options, &self.environment);
+        self.child = spawn(self.address, &self.directory, options, environment);
         self.listens().await;
     }
 
@@ -109,8 +120,14 @@ impl Redis {
     }
 }
 
-fn spawn(address: SocketAddr, directory: &TempDir, options: &[String]) -> Child {
+fn spawn(
+    address: SocketAddr,
+    directory: &TempDir,
+    options: &[String],
+    environment: &[(String, String)],
+) -> Child {
     Command::new("redis-server")
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .args([
             "--bind",
             "127.0.0.1",

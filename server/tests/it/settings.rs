@@ -99,6 +99,11 @@ async fn each_wrong_value_is_refused_by_name() {
         ("SOCKET_PATH", "/a{b}", "expected a path"),
         ("NAMESPACES", ",", "at least one name"),
         ("NAMESPACES", "a,/a", "`a` is named twice"),
+        (
+            "UNACKNOWLEDGED_NAMESPACES",
+            "dropcodes,alerts",
+            "`alerts` is not among the NAMESPACES: dropcodes, donations",
+        ),
         ("TRANSPORTS", ",", "at least one of polling, websocket"),
         ("STORE", "file:", "expected memory, file:DIR, redis://"),
         (

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::value::to_raw_value;
 use server::clock::Millis;
 use server::keys::KeyRecord;
-use server::message::{Mailbox, Message, State};
+use server::message::{Happening, Mailbox, Message, Note, State};
 use server::store::{
-    Announcement, Cancelled, Draft, Embedded, MAX_CHANNEL_BYTES, MAX_EVERYONE_MESSAGES, Published,
-    Receipt, Store, Swept, Tally,
+    Announcement, Cancelled, Draft, Embedded, MAX_CHANNEL_BYTES, MAX_EVERYONE_MESSAGES, MAX_NOTES,
+    Published, Receipt, Store, Swept, Tally,
 };
 
 use crate::harness::eventually;
@@ -47,6 +47,7 @@ contract!(
     cancelling_is_for_what_is_not_due,
     receipts_count_keys_once,
     expiry_is_told_once,
+    what_happens_to_a_message_is_noted,
     bounds_hold_and_are_freed,
     keys_are_kept_listed_and_revoked,
     presence_adds_up,
@@ -370,12 +371,40 @@ async fn receipts_count_keys_once(store: Arc<dyn Store>) {
     );
 }
 
+async fn what_happens_to_a_message_is_noted(store: Arc<dyn Store>) {
+    let message = publish(&*store, "a", -10, 1).await;
+    let other = publish(&*store, "b", 0, 60_000).await;
+    let note = |at, event| Note {
+        at: Millis(at),
+        event,
+        key: "k".into(),
+    };
+    let notes = vec![
+        note(1, Happening::Poison),
+        note(2, Happening::AcknowledgedAfterExpiry),
+    ];
+    for note in &notes {
+        store
+            .note(vec![(message.clone(), note.clone())])
+            .await
+            .unwrap();
+    }
+    let noted = async |id| store.status(&mailbox(), id).await.unwrap().unwrap().notes;
+    assert_eq!(noted("a").await, notes);
+    assert!(noted("b").await.is_empty());
+    store.expire(now(&*store).await, 100).await.unwrap();
+    assert_eq!(noted("a").await, notes, "its end changes nothing of that");
+    let many = (0..40).map(|at| (other.clone(), note(at, Happening::GivenUp)));
+    store.note(many.collect()).await.unwrap();
+    assert_eq!(noted("b").await.len(), MAX_NOTES);
+}
+
 async fn expiry_is_told_once(store: Arc<dyn Store>) {
     publish(&*store, "alone", -10, 1).await;
     let at = publish(&*store, "read", -10, 1).await;
     publish(&*store, "live", 0, 60_000).await;
     store.record(vec![receipt(&at, "k", true)]).await.unwrap();
-    let expired = store.expire(100).await.unwrap();
+    let expired = store.expire(now(&*store).await, 100).await.unwrap();
     assert_eq!(
         expired
             .iter()
@@ -383,7 +412,13 @@ async fn expiry_is_told_once(store: Arc<dyn Store>) {
             .collect::<Vec<_>>(),
         [("alone", 0)]
     );
-    assert!(store.expire(100).await.unwrap().is_empty());
+    assert!(
+        store
+            .expire(now(&*store).await, 100)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     // What became of it stays known, and its id stays taken.
     let status = store.status(&mailbox(), "alone").await.unwrap().unwrap();
     assert_eq!(status.state(now(&*store).await), State::Expired);

@@ -34,6 +34,8 @@ pub(super) async fn run() -> anyhow::Result<()> {
         channels: 1,
         transports: Transports::WebSocket,
         flaky: false,
+        breaking: false,
+        silent: false,
         server: None,
     };
     let mut stage = Stage::set(cast, &redis.url(), directory.path()).await?;
@@ -44,6 +46,7 @@ pub(super) async fn run() -> anyhow::Result<()> {
         ahead: Duration::ZERO,
         everyone: 0,
         brief: 0,
+        poison: 0,
     };
     stage.publish(load);
     let announcements = timeout(PATIENCE, catch(&redis)).await;

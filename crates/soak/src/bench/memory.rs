@@ -47,6 +47,8 @@ fn cast(clients: usize, channels: usize) -> Cast {
         channels,
         transports: Transports::WebSocket,
         flaky: false,
+        breaking: false,
+        silent: false,
         server: None,
     }
 }
@@ -91,6 +93,7 @@ async fn ended(directory: &Path, clients: usize) -> anyhow::Result<f64> {
         ahead: Duration::ZERO,
         everyone: 0,
         brief: 0,
+        poison: 0,
     });
     sleep(Duration::from_secs(10)).await;
     let tracker = stage.tracker.clone();

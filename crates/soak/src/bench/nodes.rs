@@ -57,6 +57,8 @@ async fn measure(nodes: usize) -> anyhow::Result<(Sample, Sample)> {
         channels: CLIENTS / 2,
         transports: Transports::WebSocket,
         flaky: false,
+        breaking: false,
+        silent: false,
         server: None,
     };
     let mut stage = Stage::set(cast, &redis.url(), directory.path()).await?;
@@ -70,6 +72,7 @@ async fn measure(nodes: usize) -> anyhow::Result<(Sample, Sample)> {
         ahead: Duration::from_secs(1),
         everyone: 0,
         brief: 0,
+        poison: 0,
     });
     sleep(WARM).await;
     let before = Sample::take(&stage, &redis).await?;

@@ -1,13 +1,16 @@
 //! What can go wrong, one file each. Every scenario sets a stage, makes trouble under load, and reports.
 
 mod attacks;
+mod clock_steps;
 mod clocks;
 mod flaky;
 mod kills;
 mod mass_return;
 mod outages;
 mod pauses;
+mod poison;
 mod rollout;
+mod silence;
 
 use std::path::Path;
 use std::time::Duration;
@@ -35,6 +38,12 @@ pub(crate) enum Scenario {
     Clocks,
     /// Hundreds of addresses without a key, and one with, attack a single server.
     Attacks,
+    /// The clocks of Redis and of all nodes leap and come back.
+    ClockSteps,
+    /// The network swallows what is sent on open connections.
+    Silence,
+    /// Some clients lose their session at some messages.
+    Poison,
 }
 
 /// How big a run is.
@@ -67,6 +76,8 @@ impl Size {
             channels: clients / 3,
             transports: Transports::All,
             flaky: false,
+            breaking: false,
+            silent: false,
             server: None,
         }
     }
@@ -80,6 +91,7 @@ fn load(cast: &Cast) -> Load {
         ahead: Duration::from_secs(5),
         everyone: 50,
         brief: 0,
+        poison: 0,
     }
 }
 
@@ -95,6 +107,9 @@ impl Scenario {
             Self::MassReturn => "mass-return",
             Self::Clocks => "clocks",
             Self::Attacks => "attacks",
+            Self::ClockSteps => "clock-steps",
+            Self::Silence => "silence",
+            Self::Poison => "poison",
         }
     }
 
@@ -112,6 +127,9 @@ impl Scenario {
             Self::MassReturn => mass_return::run(size, directory).await,
             Self::Clocks => clocks::run(size, directory).await,
             Self::Attacks => attacks::run(size, directory).await,
+            Self::ClockSteps => clock_steps::run(size, directory).await,
+            Self::Silence => silence::run(size, directory).await,
+            Self::Poison => poison::run(size, directory).await,
         }
     }
 }

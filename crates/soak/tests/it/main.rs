@@ -82,6 +82,21 @@ async fn mass_return() {
 }
 
 #[tokio::test]
+async fn clock_steps() {
+    nothing_is_lost("clock-steps").await;
+}
+
+#[tokio::test]
+async fn silence() {
+    nothing_is_lost("silence").await;
+}
+
+#[tokio::test]
+async fn poison() {
+    nothing_is_lost("poison").await;
+}
+
+#[tokio::test]
 async fn clocks() {
     nothing_is_lost("clocks").await;
 }

@@ -7,11 +7,11 @@ use redis::{Cmd, Value, cmd};
 use tokio::sync::{broadcast, oneshot};
 
 use super::expiry::indexing;
-use super::form::{Counts, add_position, published, publishing, recording, status};
+use super::form::{Counts, add_position, noting, published, publishing, recording, status};
 use super::{Redis, line, listener, names, read, script};
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
-use crate::message::{Mailbox, Message, Position, Status};
+use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::store::{
     Announcement, Cancelled, Draft, Expired, Held, MAX_KEYS, Published, Receipt, Restored, Result,
     Store, StoreError, Swept, Tally, Waiting, Wanted,
@@ -58,6 +58,11 @@ impl Store for Redis {
             .cmd("HMGET")
             .arg(format!("{prefix}r:{id}"))
             .arg(&["#d", "#a", "#c"]);
+        pipeline
+            .cmd("LRANGE")
+            .arg(format!("{prefix}t:{id}"))
+            .arg(0)
+            .arg(-1);
         let mut answers = self.shared.calls.ask_all(&mut pipeline).await?.into_iter();
         let mut next = || match answers.next() {
             Some(answer) => answer.map_err(|error| super::link::unavailable(&error)),
@@ -65,7 +70,18 @@ impl Store for Redis {
         };
         let found: Option<Vec<u8>> = read(next()?)?;
         let counts = read(next()?)?;
-        Ok(found.and_then(|found| Some(status(line::decode(mailbox, &found)?, counts))))
+        let notes: Vec<Vec<u8>> = read(next()?)?;
+        let Some(message) = found.and_then(|found| line::decode(mailbox, &found)) else {
+            return Ok(None);
+        };
+        // Notes that another release wrote in another way are left out.
+        let notes = notes
+            .iter()
+            .filter_map(|json| serde_json::from_slice(json).ok());
+        Ok(Some(Status {
+            notes: notes.collect(),
+            ..status(message, counts)
+        }))
     }
 
     async fn list(
@@ -181,8 +197,20 @@ impl Store for Redis {
         }
     }
 
-    async fn expire(&self, limit: usize) -> Result<Vec<Expired>> {
-        self.shared.expire(limit).await
+    async fn note(&self, notes: Vec<(Arc<Message>, Note)>) -> Result<()> {
+        let mut pipeline = redis::pipe();
+        for (message, note) in &notes {
+            pipeline.add_command(noting(message, note)?);
+        }
+        let answers = self.shared.calls.ask_all(&mut pipeline).await?;
+        match answers.into_iter().find_map(redis::RedisResult::err) {
+            Some(error) => Err(super::link::unavailable(&error)),
+            None => Ok(()),
+        }
+    }
+
+    async fn expire(&self, now: Millis, limit: usize) -> Result<Vec<Expired>> {
+        self.shared.expire(now, limit).await
     }
 
     async fn restore(&self, held: Held) -> Result<Restored> {

@@ -9,7 +9,9 @@ use std::time::Duration;
 use redis::cmd;
 use tokio::time::Instant;
 
+use super::link::unavailable;
 use super::{Shared, names, read, script};
+use crate::clock::Millis;
 use crate::message::Mailbox;
 use crate::store::{Expired, Result};
 
@@ -22,23 +24,33 @@ const ROUND: Duration = Duration::from_millis(500);
 /// For how long a node has a mailbox to itself, in milliseconds.
 const CLAIM: i64 = 5_000;
 
+/// A mailbox's next expiry, or an empty text; then id and number of keys of each message that nobody acknowledged.
+type Retired = (String, Vec<(String, u32)>);
+
 impl Shared {
-    /// Retires what has expired, for as long as there is something and the call may take.
-    pub(super) async fn expire(&self, limit: usize) -> Result<Vec<Expired>> {
+    /// Retires what has expired by `now`, for as long as there is something and the call may take. What was found before
+    /// an error is told; the rest is found again.
+    pub(super) async fn expire(&self, now: Millis, limit: usize) -> Result<Vec<Expired>> {
         let start = Instant::now();
         let mut expired = Vec::new();
         loop {
-            let (mailboxes, some) = self.expire_some().await?;
-            expired.extend(some);
-            if mailboxes < MAILBOXES || expired.len() >= limit || start.elapsed() > ROUND {
-                return Ok(expired);
+            match self.expire_some(now, &mut expired).await {
+                Ok(mailboxes) => {
+                    if mailboxes < MAILBOXES || expired.len() >= limit || start.elapsed() > ROUND {
+                        return Ok(expired);
+                    }
+                }
+                Err(error) if expired.is_empty() => return Err(error),
+                Err(_) => return Ok(expired),
             }
         }
     }
 
-    /// How many mailboxes were looked at, and what nobody acknowledged.
-    async fn expire_some(&self) -> Result<(usize, Vec<Expired>)> {
-        let now = self.now().await?;
+    /// Retires what has expired in some mailboxes: three trips, however many they are. Returns how many there were.
+    ///
+    /// What nobody acknowledged is kept in a list of the mailbox until this node has read it: an answer that is lost
+    /// is given once more, to whoever takes the mailbox next.
+    async fn expire_some(&self, now: Millis, expired: &mut Vec<Expired>) -> Result<usize> {
         let mut claim = script::CLAIM.on(&[names::EXPIRIES]);
         claim.arg(now.0).arg(MAILBOXES).arg(CLAIM);
         let claimed: Vec<String> = read(self.calls.ask(&claim).await?)?;
@@ -46,53 +58,67 @@ impl Shared {
             .iter()
             .map(|name| Mailbox::from(name.as_str()))
             .collect();
-        let (mut expired, mut nexts) = (Vec::new(), Vec::new());
+        let mut retire = redis::pipe();
         for mailbox in &mailboxes {
-            let (next, unacknowledged) = self.retire(mailbox).await?;
-            expired.extend(unacknowledged);
-            nexts.push(next);
+            let mut command = script::EXPIRE.on_mailbox(mailbox);
+            command
+                .arg(MESSAGES)
+                .arg(u8::from(self.is_short()))
+                .arg(now.0);
+            retire.add_command(command);
         }
-        let mut finish = redis::pipe();
-        for (mailbox, next) in mailboxes.iter().zip(&nexts) {
-            let mut command = script::FINISH.on(&[names::EXPIRIES]);
-            command.arg(mailbox.as_str()).arg(now.0 + CLAIM).arg(next);
-            finish.add_command(command);
+        let answers = self.calls.ask_all(&mut retire).await?;
+        let (mut finished, mut failed) = (Vec::new(), None);
+        for (mailbox, answer) in mailboxes.iter().zip(answers) {
+            // A mailbox that could not be looked at stays claimed for a while, then is another's.
+            match answer.map_err(|error| unavailable(&error)).and_then(read) {
+                Ok(retired) => finished.push((mailbox, retired)),
+                Err(error) => failed = Some(error),
+            }
         }
-        self.calls.ask_all(&mut finish).await?;
-        for mailbox in &mailboxes {
-            self.index(mailbox).await?;
-        }
-        Ok((mailboxes.len(), expired))
-    }
-
-    /// Retires a mailbox's expired messages: the next expiry, if there is one, and what nobody acknowledged.
-    async fn retire(&self, mailbox: &Mailbox) -> Result<(String, Vec<Expired>)> {
-        let mut command = script::EXPIRE.on_mailbox(mailbox);
-        command.arg(MESSAGES).arg(u8::from(self.is_short()));
-        let (next, unacknowledged): (String, Vec<(String, u32)>) =
-            read(self.calls.ask(&command).await?)?;
-        let expired = unacknowledged
-            .into_iter()
-            .map(|(id, delivered_keys)| Expired {
+        self.finish(&finished, now).await?;
+        for (mailbox, (_, told)) in finished {
+            expired.extend(told.into_iter().map(|(id, delivered_keys)| Expired {
                 mailbox: mailbox.clone(),
                 id,
                 delivered_keys,
-            });
-        Ok((next, expired.collect()))
+            }));
+        }
+        failed.map_or(Ok(mailboxes.len()), Err)
     }
 
-    /// Puts a mailbox into the index, if it has live messages.
-    async fn index(&self, mailbox: &Mailbox) -> Result<()> {
-        let mut first = cmd("ZRANGE");
-        first
-            .arg(names::mailbox(mailbox) + "exp")
-            .arg(0)
-            .arg(0)
-            .arg("WITHSCORES");
-        let first: Vec<(String, f64)> = read(self.calls.ask(&first).await?)?;
-        if let Some((_, moment)) = first.first() {
-            self.calls.ask(&indexing(mailbox, *moment as i64)).await?;
+    /// Ends the claims of mailboxes, and forgets what they have told.
+    async fn finish(&self, finished: &[(&Mailbox, Retired)], now: Millis) -> Result<()> {
+        let mut finish = redis::pipe();
+        for (mailbox, (next, told)) in finished {
+            let mut command = script::FINISH.on(&[names::EXPIRIES]);
+            command.arg(mailbox.as_str()).arg(now.0 + CLAIM).arg(next);
+            finish.add_command(command);
+            let prefix = names::mailbox(mailbox);
+            // Two entries each: id and number of keys.
+            finish
+                .cmd("LTRIM")
+                .arg(format!("{prefix}told"))
+                .arg(2 * told.len())
+                .arg(-1);
+            // A message may have come while the claim stood for the mailbox.
+            finish
+                .cmd("ZRANGE")
+                .arg(format!("{prefix}exp"))
+                .arg(0)
+                .arg(0)
+                .arg("WITHSCORES");
         }
+        let answers = self.calls.ask_all(&mut finish).await?;
+        let mut index = redis::pipe();
+        for ((mailbox, _), answers) in finished.iter().zip(answers.chunks(3)) {
+            let first = answers[2].clone().map_err(|error| unavailable(&error))?;
+            let first: Vec<(String, f64)> = read(first)?;
+            if let Some((_, moment)) = first.first() {
+                index.add_command(indexing(mailbox, *moment as i64));
+            }
+        }
+        self.calls.ask_all(&mut index).await?;
         Ok(())
     }
 }

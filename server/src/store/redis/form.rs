@@ -5,10 +5,10 @@ use std::sync::Arc;
 use redis::{Cmd, Value};
 
 use super::{line, names, read, script};
-use crate::message::{Mailbox, Message, Position, Status};
+use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::store::{
-    Draft, MAX_CHANNEL_BYTES, MAX_CHANNEL_MESSAGES, MAX_EVERYONE_MESSAGES, Published, RETENTION,
-    Receipt, Result, StoreError,
+    Draft, MAX_CHANNEL_BYTES, MAX_CHANNEL_MESSAGES, MAX_EVERYONE_MESSAGES, MAX_NOTES, Published,
+    RETENTION, Receipt, Result, StoreError,
 };
 
 /// For how long the receipts of a message to everyone are kept after its end, in milliseconds; there are as many as keys.
@@ -86,6 +86,19 @@ pub(super) fn recording(receipts: &[Receipt]) -> Cmd {
     command
 }
 
+/// The call that notes something that happened to a message.
+pub(super) fn noting(message: &Message, note: &Note) -> Result<Cmd> {
+    let json = serde_json::to_string(note)
+        .map_err(|error| StoreError::Unavailable(format!("a note cannot be written: {error}")))?;
+    let mut command = script::NOTE.on_mailbox(&message.mailbox);
+    command
+        .arg(&message.id)
+        .arg(message.seq)
+        .arg(json)
+        .arg(MAX_NOTES);
+    Ok(command)
+}
+
 /// A message with what is known of it.
 pub(super) fn status(
     message: Arc<Message>,
@@ -96,6 +109,7 @@ pub(super) fn status(
         cancelled: cancelled.is_some(),
         delivered_keys: delivered.unwrap_or(0),
         acknowledged_keys: acknowledged.unwrap_or(0),
+        notes: Vec::new(),
     }
 }
 

@@ -43,6 +43,7 @@ mailbox_script!(PUBLISH, "publish", "");
 mailbox_script!(RESTORE, "restore", " flags=allow-oom");
 mailbox_script!(CANCEL, "cancel", " flags=allow-oom");
 mailbox_script!(RECORD, "record", " flags=allow-oom");
+mailbox_script!(NOTE, "note", " flags=allow-oom");
 mailbox_script!(EXPIRE, "expire", " flags=allow-oom");
 mailbox_script!(BACKLOG, "backlog", " flags=no-writes");
 mailbox_script!(SWEEP, "sweep", " flags=no-writes");
@@ -54,11 +55,12 @@ plain_script!(CONFIRM, "confirm", " flags=allow-oom");
 plain_script!(PUT_KEY, "put_key", "");
 plain_script!(REVOKE_KEY, "revoke_key", " flags=allow-oom");
 
-static ALL: [&Script; 14] = [
+static ALL: [&Script; 15] = [
     &PUBLISH,
     &RESTORE,
     &CANCEL,
     &RECORD,
+    &NOTE,
     &EXPIRE,
     &BACKLOG,
     &SWEEP,

@@ -12,7 +12,7 @@ use tokio::time::{Instant, interval, sleep};
 use super::target::Target;
 use crate::backend::{Answer, Backend};
 use crate::event::{Ms, now};
-use crate::ledger::Audience;
+use crate::tracker::Audience;
 
 const LISTENERS: usize = 20;
 /// Between two newcomers, and between two messages.

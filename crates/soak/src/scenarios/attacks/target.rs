@@ -9,7 +9,7 @@ use tokio::process::Child;
 use tokio::time::{Instant, sleep};
 
 use crate::backend::Backend;
-use crate::process::{beside, free_address, leashed};
+use crate::process::{beside, child_command, free_address};
 
 /// How long it may take to start.
 const START: Duration = Duration::from_secs(30);
@@ -30,7 +30,7 @@ impl Target {
     pub(super) async fn start(directory: &Path) -> anyhow::Result<Self> {
         let (address, admin) = (free_address()?, free_address()?);
         let key = format!("{:032x}", fastrand::u128(..));
-        let mut command = leashed(beside("server")?, &directory.join("server.log"))?;
+        let mut command = child_command(beside("server")?, &directory.join("server.log"))?;
         let child = command
             .env("BIND", address.to_string())
             .env("ADMIN_BIND", admin.to_string())

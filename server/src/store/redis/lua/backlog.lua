@@ -1,6 +1,7 @@
 -- What a key still has to get. ARGV: key id, after deliver_at or '', after member, until, limit
+-- What has expired is told by `until`, the asking node's time: this server's clock may have leapt.
 local key, after, last, till, limit = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5])
-local now, found, offset = now_ms(), {}, 0
+local now, found, offset = tonumber(till), {}, 0
 while #found < 2 * limit do
   local rows = redis.call('ZRANGEBYSCORE', p .. 'due', after or '-inf', till, 'WITHSCORES', 'LIMIT', offset, 64)
   if #rows == 0 then break end

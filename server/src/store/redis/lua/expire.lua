@@ -1,7 +1,8 @@
--- Retires a mailbox's expired messages. ARGV: limit, '1' to forget them at once because memory is short.
--- Returns the next expiry or '', then id and number of keys for each that nobody acknowledged.
-local now, forget = now_ms(), ARGV[2] == '1'
-local unacknowledged = {}
+-- Retires a mailbox's expired messages. ARGV: limit, '1' to forget them at once because memory is short, the moment by
+-- the asking node's clock: this server's may have leapt.
+-- Returns the next expiry or '', then id and number of keys for each that nobody acknowledged. Those stay in a list
+-- until the node that asks has read them: its answer may be lost.
+local now, forget = tonumber(ARGV[3]), ARGV[2] == '1'
 local ended = redis.call('ZRANGEBYSCORE', p .. 'exp', '-inf', now, 'LIMIT', 0, ARGV[1])
 for _, member in ipairs(ended) do
   local id = id_of(member)
@@ -10,8 +11,8 @@ for _, member in ipairs(ended) do
   if message then
     local counts = redis.call('HMGET', p .. 'r:' .. id, '#d', '#a')
     if tonumber(counts[2] or 0) == 0 then
-      unacknowledged[#unacknowledged + 1] = id
-      unacknowledged[#unacknowledged + 1] = tonumber(counts[1] or 0)
+      redis.call('RPUSH', p .. 'told', id, tonumber(counts[1] or 0))
+      keep(p .. 'told', now + 86400000)
     end
     retire(member, id, message, forget)
   elseif line then
@@ -27,4 +28,7 @@ for _, member in ipairs(redis.call('ZRANGE', p .. 'old', 0, 63 + 2 * #ended)) do
   if redis.call('EXISTS', p .. 'm:' .. id_of(member)) == 0 then redis.call('ZREM', p .. 'old', member) end
 end
 local next = redis.call('ZRANGE', p .. 'exp', 0, 0, 'WITHSCORES')
-return { next[2] or '', unacknowledged }
+local told = redis.call('LRANGE', p .. 'told', 0, 2 * ARGV[1] - 1)
+-- More than fits: the mailbox is due again at once.
+if redis.call('LLEN', p .. 'told') > #told then return { '0', told } end
+return { next[2] or '', told }

@@ -2,8 +2,10 @@
 --   p..'m:'..id  the message, as `line.rs` writes it; it vanishes a day after the message's end
 --   p..'r:'..id  key id -> 'd' (emitted) or 'a' (acknowledged); '#d' and '#a' count keys, '#c' says cancelled,
 --                '#x' that single keys were forgotten
+--   p..'t:'..id  notes of what happened to the message, as JSON
 --   p..'due', p..'seq', p..'exp'  live messages by moment, sequence number and expiry
 --   p..'old'     ended messages by moment
+--   p..'told'    id and number of keys of ended messages that no node has told of yet
 --   p..'load'    n, b: live messages and their bytes; s: the last sequence number
 -- Members of the sets are the sequence number in 16 digits, then the id: they sort by sequence.
 local p = KEYS[1]
@@ -46,7 +48,7 @@ local function retire(member, id, message, forget)
   redis.call('HINCRBY', p .. 'load', 'n', -1)
   redis.call('HINCRBY', p .. 'load', 'b', -message.size)
   if forget then
-    redis.call('DEL', p .. 'm:' .. id, p .. 'r:' .. id)
+    redis.call('DEL', p .. 'm:' .. id, p .. 'r:' .. id, p .. 't:' .. id)
     return
   end
   redis.call('ZADD', p .. 'old', message.deliver, member)

@@ -16,7 +16,7 @@ local time = redis.call('TIME')
 local seq = string.format('%.0f', math.max(time[1] * 1000000 + time[2], tonumber(load[3] or 0) + 1))
 redis.call('HSET', p .. 'load', 's', seq)
 -- Receipts of a message that had this id, and was lost.
-redis.call('DEL', p .. 'r:' .. id)
+redis.call('DEL', p .. 'r:' .. id, p .. 't:' .. id)
 local line = table.concat({ 'A', seq, deliver, expires, size, digest, json }, ' ')
 insert(string.format('%016.0f', seq) .. id, id, line, parse(line), tonumber(expires) + tonumber(ARGV[9]))
 redis.call('PUBLISH', ARGV[10], 'P ' .. ARGV[11] .. ' ' .. line)

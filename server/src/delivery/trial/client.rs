@@ -1,0 +1,93 @@
+//! A client of a trial: it notes what it is shown, and acknowledges most of it a moment later.
+
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::clock::Millis;
+use crate::delivery::{Context, Emission, Hub, Outlet, Settled, Subscriber};
+
+/// See the module.
+pub(super) struct Client {
+    pub(super) subscriber: Arc<Subscriber>,
+    outlet: Arc<Screen>,
+    hub: Arc<Hub>,
+}
+
+struct Screen {
+    client: OnceLock<(Weak<Subscriber>, Weak<Hub>)>,
+    shown: Mutex<Vec<(u64, Millis)>>,
+    context: Weak<Context>,
+}
+
+impl Client {
+    /// A client that joins with the key of this name.
+    pub(super) fn join(hub: &Arc<Hub>, name: &str) -> Self {
+        let outlet = Arc::new(Screen {
+            client: OnceLock::new(),
+            shown: Mutex::default(),
+            context: Arc::downgrade(&hub.context),
+        });
+        let key = Arc::new(super::key(name));
+        let context = hub.context.clone();
+        let subscriber = Subscriber::new("n", key, name.into(), outlet.clone(), context);
+        let _ = outlet
+            .client
+            .set((Arc::downgrade(&subscriber), Arc::downgrade(hub)));
+        hub.join(&subscriber);
+        Self {
+            subscriber,
+            outlet,
+            hub: hub.clone(),
+        }
+    }
+
+    /// When it was shown this message first.
+    pub(super) fn shown_at(&self, seq: u64) -> Option<Millis> {
+        let shown = self.outlet.shown.lock().unwrap();
+        shown.iter().find(|(s, _)| *s == seq).map(|(_, at)| *at)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.hub.leave(&self.subscriber);
+    }
+}
+
+impl Outlet for Screen {
+    fn emit(&self, emission: &Emission<'_>) -> bool {
+        let context = self.context.upgrade().unwrap();
+        let seq = emission.message.seq;
+        self.shown.lock().unwrap().push((seq, context.clock.now()));
+        // Now and then the plugin forgets one; it is repeated.
+        if fastrand::u8(..) < 240 {
+            let (number, id) = (emission.number.unwrap(), emission.message.id.clone());
+            let (subscriber, hub) = self.client.get().cloned().unwrap();
+            tokio::spawn(async move {
+                sleep(Duration::from_millis(fastrand::u64(0..200))).await;
+                if let Some((subscriber, hub)) = subscriber.upgrade().zip(hub.upgrade())
+                    && let Ok(Settled::Now(message)) = subscriber.acknowledge(number, &id)
+                {
+                    hub.settled(&subscriber, &message);
+                }
+            });
+        }
+        true
+    }
+
+    fn is_polling(&self) -> bool {
+        false
+    }
+
+    fn last_heard(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn probe(&self) {}
+
+    fn cut_slow_reader(&self) {}
+
+    fn dismiss(&self) {}
+}
