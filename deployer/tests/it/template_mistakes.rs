@@ -182,5 +182,5 @@ fn what_would_eat_the_machine_is_refused_in_no_time() {
         "${P}".repeat(5000)
     );
     let said = said_of("grown", &grown, &[]);
-    assert!(said.contains("grows beyond 16777216 bytes"), "{said}");
+    assert!(said.contains("exceeds 16777216 bytes"), "{said}");
 }

@@ -115,10 +115,7 @@ async fn a_stack_that_never_lived_is_created_anew_on_demand() {
     assert!(
         in_order(
             &anew.stderr,
-            &[
-                "deleting what is left of it",
-                "acme-drops-staging CREATE_COMPLETE"
-            ]
+            &["deleting it", "acme-drops-staging CREATE_COMPLETE"]
         ),
         "{anew}"
     );

@@ -172,7 +172,7 @@ async fn ctrl_c_while_it_begins_asks_whether_it_has() {
     let (code, said) = ended(child).await;
     assert_eq!(code, 130, "{said}");
     assert!(
-        said.contains("goes on at AWS") && !said.contains("nothing was changed"),
+        said.contains("continues on AWS") && !said.contains("nothing was changed"),
         "{said}"
     );
     assert_eq!(site.image().await, "drops:2");
@@ -185,7 +185,10 @@ async fn what_fails_afterwards_says_that_it_is_deployed() {
     assert!(
         in_order(
             &run.stderr,
-            &["it is deployed, and could not be looked at", "AccessDenied"]
+            &[
+                "it is deployed, but verification could not finish",
+                "AccessDenied"
+            ]
         ),
         "{run}"
     );
@@ -215,7 +218,11 @@ async fn a_hanging_aws_is_told_and_given_up_in_time() {
     let output = timeout(PATIENCE, output).await.expect("it ends").unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(5), "{said}");
-    let told = ["still waiting after", "AWS to answer", "not done after 29s"];
+    let told = [
+        "still waiting after",
+        "AWS to answer",
+        "not finished after 29s",
+    ];
     assert!(in_order(&said, &told), "{said}");
     assert!(began.elapsed() < Duration::from_secs(60), "{said}");
 }

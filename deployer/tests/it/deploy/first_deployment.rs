@@ -27,7 +27,7 @@ async fn a_plan_changes_nothing() {
     let declined = site.run(&["up", "--env", "staging", "--no-probe"]).await;
     assert_eq!(declined.code, 2, "{declined}");
     assert!(
-        declined.stderr.contains("--yes confirms it beforehand"),
+        declined.stderr.contains("--yes confirms beforehand"),
         "{declined}"
     );
     assert!(
@@ -57,7 +57,7 @@ async fn first_then_nothing_then_an_update() {
                 "ECSALB CREATE_COMPLETE",
                 "acme-drops-staging CREATE_COMPLETE",
                 "1 of 1 running",
-                "its deletion protection goes on",
+                "switching its deletion protection on",
                 "acme-drops-staging UPDATE_COMPLETE",
                 "nothing differs from the template",
             ]

@@ -1,4 +1,4 @@
-//! Deployments whose watcher goes away: the deployment goes on, and the next run takes it up.
+//! Deployments whose watcher goes away: the deployment continues, and the next run takes it up.
 
 use std::process::Stdio;
 
@@ -103,7 +103,7 @@ async fn a_killed_watcher_is_followed_by_another() {
         in_order(
             &said,
             &[
-                "acme-drops-staging is CREATE_IN_PROGRESS: watching what is in progress",
+                "acme-drops-staging is CREATE_IN_PROGRESS: watching the operation in progress",
                 "acme-drops-staging CREATE_IN_PROGRESS"
             ]
         ),
@@ -155,8 +155,8 @@ async fn ctrl_c_leaves_the_deployment_alone() {
             &impatient.stderr,
             &[
                 "still running",
-                "not done after 1s",
-                "--timeout gives it longer"
+                "not finished after 1s",
+                "--timeout allows more time"
             ]
         ),
         "{impatient}"
@@ -191,9 +191,9 @@ async fn anothers_update_that_fails_does_not_keep_this_one() {
         in_order(
             &run.stderr,
             &[
-                "watching what is in progress",
-                "another deployment, is undone",
-                "going on with this one"
+                "watching the operation in progress",
+                "another deployment was in progress and was rolled back",
+                "continuing with this one"
             ]
         ),
         "{run}"

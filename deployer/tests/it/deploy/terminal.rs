@@ -103,7 +103,7 @@ async fn a_plan_that_has_expired_is_not_carried_out() {
     let (code, said) = answer(child, "y\n").await;
     assert_eq!(code, 2, "{said}");
     assert!(
-        said.contains("the change set has expired, or somebody else has deployed"),
+        said.contains("the change set has expired, or another deployment ran"),
         "{said}"
     );
     assert!(site.stack().await.is_none());

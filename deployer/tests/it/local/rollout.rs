@@ -175,7 +175,7 @@ async fn one_deployment_at_a_time_and_nobody_has_to_wait_for_it() {
     let first = ran(first).await;
     assert_eq!(first.code, 130);
     assert!(
-        first.message().contains("the deployment goes on"),
+        first.message().contains("the deployment continues"),
         "{}",
         first.message()
     );

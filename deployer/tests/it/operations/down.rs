@@ -27,7 +27,7 @@ async fn an_unprotected_stack_goes_with_all_that_it_holds() {
     assert!(
         asked
             .stderr
-            .contains("nothing was changed: nobody is there to confirm"),
+            .contains("nothing was changed: there is no terminal to confirm on"),
         "{asked}"
     );
     assert!(site.stack().await.is_some());

@@ -158,10 +158,7 @@ async fn what_is_not_there_is_said() {
     assert!(run.stdout.contains("there is no stack `another`"), "{run}");
     let run = aws.deployer(&["logs", "--env", "local"]);
     assert!(
-        run.code == 2
-            && run
-                .stderr
-                .contains("this environment's target is this machine"),
+        run.code == 2 && run.stderr.contains("this environment's target is local"),
         "{run}"
     );
     let run = aws.deployer(&["logs", "--env", &environment, "--since", "yesterday"]);
