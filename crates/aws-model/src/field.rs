@@ -19,7 +19,8 @@ pub enum Field<T> {
 /// Why a property is not seen.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NotSeen {
-    /// Only AWS knows the value at this place: a function that is left, or a `{{resolve:…}}` reference.
+    /// Only AWS knows the value at this place: a function that is left, or a `{{resolve:…}}`
+    /// reference.
     OnlyAwsKnows(Origin),
     /// The text at this place is not a value of the property.
     Malformed(String, Origin),
@@ -67,7 +68,8 @@ impl<T> Field<T> {
         matches!(self, Self::NotStated(_))
     }
 
-    /// What AWS answers about the live resource at `place`. A property that the answer leaves out is not seen.
+    /// What AWS answers about the live resource at `place`. A property that the answer leaves out
+    /// is not seen.
     pub fn live(answer: Option<T>, place: &Origin) -> Self {
         match answer {
             Some(value) => Self::Stated(value, place.clone()),

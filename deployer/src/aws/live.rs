@@ -1,9 +1,8 @@
-//! The live resources of a stack that the rules look at, as a model. The place of each value is the ARN of its
-//! resource.
+//! The live resources of a stack that the rules look at, as a model.
 
-use aws_model::{Field, Id, Model, Source, live_place};
-use cloudformation::node::Origin;
+use aws_model::{Model, Source};
 
+use super::answer::Live;
 use super::stack::Stack;
 use super::{Clients, Error, balancer, service};
 
@@ -36,37 +35,4 @@ fn unique(mut arns: Vec<String>) -> Vec<String> {
     arns.sort();
     arns.dedup();
     arns
-}
-
-/// The resources found so far.
-pub(super) struct Live {
-    stack: Stack,
-    pub(super) model: Model,
-}
-
-impl Live {
-    /// What a resource is called, and its place.
-    pub(super) fn identity(&self, arn: &str) -> (Id, Origin) {
-        (self.stack.name(arn), live_place(arn))
-    }
-
-    /// A reference to a resource, in what is live at `place`.
-    pub(super) fn reference(&self, arn: Option<&str>, place: &Origin) -> Field<Id> {
-        Field::live(arn.map(|arn| self.stack.name(arn)), place)
-    }
-}
-
-/// A text of an answer.
-pub(super) fn text(answer: Option<&str>, place: &Origin) -> Field<String> {
-    Field::live(answer.map(str::to_owned), place)
-}
-
-/// A number of an answer; one below zero is none.
-pub(super) fn number(answer: Option<i32>, place: &Origin) -> Field<u64> {
-    Field::live(answer.and_then(|number| u64::try_from(number).ok()), place)
-}
-
-/// A number of seconds of an answer.
-pub(super) fn seconds(answer: Option<i32>, place: &Origin) -> Field<std::time::Duration> {
-    number(answer, place).map(std::time::Duration::from_secs)
 }

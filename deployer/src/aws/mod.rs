@@ -6,6 +6,7 @@
 )]
 
 pub mod actions;
+mod answer;
 mod balancer;
 mod caller;
 mod change_set;

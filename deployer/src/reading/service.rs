@@ -79,7 +79,8 @@ fn scaling(view: &mut View<'_, '_>, service: &Service) {
     view.see(Autoscaling, false, &service.place);
     for setting in [TasksMin, TasksMax] {
         if desired.is_not_stated() {
-            // "DesiredCount: for new services, if a desired count is not specified, a default value of 1 is used."
+            // "DesiredCount: for new services, if a desired count is not specified, a default value
+            // of 1 is used."
             let place = view.default_of(&service.place);
             view.reading.see(setting, 1, place);
         } else {
