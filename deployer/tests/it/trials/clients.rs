@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use deployer::environment::{find, load};
 use deployer::local::api::Api;
-use deployer::local::setup::Setup;
+use deployer::local::setup;
 use deployer::local::stack::{Options, Stack};
 use deployer::render::{render, service_template};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ async fn local() -> (Stack, Api) {
     let template = service_template().unwrap();
     let path = find("local", &project().join("environments")).unwrap();
     let environment = load(&path, |_| {}).unwrap();
-    let setup = Setup::read(&render(&template, "local", &environment).unwrap()).unwrap();
+    let setup = setup::Setup::read(&render(&template, "local", &environment).unwrap()).unwrap();
     let leash = Path::new(env!("CARGO_BIN_EXE_deployer")).to_owned();
     let options = Options {
         server: server_binary(),
