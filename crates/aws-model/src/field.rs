@@ -53,11 +53,11 @@ impl<T> Field<T> {
     }
 
     /// The place of what the source says, even where only AWS knows the value.
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&Origin> {
         match self {
-            Self::Stated(_, place) => place.first(),
-            Self::NotSeen(NotSeen::OnlyAwsKnows(place) | NotSeen::Malformed(_, place)) => {
-                place.first()
+            Self::Stated(_, place)
+            | Self::NotSeen(NotSeen::OnlyAwsKnows(place) | NotSeen::Malformed(_, place)) => {
+                Some(place)
             }
             Self::NotStated(_) | Self::NotSeen(_) => None,
         }

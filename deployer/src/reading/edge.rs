@@ -22,11 +22,11 @@ fn cloudfront(view: &mut View<'_, '_>, balancer: &Id) {
     if distributions.is_empty() {
         return view.none(CloudFrontTimeout, "CloudFront distribution");
     }
-    let origins = distributions.iter().filter_map(|distribution| {
+    let mut origins = distributions.iter().filter_map(|distribution| {
         let mut origins = distribution.origins.iter();
         origins.find(|origin| origin.refers_to.contains(balancer))
     });
-    match origins.last() {
+    match origins.next_back() {
         Some(origin) => view.field(CloudFrontTimeout, &origin.read_timeout),
         None => {
             _ = view.reading.hide(

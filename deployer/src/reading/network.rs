@@ -60,9 +60,8 @@ fn between(
             view.see(setting, Value::Ports(both(&let_in, &let_out)), place);
         }
         _ => {
-            _ = view
-                .reading
-                .hide(setting, "a security group rule that only AWS knows")
+            let why = "a security group rule that only AWS knows";
+            view.reading.hide(setting, why);
         }
     }
 }

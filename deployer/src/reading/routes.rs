@@ -73,9 +73,8 @@ pub(super) fn read(view: &mut View<'_, '_>, route: &Route<'_>) {
     match route.forwards.iter().map(paths).collect::<Option<Vec<_>>>() {
         Some(paths) => view.see(RoutedPaths, paths.concat(), first.place),
         None => {
-            _ = view
-                .reading
-                .hide(RoutedPaths, "a path pattern that only AWS knows")
+            let why = "a path pattern that only AWS knows";
+            view.reading.hide(RoutedPaths, why);
         }
     }
     let actions = route.forwards.iter().map(|forward| forward.action);

@@ -55,15 +55,12 @@ fn placement(view: &mut View<'_, '_>, service: &Service) {
         view.field(CapacityProviders, &service.capacity_providers);
         let why = "the service has a capacity provider strategy instead";
         view.reading.hide(LaunchType, why);
-    } else if service.launch_type.is_not_stated() {
+    } else if let Some(place) = service.launch_type.place() {
+        view.field(LaunchType, &service.launch_type);
+        view.see(CapacityProviders, Vec::new(), place);
+    } else {
         view.reading.hide(LaunchType, DEFAULT);
         view.reading.hide(CapacityProviders, DEFAULT);
-    } else {
-        view.field(LaunchType, &service.launch_type);
-        view.field(
-            CapacityProviders,
-            &service.launch_type.clone().map(|_| Vec::new()),
-        );
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use alb_model::Config;
 use aws_model::Model;
 use cloudformation::diagnostic::{Mistake, Mistakes};
-use cloudformation::node::{Origin, Place};
+use cloudformation::node::Origin;
 use cloudformation::template::Rendered;
 
 pub use task::{Store, Task};
@@ -71,9 +71,9 @@ impl Setup {
     }
 }
 
-/// A mistake at the first of these places that there is.
-fn mistake(place: Option<&Place>, resource: &Origin, message: impl Into<String>) -> Mistake {
-    match place.or(resource.first()) {
+/// A mistake at a place, or where the resource stands.
+fn mistake(place: Option<&Origin>, resource: &Origin, message: impl Into<String>) -> Mistake {
+    match place.unwrap_or(resource).first() {
         Some(place) => Mistake::at(place, message),
         None => Mistake::nowhere(message),
     }
