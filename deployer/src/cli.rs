@@ -1,16 +1,14 @@
-//! The command line as it was typed, and what every verb shares: output format, exit codes, how errors are shown.
+//! The command line as it was typed, and how errors are shown.
 //!
 //! To add a verb: a file in `commands/` with `Args` and `run`, a variant of [`Verb`], a line in [`Verb::run`].
 
 use std::ffi::OsString;
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use cloudformation::diagnostic::{Mistake, Mistakes};
-use deployer::colour;
-use serde_json::{Value, json};
+use deployer::terminal::{Ended, Exit, Output, colour, error_document, line, print};
 
 use crate::commands;
 
@@ -23,16 +21,6 @@ struct Cli {
     output: Output,
     #[command(subcommand)]
     verb: Verb,
-}
-
-/// How results and errors are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    /// For people: results on stdout, prose and errors on stderr.
-    #[default]
-    Text,
-    /// For programs: one JSON document on stdout, errors included.
-    Json,
 }
 
 #[derive(Subcommand)]
@@ -53,7 +41,7 @@ enum Verb {
     Send(commands::send::Args),
     Completions(commands::completions::Args),
     #[command(hide = true)]
-    Leash(commands::leash::Args),
+    Supervised(commands::supervised::Args),
 }
 
 impl Verb {
@@ -74,47 +62,7 @@ impl Verb {
             Self::Listen(args) => commands::listen::run(args, output),
             Self::Send(args) => commands::send::run(args, output),
             Self::Completions(args) => commands::completions::run::<Cli>(args),
-            Self::Leash(args) => commands::leash::run(args),
-        }
-    }
-}
-
-/// How a verb ended, for whatever runs it. The numbers are an interface: they do not change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
-    /// All is well.
-    Well = 0,
-    /// A rule is violated, or a probe failed.
-    Failed = 1,
-    /// It could not run: usage, environment file, credentials, declined.
-    CouldNotRun = 2,
-    /// The deployment failed.
-    NotDeployed = 3,
-    /// A plan has changes, and that was asked for.
-    Changes = 4,
-    /// It goes on without being watched: the time was up, or AWS can no longer be asked.
-    StillRunning = 5,
-    /// Interrupted before it was done.
-    Interrupted = 130,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
-
-/// Put on an error as context, it decides the exit code: not every error means that a verb could not run.
-#[derive(Debug)]
-pub(crate) struct Ended(pub(crate) Exit);
-
-impl std::fmt::Display for Ended {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            Exit::NotDeployed => f.write_str("the stack failed"),
-            Exit::Interrupted => f.write_str("interrupted"),
-            Exit::StillRunning => f.write_str("still running"),
-            Exit::Well | Exit::Failed | Exit::CouldNotRun | Exit::Changes => f.write_str("failed"),
+            Self::Supervised(args) => commands::supervised::run(args),
         }
     }
 }
@@ -190,47 +138,4 @@ fn report(error: &anyhow::Error, output: Output) -> anyhow::Result<()> {
         None => writeln!(stderr, "error: {error:#}")?,
     }
     Ok(())
-}
-
-pub(crate) fn error_document(code: &str, message: &str, mistakes: &[Value]) -> Value {
-    let mut document = json!({ "schema": 1, "type": "error", "code": code, "message": message });
-    if !mistakes.is_empty() {
-        document["mistakes"] = json!(mistakes);
-    }
-    document
-}
-
-/// A document on one line.
-pub(crate) fn line(document: &Value) -> String {
-    format!("{document}\n")
-}
-
-/// Writes a result. A reader that has seen enough, `head` for instance, is no error.
-///
-/// # Errors
-/// The disk is full, say.
-pub(crate) fn print(text: &str) -> anyhow::Result<()> {
-    print_unless_closed(text).map(|_| ())
-}
-
-/// Writes a result, and says whether anybody reads on: what has no end of its own ends there.
-///
-/// # Errors
-/// The disk is full, say.
-pub(crate) fn print_unless_closed(text: &str) -> anyhow::Result<bool> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-        written => written.context("cannot write to stdout").map(|()| true),
-    }
-}
-
-/// Writes prose for a person, on stderr.
-///
-/// # Errors
-/// The disk is full. Nobody reading on changes nothing: what is done on AWS counts.
-pub(crate) fn say(text: &str) -> anyhow::Result<()> {
-    match writeln!(std::io::stderr().lock(), "{text}") {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("cannot write to stderr"),
-    }
 }

@@ -25,7 +25,7 @@ mod target;
 mod tunnel;
 
 pub use balancer::Balancer;
-pub use cidr::Cidr;
+pub use cidr::{Cidr, NotACidr};
 pub use config::{
     Action, Algorithm, Condition, Config, Fixed, Forward, Group, HealthCheck, Listener,
     MinimumHealthy, QueryPair, Redirect, Rule, Weighted, XForwardedFor,

@@ -7,7 +7,7 @@ use std::fmt;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value, json};
 
-use crate::node::Place;
+use crate::place::Place;
 
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]

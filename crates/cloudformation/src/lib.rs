@@ -2,4 +2,5 @@
 
 pub mod diagnostic;
 pub mod node;
+pub mod place;
 pub mod template;

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::event::Ms;
-use crate::ledger::Audience;
+use crate::tracker::Audience;
 
 /// The namespace of every run.
 pub(crate) const NAMESPACE: &str = "dropcodes";

@@ -1,4 +1,4 @@
-//! The clients: Node processes with many sockets of the official library each, whose events go to the ledger.
+//! The clients: Node processes with many sockets of the official library each, whose events go to the tracker.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -12,9 +12,9 @@ use tokio::process::{Child, ChildStdin};
 
 use crate::backend::NAMESPACE;
 use crate::event::Event;
-use crate::ledger::Ledger;
-use crate::process::{leashed, project};
+use crate::process::{child_command, project};
 use crate::publisher::lock;
+use crate::tracker::Tracker;
 
 /// Sockets of one Node process; beyond it the process is what is measured.
 const EACH: usize = 2_500;
@@ -22,7 +22,7 @@ const EACH: usize = 2_500;
 /// How a client connects.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Client {
-    /// Its number in the ledger.
+    /// Its number in the tracker.
     pub(crate) n: usize,
     pub(crate) key: String,
     pub(crate) transports: &'static [&'static str],
@@ -43,12 +43,12 @@ impl Clients {
     pub(crate) async fn start(
         url: &str,
         clients: &[Client],
-        ledger: &Arc<Mutex<Ledger>>,
+        tracker: &Arc<Mutex<Tracker>>,
         logs: &Path,
     ) -> anyhow::Result<Self> {
         let mut processes = Vec::new();
         for some in clients.chunks(EACH) {
-            let mut child = leashed("node", &logs.join("clients.log"))?
+            let mut child = child_command("node", &logs.join("clients.log"))?
                 .arg(project().join("soak/clients.cjs"))
                 .env("NODE_PATH", project().join("tools/node_modules"))
                 .stdin(Stdio::piped())
@@ -57,7 +57,7 @@ impl Clients {
                 .context("cannot start node")?;
             let mut stdin = child.stdin.take().context("node has no stdin")?;
             let stdout = child.stdout.take().context("node has no stdout")?;
-            tokio::spawn(listen(BufReader::new(stdout), ledger.clone()));
+            tokio::spawn(listen(BufReader::new(stdout), tracker.clone()));
             let order = json!({ "do": "open", "url": url, "path": "/websockets", "namespace": format!("/{NAMESPACE}"), "clients": some });
             tell(&mut stdin, &order).await?;
             processes.push((child, stdin));
@@ -83,13 +83,13 @@ async fn tell(stdin: &mut ChildStdin, order: &Value) -> anyhow::Result<()> {
     told.context("the clients' process has ended; see clients.log")
 }
 
-/// Passes what the clients tell on to the ledger, until they end.
-async fn listen(stdout: impl tokio::io::AsyncBufRead + Unpin, ledger: Arc<Mutex<Ledger>>) {
+/// Passes what the clients tell on to the tracker, until they end.
+async fn listen(stdout: impl tokio::io::AsyncBufRead + Unpin, tracker: Arc<Mutex<Tracker>>) {
     let mut lines = stdout.lines();
     while let Ok(Some(line)) = lines.next_line().await {
         match Event::read(&line) {
-            Ok(event) => lock(&ledger).apply(&event),
-            Err(error) => lock(&ledger).fault(format!("{error:#}")),
+            Ok(event) => lock(&tracker).apply(&event),
+            Err(error) => lock(&tracker).fault(format!("{error:#}")),
         }
     }
 }

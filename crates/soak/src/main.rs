@@ -1,12 +1,12 @@
 //! The proof that nothing is lost: real nodes behind the load balancer model with a real Redis and the official client
 //! library, under load, while something fails. Every accepted message must reach every client of its channel.
 
+mod arrival;
 mod backend;
 mod bench;
 mod clients;
 mod endpoint;
 mod event;
-mod ledger;
 mod process;
 mod publisher;
 mod redis;
@@ -15,6 +15,7 @@ mod report;
 mod scenarios;
 mod stack;
 mod stage;
+mod tracker;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -33,7 +33,7 @@ pub(crate) fn beside(name: &str) -> anyhow::Result<PathBuf> {
 ///
 /// # Errors
 /// When the log cannot be written.
-pub(crate) fn leashed(program: impl AsRef<OsStr>, log: &Path) -> anyhow::Result<Command> {
+pub(crate) fn child_command(program: impl AsRef<OsStr>, log: &Path) -> anyhow::Result<Command> {
     let log = File::options()
         .create(true)
         .append(true)

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::backend::{Answer, Backend};
 use crate::event::{Ms, now};
-use crate::ledger::{Audience, Ledger};
+use crate::tracker::{Audience, Tracker};
 
 /// From the last message to the last answer, at most.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -48,7 +48,7 @@ pub(crate) struct Publisher {
 
 struct Shared {
     backend: Backend,
-    ledger: Arc<Mutex<Ledger>>,
+    tracker: Arc<Mutex<Tracker>>,
     refusals: Mutex<Refusals>,
     /// The longest that a 503 was waited for, in ms.
     slowest: Mutex<Ms>,
@@ -65,7 +65,7 @@ impl Publisher {
         name: &'static str,
         backend: Backend,
         load: Load,
-        ledger: Arc<Mutex<Ledger>>,
+        tracker: Arc<Mutex<Tracker>>,
     ) -> Self {
         let abandoned = CancellationToken::new();
         let abandon = abandoned.clone().drop_guard();
@@ -73,7 +73,7 @@ impl Publisher {
         let sending = TaskTracker::new();
         let shared = Arc::new(Shared {
             backend,
-            ledger,
+            tracker,
             refusals: Mutex::default(),
             slowest: Mutex::default(),
             stop: stop.clone(),
@@ -132,7 +132,7 @@ fn message(name: &str, number: u64, load: &Load) -> (Audience, Value) {
 
 async fn send(shared: Arc<Shared>, audience: Audience, body: Value) {
     let id = body["id"].as_str().unwrap_or_default();
-    lock(&shared.ledger).published(id, audience);
+    lock(&shared.tracker).published(id, audience);
     let mut deadline = None;
     loop {
         let asked = now();
@@ -141,9 +141,9 @@ async fn send(shared: Arc<Shared>, audience: Audience, body: Value) {
             Answer::Accepted {
                 deliver_at,
                 expires_at,
-            } => return lock(&shared.ledger).accepted(id, now(), deliver_at, expires_at),
+            } => return lock(&shared.tracker).accepted(id, now(), deliver_at, expires_at),
             Answer::Refused(why) => {
-                return lock(&shared.ledger).fault(format!("{id} was refused: {why}"));
+                return lock(&shared.tracker).fault(format!("{id} was refused: {why}"));
             }
             Answer::Later(status, pause) => (status, pause),
         };
@@ -165,7 +165,7 @@ async fn send(shared: Arc<Shared>, audience: Audience, body: Value) {
     }
 }
 
-/// The ledger and the like are never held across a wait, and nobody panics with them.
+/// The tracker and the like are never held across a wait, and nobody panics with them.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

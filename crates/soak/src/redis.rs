@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail, ensure};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-use crate::process::{free_address, leashed};
+use crate::process::{child_command, free_address};
 
 /// How long it may take to start, or to load its data.
 const STARTING: Duration = Duration::from_secs(30);
@@ -129,7 +129,7 @@ impl Redis {
             self.address.ip().to_string(),
             self.address.port().to_string(),
         );
-        let mut command = leashed("redis-server", &self.directory.join("redis.log"))?;
+        let mut command = child_command("redis-server", &self.directory.join("redis.log"))?;
         command.args(["--bind", &host, "--port", &port, "--dir"]);
         command.arg(&self.directory);
         command.args([

@@ -3,8 +3,8 @@
 //! On one connection a message comes once, and again 15, 45, 105, 225 and 465 s after, until it is acknowledged. On a
 //! later connection it comes again only if the acknowledgement cannot have reached the store.
 
+use crate::arrival::{Arrival, Session};
 use crate::event::Ms;
-use crate::ledger::{Arrival, Session};
 
 /// When an unacknowledged message is repeated on a connection, in ms after it was first shown there.
 const REPEATS: [Ms; 5] = [15_000.0, 45_000.0, 105_000.0, 225_000.0, 465_000.0];

@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::process::{beside, leashed, project};
+use crate::process::{beside, child_command, project};
 use crate::publisher::lock;
 
 /// How long a stack may take until it is ready, or until all its nodes are healthy again.
@@ -55,7 +55,7 @@ impl Stack {
     pub(crate) async fn start(options: &Options, directory: &Path) -> anyhow::Result<Self> {
         let environments = environments(options.nodes, directory)?;
         let log = directory.join("stack.log");
-        let mut command = leashed(beside("deployer")?, &log)?;
+        let mut command = child_command(beside("deployer")?, &log)?;
         command
             .args(["up", "--env", "soak", "--port", "0", "--output", "json"])
             .arg("--environments")

@@ -11,10 +11,10 @@ use tokio::time::{Instant, sleep};
 use crate::backend::Backend;
 use crate::clients::{Client, Clients};
 use crate::event::{Ms, now};
-use crate::ledger::{Audience, Ledger};
 use crate::publisher::{Load, Publisher, lock};
 use crate::report::Report;
 use crate::stack::{Options, Stack};
+use crate::tracker::{Audience, Tracker};
 
 /// How long clients may take to connect at first, or to be back.
 const CONNECTED: Duration = Duration::from_secs(240);
@@ -41,7 +41,7 @@ pub(crate) struct Cast {
 /// A run.
 pub(crate) struct Stage {
     pub(crate) stack: Stack,
-    pub(crate) ledger: Arc<Mutex<Ledger>>,
+    pub(crate) tracker: Arc<Mutex<Tracker>>,
     pub(crate) clients: Clients,
     pub(crate) backend: Backend,
     cast: Cast,
@@ -98,12 +98,12 @@ impl Stage {
             .buffered(AT_A_TIME)
             .try_collect()
             .await?;
-        let ledger = Ledger::new((0..cast.clients).map(channel));
-        let ledger = Arc::new(Mutex::new(ledger));
-        let clients = Clients::start(&stack.url, &clients, &ledger, directory).await?;
+        let tracker = Tracker::new((0..cast.clients).map(channel));
+        let tracker = Arc::new(Mutex::new(tracker));
+        let clients = Clients::start(&stack.url, &clients, &tracker, directory).await?;
         let stage = Self {
             stack,
-            ledger,
+            tracker,
             clients,
             backend,
             cast,
@@ -115,7 +115,7 @@ impl Stage {
         anyhow::ensure!(
             stage.until_back(wanted, 0.0).await,
             "{} of {wanted} clients are connected after {CONNECTED:?}",
-            lock(&stage.ledger).back_since(0.0)
+            lock(&stage.tracker).back_since(0.0)
         );
         Ok(stage)
     }
@@ -123,7 +123,7 @@ impl Stage {
     /// Whether so many clients have joined since then and are connected, within the time for it.
     async fn until_back(&self, wanted: usize, since: Ms) -> bool {
         let start = Instant::now();
-        while lock(&self.ledger).back_since(since) < wanted {
+        while lock(&self.tracker).back_since(since) < wanted {
             if start.elapsed() > CONNECTED {
                 return false;
             }
@@ -134,7 +134,7 @@ impl Stage {
 
     /// Begins to publish.
     pub(crate) fn publish(&mut self, load: Load) {
-        let publisher = Publisher::start("m", self.backend.clone(), load, self.ledger.clone());
+        let publisher = Publisher::start("m", self.backend.clone(), load, self.tracker.clone());
         self.publisher = Some(publisher);
     }
 
@@ -165,14 +165,14 @@ impl Stage {
 
     /// Something that must not happen.
     pub(crate) fn fault(&self, what: String) {
-        lock(&self.ledger).fault(what);
+        lock(&self.tracker).fault(what);
     }
 
     /// Waits until every client has joined since then and is connected, for four minutes at most.
     pub(crate) async fn all_back(&self, since: Ms) {
-        let clients = lock(&self.ledger).clients();
+        let clients = lock(&self.tracker).clients();
         if !self.until_back(clients, since).await {
-            let missing = clients - lock(&self.ledger).back_since(since);
+            let missing = clients - lock(&self.tracker).back_since(since);
             self.fault(format!(
                 "{missing} clients are not back after {CONNECTED:?}"
             ));
@@ -189,7 +189,7 @@ impl Stage {
         self.all_back(0.0).await;
         let start = Instant::now();
         let (acknowledged, unknown) = loop {
-            let missing = lock(&self.ledger).missing(now()).len();
+            let missing = lock(&self.tracker).missing(now()).len();
             if missing == 0 || start.elapsed() > SETTLED {
                 let (acknowledged, unknown) = self.acknowledged().await?;
                 if unknown == 0 || start.elapsed() > SETTLED {
@@ -203,7 +203,7 @@ impl Stage {
                 "{unknown} acknowledgements are unknown to the store"
             ));
         }
-        let mut tally = lock(&self.ledger).tally(now());
+        let mut tally = lock(&self.tracker).tally(now());
         tally.acknowledged = acknowledged;
         Ok(Report {
             name: name.to_owned(),
@@ -221,8 +221,8 @@ impl Stage {
             .buffered(AT_A_TIME)
             .try_collect()
             .await?;
-        let ledger = lock(&self.ledger);
-        let wanted = ledger.reached(now());
+        let tracker = lock(&self.tracker);
+        let wanted = tracker.reached(now());
         let mut wanting: usize = 0;
         let mut total = 0;
         for (id, keys) in known.iter().flatten() {

@@ -7,7 +7,7 @@ use aws_model::{
 use aws_sdk_elasticloadbalancingv2::types;
 use cloudformation::node::Origin;
 
-use super::answer::{Live, number, seconds, text};
+use super::live::{Live, number, seconds, text};
 use super::{Clients, Error, failed, listener};
 
 const ASK: &str = "describe the load balancer";

@@ -21,7 +21,7 @@ pub enum Error {
     NoStack(String),
     /// A stack has something that AWS does not.
     #[error(
-        "{what} of the stack is gone ({reason}): somebody has deleted it behind CloudFormation's back, which will not make it anew; `deployer down` and `deployer up` do"
+        "{what} of the stack is gone ({reason}): it was deleted outside of CloudFormation, which does not create it again. `deployer down` followed by `deployer up` does"
     )]
     Gone {
         /// What is gone.
@@ -117,12 +117,12 @@ impl Kind {
             Self::Credentials => {
                 "; log in (`aws sso login`), or set AWS_PROFILE or AWS_ACCESS_KEY_ID, then run the same command again"
             }
-            Self::Denied => "; the role that deploys needs this permission",
+            Self::Denied => "; the deploying role needs this permission",
             Self::Throttled => {
-                "; AWS takes no more calls just now: run the same command again in a minute"
+                "; AWS throttles calls at the moment: run the same command again in a minute"
             }
             Self::Unreachable => {
-                "; see that AWS can be reached from here (region, proxy, AWS_ENDPOINT_URL)"
+                "; check that AWS can be reached from here (region, proxy, AWS_ENDPOINT_URL)"
             }
             Self::Missing | Self::Refused => "",
         }

@@ -6,7 +6,7 @@ use aws_model::{
 use aws_sdk_elasticloadbalancingv2::types;
 use cloudformation::node::Origin;
 
-use super::answer::{Live, number, seconds, text};
+use super::live::{Live, number, seconds, text};
 
 pub(super) fn actions(
     actions: &[types::Action],

@@ -3,7 +3,7 @@
 use aws_sdk_cloudwatchlogs::types::OrderBy;
 
 use super::{Clients, Error, failed};
-use crate::logs::{LogLine, node_of};
+use crate::log_line::{LogLine, node_of};
 
 /// Streams that one request may name ("FilterLogEvents", CloudWatch Logs API reference).
 const STREAMS: usize = 100;

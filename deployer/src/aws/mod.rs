@@ -6,7 +6,6 @@
 )]
 
 pub mod actions;
-mod answer;
 mod balancer;
 mod caller;
 mod change_set;
@@ -17,6 +16,7 @@ mod live;
 mod logs;
 mod node;
 mod protection;
+mod read_stack;
 mod rollout;
 mod secret;
 mod service;
@@ -36,8 +36,8 @@ pub use change_set::{Change, ChangeSet, Detail, NewChangeSet, Recreation};
 use error::failed;
 pub use error::{Error, Kind};
 pub use events::Event;
-pub use live::read_stack;
 pub use node::RunningTask;
+pub use read_stack::read_stack;
 pub use rollout::{Deployment, ServiceState, Target};
 pub use stack::Resource;
 pub use stack_state::StackState;

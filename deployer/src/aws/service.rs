@@ -9,7 +9,7 @@ use aws_model::{
 use aws_sdk_ecs::types;
 use cloudformation::node::Origin;
 
-use super::answer::{Live, number, seconds, text};
+use super::live::{Live, number, seconds, text};
 use super::{Clients, Error, failed};
 
 pub(super) async fn read(

@@ -101,9 +101,7 @@ impl Clients {
             .stack_name(stack)
             .set_resources_to_skip((!skip.is_empty()).then(|| skip.to_vec()));
         let answer = request.send().await;
-        answer
-            .map_err(failed("go on with the roll-back"))
-            .map(|_| ())
+        answer.map_err(failed("continue the roll-back")).map(|_| ())
     }
 
     /// Switches the protection against deletion of a whole stack.

@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use cloudformation::template::Rendered;
 use deployer::aws::{Clients, read_stack};
 use deployer::reading::{Flags, Readings, read, read_live};
 use deployer::report::{Ignore, Report};
 use timeouts::{Setting, Value, rule};
 
-use super::aloud::aloud;
 use super::{environment, explain, stack};
-use crate::cli::{Ended, Exit, Output, line, print};
+use deployer::terminal::say_waiting;
+use deployer::terminal::{Ended, Exit, Output, line, print};
 
 /// Find the settings that break long-lived connections, before anything is deployed.
 ///
@@ -158,7 +157,7 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
             let stack = args
                 .stack
                 .clone()
-                .or_else(|| stack_name(&loaded.rendered))
+                .or_else(|| loaded.stack_name())
                 .context("say which stack with --stack")?;
             drifts = readings.add_live(live(&stack, loaded.region, &given)?);
         }
@@ -190,17 +189,6 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     })
 }
 
-/// The stack of an environment has the name that its resources begin with.
-pub(super) fn stack_name(rendered: &Rendered) -> Option<String> {
-    let part = |name: &str| rendered.parameters.get(name)?.as_text();
-    Some(format!(
-        "{}-{}-{}",
-        part("Prefix")?,
-        part("Name")?,
-        part("Environment")?
-    ))
-}
-
 fn live(name: &str, region: Option<String>, given: &Flags) -> anyhow::Result<Readings> {
     let region = stack::region(region)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -209,7 +197,7 @@ fn live(name: &str, region: Option<String>, given: &Flags) -> anyhow::Result<Rea
         .context("cannot start a runtime")?;
     let found = runtime.block_on(async {
         let clients = Clients::new(Some(region)).await;
-        aloud(read_stack(&clients, name)).await
+        say_waiting(read_stack(&clients, name)).await
     });
     let found = found.map_err(|error| {
         let is_drift = error.is_drift();

@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::cli::{Exit, print};
+use deployer::terminal::{Exit, print};
 
 /// Write a completion script for a shell.
 #[derive(clap::Args)]

@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use cloudformation::node::{Entry, Node, Origin, Place, Scalar, Source, Value};
-use cloudformation::template::{Rendered, Template};
-use deployer::environment::{Environment, Target, find, load};
+use deployer::environment::{Target, find, load};
+use deployer::loaded::{Loaded, ignores};
 use deployer::render::{render, render_with, service_template};
-use deployer::report::Ignore;
 use deployer::source_file::read_template;
 
-use crate::cli::say;
+use deployer::terminal::say;
 
 /// Which environment, or which template of anyone's.
 #[derive(clap::Args)]
@@ -34,22 +33,6 @@ pub(crate) struct Args {
     /// The region, where there is no --env to say it.
     #[arg(long, conflicts_with = "env")]
     region: Option<String>,
-}
-
-/// What [`Args`] lead to.
-pub(crate) struct Loaded {
-    /// The environment's name; none for a template alone.
-    pub(crate) name: Option<String>,
-    /// Whether the environment is one of this machine; none for a template alone.
-    pub(crate) local: Option<bool>,
-    /// The template as written.
-    pub(crate) template: Template,
-    /// The template as it would be applied.
-    pub(crate) rendered: Rendered,
-    /// The region, where one is given.
-    pub(crate) region: Option<String>,
-    /// The rules that the environment passes over.
-    pub(crate) ignores: Vec<Ignore>,
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {
@@ -135,20 +118,9 @@ impl Args {
     }
 }
 
-/// The rules that an environment passes over.
-pub(crate) fn ignores(environment: &Environment) -> Vec<Ignore> {
-    let ignores = environment.ignore.iter().flatten();
-    ignores
-        .map(|ignore| Ignore {
-            rule: ignore.rule.value.0.clone(),
-            reason: ignore.reason.value.0.clone(),
-        })
-        .collect()
-}
-
 /// An environment is called after its file.
 pub(crate) fn name_of(path: &Path) -> anyhow::Result<String> {
     let name = path.file_stem().and_then(|name| name.to_str());
     name.map(str::to_owned)
-        .with_context(|| format!("{} has no name that can be read", path.display()))
+        .with_context(|| format!("{} has no readable name", path.display()))
 }

@@ -6,7 +6,7 @@ use deployer::report::json::rule as as_json;
 use serde_json::json;
 use timeouts::{RULES, explain, rule};
 
-use crate::cli::{Exit, Output, line, print};
+use deployer::terminal::{Exit, Output, line, print};
 
 /// Say what a rule protects, how its failure looks, where it is documented and how to fix it.
 #[derive(clap::Args)]

@@ -9,7 +9,7 @@ use deployer::environment::{self, Answers, check_answer, parse, schema};
 use dialoguer::Input;
 use serde_json::json;
 
-use crate::cli::{Exit, Output, line, print, say};
+use deployer::terminal::{Exit, Output, line, print, say};
 
 /// Write a commented environment file, which is accepted as it is.
 ///
@@ -76,7 +76,7 @@ fn environment_name(text: &str) -> Result<String, String> {
 pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let path = args.environments.join(format!("{}.yaml", args.environment));
     if path.exists() && !args.force {
-        bail!("{} is there already: --force replaces it", path.display());
+        bail!("{} exists already; --force replaces it", path.display());
     }
     let text = args.answers()?.text(&args.environment);
     parse(&path, &text)?;
@@ -247,7 +247,7 @@ impl Asker {
             .map(|flag| format!("--{flag}"))
             .collect();
         bail!(
-            "without a terminal to ask on, these must be given: {}",
+            "there is no terminal to ask on; give these flags: {}",
             flags.join(", ")
         )
     }

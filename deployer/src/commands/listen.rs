@@ -8,9 +8,9 @@ use deployer::local::api::Api;
 use serde_json::{Value, json};
 use socketio_client::{Address, Error, Incoming, Session, Settings};
 
-use super::server::{backend_key, local, path, with_slash};
-use super::signal::{Signals, runtime};
-use crate::cli::{Exit, Output, line, print, say};
+use deployer::server_target::{backend_key, local, path, with_slash};
+use deployer::terminal::{Exit, Output, line, print, say};
+use deployer::terminal::{Signals, runtime};
 
 /// The first wait before connecting again; it doubles up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(250);

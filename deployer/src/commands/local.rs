@@ -10,9 +10,9 @@ use deployer::local::state;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::server::local;
-use super::signal::{Signals, runtime};
-use crate::cli::{Ended, Exit, Output, error_document, line, print, say};
+use deployer::server_target::local;
+use deployer::terminal::{Ended, Exit, Output, error_document, line, print, say};
+use deployer::terminal::{Signals, runtime};
 
 /// Look at the running local stack and do to it what happens on AWS: kill and stop nodes, replace them, take Redis away.
 #[derive(clap::Args)]
@@ -35,7 +35,7 @@ enum Verb {
         #[arg(long)]
         wait: bool,
     },
-    /// Kill a node (SIGKILL); another takes its place.
+    /// Kill a node (SIGKILL); a replacement starts.
     Kill {
         /// The node.
         node: String,
@@ -184,9 +184,9 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
 fn goes_on(command: &Command) -> anyhow::Error {
     match command {
         Command::Replace { .. } | Command::Deploy { .. } => anyhow::anyhow!(
-            "the deployment goes on; `deployer local status --wait` waits for its end"
+            "the deployment continues; `deployer local status --wait` waits until it is finished"
         ),
-        _ => anyhow::anyhow!("the stack goes on as before; `deployer local status` shows it"),
+        _ => anyhow::anyhow!("the stack keeps running; `deployer local status` shows it"),
     }
 }
 

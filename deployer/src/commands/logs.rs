@@ -4,12 +4,13 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use deployer::aws::Clients;
-use deployer::logs::{Log, LogLine, Shown, Tail, look, millis, task_of};
+use deployer::logs::{Log, LogLine, Shown, Tail, millis, read_new, task_of};
 
-use super::aloud::aloud;
-use super::signal::{Signals, runtime};
 use super::stack;
-use crate::cli::{Exit, Output, line, print_unless_closed, say};
+use deployer::named::Named;
+use deployer::terminal::say_waiting;
+use deployer::terminal::{Exit, Output, line, print_unless_closed, say};
+use deployer::terminal::{Signals, runtime};
 
 /// How often a log that is followed is looked at. CloudWatch allows five looks a second in an account and region.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -37,7 +38,7 @@ fn moment(text: &str) -> Result<SystemTime, String> {
     if let Ok(ago) = humantime::parse_duration(text) {
         return SystemTime::now()
             .checked_sub(ago)
-            .ok_or_else(|| "that is before time began".to_owned());
+            .ok_or_else(|| "that time is before 1970".to_owned());
     }
     humantime::parse_rfc3339_weak(text).map_err(|_| {
         "expected how long ago, `10m` for instance, or a moment such as 2026-05-01T18:00:00Z"
@@ -56,13 +57,13 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     })
 }
 
-async fn show(args: &Args, named: &stack::Named, output: Output) -> anyhow::Result<Exit> {
+async fn show(args: &Args, named: &Named, output: Output) -> anyhow::Result<Exit> {
     let clients = Clients::new(named.region.clone()).await;
-    let log = aloud(find(&clients, named, args.node.as_deref())).await?;
+    let log = say_waiting(find(&clients, named, args.node.as_deref())).await?;
     let mut tail = Tail::new(millis(args.since));
     let mut readable = SystemTime::now();
     loop {
-        let read = look(&clients, &log, &mut tail, |new| {
+        let read = read_new(&clients, &log, &mut tail, |new| {
             print_unless_closed(&shown(new, output))
         });
         match read.await {
@@ -84,7 +85,7 @@ async fn show(args: &Args, named: &stack::Named, output: Output) -> anyhow::Resu
     }
 }
 
-/// Whether the same look may do better in a moment.
+/// Whether the same read_new may do better in a moment.
 fn passes(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<deployer::aws::Error>()
@@ -92,7 +93,7 @@ fn passes(error: &anyhow::Error) -> bool {
 }
 
 /// The stack's log group, or one node's part of it.
-async fn find(clients: &Clients, named: &stack::Named, node: Option<&str>) -> anyhow::Result<Log> {
+async fn find(clients: &Clients, named: &Named, node: Option<&str>) -> anyhow::Result<Log> {
     // By name, the resources of a stack that was deleted would be found too.
     let stack = clients
         .stack(&named.name)

@@ -6,11 +6,14 @@ use anyhow::bail;
 use deployer::aws::Clients;
 use deployer::deploy::{Situation, situation};
 
-use super::aloud::aloud;
-use super::deploy_change::{Origin, Step, change_set_name, check, discard, prepare, request};
-use super::signal::{Signals, runtime};
-use super::{deploy_origin, environment};
-use crate::cli::{Ended, Exit, Output, line, print, say};
+use super::environment;
+use deployer::deployment::change_set::{
+    Origin, Step, change_set_name, check, discard, prepare, request,
+};
+use deployer::deployment::commit::commit;
+use deployer::terminal::say_waiting;
+use deployer::terminal::{Ended, Exit, Output, line, print, say};
+use deployer::terminal::{Signals, runtime};
 
 /// Show what `up` would change on AWS: what is added, changed, removed and, loudly, what is replaced. Changes nothing.
 #[derive(clap::Args)]
@@ -35,11 +38,11 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         let name = change_set_name()?;
         let mut signals = Signals::take()?;
         let planned = tokio::select! {
-            planned = aloud(plan(&clients, &request, &name)) => planned,
+            planned = say_waiting(plan(&clients, &request, &name)) => planned,
             () = signals.next() => Err(anyhow::anyhow!("nothing was changed").context(Ended(Exit::Interrupted))),
         };
         // Whatever came of it: what was made to find out is removed.
-        let removed = aloud(discard(&clients, &request.stack, &name)).await;
+        let removed = say_waiting(discard(&clients, &request.stack, &name)).await;
         let plan = planned?;
         removed?;
         print(&match output {
@@ -73,7 +76,7 @@ async fn plan(
 ) -> anyhow::Result<deployer::deploy::Plan> {
     let origin = Origin {
         caller: clients.caller().await?,
-        commit: deploy_origin::commit(),
+        commit: commit(),
     };
     let stack = clients.stack(&request.stack).await?;
     let situation = situation(stack.as_ref());

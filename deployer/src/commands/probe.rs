@@ -6,9 +6,9 @@ use deployer::probe::{Options, Step, run as probe};
 use serde_json::json;
 use socketio_client::{Address, Settings};
 
-use super::server::{path, with_slash};
-use super::signal::runtime;
-use crate::cli::{Exit, Output, line, print, say};
+use deployer::server_target::{path, with_slash};
+use deployer::terminal::runtime;
+use deployer::terminal::{Exit, Output, line, print, say};
 
 /// Open real Socket.IO sessions through a load balancer: polling, stickiness, upgrade, heartbeat, quiet time.
 ///

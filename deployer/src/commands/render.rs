@@ -5,7 +5,7 @@ use cloudformation::node::{json, yaml};
 use serde_json::json;
 
 use super::environment;
-use crate::cli::{Exit, Output, line, print, say};
+use deployer::terminal::{Exit, Output, line, print, say};
 
 /// Write the template as it would be applied; what only AWS knows stays a function.
 #[derive(clap::Args)]

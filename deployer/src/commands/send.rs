@@ -8,9 +8,9 @@ use anyhow::{Context as _, ensure};
 use deployer::local::api::Api;
 use serde_json::{Value, json};
 
-use super::server::{backend_key, local};
-use super::signal::runtime;
-use crate::cli::{Exit, Output, line, print};
+use deployer::server_target::{backend_key, local};
+use deployer::terminal::runtime;
+use deployer::terminal::{Exit, Output, line, print};
 
 /// Publish a message to a channel, as a backend does. Without --url, to the local stack that is running.
 #[derive(clap::Args)]

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use deployer::aws::default_region;
 use deployer::environment::{Target, find, load};
-use deployer::report::Ignore;
 
-use super::environment::{ignores, name_of};
-use super::signal::runtime;
+use super::environment::name_of;
+use deployer::loaded::ignores;
+use deployer::named::Named;
+use deployer::terminal::runtime;
 
 /// Which stack.
 #[derive(clap::Args)]
@@ -27,44 +28,6 @@ pub(crate) struct Args {
     /// The region, for a stack without --env; AWS_REGION or the profile's unless given.
     #[arg(long, conflicts_with = "env")]
     region: Option<String>,
-}
-
-/// A stack by name.
-pub(crate) struct Named {
-    /// The environment as it was named, where there is one.
-    pub(crate) environment: Option<String>,
-    /// The stack's name.
-    pub(crate) name: String,
-    /// Its region.
-    pub(crate) region: Option<String>,
-    /// The rules that the environment passes over.
-    pub(crate) ignores: Vec<Ignore>,
-}
-
-impl Named {
-    /// How it is named on the command line.
-    pub(crate) fn flag(&self) -> String {
-        match &self.environment {
-            Some(environment) => format!("--env {environment}"),
-            None => format!("--stack {}", self.name),
-        }
-    }
-
-    /// What to say where there is no such stack, and it is needed.
-    pub(crate) fn absent(&self) -> String {
-        let hint = match &self.environment {
-            Some(environment) => format!("`deployer up --env {environment}` makes it"),
-            None => "`aws cloudformation list-stacks` shows those that there are".to_owned(),
-        };
-        format!("{}; {hint}", self.is_absent())
-    }
-
-    /// That there is no such stack.
-    pub(crate) fn is_absent(&self) -> String {
-        let region = self.region.as_ref();
-        let place = region.map_or_else(String::new, |region| format!(" in {region}"));
-        format!("there is no stack `{}`{place} in this account", self.name)
-    }
 }
 
 impl Args {
@@ -89,7 +52,7 @@ impl Args {
         let name = name_of(&path)?;
         if environment.target.value == Target::Local {
             bail!(
-                "this environment's target is this machine, where `deployer up --env {env}` runs until Ctrl-C; this verb is for stacks on AWS"
+                "this environment's target is local: `deployer up --env {env}` runs it until Ctrl-C. This verb is for stacks on AWS"
             );
         }
         let (prefix, service) = (&environment.prefix.value.0, &environment.name.value.0);
@@ -114,6 +77,6 @@ pub(super) fn region(given: Option<String>) -> anyhow::Result<String> {
         Some(region) => Ok(region),
         None => runtime()?
             .block_on(default_region())
-            .context("no region is known: name it with --region, or set AWS_REGION"),
+            .context("no region is set: give --region or set AWS_REGION"),
     }
 }

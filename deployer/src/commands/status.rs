@@ -9,10 +9,11 @@ use deployer::aws::Clients;
 use deployer::status::{Names, Status, read};
 use serde_json::{Value, json};
 
-use super::aloud::aloud;
-use super::signal::{Signals, runtime};
 use super::stack;
-use crate::cli::{Exit, Output, line, print, print_unless_closed, say};
+use deployer::named::Named;
+use deployer::terminal::say_waiting;
+use deployer::terminal::{Exit, Output, line, print, print_unless_closed, say};
+use deployer::terminal::{Signals, runtime};
 
 /// How often it is looked at while it is watched; each look is about ten calls.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -42,13 +43,13 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     })
 }
 
-async fn show(args: &Args, named: &stack::Named, output: Output) -> anyhow::Result<Exit> {
+async fn show(args: &Args, named: &Named, output: Output) -> anyhow::Result<Exit> {
     let clients = Clients::new(named.region.clone()).await;
     let mut names = Names::default();
     if args.watch {
         return watch(&clients, named, output, &mut names).await;
     }
-    let Some(status) = aloud(read(&clients, &named.name, &mut names)).await? else {
+    let Some(status) = say_waiting(read(&clients, &named.name, &mut names)).await? else {
         bail!("{}", named.absent());
     };
     print(&match output {
@@ -75,7 +76,7 @@ fn document(status: &Status, mut head: Value) -> Value {
 
 async fn watch(
     clients: &Clients,
-    named: &stack::Named,
+    named: &Named,
     output: Output,
     names: &mut Names,
 ) -> anyhow::Result<Exit> {

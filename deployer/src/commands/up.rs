@@ -1,185 +1,27 @@
-//! `deployer up`: for a local environment, the rendered template on this machine until Ctrl-C; for another, onto AWS.
+//! `deployer up`.
 
-use std::io::IsTerminal as _;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use deployer::terminal::{Exit, Output};
+use deployer::{deployment, local};
 
-use anyhow::Context as _;
-use deployer::local::control;
-use deployer::local::setup::Setup;
-use deployer::local::stack::{Error, Notice, Options, Stack};
-use deployer::local::state::{self, Local};
-use deployer::reading::{Flags, read};
-use deployer::report::Report;
-use serde_json::json;
-use tokio::sync::mpsc;
+use super::environment;
 
-use super::signal::{Signals, runtime};
-use super::{deploy, environment};
-use crate::cli::{Ended, Exit, Output, line, print, say};
-
-/// Deploy onto AWS: check, plan, confirm, apply, watch, check what is live, probe. With `--env local`, run the rendered template on this machine until Ctrl-C.
+/// Deploy onto AWS: check, plan, confirm, apply, watch, check what is live, probe. With `--env local`, run the
+/// rendered template on this machine until Ctrl-C.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     environment: environment::Args,
-    /// The load balancer's port on this machine; 0 for any.
-    #[arg(long, default_value_t = 8080)]
-    port: u16,
-    /// The server binary; the one beside the deployer unless given.
-    #[arg(long, value_name = "FILE")]
-    server_bin: Option<PathBuf>,
-    /// The URL of a Redis, where the template has one; one is started unless given.
-    #[arg(long, value_name = "URL")]
-    redis: Option<String>,
     #[command(flatten)]
-    aws: deploy::Args,
+    local: local::run::Args,
+    #[command(flatten)]
+    aws: deployment::Args,
 }
 
 pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let loaded = args.environment.load()?;
-    if loaded.local != Some(true) {
-        return deploy::run(&args.aws, &loaded, output);
-    }
-    let setup = Setup::read(&loaded.rendered)?;
-    say_violations(&loaded)?;
-    let leash = std::env::current_exe().context("cannot find the deployer's own program")?;
-    let server = args
-        .server_bin
-        .clone()
-        .unwrap_or_else(|| leash.with_file_name("server"));
-    let options = Options {
-        server,
-        leash,
-        port: args.port,
-        redis: args.redis.clone(),
-        directory: state::directory(),
-    };
-    runtime()?.block_on(up(setup, options, output))
-}
-
-/// Says which rules the template violates. It runs all the same: to see what comes of it is what a local stack is for.
-fn say_violations(loaded: &environment::Loaded) -> anyhow::Result<()> {
-    let report = Report::new(read(&loaded.rendered, &Flags::default())?, &loaded.ignores);
-    if report.errors() > 0 {
-        say(&report.text(std::io::stderr().is_terminal()))?;
-        say(
-            "these violations would stop a deployment to AWS; here it runs, to see what comes of them",
-        )?;
-    }
-    Ok(())
-}
-
-async fn up(setup: Setup, options: Options, output: Output) -> anyhow::Result<Exit> {
-    let mut signals = Signals::take()?;
-    let (notices, received) = mpsc::channel(256);
-    let announced = Arc::new(AtomicBool::new(false));
-    let telling = tokio::spawn(tell(received, output, announced.clone()));
-    let mut stack = tokio::select! {
-        started = Stack::start(setup, options, notices) => started.map_err(failed)?,
-        // Dropping what has started kills it.
-        () = signals.next() => return Err(anyhow::anyhow!("nothing is left running").context(Ended(Exit::Interrupted))),
-    };
-    let local = describe(&stack);
-    let directory = state::directory();
-    state::open(&directory)?;
-    let socket = state::socket(&directory, local.pid);
-    let control = control::serve(&socket, stack.requests())
-        .with_context(|| format!("cannot listen on {}", socket.display()))?;
-    let announcement = state::announce(&directory, &local)?;
-    ready(&stack, &local, output)?;
-    announced.store(true, Ordering::Relaxed);
-    let error = tokio::select! {
-        error = stack.keep() => Some(error),
-        () = signals.next() => None,
-    };
-    drop((announcement, control));
-    // A terminal that is gone must not keep the nodes from draining.
-    let _ = say("stopping: nodes drain; Ctrl-C again kills them");
-    stack.stop(signals.next()).await;
-    // Ends with the last sender, which went with the stack.
-    let _ = telling.await;
-    let _ = say("stopped, nothing is left running");
-    error.map_or(Ok(Exit::Well), |error| Err(failed(error)))
-}
-
-fn failed(error: Error) -> anyhow::Error {
-    if error.is_usage() {
-        error.into()
+    if loaded.local == Some(true) {
+        local::run::run(&args.local, &loaded, output)
     } else {
-        anyhow::Error::new(error).context(Ended(Exit::NotDeployed))
-    }
-}
-
-fn describe(stack: &Stack) -> Local {
-    Local {
-        url: stack.url.clone(),
-        backend_key: stack.backend_key.clone(),
-        channel: stack.channel.clone(),
-        plugin_key: stack.plugin_key.clone(),
-        path: stack.socket_path(),
-        namespaces: stack.namespaces(),
-        pid: std::process::id(),
-    }
-}
-
-fn ready(stack: &Stack, local: &Local, output: Output) -> anyhow::Result<()> {
-    let Local {
-        url,
-        backend_key,
-        channel,
-        plugin_key,
-        path,
-        namespaces,
-        ..
-    } = local;
-    if output == Output::Json {
-        let nodes: Vec<_> = stack
-            .nodes
-            .iter()
-            .map(|node| stack.describe(node))
-            .collect();
-        return print(&line(&json!({
-            "type": "ready", "url": url, "backend_key": backend_key, "channel": channel, "plugin_key": plugin_key,
-            "nodes": nodes,
-        })));
-    }
-    let namespace = namespaces.first().map_or("dropcodes", String::as_str);
-    // As it was typed: `make up` does not put it on the PATH.
-    let deployer = std::env::args()
-        .next()
-        .unwrap_or_else(|| "deployer".to_owned());
-    print(&format!(
-        "
-Ready.
-  URL          {url}
-  backend key  {backend_key}
-  channel      {channel}
-  plugin key   {plugin_key}
-
-In other terminals:
-  {deployer} listen
-  {deployer} send --in 5s '{{\"code\": \"ABC-123\"}}'
-  {deployer} probe {url} --path {path} --namespace {namespace} --key {plugin_key}
-  {deployer} local status | kill NODE | deploy
-
-Ctrl-C stops it.
-
-"
-    ))
-}
-
-/// Tells what happens: people a line each on stderr, with the process's name in front; programs an object each on
-/// stdout, once it is ready. What nodes write stays on stderr.
-async fn tell(mut notices: mpsc::Receiver<Notice>, output: Output, announced: Arc<AtomicBool>) {
-    while let Some(notice) = notices.recv().await {
-        // A terminal that is gone changes nothing about what runs.
-        let _ = match (output, notice.document()) {
-            (Output::Json, Some(document)) if announced.load(Ordering::Relaxed) => {
-                print(&line(&document))
-            }
-            _ => say(&notice.text()),
-        };
+        deployment::run(&args.aws, &loaded, output)
     }
 }

@@ -10,11 +10,11 @@ const ADVICE: [(&[&str], &str); 16] = [
             "pull image",
             "manifest unknown",
         ],
-        "see that the image exists under exactly this name, that the execution role may read its repository, and that the task subnets reach it (NAT, endpoints, or network.public_tasks: true)",
+        "check that the image exists under exactly this name, that the execution role may read its repository, and that the task subnets reach it (NAT, endpoints, or network.public_tasks: true)",
     ),
     (
         &["ResourceInitializationError", "unable to pull secrets"],
-        "the task could not fetch its secrets or open its log: see that the task subnets reach Secrets Manager and CloudWatch Logs, and that the execution role may read the secret",
+        "the task could not fetch its secrets or open its log: check that the task subnets reach Secrets Manager and CloudWatch Logs, and that the execution role may read the secret",
     ),
     (
         &["OutOfMemory"],
@@ -35,15 +35,15 @@ const ADVICE: [(&[&str], &str); 16] = [
     ),
     (
         &["exit code 137"],
-        "the server was killed: most likely it did not end within service.stop_timeout, which must lie above server.drain; its last log lines say what it did",
+        "the server was killed: most likely it did not exit within service.stop_timeout, which must be longer than server.drain. Its last log lines say what it did",
     ),
     (
         &["exit code 1", "Essential container in task exited"],
-        "the server ended by itself: its last log lines say why",
+        "the server exited by itself: its last log lines say why",
     ),
     (
         &["Circuit Breaker", "circuit breaker", "did not stabilize"],
-        "ECS could not bring the new tasks up: the tasks that stopped, above, say why; `deployer logs` shows more",
+        "ECS could not start the new tasks. The stopped tasks above say why; `deployer logs` shows more",
     ),
     (
         &["already exists", "AlreadyExists"],
@@ -51,12 +51,12 @@ const ADVICE: [(&[&str], &str); 16] = [
     ),
     (
         &["not authorized", "AccessDenied", "is not allowed"],
-        "the role that deploys lacks this permission",
+        "the deploying role lacks this permission",
     ),
     // Before the quotas: an EC2 that is asked too often says RequestLimitExceeded.
     (
         &["Throttling", "Rate exceeded", "RequestLimitExceeded"],
-        "AWS was asked too often at once: wait a few minutes",
+        "AWS throttled the calls: wait a few minutes",
     ),
     (
         &[
@@ -74,15 +74,15 @@ const ADVICE: [(&[&str], &str); 16] = [
     ),
     (
         &["is not empty", "NotEmpty"],
-        "it still holds something: empty it first",
+        "it is not empty: empty it first",
     ),
     (
         &["User Initiated", "cancelled by user"],
-        "somebody ended it: ask why",
+        "somebody stopped it: ask why",
     ),
     (
         &["token included in the request is expired", "ExpiredToken"],
-        "the credentials ran out during the deployment: take fresh ones",
+        "the credentials expired during the deployment: use fresh ones",
     ),
 ];
 

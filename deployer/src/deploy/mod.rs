@@ -1,30 +1,32 @@
 //! Onto AWS: what would change, watching it change, and saying why it did not.
 //!
 //! [`Plan`] is what a change set means to a person. [`watch()`] follows whatever CloudFormation does to a stack and tells a [`Reporter`]
-//! each step; `up`, `rollback` and `down` all end in it. [`settle()`] waits until ECS runs the very task definition that was
+//! each step; `up`, `rollback` and `down` all end in it. [`wait_for_steady_state()`] waits until ECS runs the very task definition that was
 //! deployed. What is asked of AWS stands in [`crate::aws`]; what a verb does with the outcome, with the verb.
 
 mod advice;
 mod cause;
+mod documents;
 mod notice;
 mod outcome;
 mod pace;
 mod plan;
 mod plan_text;
 mod progress;
-mod quiet;
 #[cfg(test)]
 mod replay;
 mod reporter;
 mod request;
 mod rollout;
 mod screen;
-mod settle;
+mod significance;
 mod situation;
-mod vigil;
+mod steady_state;
+mod wait;
 mod watch;
 
 pub use cause::Cause;
+pub(crate) use documents::{deployment, moment, target};
 pub use notice::Notice;
 pub use outcome::Outcome;
 pub use plan::{Action, HIDDEN, ParameterChange, Plan, PlannedChange};
@@ -33,7 +35,7 @@ pub use reporter::{JsonLines, Lines, Reporter};
 pub use request::{Request, Unfit, deployed_by};
 pub use rollout::Rollout;
 pub use screen::Screen;
-pub use settle::{Settled, settle, verdict};
 pub use situation::{Situation, situation};
-pub use vigil::patiently;
+pub use steady_state::{SteadyState, verdict, wait_for_steady_state};
+pub use wait::patiently;
 pub use watch::{Goal, Limits, Operation, Stopped, watch};

@@ -4,11 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
+use super::documents::{deployment, target};
 use super::progress::Item;
 use crate::aws::{Deployment, Event, ServiceState, StoppedTask, Target};
 use crate::local::log::readable;
 use crate::logs::visible;
-use crate::status::{deployment, target};
 
 /// Something to tell.
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ impl Notice {
             }
             Self::Trouble(text) => format!("{text}; asking again"),
             Self::GivingUp { failures } => {
-                format!("{failures} tasks have failed: giving up, and undoing the deployment")
+                format!("{failures} tasks have failed: cancelling the deployment")
             }
             Self::Stage(text) => text.clone(),
             Self::Tick => String::new(),

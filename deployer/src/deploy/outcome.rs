@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::Cause;
 use super::advice::advice;
+use super::documents::target;
 use super::notice::{revision, service_text, short, task_json, task_text};
 use super::situation::command;
 use crate::aws::{ServiceState, StackState, StoppedTask, Target};
-use crate::status::target;
 
 /// How an operation on a stack ended.
 #[derive(Clone, Debug, Default)]
@@ -42,9 +42,9 @@ impl Outcome {
         let name = &self.stack.name;
         match self.stack.status.as_str() {
             "ROLLBACK_COMPLETE" => format!(
-                "{name} is ROLLBACK_COMPLETE: it never lived, and what was made of it is deleted"
+                "{name} is ROLLBACK_COMPLETE: its creation failed, and its resources are deleted"
             ),
-            "DELETE_COMPLETE" => "the stack is deleted, nothing is left of it".to_owned(),
+            "DELETE_COMPLETE" => "the stack is deleted".to_owned(),
             "UPDATE_ROLLBACK_COMPLETE" => {
                 let runs = self
                     .runs()
@@ -86,8 +86,8 @@ impl Outcome {
             .collect();
         let cause = match (known, ids.as_slice()) {
             (Some(known), _) => known.to_owned(),
-            (None, []) => "the cause above is in AWS's own words; put it right".to_owned(),
-            (None, ids) => format!("put right what keeps {}", ids.join(", ")),
+            (None, []) => "the cause above is AWS's message; fix it".to_owned(),
+            (None, ids) => format!("fix what blocks {}", ids.join(", ")),
         };
         match self.stack.status.as_str() {
             "UPDATE_ROLLBACK_FAILED" => {
@@ -96,7 +96,7 @@ impl Outcome {
                     ids => format!("--skip {}", ids.join(" --skip ")),
                 };
                 format!(
-                    "{cause}, then run `{}` (where a resource cannot be put right, with `{skip}`){}",
+                    "{cause}, then run `{}` (if a resource cannot be fixed, with `{skip}`){}",
                     command("rollback", &self.stack),
                     self.afterwards()
                 )
@@ -137,7 +137,7 @@ impl Outcome {
     /// What is still to do once nothing is in the way any more.
     fn afterwards(&self) -> &'static str {
         match self.first_cause() {
-            Some(_) => "; then put the first cause right, and deploy again",
+            Some(_) => "; then fix the first cause and deploy again",
             None => "",
         }
     }
@@ -147,7 +147,7 @@ impl Outcome {
     pub fn text(&self) -> String {
         let mut text = format!("FAILED after {}", short(self.took));
         if self.gave_up {
-            text.push_str(", given up because tasks failed");
+            text.push_str(", cancelled because tasks failed");
         }
         text.push('\n');
         // Writing to a String cannot fail.
@@ -156,7 +156,7 @@ impl Outcome {
         }
         for stuck in &self.stuck {
             let does = match self.stack.status.as_str() {
-                "UPDATE_ROLLBACK_FAILED" => "does not go back",
+                "UPDATE_ROLLBACK_FAILED" => "rollback failed",
                 _ => "stays",
             };
             let _ = writeln!(text, "  {does}: {}", stuck.text());

@@ -3,7 +3,7 @@
 use crate::aws::{Change, Recreation, StackState};
 
 use super::Request;
-use super::quiet::without_tags;
+use super::significance::without_tags;
 
 /// A task definition is never changed: each change is another revision of it, and nothing is lost by that.
 const TASK_DEFINITION: &str = "AWS::ECS::TaskDefinition";
@@ -51,7 +51,7 @@ pub struct PlannedChange {
 pub enum Action {
     /// Another takes its place, and this one is deleted.
     Replace,
-    /// Whether another takes its place shows during the update.
+    /// Whether a replacement starts shows during the update.
     MayReplace,
     /// It is deleted.
     Remove,

@@ -6,7 +6,7 @@ use console::Style;
 use serde_json::{Value, json};
 
 use super::plan::{Action, Plan, PlannedChange};
-use crate::colour::wanted;
+use crate::terminal::colour::wanted;
 
 impl Action {
     fn mark(self) -> &'static str {
@@ -104,14 +104,16 @@ impl Plan {
     fn notes(&self) -> Vec<&'static str> {
         let mut notes = Vec::new();
         if self.changes.is_empty() && self.parameters.is_empty() && self.text {
-            notes.push("the template's text differs, no resource does");
+            notes.push("only the template's text differs; no resource changes");
         }
         if self.protects_later {
-            notes.push("the load balancer's deletion protection goes on once the stack lives");
+            notes.push(
+                "the load balancer's deletion protection is switched on once the stack exists",
+            );
         }
         match self.protection {
-            Some(true) => notes.push("the stack's termination protection goes on"),
-            Some(false) => notes.push("the stack's termination protection goes OFF"),
+            Some(true) => notes.push("the stack's termination protection is switched on"),
+            Some(false) => notes.push("the stack's termination protection is switched OFF"),
             None => {}
         }
         notes
@@ -128,7 +130,7 @@ impl Plan {
         let mut text =
             format!("{add} to add, {change} to change, {replace} to replace, {remove} to remove");
         if perhaps > 0 {
-            let _ = write!(text, ", {perhaps} perhaps to replace");
+            let _ = write!(text, ", {perhaps} may be replaced");
         }
         if self.retagged > 0 {
             let _ = write!(text, "; other tags alone on {} more", self.retagged);

@@ -55,7 +55,7 @@ impl Rollout {
     ///
     /// # Errors
     /// AWS refuses a call.
-    pub async fn look(
+    pub async fn observe(
         &mut self,
         clients: &Clients,
         service: &str,

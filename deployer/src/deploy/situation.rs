@@ -65,14 +65,14 @@ impl Situation {
         match self {
             Self::Absent | Self::Reviewed | Self::Busy | Self::Ready => None,
             Self::NeverLived => Some(format!(
-                "{name} is {status}{reason}{list}\nits creation failed, so there is nothing to update; --recreate deletes what is left of it and creates it anew"
+                "{name} is {status}{reason}{list}\nits creation failed, so there is nothing to update; --recreate deletes it and creates it again"
             )),
             Self::Stuck => Some(format!(
-                "{name} is {status}{reason}{list}\nthe previous version could not be restored; put right what these resources lack, then run\n  {}\nand, where a resource cannot be put right, the same with --skip LOGICAL_ID; then deploy again",
+                "{name} is {status}{reason}{list}\nthe previous version could not be restored; fix these resources, then run\n  {}\nand, if a resource cannot be fixed, the same with --skip LOGICAL_ID; then deploy again",
                 command("rollback", stack)
             )),
             Self::HalfDeleted => Some(format!(
-                "{name} is {status}{reason}{list}\nits deletion stopped half-way; put right what kept these resources, then run\n  {}\nand deploy again",
+                "{name} is {status}{reason}{list}\nits deletion failed; fix what kept these resources, then run\n  {}\nand deploy again",
                 command("down", stack)
             )),
         }

@@ -4,7 +4,7 @@
 
 use tokio::time::Instant;
 
-use super::vigil::Vigil;
+use super::wait::Wait;
 use super::{Cause, Notice, Outcome, Progress, Reporter, Rollout};
 use crate::aws::{Clients, Error, Event, Kind, StackState};
 
@@ -58,7 +58,7 @@ pub struct Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum Stopped {
     /// The time was up.
-    #[error("the time is up, and it goes on")]
+    #[error("the time limit is reached; the operation continues")]
     TimedOut,
     /// AWS can no longer be asked.
     #[error(transparent)]
@@ -78,15 +78,15 @@ pub async fn watch(
     let mut watch = Watch {
         clients,
         operation,
-        vigil: Vigil::new(limits.until, reporter),
+        wait: Wait::new(limits.until, reporter),
         events: Vec::new(),
         progress: Progress::default(),
         rollout: Rollout::default(),
         gave_up: false,
     };
     loop {
-        let looked = watch.look(limits).await;
-        if let Some(Some(stack)) = watch.vigil.survive(looked)? {
+        let looked = watch.observe(limits).await;
+        if let Some(Some(stack)) = watch.wait.survive(looked)? {
             return Ok(watch.outcome(stack));
         }
         let busy: Vec<_> = watch.progress.busy().collect();
@@ -94,14 +94,14 @@ pub async fn watch(
             true => "CloudFormation".to_owned(),
             false => busy.join(", "),
         };
-        watch.vigil.pause(on).await?;
+        watch.wait.pause(on).await?;
     }
 }
 
 struct Watch<'a> {
     clients: &'a Clients,
     operation: &'a Operation,
-    vigil: Vigil<'a>,
+    wait: Wait<'a>,
     events: Vec<Event>,
     progress: Progress,
     rollout: Rollout,
@@ -110,10 +110,10 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     /// Looks once; the stack, if it has come to rest.
-    async fn look(&mut self, limits: &Limits) -> Result<Option<StackState>, Stopped> {
+    async fn observe(&mut self, limits: &Limits) -> Result<Option<StackState>, Stopped> {
         // The state first: once it is at rest, the events that follow are all there are.
         let id = &self.operation.stack_id;
-        let stack = self.vigil.answer(self.clients.stack(id)).await?;
+        let stack = self.wait.answer(self.clients.stack(id)).await?;
         let is_gone = stack.is_none();
         let stack = stack.unwrap_or_else(|| StackState {
             id: id.clone(),
@@ -122,7 +122,7 @@ impl Watch<'_> {
         });
         let last = self.events.last().map(|event| event.id.as_str());
         let after = last.or(self.operation.after.as_deref());
-        let new = match self.vigil.answer(self.clients.events(id, after)).await {
+        let new = match self.wait.answer(self.clients.events(id, after)).await {
             // A stack that is gone may take its events with it.
             Err(Stopped::Lost(error)) if error.kind() == Kind::Missing => Vec::new(),
             events => events?,
@@ -132,12 +132,12 @@ impl Watch<'_> {
         }
         for event in new {
             let item = self.progress.take(&event).clone();
-            self.vigil.tell(&Notice::Resource(event.clone(), item));
+            self.wait.tell(&Notice::Resource(event.clone(), item));
             self.events.push(event);
         }
         self.look_at_services().await?;
         self.give_up(&stack, limits).await?;
-        self.vigil.tick();
+        self.wait.tick();
         Ok((is_gone || self.is_at_rest(&stack)).then_some(stack))
     }
 
@@ -167,9 +167,9 @@ impl Watch<'_> {
         for service in services {
             let look = self
                 .rollout
-                .look(self.clients, &service, cluster.as_deref());
-            for notice in self.vigil.answer(look).await? {
-                self.vigil.tell(&notice);
+                .observe(self.clients, &service, cluster.as_deref());
+            for notice in self.wait.answer(look).await? {
+                self.wait.tell(&notice);
             }
         }
         Ok(())
@@ -184,11 +184,11 @@ impl Watch<'_> {
         match stack.status.as_str() {
             "CREATE_IN_PROGRESS" => {
                 let end = self.clients.delete_stack(&stack.id);
-                self.vigil.answer(end).await?;
+                self.wait.answer(end).await?;
             }
             "UPDATE_IN_PROGRESS" => {
                 let end = self.clients.cancel_update(&stack.id);
-                match self.vigil.answer(end).await {
+                match self.wait.answer(end).await {
                     // ECS gave up first: CloudFormation goes back already.
                     Err(Stopped::Lost(error)) if error.kind() == Kind::Refused => return Ok(()),
                     ended => ended?,
@@ -197,7 +197,7 @@ impl Watch<'_> {
             _ => return Ok(()),
         }
         self.gave_up = true;
-        self.vigil.tell(&Notice::GivingUp { failures });
+        self.wait.tell(&Notice::GivingUp { failures });
         Ok(())
     }
 
@@ -216,7 +216,7 @@ impl Watch<'_> {
             stopped: self.rollout.stopped,
             service: self.rollout.service,
             gave_up: self.gave_up,
-            took: self.vigil.began.elapsed(),
+            took: self.wait.began.elapsed(),
             stack,
         }
     }

@@ -98,10 +98,10 @@ pub(super) fn entries<'n>(
     };
     for (key, entry) in map {
         if !keys.contains(&key.as_str()) {
-            let mistake = Mistake::at(&entry.key, format!("`{key}` is no setting here"));
+            let mistake = Mistake::at(&entry.key, format!("`{key}` is not a setting"));
             mistakes.push(match nearest(key, keys.iter().copied()) {
                 Some(near) => mistake.help(format!("did you mean `{near}`?")),
-                None => mistake.help(format!("the settings here are {}", keys.join(", "))),
+                None => mistake.help(format!("the settings are {}", keys.join(", "))),
             });
         }
     }

@@ -103,7 +103,7 @@ fn extended(path: &Path, mut node: Node, above: &mut Vec<PathBuf>) -> Result<Nod
     };
     let place = extends.node.place().unwrap_or(&extends.key).clone();
     let Some(name) = extends.node.as_text().filter(|name| !name.is_empty()) else {
-        let message = "`extends` is the name of another environment file";
+        let message = "`extends` takes the name of another environment file";
         return Err(Mistake::at(&place, message).into());
     };
     above.push(path.to_path_buf());

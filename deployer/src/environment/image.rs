@@ -31,7 +31,7 @@ pub struct Image(pub String);
 impl FromNode for Image {
     fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
         let expected =
-            "an image whose path is in small letters, `example.com/drops:1.4.2` for instance";
+            "an image whose path is in lower case, `example.com/drops:1.4.2` for instance";
         parsed(node, expected, mistakes, |text| {
             let fits = IS_REFERENCE.as_ref()?.is_match(text);
             fits.then(|| Self(text.to_owned()))

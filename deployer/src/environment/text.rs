@@ -23,13 +23,13 @@ impl FromNode for Text {
 
 inline_schema!([] Text, "Text", json_schema!({ "type": "string", "minLength": 1 }));
 
-/// A part of a name: small letters, digits and inner hyphens, a letter first.
+/// A part of a name: lower-case letters, digits and inner hyphens, starting with a letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slug(pub String);
 
 impl FromNode for Slug {
     fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
-        let expected = "small letters, digits and inner hyphens, a letter first";
+        let expected = "lower-case letters, digits and inner hyphens, starting with a letter";
         parsed(node, expected, mistakes, |text| {
             is_slug(text).then(|| Self(text.to_owned()))
         })

@@ -50,7 +50,7 @@ impl<T: FromNode> FromNode for NonEmpty<T> {
     fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
         let items = Vec::from_node(node, mistakes)?;
         if items.is_empty() {
-            mistakes.push(wrong(node, "one item at least"));
+            mistakes.push(wrong(node, "at least one item"));
             return None;
         }
         Some(Self(items))

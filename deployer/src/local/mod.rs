@@ -10,6 +10,7 @@ pub mod log;
 mod metadata;
 pub mod process;
 mod redis;
+pub mod run;
 pub mod setup;
 pub mod stack;
 pub mod state;

@@ -1,4 +1,4 @@
-//! One process of the stack, kept on a leash: it gets signals as a group, and dies with the deployer.
+//! One process of the stack, supervised: it gets signals as a group, and dies with the deployer.
 
 use std::collections::VecDeque;
 use std::io;
@@ -91,14 +91,14 @@ pub struct Life {
 }
 
 impl Process {
-    /// Starts a process by way of `leash`, the deployer's own program (see [`on_leash`]); its lines go to `lines`.
+    /// Starts a process by way of `supervisor`, the deployer's own program (see [`exec_dying_with_parent`]); its lines go to `lines`.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn start(leash: &Path, spec: &Spec, lines: mpsc::Sender<Line>) -> io::Result<Self> {
-        let mut command = Command::new(leash);
+    pub fn start(supervisor: &Path, spec: &Spec, lines: mpsc::Sender<Line>) -> io::Result<Self> {
+        let mut command = Command::new(supervisor);
         command
-            .arg("leash")
+            .arg("supervised")
             .arg(std::process::id().to_string())
             .arg(&spec.program)
             .arg("--")
@@ -257,7 +257,7 @@ async fn read(
 /// Becomes `program`, with SIGKILL to come when the deployer `parent` dies, however it does. Returns only when that
 /// failed. A process of its own does this because between fork and exec nothing safe can be run.
 #[must_use]
-pub fn on_leash(parent: u32, program: &Path, arguments: &[String]) -> io::Error {
+pub fn exec_dying_with_parent(parent: u32, program: &Path, arguments: &[String]) -> io::Error {
     if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
         return error.into();
     }

@@ -102,7 +102,7 @@ fn open_directory(directory: &Path) -> Result<(), Error> {
     let found = fs::symlink_metadata(directory).map_err(failed)?;
     if !found.is_dir() || found.uid() != geteuid().as_raw() || found.mode() & 0o077 != 0 {
         return Err(failed(io::Error::other(
-            "it is not a directory of this user's alone; remove it",
+            "the directory must belong to this user alone; remove it",
         )));
     }
     Ok(())

@@ -47,7 +47,7 @@ impl Tail {
     }
 
     /// Forgets what the next look does not see again. Call it between two looks: pages of one look belong together.
-    pub fn look_ends(&mut self) {
+    pub fn end_of_read(&mut self) {
         self.seen = self.seen.split_off(&(self.start(), String::new()));
     }
 }
@@ -65,7 +65,7 @@ mod tests {
         }
     }
 
-    fn look(tail: &mut Tail, log: &[LogLine], now: i64) -> Vec<String> {
+    fn read(tail: &mut Tail, log: &[LogLine], now: i64) -> Vec<String> {
         let start = tail.start();
         let seen: Vec<_> = log
             .iter()
@@ -80,7 +80,7 @@ mod tests {
                     .map(|line| line.id),
             );
         }
-        tail.look_ends();
+        tail.end_of_read();
         shown
     }
 
@@ -88,12 +88,12 @@ mod tests {
     fn late_lines_are_shown_and_none_twice() {
         let mut log = vec![line(1, 100_000), line(2, 100_000), line(3, 150_000)];
         let mut tail = Tail::new(0);
-        assert_eq!(look(&mut tail, &log, 200_000), ["1", "2", "3"]);
-        assert!(look(&mut tail, &log, 200_000).is_empty());
+        assert_eq!(read(&mut tail, &log, 200_000), ["1", "2", "3"]);
+        assert!(read(&mut tail, &log, 200_000).is_empty());
         // Written long before what was seen last, by a task whose lines came late; and twice in a millisecond.
         log.extend([line(4, 95_000), line(5, 150_000), line(6, 151_000)]);
-        assert_eq!(look(&mut tail, &log, 200_000), ["4", "5", "6"]);
-        assert!(look(&mut tail, &log, 200_000).is_empty());
+        assert_eq!(read(&mut tail, &log, 200_000), ["4", "5", "6"]);
+        assert!(read(&mut tail, &log, 200_000).is_empty());
     }
 
     #[test]
@@ -101,10 +101,10 @@ mod tests {
         let mut tail = Tail::new(50_000);
         assert_eq!(tail.start(), 50_000);
         // A task whose clock is an hour ahead hides nothing.
-        assert_eq!(look(&mut tail, &[line(1, 3_700_000)], 100_000), ["1"]);
+        assert_eq!(read(&mut tail, &[line(1, 3_700_000)], 100_000), ["1"]);
         assert_eq!(tail.start(), 50_000);
         assert_eq!(
-            look(&mut tail, &[line(2, 99_000), line(1, 3_700_000)], 101_000),
+            read(&mut tail, &[line(2, 99_000), line(1, 3_700_000)], 101_000),
             ["2"]
         );
     }
@@ -117,7 +117,7 @@ mod tests {
                 .map(|n| line(minute * 100 + n, i64::from(minute) * 60_000))
                 .collect();
             assert_eq!(tail.new_of(page, i64::MAX).len(), 100);
-            tail.look_ends();
+            tail.end_of_read();
         }
         assert!(tail.seen.len() <= 200, "{}", tail.seen.len());
     }

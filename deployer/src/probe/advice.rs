@@ -41,7 +41,7 @@ pub(super) fn about(error: &Error) -> Advice {
         ),
         Error::Refused(reply) => refused(reply, engine_code(error)),
         Error::ConnectError(_) => advice(
-            "clients do not retry after this: it is definite",
+            "clients do not retry after this answer",
             "give a valid key with --key, and a namespace that exists with --namespace",
         ),
         Error::Protocol(_) => advice(
@@ -72,7 +72,7 @@ fn refused(reply: &Reply, engine: Option<u64>) -> Advice {
         ),
         (401, _) => advice(
             "the key is not accepted",
-            "create one (POST /v1/keys) and give it with --key",
+            "create a key (POST /v1/keys) and give it with --key",
         ),
         (403, _) => advice(
             "refused before or by the server: a WAF rule, or the server's own check",

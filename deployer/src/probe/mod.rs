@@ -5,7 +5,7 @@
 
 mod advice;
 mod exchange;
-mod quiet;
+mod idle;
 mod report;
 mod steps;
 

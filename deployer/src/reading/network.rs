@@ -1,5 +1,4 @@
-//! What security groups let through: from the load balancer to the tasks, from the tasks to the
-//! store.
+//! What security groups let through: from the load balancer to the tasks, from the tasks to the store.
 
 use timeouts::Setting::{self, BalancerToTask, TaskToStore};
 use timeouts::Value;
@@ -60,14 +59,15 @@ fn between(
             view.see(setting, Value::Ports(both(&let_in, &let_out)), place);
         }
         _ => {
-            let why = "a security group rule that only AWS knows";
-            view.reading.hide(setting, why);
+            _ = view
+                .reading
+                .hide(setting, "a security group rule that only AWS knows");
         }
     }
 }
 
-/// The ports that some groups allow from or to others; none where a rule is not known. A group
-/// without any rule allows what is `unstated`.
+/// The ports that some groups allow from or to others; none where a rule is not known. A group without any rule allows
+/// what is `unstated`.
 fn ports(
     all: &[SecurityGroup],
     groups: &[Id],

@@ -73,8 +73,9 @@ pub(super) fn read(view: &mut View<'_, '_>, route: &Route<'_>) {
     match route.forwards.iter().map(paths).collect::<Option<Vec<_>>>() {
         Some(paths) => view.see(RoutedPaths, paths.concat(), first.place),
         None => {
-            let why = "a path pattern that only AWS knows";
-            view.reading.hide(RoutedPaths, why);
+            _ = view
+                .reading
+                .hide(RoutedPaths, "a path pattern that only AWS knows");
         }
     }
     let actions = route.forwards.iter().map(|forward| forward.action);
@@ -117,8 +118,8 @@ fn protocols(view: &mut View<'_, '_>, route: &Route<'_>) {
     }
 }
 
-/// The path patterns of a forward; `*` for a listener's default, and for a rule that looks at other
-/// things. None where one is not known.
+/// The path patterns of a forward; `*` for a listener's default, and for a rule that looks at other things. None where
+/// one is not known.
 fn paths(forward: &Forward<'_>) -> Option<Vec<String>> {
     let mut patterns = forward
         .conditions

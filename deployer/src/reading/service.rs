@@ -89,7 +89,7 @@ fn scaling(view: &mut View<'_, '_>, service: &Service) {
 /// Whether the service is created after what forwards to it.
 fn order(view: &mut View<'_, '_>, service: &Service, route: &Route<'_>) {
     if route.forwards.is_empty() {
-        let why = "nothing in the template forwards to the target group";
+        let why = "no listener in the template forwards to the target group";
         view.reading.hide(AfterListener, why);
         return;
     }

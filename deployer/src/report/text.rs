@@ -6,8 +6,8 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use timeouts::{Finding, Origin, Seen, Violation};
 
 use super::{Report, Undecided};
-use crate::colour::wanted;
 use crate::reading::Drift;
+use crate::terminal::colour::wanted;
 use cloudformation::diagnostic::marked;
 use cloudformation::node::Place;
 
@@ -142,7 +142,7 @@ impl Report {
         ) in self.undecided.iter().enumerate()
         {
             if number == 0 {
-                text.push_str("not seen, so not known to be fine:\n");
+                text.push_str("not seen, so neither right nor wrong:\n");
             }
             let missing: Vec<_> = missing
                 .iter()

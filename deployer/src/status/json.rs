@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Node, Service, Status, moment};
-use crate::aws::{Deployment, Target};
+use super::{Node, Service, Status};
+use crate::deploy::{deployment, moment, target};
 
 impl Status {
     /// The status as an object, without `schema` and `type`.
@@ -72,25 +72,4 @@ impl Node {
             "target": self.target.as_ref().map(target),
         })
     }
-}
-
-/// A service's deployment, in every document that tells of one.
-pub(crate) fn deployment(deployment: &Deployment) -> Value {
-    json!({
-        "id": deployment.id,
-        "status": deployment.status,
-        "task_definition": deployment.task_definition,
-        "desired": deployment.desired,
-        "running": deployment.running,
-        "pending": deployment.pending,
-        "failed": deployment.failed,
-        "rollout_state": deployment.rollout,
-        "reason": deployment.reason,
-        "created": deployment.created.map(moment),
-    })
-}
-
-/// A target, in every document that tells of one.
-pub(crate) fn target(target: &Target) -> Value {
-    json!({ "address": target.address, "state": target.state, "reason": target.reason })
 }

@@ -6,13 +6,10 @@ mod json;
 mod read;
 mod text;
 
-use std::time::SystemTime;
-
 use crate::aws::{RunningTask, ServiceState, StackState, Target};
 use crate::deploy::Cause;
-use crate::previous::Previous;
+use crate::history::PreviousDeployment;
 
-pub(crate) use json::{deployment, target};
 pub use read::{Names, read};
 
 /// How a stack stands.
@@ -21,7 +18,7 @@ pub struct Status {
     /// The stack.
     pub stack: StackState,
     /// What it ran before, if a roll-back has something to go back to.
-    pub previous: Option<Previous>,
+    pub previous: Option<PreviousDeployment>,
     /// Why the last operation on it failed, if it did.
     pub cause: Option<Cause>,
     /// Its ECS services.
@@ -107,8 +104,7 @@ impl Service {
         }
         let has_targets = !self.state.target_groups.is_empty() && !self.nodes.is_empty();
         if has_targets && !changes && !targets().any(|target| target.state == "healthy") {
-            troubles
-                .push("the load balancer has no healthy target: clients are refused".to_owned());
+            troubles.push("the load balancer has no healthy target: clients get 503".to_owned());
         }
         if !troubles.is_empty() {
             troubles.extend(
@@ -118,8 +114,4 @@ impl Service {
             );
         }
     }
-}
-
-fn moment(at: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(at).to_string()
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{Node, Service, Status};
 use crate::aws::{Clients, Error, Kind, Resource, RunningTask, StoppedTask, Target};
 use crate::deploy::Cause;
+use crate::history::PreviousDeployment;
 use crate::logs::task_of;
-use crate::previous::Previous;
 
 /// Reasons of stopped tasks that are shown.
 const REASONS: usize = 3;
@@ -65,7 +65,7 @@ pub async fn read(
     let previous = match clients.template(&stack.id).await {
         // Of a stack that is only planned.
         Err(error) if error.kind() == Kind::Missing => None,
-        template => Previous::of(&template?),
+        template => PreviousDeployment::of(&template?),
     };
     Ok(Some(Status {
         stack,

@@ -6,10 +6,11 @@ use std::time::{Duration, SystemTime};
 use console::style;
 use indexmap::IndexMap;
 
-use super::{Node, Service, Status, moment};
+use super::{Node, Service, Status};
 use crate::aws::Deployment;
-use crate::colour::wanted;
 use crate::deploy::Cause;
+use crate::deploy::moment;
+use crate::terminal::colour::wanted;
 
 impl Status {
     /// The status as text; `now` is what ages are counted from.
@@ -307,7 +308,7 @@ mod tests {
                 updated: Some(at(3_000)),
                 ..StackState::default()
             },
-            previous: Some(crate::previous::Previous::new(
+            previous: Some(crate::history::PreviousDeployment::new(
                 "",
                 map(&[("Image", "drops:1.4.1")]),
                 map(&[]),

@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-use crate::trials::party::{PATIENCE, server_binary};
+use crate::trials::participants::{PATIENCE, server_binary};
 use crate::{project, write};
 
 /// A running `up --output json`. Killed when dropped, and its nodes with it.

@@ -25,7 +25,7 @@ fn without_a_region_it_is_said_how_to_name_one() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{verb}: {said}");
         assert_eq!(
-            said, "error: no region is known: name it with --region, or set AWS_REGION\n",
+            said, "error: no region is set: give --region or set AWS_REGION\n",
             "{verb}"
         );
     }

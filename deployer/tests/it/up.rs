@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::timeout;
 
 use crate::running::{Up, command, directory, gone, hasty, pid, runs, script, signal};
-use crate::trials::party::{PATIENCE, server_binary};
+use crate::trials::participants::{PATIENCE, server_binary};
 
 #[tokio::test]
 async fn ready_says_all_that_a_program_needs() {

@@ -85,7 +85,7 @@ fn unknown_function<'n>(
     place: &Place,
     known: impl Iterator<Item = &'n str>,
 ) -> Mistake {
-    let mistake = Mistake::at(place, format!("`{name}` is no function of CloudFormation"));
+    let mistake = Mistake::at(place, format!("`{name}` is not a CloudFormation function"));
     match nearest(name.trim_start_matches('!'), known) {
         Some(near) if name.starts_with('!') => mistake.help(format!("did you mean `!{near}`?")),
         Some(near) => mistake.help(format!("did you mean `{near}`?")),

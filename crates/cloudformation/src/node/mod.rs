@@ -5,15 +5,14 @@
 
 mod function;
 mod intrinsic;
-mod place;
 mod read;
 mod scalar;
 mod write;
 
 use indexmap::IndexMap;
 
+pub use crate::place::{Origin, Place, Source};
 pub use function::Function;
-pub use place::{Origin, Place, Source};
 pub use read::{Syntax, read};
 pub use scalar::{Kind, Scalar};
 pub use write::{json, yaml};

@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
                 Event::DocumentStart(..) if document.is_some() => {
                     return Err(Stop(Mistake::at(
                         &self.place(&span),
-                        "a second document begins here: one is read",
+                        "a second document begins here; only one is read",
                     )));
                 }
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
@@ -101,13 +101,17 @@ impl<'a> Reader<'a> {
     }
 
     fn next(&mut self) -> Result<(Event<'a>, Span), Stop> {
-        match self.events.next_event() {
-            Some(Ok(event)) => Ok(event),
-            Some(Err(error)) => Err(self.syntax_error(&error)),
-            None => Err(Stop(Mistake::at(
-                &Place::start_of(self.source),
-                "the text ends too early",
-            ))),
+        loop {
+            return match self.events.next_event() {
+                // Another crate of a build may switch the parser's comments on for all.
+                Some(Ok((Event::Comment(..), _))) => continue,
+                Some(Ok(event)) => Ok(event),
+                Some(Err(error)) => Err(self.syntax_error(&error)),
+                None => Err(Stop(Mistake::at(
+                    &Place::start_of(self.source),
+                    "the text ends unexpectedly",
+                ))),
+            };
         }
     }
 
@@ -141,7 +145,7 @@ impl<'a> Reader<'a> {
                 self.mistakes.push(
                     Mistake::at(
                         &place,
-                        "aliases are not read: CloudFormation does not read them either",
+                        "aliases are not supported: CloudFormation does not support them either",
                     )
                     .help("write the value out"),
                 );
@@ -203,17 +207,17 @@ impl<'a> Reader<'a> {
             if text == "<<" {
                 let mistake = Mistake::at(
                     &place,
-                    "merges are not read: CloudFormation does not read them either",
+                    "merge keys are not supported: CloudFormation does not support them either",
                 );
                 self.mistakes.push(mistake.help("write the entries out"));
             } else if let Some(first) = map.get(&text) {
                 let message = format!(
-                    "`{text}` is given twice, first at line {}",
+                    "`{text}` is given twice; the first is at line {}",
                     first.key.line()
                 );
                 self.mistakes.push(
                     Mistake::at(&place, message)
-                        .help("keep one of them: readers differ in which counts"),
+                        .help("keep one of them: readers disagree about which one counts"),
                 );
             } else {
                 map.insert(text, Entry { key: place, node });

@@ -1,18 +1,9 @@
 //! Conditions: true, false, or not known before deploying.
 
-use super::resolve::Resolver;
+use super::resolve::{Resolver, State};
 use super::{Truth, suggest};
 use crate::diagnostic::Mistake;
 use crate::node::{Call, Function, Leaf, Node, Origin, Place, Value};
-
-/// How far the evaluation of a condition has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// Its own parts are being looked at: meeting it again is a cycle.
-    Begun,
-    /// It is known how it comes out, and which values decided it.
-    Done(Truth, Origin),
-}
 
 impl Truth {
     fn of(holds: bool) -> Self {
@@ -32,7 +23,10 @@ impl Resolver<'_> {
     /// A condition that is named at `place`; a mistake where the template has none of that name.
     pub(super) fn named_condition(&mut self, name: &str, place: &Place) -> Truth {
         if self.template.entry("Conditions", name).is_none() {
-            let mistake = Mistake::at(place, format!("`{name}` is no condition of this template"));
+            let mistake = Mistake::at(
+                place,
+                format!("`{name}` is not a condition of this template"),
+            );
             self.mistakes
                 .push(suggest(mistake, name, self.template.names("Conditions")));
             return Truth::Unknown;

@@ -61,8 +61,11 @@ fn visit<'r>(
                     .chain([need])
                     .collect();
                 let place = resources.get(need).map(|resource| resource.place.clone());
-                let message = format!("these resources need each other: {}", names.join(" → "));
-                let help = "take one reference out: a separate resource (`AWS::EC2::SecurityGroupIngress`, say) can join the two";
+                let message = format!(
+                    "these resources depend on each other: {}",
+                    names.join(" → ")
+                );
+                let help = "remove one reference: a separate resource (`AWS::EC2::SecurityGroupIngress`, say) can join the two";
                 mistakes.push(Mistake {
                     message,
                     place,

@@ -86,8 +86,10 @@ impl Template {
         let has_macro = sections.contains_key("Transform");
         for (name, entry) in &sections {
             if !SECTIONS.contains(&name.as_str()) && !has_macro {
-                let mistake =
-                    Mistake::at(&entry.key, format!("`{name}` is no section of a template"));
+                let mistake = Mistake::at(
+                    &entry.key,
+                    format!("`{name}` is not a section of a template"),
+                );
                 mistakes.push(suggest(mistake, name, SECTIONS));
             }
         }
@@ -211,7 +213,7 @@ fn check_resource(name: &str, entry: &Entry, has_macro: bool, mistakes: &mut Mis
         if !ATTRIBUTES.contains(&attribute.as_str()) && !has_macro {
             let mistake = Mistake::at(
                 &entry.key,
-                format!("`{attribute}` is no attribute of a resource"),
+                format!("`{attribute}` is not an attribute of a resource"),
             );
             mistakes.push(suggest(mistake, attribute, ATTRIBUTES));
         }

@@ -84,7 +84,8 @@ impl Parameter {
         };
         for (key, entry) in map {
             if !KEYS.contains(&key.as_str()) {
-                let mistake = Mistake::at(&entry.key, format!("`{key}` is no key of a parameter"));
+                let mistake =
+                    Mistake::at(&entry.key, format!("`{key}` is not a key of a parameter"));
                 mistakes.push(suggest(mistake, key, KEYS));
             }
         }

@@ -4,13 +4,21 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
-use super::condition::State;
 use super::{Inputs, Template, Truth, suggest};
 use crate::diagnostic::{Mistake, Mistakes};
 use crate::node::{Entry, Map, Node, Origin, Place, Value};
 
 /// Sixteen times CloudFormation's own limit for a template. It bounds what few lines can grow into.
 const MAX_RENDERED_BYTES: usize = 16 * 1024 * 1024;
+
+/// How far the evaluation of a condition has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Its own parts are being looked at: meeting it again is a cycle.
+    Begun,
+    /// It is known how it comes out, and which values decided it.
+    Done(Truth, Origin),
+}
 
 /// What is known while a template is filled in.
 pub(super) struct Resolver<'t> {
@@ -120,9 +128,7 @@ impl<'t> Resolver<'t> {
             self.bytes_left = 0;
             self.mistake(
                 node,
-                format!(
-                    "the template grows beyond {MAX_RENDERED_BYTES} bytes when it is filled in"
-                ),
+                format!("the resolved template exceeds {MAX_RENDERED_BYTES} bytes"),
             );
         }
         None
@@ -157,7 +163,7 @@ impl<'t> Resolver<'t> {
                 self.live_resource(name, &place);
             }
         } else if !PSEUDO.contains(&name) {
-            let mistake = format!("`{name}` is no pseudo parameter");
+            let mistake = format!("`{name}` is not a pseudo parameter");
             let mistake = user.place().map_or_else(
                 || Mistake::nowhere(&mistake),
                 |place| Mistake::at(place, &mistake),
@@ -173,7 +179,7 @@ impl<'t> Resolver<'t> {
         if !known {
             let mistake = Mistake::at(
                 place,
-                format!("`{name}` is no parameter or resource of this template"),
+                format!("`{name}` is not a parameter or resource of this template"),
             );
             let names = self
                 .template
@@ -196,7 +202,7 @@ impl<'t> Resolver<'t> {
     pub(super) fn live_resource(&mut self, name: &str, place: &Place) {
         if self.in_condition {
             let message = format!(
-                "`{name}` is spoken of in a condition, which sees parameters and mappings only"
+                "`{name}` is used in a condition, which can use only parameters and mappings"
             );
             self.mistakes.push(Mistake::at(place, message));
         } else if self.is_resource(name, place) && !self.exists(name) {

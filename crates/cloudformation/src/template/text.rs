@@ -1,6 +1,6 @@
 //! The intrinsic functions that take strings and lists apart and put them together.
 
-use std::net::Ipv4Addr;
+use core::net::Ipv4Addr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -10,10 +10,10 @@ use tokio::time::sleep;
 
 use super::print;
 use crate::backend::Answer;
-use crate::ledger::Audience;
 use crate::publisher::{Load, lock};
 use crate::redis::Redis;
 use crate::stage::{Cast, Stage, Transports};
+use crate::tracker::Audience;
 
 const MESSAGES: usize = 5_000;
 const KEYS: usize = 2_000;
@@ -93,9 +93,9 @@ async fn ended(directory: &Path, clients: usize) -> anyhow::Result<f64> {
         brief: 0,
     });
     sleep(Duration::from_secs(10)).await;
-    let ledger = stage.ledger.clone();
+    let tracker = stage.tracker.clone();
     stage.settle("memory").await?;
     let full = redis.number("memory", "used_memory").await?;
-    let (accepted, _) = lock(&ledger).counts();
+    let (accepted, _) = lock(&tracker).counts();
     Ok((full - empty) / accepted as f64)
 }

@@ -35,7 +35,7 @@ impl Sample {
         for node in stage.stack.nodes().values() {
             nodes_cpu += cpu(node.pid)?;
         }
-        let (accepted, delivered) = lock(&stage.ledger).counts();
+        let (accepted, delivered) = lock(&stage.tracker).counts();
         let operations = redis.number("stats", "total_commands_processed").await?;
         Ok(Self {
             nodes_cpu,

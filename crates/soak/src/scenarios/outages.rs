@@ -56,7 +56,7 @@ impl Play {
     /// Notes that Redis was away until now, and leaves a while without trouble.
     async fn over(&mut self, what: &str, from: Ms) {
         let now = now();
-        lock(&self.stage.ledger).outage(from, now + AFTER);
+        lock(&self.stage.tracker).outage(from, now + AFTER);
         self.stage
             .remark(format!("{what}: {:.1} s", (now - from) / 1e3));
         sleep(self.pause).await;

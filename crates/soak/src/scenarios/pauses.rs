@@ -36,7 +36,7 @@ pub(super) async fn run(size: Size, directory: &Path) -> anyhow::Result<Report> 
         stage.stack.local(&["stop", node]).await?;
         sleep(Duration::from_millis(fastrand::u64(STILL))).await;
         stage.stack.local(&["continue", node]).await?;
-        lock(&stage.ledger).outage(from, now() + AFTER);
+        lock(&stage.tracker).outage(from, now() + AFTER);
         Ok(())
     })
     .await?;

@@ -10,7 +10,7 @@ use tokio::time::Duration;
 use super::wire::{SERVICE, STACK_ID, definition, deployment, events, refusal, service, stack};
 use super::{Answers, Told, limits, told_until, update};
 use crate::aws::Kind;
-use crate::deploy::{Limits, Notice, Rollout, Settled, Stopped, settle, watch};
+use crate::deploy::{Limits, Notice, Rollout, SteadyState, Stopped, wait_for_steady_state, watch};
 
 const STACK: &str = "AWS::CloudFormation::Stack";
 const ECS: &str = "AWS::ECS::Service";
@@ -122,7 +122,7 @@ async fn a_roll_back_that_fails_says_the_way_out() {
     for words in [
         "first cause: RefusedRequests (AWS::CloudWatch::Alarm) UPDATE_FAILED\n    User is not authorized",
         "now: acme-drops-prod is UPDATE_ROLLBACK_FAILED",
-        "the role that deploys lacks this permission",
+        "the deploying role lacks this permission",
         "then run `deployer rollback --stack acme-drops-prod --region eu-west-1`",
     ] {
         assert!(text.contains(words), "{words}\n{text}");
@@ -173,7 +173,7 @@ async fn stable_after_the_circuit_breaker_is_no_success() {
         ..Answers::default()
     };
     let (mut rollout, mut told) = (Rollout::default(), Told::new());
-    let settled = settle(
+    let settled = wait_for_steady_state(
         &answers.clients(),
         (SERVICE, None),
         &definition(42),
@@ -182,11 +182,11 @@ async fn stable_after_the_circuit_breaker_is_no_success() {
         &mut told,
     )
     .await;
-    let Settled::No(why) = settled.expect("it ends") else {
+    let SteadyState::No(why) = settled.expect("it ends") else {
         panic!("it is not well: {}", told.text());
     };
     assert!(
-        why.contains("went back to acme-drops-prod:41 and does not run acme-drops-prod:42"),
+        why.contains("rolled back to acme-drops-prod:41 and does not run acme-drops-prod:42"),
         "{why}"
     );
     assert!(
@@ -316,11 +316,11 @@ async fn an_image_that_cannot_be_pulled_is_named_and_given_up_on() {
     assert!(outcome.gave_up && !outcome.reached);
     let text = outcome.text();
     for words in [
-        "given up because tasks failed",
+        "cancelled because tasks failed",
         "task 3f2a stopped: TaskFailedToStart; CannotPullContainerError",
         "registry.example.com/drops:1.5.0: not found",
         "now: acme-drops-prod is UPDATE_ROLLBACK_COMPLETE: it is as it was before",
-        "what to do: see that the image exists under exactly this name",
+        "what to do: check that the image exists under exactly this name",
     ] {
         assert!(text.contains(words), "{words}\n{text}");
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Answers;
 use crate::aws::Error;
-use crate::logs::{Log, Tail, look};
+use crate::logs::{Log, Tail, read_new};
 
 fn event(id: &str, time: i64) -> Value {
     json!({ "eventId": id, "logStreamName": "server/server/task", "timestamp": time, "message": id, "ingestionTime": time })
@@ -27,7 +27,7 @@ async fn every_page_is_read_and_no_line_shown_twice() {
         // CloudWatch has searched a stretch, and found nothing.
         .http_status(200, page(&[], Some("2")))
         .http_status(200, page(&[event("c", 2_000)], None))
-        // The next look.
+        // The next read_new.
         .http_status(
             200,
             page(
@@ -47,7 +47,7 @@ async fn every_page_is_read_and_no_line_shown_twice() {
     let (clients, mut tail) = (answers.clients(), Tail::new(0));
     let mut shown = Vec::new();
     for (looks, expected) in [(3, vec!["a", "b", "c"]), (4, vec!["a", "b", "c", "late"])] {
-        let read = look(&clients, &log, &mut tail, |line| {
+        let read = read_new(&clients, &log, &mut tail, |line| {
             shown.push(line.text.clone());
             Ok::<_, Error>(true)
         });

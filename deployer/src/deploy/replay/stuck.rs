@@ -84,8 +84,8 @@ async fn what_refuses_to_go_back_is_named_beside_the_first_cause() {
         &outcome,
         &[
             "first cause: Taken (AWS::SSM::Parameter) CREATE_FAILED\n    /taken already exists",
-            "does not go back: Stub (AWS::SNS::Topic) UPDATE_FAILED\n    Internal failure",
-            "what to do: put right what keeps Stub, then run `deployer rollback --stack acme-drops-prod --region eu-west-1` (where a resource cannot be put right, with `--skip Stub`); then put the first cause right, and deploy again",
+            "rollback failed: Stub (AWS::SNS::Topic) UPDATE_FAILED\n    Internal failure",
+            "what to do: fix what blocks Stub, then run `deployer rollback --stack acme-drops-prod --region eu-west-1` (if a resource cannot be fixed, with `--skip Stub`); then fix the first cause and deploy again",
         ],
     );
     assert_eq!(outcome.json()["stuck"][0]["logical_id"], "Stub");
@@ -146,7 +146,7 @@ async fn a_creation_whose_rest_cannot_be_deleted_is_still_to_be_mended() {
         &[
             "first cause: Taken (AWS::SSM::Parameter) CREATE_FAILED",
             "stays: TaskGroup (AWS::EC2::SecurityGroup) DELETE_FAILED\n    in use by eni-0a1b",
-            "put right what keeps TaskGroup, then run `deployer down --stack acme-drops-prod --region eu-west-1`; then put the first cause right, and deploy again",
+            "fix what blocks TaskGroup, then run `deployer down --stack acme-drops-prod --region eu-west-1`; then fix the first cause and deploy again",
         ],
     );
 }

@@ -116,8 +116,7 @@ fn environment(
             _ if LOCAL.contains(&name) => {}
             Some(known) => environment.push((name.to_owned(), known.to_owned())),
             None => {
-                let message =
-                    format!("the value of the server's variable {name} is known to AWS alone");
+                let message = format!("only AWS knows the value of the server's variable {name}");
                 mistakes.push(mistake(variable.value.place(), &definition.place, message));
             }
         }

@@ -105,11 +105,11 @@ impl Error {
 
 fn quote(said: &[String]) -> String {
     if said.is_empty() {
-        return ", without a word".to_owned();
+        return ", without output".to_owned();
     }
     let lines: String = said
         .iter()
         .map(|line| format!("\n  {}", crate::local::log::readable(line)))
         .collect();
-    format!("; it said last:{lines}")
+    format!("; its last output:{lines}")
 }

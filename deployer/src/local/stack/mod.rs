@@ -1,12 +1,12 @@
 //! Starting, keeping and stopping a local stack: nodes, balancer, a store where one is needed.
 
-mod asked;
 mod error;
-mod keep;
 mod launch;
 mod leave;
 mod node;
 pub mod notice;
+mod reconcile;
+mod request;
 mod rollout;
 mod schedule;
 mod store;
@@ -45,8 +45,8 @@ const INBOX: usize = 256;
 pub struct Options {
     /// The server binary, which stands for the image.
     pub server: PathBuf,
-    /// The deployer's own program; see [`super::process::on_leash`].
-    pub leash: PathBuf,
+    /// The deployer's own program; see [`super::process::exec_dying_with_parent`].
+    pub supervisor: PathBuf,
     /// The balancer's port; 0 for any.
     pub port: u16,
     /// A Redis instead of AWS's, where the template has one; none: one is started.

@@ -89,7 +89,7 @@ impl Stack {
             environment: self.environment(&name, address),
         };
         let process =
-            Process::start(&self.options.leash, &spec, self.lines.clone()).map_err(failed)?;
+            Process::start(&self.options.supervisor, &spec, self.lines.clone()).map_err(failed)?;
         let (life, listens) = (process.life.clone(), process.life.clone());
         let (ended, came) = (name.clone(), name);
         self.later(async move {

@@ -51,7 +51,7 @@ impl Stack {
         if let Some(name) = node
             && self.find(name)?.is_leaving()
         {
-            return Err(format!("{name} is leaving already"));
+            return Err(format!("{name} is already stopping"));
         }
         let wanted = |candidate: &&mut Node| {
             !candidate.is_leaving() && node.is_none_or(|name| name == candidate.name())

@@ -86,7 +86,7 @@ fn directory(
 impl Redis {
     fn start(&self, options: &Options, lines: &mpsc::Sender<Line>) -> Result<Process, Error> {
         let spec = redis::spec(self.program.clone(), self.address, &self.data.0);
-        Process::start(&options.leash, &spec, lines.clone()).map_err(start)
+        Process::start(&options.supervisor, &spec, lines.clone()).map_err(start)
     }
 
     fn signal(&self, signal: Signal) {

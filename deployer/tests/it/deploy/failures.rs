@@ -31,7 +31,7 @@ async fn a_creation_that_fails_leaves_nothing() {
                 "FAILED after",
                 "first cause: Taken (AWS::SSM::Parameter) CREATE_FAILED",
                 "already exists",
-                "now: the stack is deleted, nothing is left of it",
+                "now: the stack is deleted",
                 "what to do: something else has this name",
             ]
         ),

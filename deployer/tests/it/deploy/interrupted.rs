@@ -141,9 +141,7 @@ async fn ctrl_c_leaves_the_deployment_alone() {
     let (code, said) = ended(watcher).await;
     assert_eq!(code, 130, "{said}");
     assert!(
-        said.contains(
-            "the deployment goes on at AWS; `deployer up --env staging` takes it up again"
-        ),
+        said.contains("the deployment continues on AWS; `deployer up --env staging` resumes it"),
         "{said}"
     );
 

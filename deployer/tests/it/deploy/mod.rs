@@ -1,11 +1,11 @@
 //! `deployer plan` and `deployer up` onto AWS, as their user meets them: the real binary against an AWS emulator.
 
-mod between;
 pub(crate) mod failures;
+mod fault_proxy;
+mod first_deployment;
 pub(crate) mod interrupted;
 mod probed;
 mod terminal;
-mod way_up;
 
 use std::path::PathBuf;
 use std::process::Stdio;

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{STACK, Site, in_order};
-use crate::trials::party::Server;
+use crate::trials::participants::Server;
 
 #[tokio::test]
 async fn a_deployment_ends_with_real_sessions() {

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::stack::{Stack, THREE, names};
 use crate::running::{command, gone, runs};
-use crate::trials::party::PATIENCE;
+use crate::trials::participants::PATIENCE;
 
 /// A plugin that says what arrives.
 struct Plugin {
@@ -175,7 +175,7 @@ async fn a_redis_that_cannot_be_used_is_refused() {
             "--redis takes a URL such as",
         ),
     ] {
-        let server = crate::trials::party::server_binary();
+        let server = crate::trials::participants::server_binary();
         let run = command(directory.path())
             .args(["up", "--port", "0", "--env", environment, "--redis", url])
             .args(["--server-bin", server.to_str().unwrap()])

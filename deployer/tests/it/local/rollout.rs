@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::stack::{Stack, THREE, names, ran, until};
 use crate::running::{command, script, signal};
-use crate::trials::party::server_binary;
+use crate::trials::participants::server_binary;
 use testkit::backend::get;
 
 /// A plugin that stays connected, on one node or the other.

@@ -9,7 +9,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::running::{Up, command, directory};
-use crate::trials::party::PATIENCE;
+use crate::trials::participants::PATIENCE;
 use crate::write;
 
 /// Three nodes that share a Redis, with times that are short enough to wait for.

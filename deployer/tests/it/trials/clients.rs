@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use deployer::environment::{find, load};
 use deployer::local::api::Api;
-use deployer::local::setup;
+use deployer::local::setup::Setup;
 use deployer::local::stack::{Options, Stack};
 use deployer::render::{render, service_template};
 use serde_json::{Value, json};
 use std::path::Path;
 use tokio::sync::mpsc;
 
-use super::front::{Front, Setup};
-use super::party::{BACKEND_KEY, Client, PATIENCE, Server, server_binary};
+use super::balancers::{BalancerSettings, Front};
+use super::participants::{BACKEND_KEY, Client, PATIENCE, Server, server_binary};
 use crate::project;
 
 /// The project's own local environment, running.
@@ -21,11 +21,11 @@ async fn local() -> (Stack, Api) {
     let template = service_template().unwrap();
     let path = find("local", &project().join("environments")).unwrap();
     let environment = load(&path, |_| {}).unwrap();
-    let setup = setup::Setup::read(&render(&template, "local", &environment).unwrap()).unwrap();
-    let leash = Path::new(env!("CARGO_BIN_EXE_deployer")).to_owned();
+    let setup = Setup::read(&render(&template, "local", &environment).unwrap()).unwrap();
+    let supervisor = Path::new(env!("CARGO_BIN_EXE_deployer")).to_owned();
     let options = Options {
         server: server_binary(),
-        leash,
+        supervisor,
         port: 0,
         redis: None,
         directory: deployer::local::state::directory(),
@@ -70,7 +70,7 @@ async fn every_client_library_gets_its_message_through_the_balancer() {
 async fn a_quiet_plugin_stays_and_gets_its_message() {
     let idle = Duration::from_millis(1500);
     let server = Server::start(&[("PING_INTERVAL", "1s"), ("PING_TIMEOUT", "2s")]).await;
-    let front = Front::model(&Setup { idle, sticky: true }, &[server.address]).await;
+    let front = Front::model(&BalancerSettings { idle, sticky: true }, &[server.address]).await;
     let api = Api {
         address: front.url().parse().unwrap(),
         backend_key: BACKEND_KEY.to_owned(),
@@ -99,7 +99,7 @@ async fn a_quiet_plugin_stays_and_gets_its_message() {
 async fn a_plugin_that_is_cut_comes_back_for_its_message() {
     let idle = Duration::from_millis(1200);
     let server = Server::start(&[("PING_INTERVAL", "10s")]).await;
-    let front = Front::model(&Setup { idle, sticky: true }, &[server.address]).await;
+    let front = Front::model(&BalancerSettings { idle, sticky: true }, &[server.address]).await;
     let api = Api {
         address: front.url().parse().unwrap(),
         backend_key: BACKEND_KEY.to_owned(),

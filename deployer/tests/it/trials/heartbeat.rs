@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use socketio_client::{Engine, Error, Polling, Settings};
 
-use super::front::{Front, Setup, trials};
-use super::party::{Client, PATIENCE, Target};
+use super::balancers::{BalancerSettings, Front, trials};
+use super::participants::{Client, PATIENCE, Target};
 
 const IDLE: Duration = Duration::from_millis(1200);
 
@@ -24,14 +24,14 @@ fn config(transports: &[&str]) -> serde_json::Value {
     json!({ "path": "/socket.io", "namespace": "/", "transports": transports, "acknowledge": false })
 }
 
-fn setup() -> Setup {
-    Setup {
+fn setup() -> BalancerSettings {
+    BalancerSettings {
         idle: IDLE,
         sticky: false,
     }
 }
 
-async fn quiet_websockets_are_cut(front: impl AsyncFn(Setup, Vec<SocketAddr>) -> Front) {
+async fn quiet_websockets_are_cut(front: impl AsyncFn(BalancerSettings, Vec<SocketAddr>) -> Front) {
     let target = Target::start("a", json!({ "pingInterval": 5000 })).await;
     let front = front(setup(), vec![target.address]).await;
     let mut client = Client::start("v4", &front.url(), config(&["websocket"]));
@@ -51,7 +51,7 @@ async fn quiet_websockets_are_cut(front: impl AsyncFn(Setup, Vec<SocketAddr>) ->
     }
 }
 
-async fn held_polls_get_504(front: impl AsyncFn(Setup, Vec<SocketAddr>) -> Front) {
+async fn held_polls_get_504(front: impl AsyncFn(BalancerSettings, Vec<SocketAddr>) -> Front) {
     let target = Target::start("a", json!({ "pingInterval": 5000 })).await;
     let front = front(setup(), vec![target.address]).await;
     let (mut polling, settings) = polling(&front);
@@ -82,7 +82,7 @@ fn polling(front: &Front) -> (Polling, Settings) {
     (settings.polling(), settings)
 }
 
-async fn a_quiet_client_stays(front: impl AsyncFn(Setup, Vec<SocketAddr>) -> Front) {
+async fn a_quiet_client_stays(front: impl AsyncFn(BalancerSettings, Vec<SocketAddr>) -> Front) {
     let target = Target::start("a", json!({ "pingInterval": 500 })).await;
     let front = front(setup(), vec![target.address]).await;
     let stays = async |transport: &str| {

@@ -7,8 +7,8 @@ use alb_model::{Cause, Config};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
-use super::front::{Front, Setup, trials};
-use super::party::Target;
+use super::balancers::{BalancerSettings, Front, trials};
+use super::participants::Target;
 use testkit::backend::{Session, keeping_alive, raw, read_head};
 use testkit::balancer::{Stack, config, group};
 
@@ -20,7 +20,7 @@ trials! {
 }
 
 async fn a_target_that_closes_on_a_reused_connection_is_502(
-    front: impl AsyncFn(Setup, Vec<SocketAddr>) -> Front,
+    front: impl AsyncFn(BalancerSettings, Vec<SocketAddr>) -> Front,
 ) {
     let target = raw(|mut tcp, _| async move {
         let _ = tcp
@@ -30,7 +30,7 @@ async fn a_target_that_closes_on_a_reused_connection_is_502(
     })
     .await;
     let front = front(
-        Setup {
+        BalancerSettings {
             idle: Duration::from_secs(60),
             sticky: false,
         },
@@ -79,12 +79,12 @@ async fn below_the_idle_timeout_there_are_502s() {
 }
 
 async fn above_the_idle_timeout_there_are_none(
-    front: impl AsyncFn(Setup, Vec<SocketAddr>) -> Front,
+    front: impl AsyncFn(BalancerSettings, Vec<SocketAddr>) -> Front,
 ) {
     let idle = Duration::from_millis(200);
     let target = Target::start("a", json!({ "keepAlive": 60_000 })).await;
     let front = front(
-        Setup {
+        BalancerSettings {
             idle,
             sticky: false,
         },

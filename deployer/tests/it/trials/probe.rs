@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::front::{Front, Setup};
-use super::party::Target;
+use super::balancers::{BalancerSettings, Front};
+use super::participants::Target;
 use crate::{deployer, directory};
 
 /// Probes `front`; the exit code and each step's outcome by name, with all of its text.
@@ -49,7 +49,7 @@ fn steps(all: &[(&str, &str)]) -> Vec<(String, String)> {
 
 async fn front(idle: Duration, sticky: bool, targets: &[&Target]) -> Front {
     let addresses: Vec<SocketAddr> = targets.iter().map(|target| target.address).collect();
-    Front::model(&Setup { idle, sticky }, &addresses).await
+    Front::model(&BalancerSettings { idle, sticky }, &addresses).await
 }
 
 const LONG: Duration = Duration::from_secs(60);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 use socketio_client::{Error, Settings};
 
-use super::front::{Front, Setup, trials};
-use super::party::{Client, PATIENCE, Target};
+use super::balancers::{BalancerSettings, Front, trials};
+use super::participants::{Client, PATIENCE, Target};
 
 trials! {
     /// 400 `Session ID unknown` as soon as a second node gets a request of the session.
@@ -25,8 +25,8 @@ async fn two() -> [Target; 2] {
     ]
 }
 
-fn setup(sticky: bool) -> Setup {
-    Setup {
+fn setup(sticky: bool) -> BalancerSettings {
+    BalancerSettings {
         idle: Duration::from_secs(60),
         sticky,
     }
@@ -36,7 +36,9 @@ fn config(transports: &[&str], cookies: bool) -> serde_json::Value {
     json!({ "path": "/socket.io", "namespace": "/", "transports": transports, "acknowledge": false, "cookies": cookies })
 }
 
-async fn without_stickiness_polling_is_400(front: impl AsyncFn(Setup, Vec<SocketAddr>) -> Front) {
+async fn without_stickiness_polling_is_400(
+    front: impl AsyncFn(BalancerSettings, Vec<SocketAddr>) -> Front,
+) {
     let targets = two().await;
     let front = front(
         setup(false),
@@ -62,7 +64,9 @@ async fn without_stickiness_polling_is_400(front: impl AsyncFn(Setup, Vec<Socket
     }
 }
 
-async fn with_stickiness_polling_works(front: impl AsyncFn(Setup, Vec<SocketAddr>) -> Front) {
+async fn with_stickiness_polling_works(
+    front: impl AsyncFn(BalancerSettings, Vec<SocketAddr>) -> Front,
+) {
     let targets = two().await;
     let front = front(
         setup(true),
@@ -80,7 +84,7 @@ async fn with_stickiness_polling_works(front: impl AsyncFn(Setup, Vec<SocketAddr
 }
 
 async fn a_client_without_cookies_needs_websocket(
-    front: impl AsyncFn(Setup, Vec<SocketAddr>) -> Front,
+    front: impl AsyncFn(BalancerSettings, Vec<SocketAddr>) -> Front,
 ) {
     let targets = two().await;
     let front = front(

@@ -36,22 +36,22 @@ impl Notice {
                 status,
                 told: false,
             } => {
-                format!("{name} ended with {status}; another takes its place")
+                format!("{name} ended with {status}; a replacement starts")
             }
             Self::Retried { reason, wait } => {
                 format!(
-                    "{reason}\nstack    | another is started in {}",
+                    "{reason}\nstack    | a replacement starts in {}",
                     seconds(*wait)
                 )
             }
-            Self::Unfit(name) => format!("{name} is unhealthy, another takes its place"),
+            Self::Unfit(name) => format!("{name} is unhealthy, a replacement starts"),
             Self::Leaving {
                 name,
                 order: Order::CutFirst,
                 delay,
             } => {
                 format!(
-                    "{name} is deregistered: what is open has {}, then comes SIGTERM",
+                    "{name} is deregistered: open connections have {}, then SIGTERM",
                     seconds(*delay)
                 )
             }
@@ -61,7 +61,7 @@ impl Notice {
                 delay,
             } => {
                 format!(
-                    "{name} is deregistered: SIGTERM comes now, what is open has {}",
+                    "{name} is deregistered: SIGTERM is sent now; open connections have {}",
                     seconds(*delay)
                 )
             }

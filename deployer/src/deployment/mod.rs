@@ -1,0 +1,352 @@
+//! A deployment onto AWS from the check to the probe, and what becomes of it when it is interrupted.
+//!
+//! [`run`] is the order in which it happens. `apply` has the steps that change a stack, `verify` those that look at
+//! what is live, [`rollback`] the way back.
+
+mod apply;
+pub mod change_set;
+pub mod commit;
+mod restore;
+pub mod rollback;
+mod verify;
+
+use std::cell::RefCell;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::aws::{ChangeSet, Clients, Error};
+use crate::deploy::{
+    JsonLines, Limits, Lines, Notice, Reporter, Request, Screen, Stopped, patiently,
+};
+use anyhow::Context as _;
+use console::Term;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::terminal::say_waiting;
+use change_set::{Origin, check, discard, request};
+
+use crate::loaded::Loaded;
+use crate::terminal::{Ended, Exit, Output, line, print, say};
+use crate::terminal::{Signals, runtime};
+
+/// What `up` takes for an environment on AWS.
+#[derive(clap::Args)]
+#[command(next_help_heading = "For an environment on AWS")]
+#[group(skip)]
+pub struct Args {
+    #[command(flatten)]
+    options: Options,
+    /// Delete a stack whose creation failed, and create it anew.
+    #[arg(long)]
+    recreate: bool,
+}
+
+/// How a deployment is carried out, onwards or back.
+#[derive(clap::Args)]
+#[group(skip)]
+pub struct Options {
+    /// Do not ask before anything is changed.
+    #[arg(long)]
+    pub yes: bool,
+    /// How long to watch; the deployment goes on after that.
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = watching)]
+    pub timeout: Duration,
+    /// End the deployment, and undo it, once this many of its tasks have failed.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    abort_on_task_failures: Option<u32>,
+    /// Do not open real sessions through the load balancer in the end.
+    #[arg(long)]
+    no_probe: bool,
+    /// A file with a backend key for the probe; the stack's own secret is read unless given.
+    #[arg(long, value_name = "FILE")]
+    pub backend_key_file: Option<PathBuf>,
+}
+
+/// What a deployment is to whoever wants it.
+pub struct Purpose {
+    /// What was done, once it is: `deployed`.
+    pub done: &'static str,
+    /// How it goes on after an interruption.
+    pub again: String,
+    /// The commit that it brings, if there is one.
+    pub commit: Option<String>,
+    /// Whether a stack whose creation failed is deleted and created anew.
+    pub recreate: bool,
+}
+
+/// How far a deployment has come, for whoever interrupts it.
+pub(crate) enum Phase {
+    /// Nothing was made.
+    Before,
+    /// A change set of this name was asked for.
+    Planned(String),
+    /// CloudFormation was told to carry this change set out, and may not know yet.
+    Begun(ChangeSet),
+    /// CloudFormation is at work.
+    Running,
+    /// It is done; what is live is being looked at.
+    Verifying,
+}
+
+/// A deployment under way.
+pub(crate) struct Deployment<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) purpose: Purpose,
+    pub(crate) loaded: &'a Loaded,
+    pub(crate) clients: Clients,
+    pub(crate) request: Request,
+    pub(crate) reporter: RefCell<Box<dyn Reporter>>,
+    pub(crate) output: Output,
+    pub(crate) limits: Limits,
+    pub(crate) origin: Origin,
+    pub(crate) phase: RefCell<Phase>,
+}
+
+/// Deploys an environment onto AWS.
+///
+/// # Errors
+/// It could not be planned, was declined or interrupted, or goes on unwatched.
+pub fn run(args: &Args, loaded: &Loaded, output: Output) -> anyhow::Result<Exit> {
+    let request = request(loaded)?;
+    let report = check(loaded)?;
+    if output == Output::Json {
+        print(&line(&report.json()))?;
+    }
+    if report.errors() > 0 {
+        say(&report.text(std::io::stderr().is_terminal()))?;
+        say("nothing was changed")?;
+        if output == Output::Json {
+            print(&line(&json!({
+                "type": "failed", "stack": request.stack, "cause": null, "now": "nothing was changed",
+                "what_to_do": "fix the violations, or list the rules under `ignore` with a reason",
+            })))?;
+        }
+        return Ok(Exit::Failed);
+    }
+    say(&format!(
+        "checked: {} rules hold, {} warnings, {} not seen before it is live; template {}",
+        report.held,
+        report.warnings(),
+        report.undecided.len(),
+        loaded.template.name()
+    ))?;
+    let name = loaded.name.as_deref().unwrap_or_default();
+    let purpose = Purpose {
+        done: "deployed",
+        again: format!("`deployer up --env {name}` resumes it"),
+        commit: commit::commit(),
+        recreate: args.recreate,
+    };
+    carry_out(&args.options, loaded, request, purpose, output)
+}
+
+/// Plans, confirms, applies and verifies what is asked for, whichever way it goes.
+///
+/// # Errors
+/// It could not be planned, was declined or interrupted, or goes on unwatched.
+pub fn carry_out(
+    options: &Options,
+    loaded: &Loaded,
+    request: Request,
+    purpose: Purpose,
+    output: Output,
+) -> anyhow::Result<Exit> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(async {
+        let mut signals = Signals::take()?;
+        let deployment = Deployment {
+            options,
+            loaded,
+            clients: Clients::new(loaded.region.clone()).await,
+            request,
+            reporter: RefCell::new(reporter(output)),
+            output,
+            limits: Limits {
+                until: Instant::now() + options.timeout,
+                task_failures: options.abort_on_task_failures,
+            },
+            origin: Origin {
+                caller: String::new(),
+                commit: purpose.commit.clone(),
+            },
+            purpose,
+            phase: RefCell::new(Phase::Before),
+        };
+        deployment.run(&mut signals).await
+    });
+    // A question that nobody has answered must not keep the process.
+    runtime.shutdown_background();
+    done
+}
+
+pub(crate) fn reporter(output: Output) -> Box<dyn Reporter> {
+    match output {
+        Output::Json => Box::new(JsonLines(std::io::stdout())),
+        Output::Text if std::io::stderr().is_terminal() => Box::new(Screen::new(Term::stderr())),
+        Output::Text => Box::new(Lines(std::io::stderr())),
+    }
+}
+
+impl Deployment<'_> {
+    async fn run(mut self, signals: &mut Signals) -> anyhow::Result<Exit> {
+        self.origin.caller = say_waiting(self.clients.caller()).await?;
+        let ended = tokio::select! {
+            ended = self.deploy() => ended.map_err(|error| self.explained(error)),
+            () = signals.next() => Err(self.interrupted().await.context(Ended(Exit::Interrupted))),
+        };
+        // A plan that was not carried out is removed, whyever it was not.
+        if let Phase::Planned(name) = self.phase.replace(Phase::Before) {
+            let removed = say_waiting(discard(&self.clients, &self.request.stack, &name)).await;
+            if ended.is_ok() {
+                removed?;
+            }
+        }
+        ended
+    }
+
+    /// What an interruption leaves behind.
+    async fn interrupted(&self) -> anyhow::Error {
+        let begun = match &*self.phase.borrow() {
+            Phase::Begun(change_set) => Some(change_set.clone()),
+            _ => None,
+        };
+        if let Some(change_set) = begun {
+            let has_begun = self.has_begun(&change_set).await.unwrap_or(true);
+            self.phase.replace(if has_begun {
+                Phase::Running
+            } else {
+                Phase::Planned(change_set.id)
+            });
+        }
+        let again = &self.purpose.again;
+        let text = match *self.phase.borrow() {
+            Phase::Before | Phase::Planned(_) => "nothing was changed".to_owned(),
+            Phase::Begun(_) | Phase::Running => {
+                format!("the deployment continues on AWS; {again}")
+            }
+            Phase::Verifying => {
+                format!("it is deployed, but verification was interrupted; {again}")
+            }
+        };
+        anyhow::anyhow!(text)
+    }
+
+    /// An error with what it leaves behind, once the stack has been changed: it is no "could not run" then.
+    fn explained(&self, error: anyhow::Error) -> anyhow::Error {
+        if error.is::<Ended>() {
+            return error;
+        }
+        let again = &self.purpose.again;
+        match *self.phase.borrow() {
+            Phase::Before | Phase::Planned(_) => error,
+            Phase::Begun(_) | Phase::Running => error
+                .context(format!("the deployment may continue on AWS; {again}"))
+                .context(Ended(Exit::StillRunning)),
+            Phase::Verifying => error
+                .context(format!(
+                    "it is deployed, but verification could not finish; {again}"
+                ))
+                .context(Ended(Exit::Failed)),
+        }
+    }
+
+    /// Tells that a stage begins.
+    pub(crate) fn stage(&self, text: impl Into<String>) {
+        self.reporter.borrow_mut().tell(&Notice::Stage(text.into()));
+    }
+
+    async fn deploy(&self) -> anyhow::Result<Exit> {
+        let (old, taken_up) = match self.ready().await? {
+            Ok(ready) => ready,
+            Err(exit) => return Ok(exit),
+        };
+        let prepared = say_waiting(self.plan(old.as_ref())).await?;
+        self.show(&prepared)?;
+        if prepared.plan.is_empty() {
+            self.withdraw(&prepared).await?;
+            self.phase.replace(Phase::Verifying);
+            return self.verify(taken_up).await;
+        }
+        self.confirm().await?;
+        let plan = &prepared.plan;
+        if plan.changes_stack() {
+            if let Some(exit) = self.apply(&prepared).await? {
+                return Ok(exit);
+            }
+        } else {
+            self.withdraw(&prepared).await?;
+        }
+        self.phase.replace(Phase::Verifying);
+        if let Some(exit) = self.settled().await? {
+            return Ok(exit);
+        }
+        if plan.protects_later
+            && let Some(exit) = self.protect_balancer().await?
+        {
+            return Ok(exit);
+        }
+        if let Some(on) = plan.protection {
+            let protected = self.sure(async || self.clients.protect(&self.request.stack, on).await);
+            let trouble = "the stack's termination protection could not be set";
+            protected.await.context(trouble)?;
+        }
+        self.verify(true).await
+    }
+
+    /// Asks AWS until there is an answer: what happens to a call must not hide what became of the stack.
+    pub(crate) async fn sure<T>(
+        &self,
+        call: impl AsyncFnMut() -> Result<T, Error>,
+    ) -> anyhow::Result<T> {
+        let mut reporter = &self.reporter;
+        match patiently(self.limits.until, &mut reporter, call).await {
+            Ok(answer) => Ok(answer),
+            Err(Stopped::Lost(error)) => Err(error.into()),
+            Err(Stopped::TimedOut) => anyhow::bail!("AWS does not answer within the time limit"),
+        }
+    }
+
+    /// The watch has ended, and the deployment has not.
+    pub(crate) fn stopped(&self, stopped: Stopped) -> anyhow::Error {
+        let again = &self.purpose.again;
+        let error = match stopped {
+            Stopped::TimedOut => anyhow::anyhow!(
+                "the deployment is not finished after {} and continues; {again}; --timeout allows more time",
+                humantime::format_duration(self.options.timeout)
+            ),
+            Stopped::Lost(error) => {
+                anyhow::Error::new(error).context(format!("the deployment continues; {again}"))
+            }
+        };
+        error.context(Ended(Exit::StillRunning))
+    }
+
+    /// Looks at what is live. `whole` where something was deployed.
+    async fn verify(&self, whole: bool) -> anyhow::Result<Exit> {
+        if !whole && let Some(exit) = self.settled().await? {
+            return Ok(exit);
+        }
+        let mut well = self.live_fits().await?;
+        if whole && !self.options.no_probe {
+            well &= self.probe().await?;
+        }
+        self.done(whole, well).await
+    }
+}
+
+/// The longest that anybody watches: what AWS does takes hours at most.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// How long to watch, as it is typed.
+///
+/// # Errors
+/// It is no duration, or beyond 30 days.
+pub(crate) fn watching(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration > LONGEST {
+        return Err("30d at most".to_owned());
+    }
+    Ok(duration)
+}

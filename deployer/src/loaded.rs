@@ -1,0 +1,48 @@
+//! An environment, or a template of anyone's, read and rendered: what every verb works on.
+
+use cloudformation::template::{Rendered, Template};
+
+use crate::environment::Environment;
+use crate::report::Ignore;
+
+/// A template with what it was rendered from.
+pub struct Loaded {
+    /// The environment's name; none for a template alone.
+    pub name: Option<String>,
+    /// Whether the environment is one of this machine; none for a template alone.
+    pub local: Option<bool>,
+    /// The template as written.
+    pub template: Template,
+    /// The template as it would be applied.
+    pub rendered: Rendered,
+    /// The region, where one is given.
+    pub region: Option<String>,
+    /// The rules that the environment passes over.
+    pub ignores: Vec<Ignore>,
+}
+
+impl Loaded {
+    /// The stack of an environment has the name that its resources begin with.
+    #[must_use]
+    pub fn stack_name(&self) -> Option<String> {
+        let part = |name: &str| self.rendered.parameters.get(name)?.as_text();
+        Some(format!(
+            "{}-{}-{}",
+            part("Prefix")?,
+            part("Name")?,
+            part("Environment")?
+        ))
+    }
+}
+
+/// The rules that an environment passes over.
+#[must_use]
+pub fn ignores(environment: &Environment) -> Vec<Ignore> {
+    let ignores = environment.ignore.iter().flatten();
+    ignores
+        .map(|ignore| Ignore {
+            rule: ignore.rule.value.0.clone(),
+            reason: ignore.reason.value.0.clone(),
+        })
+        .collect()
+}
