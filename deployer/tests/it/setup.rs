@@ -234,7 +234,7 @@ fn what_cannot_run_here_is_named_all_at_once() {
         (
             "Value: b",
             "Value: !GetAtt LB.DNSName",
-            "the server's variable A is known to AWS alone",
+            "only AWS knows the value of the server's variable A",
         ),
         (
             "Service:\n    Type: AWS::ECS::Service",

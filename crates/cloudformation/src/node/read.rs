@@ -41,10 +41,8 @@ pub fn read(name: &str, text: impl Into<String>, syntax: Syntax) -> Result<Node,
         );
         return Err(Mistake::nowhere(message).into());
     }
-    let mut options =
+    let options =
         granit_parser::options! { flow_nesting_limit: MAX_DEPTH, block_nesting_limit: MAX_DEPTH };
-    // Another crate of the same build may turn on the parser's events for comments.
-    options.set_emit_comments(false);
     let mut reader = Reader {
         events: Parser::new_from_str_with_options(&source.text, options),
         source: &source,
