@@ -114,6 +114,8 @@ impl Action {
                 content_type: action.field("FixedResponseConfig.ContentType"),
                 body: action.field("FixedResponseConfig.MessageBody"),
             }),
+            // A target group tells what a type that only AWS knows must be.
+            None if action.at("TargetGroupArn").is_some() => Does::Forward(Forward::read(action)),
             _ => Does::Other(kind),
         };
         Self {

@@ -9,9 +9,6 @@ use crate::field::Field;
 use crate::network;
 use crate::properties::{Id, Properties};
 
-/// How long stickiness lasts where it is on and no duration is stated.
-const STICKINESS: Duration = Duration::from_secs(86_400);
-
 /// A load balancer: application or network.
 #[derive(Clone, Debug)]
 pub struct LoadBalancer {
@@ -157,6 +154,9 @@ pub struct Stickiness {
 }
 
 impl Stickiness {
+    /// How long a client stays where stickiness is on and no duration is stated.
+    pub const DEFAULT: Duration = Duration::from_secs(86_400);
+
     fn of(attributes: &Attributes) -> Self {
         let kind = attributes.get::<String>("stickiness.type");
         let by_app = kind.as_str() == Some("app_cookie");
@@ -175,7 +175,7 @@ impl Stickiness {
             .clone()
             .and_then(|on, place| match &self.cookie {
                 _ if !on => Field::Stated(None, place),
-                Field::NotStated(_) => Field::Stated(Some(STICKINESS), place),
+                Field::NotStated(_) => Field::Stated(Some(Self::DEFAULT), place),
                 cookie => cookie.clone().map(Some),
             })
     }

@@ -19,7 +19,8 @@ pub enum Field<T> {
 /// Why a property is not seen.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NotSeen {
-    /// Only AWS knows the value at this place: a function that is left, or a `{{resolve:…}}` reference.
+    /// Only AWS knows the value at this place: a function that is left, or a `{{resolve:…}}`
+    /// reference.
     OnlyAwsKnows(Origin),
     /// The text at this place is not a value of the property.
     Malformed(String, Origin),
@@ -52,11 +53,11 @@ impl<T> Field<T> {
     }
 
     /// The place of what the source says, even where only AWS knows the value.
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&Origin> {
         match self {
-            Self::Stated(_, place) => place.first(),
-            Self::NotSeen(NotSeen::OnlyAwsKnows(place) | NotSeen::Malformed(_, place)) => {
-                place.first()
+            Self::Stated(_, place)
+            | Self::NotSeen(NotSeen::OnlyAwsKnows(place) | NotSeen::Malformed(_, place)) => {
+                Some(place)
             }
             Self::NotStated(_) | Self::NotSeen(_) => None,
         }
@@ -67,7 +68,8 @@ impl<T> Field<T> {
         matches!(self, Self::NotStated(_))
     }
 
-    /// What AWS answers about the live resource at `place`. A property that the answer leaves out is not seen.
+    /// What AWS answers about the live resource at `place`. A property that the answer leaves out
+    /// is not seen.
     pub fn live(answer: Option<T>, place: &Origin) -> Self {
         match answer {
             Some(value) => Self::Stated(value, place.clone()),

@@ -21,7 +21,8 @@ pub const ALL_PORTS: PortRange = (0, u16::MAX);
 pub struct SecurityGroup {
     /// Its logical id.
     pub id: Id,
-    /// What it lets in, in the group itself or in resources of their own; none where one rule is not known.
+    /// What it lets in, in the group itself or in resources of their own; none where one rule is
+    /// not known.
     pub ingress: Option<Vec<GroupRule>>,
     /// What it lets out. A group without a rule lets everything out.
     pub egress: Option<Vec<GroupRule>>,

@@ -52,7 +52,8 @@ pub struct Variable {
     pub name: Field<String>,
     /// Its value.
     pub value: Field<String>,
-    /// What the value begins with, where only AWS knows the rest: `redis://` of `!Sub "redis://${Host}"`.
+    /// What the value begins with, where only AWS knows the rest: `redis://` of
+    /// `!Sub "redis://${Host}"`.
     pub beginning: Option<String>,
     /// The resources that its value refers to.
     pub refers_to: Vec<Id>,
@@ -139,7 +140,8 @@ impl Variable {
     }
 }
 
-/// The text that a function's result begins with: `!Sub "redis://${Host}"`, `!Join ["", ["redis://", …]]`.
+/// The text that a function's result begins with: `!Sub "redis://${Host}"`,
+/// `!Join ["", ["redis://", …]]`.
 fn beginning(node: &Node) -> Option<&str> {
     let Value::Call(Call { function, argument }) = &node.value else {
         return node.as_text();

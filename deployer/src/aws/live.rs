@@ -1,4 +1,7 @@
-//! Live resources as they are found, and values of answers. The place of each value is the ARN of its resource.
+//! Live resources as they are found, and values of answers. The place of each value is the ARN of
+//! its resource.
+
+use std::time::Duration;
 
 use aws_model::{Field, Id, Model, live_place};
 use cloudformation::node::Origin;
@@ -34,6 +37,6 @@ pub(super) fn number(answer: Option<i32>, place: &Origin) -> Field<u64> {
 }
 
 /// A number of seconds of an answer.
-pub(super) fn seconds(answer: Option<i32>, place: &Origin) -> Field<std::time::Duration> {
-    number(answer, place).map(std::time::Duration::from_secs)
+pub(super) fn seconds(answer: Option<i32>, place: &Origin) -> Field<Duration> {
+    number(answer, place).map(Duration::from_secs)
 }

@@ -1,4 +1,5 @@
-//! What stands in front of the load balancer: CloudFront, a Network Load Balancer, a web ACL, a name.
+//! What stands in front of the load balancer: CloudFront, a Network Load Balancer, a web ACL, a
+//! name.
 
 use timeouts::Setting::{CloudFrontTimeout, Domain, NlbIdleTimeout, WafRules};
 

@@ -17,13 +17,14 @@ impl Flags {
         self.settings.push((setting, value.into(), place.into()));
     }
 
-    /// Says which service the settings are about, by its logical id; needed where a template has several.
+    /// Says which service the settings are about, by its logical id; needed where a template has
+    /// several.
     pub fn about(&mut self, service: impl Into<String>) {
         self.service = Some(service.into());
     }
 
-    /// The settings must be about one service: of another that stands beside it they would not be true. `services` are
-    /// those behind a load balancer, each in one of so many ways.
+    /// The settings must be about one service: of another that stands beside it they would not be
+    /// true. `services` are those behind a load balancer, each in one of so many ways.
     pub(super) fn check(&self, services: &[&str], ways: usize) -> Result<(), Mistakes> {
         let mistake = match &self.service {
             Some(service) if !services.contains(&service.as_str()) => {

@@ -1,8 +1,8 @@
-//! What is said about the settings between a client and its server: one [`Reading`] for each way from a load balancer
-//! through a target group to a service.
+//! What is said about the settings between a client and its server: one [`Reading`] for each way
+//! from a load balancer through a target group to a service.
 //!
-//! A template and a live stack are read alike, from their [`Model`]. What only AWS knows, or what another stack has, is
-//! recorded as not seen, with the reason.
+//! A template and a live stack are read alike, from their [`Model`]. What only AWS knows, or what
+//! another stack has, is recorded as not seen, with the reason.
 
 mod balancer;
 mod edge;
@@ -107,7 +107,8 @@ fn comparable(seen: &Seen) -> bool {
 /// Reads a template; `flags` is what its user says about a server that it does not show.
 ///
 /// # Errors
-/// The template has no way from a load balancer to anything, or it is not clear what `flags` are about.
+/// The template has no way from a load balancer to anything, or it is not clear what `flags` are
+/// about.
 pub fn read(rendered: &Rendered, flags: &Flags) -> Result<Readings, Mistakes> {
     read_model(&rendered.into(), flags)
 }
@@ -148,8 +149,8 @@ fn read_model(model: &Model, flags: &Flags) -> Result<Readings, Mistakes> {
     })
 }
 
-/// Takes back what a template would state and what is live cannot: what AWS has accepted, names that AWS made, the
-/// order of creation, and the bounds of a scaling that is not read.
+/// Takes back what a template would state and what is live cannot: what AWS has accepted, names
+/// that AWS made, the order of creation, and the bounds of a scaling that is not read.
 fn unlike_a_template(reading: &mut Reading) {
     const ACCEPTED: [Setting; 9] = [
         LoadBalancerAttribute,

@@ -1,29 +1,26 @@
-//! The server's own settings: the environment of its container, where it is the server of this project.
-
-use std::time::Duration;
+//! The server's own settings: the environment of its container, where it is the server of this
+//! project.
 
 use timeouts::Setting::{self, *};
-use timeouts::{Kind, Place, Value};
+use timeouts::{Kind, Place, Value, grammar};
 
 use aws_model::{Container, Field, NotSeen, Variable};
 
 use super::view::View;
 
-/// What the server takes where a variable is not set.
-const DEFAULTS: [(Setting, &str); 10] = [
-    (PingInterval, "60s"),
-    (PingTimeout, "4m"),
-    (KeepAlive, "320s"),
-    (JoinTimeout, "10s"),
-    (Drain, "25s"),
-    (Transports, "polling,websocket"),
-    (SocketPath, "/websockets"),
-    (CorsOrigins, ""),
-    (BindPort, "0.0.0.0:8080"),
-    (Store, "memory"),
+/// What rules want to know of its variables.
+const SETTINGS: [Setting; 10] = [
+    PingInterval,
+    PingTimeout,
+    KeepAlive,
+    JoinTimeout,
+    Drain,
+    Transports,
+    SocketPath,
+    CorsOrigins,
+    BindPort,
+    Store,
 ];
-/// The paths that it answers, beside the Socket.IO path.
-const SERVED: [&str; 3] = ["/healthcheck", "/v1", "/openapi.json"];
 
 /// Whether a container is the server: no other has keys of backends or a `SOCKET_PATH`.
 pub(super) fn is_ours(container: &Container) -> bool {
@@ -35,7 +32,8 @@ pub(super) fn is_ours(container: &Container) -> bool {
     names.any(|name| OURS.contains(&name))
 }
 
-/// Reads the server's container; `direct` says that the load balancer sends to it, without a proxy in between.
+/// Reads the server's container; `direct` says that the load balancer sends to it, without a proxy
+/// in between.
 pub(super) fn read(view: &mut View<'_, '_>, container: &Container, direct: bool) {
     if let Some(planned) = container.label("connections-per-task") {
         view.field(ConnectionsPerTask, &planned.clone().parse::<u64>());
@@ -47,8 +45,9 @@ pub(super) fn read(view: &mut View<'_, '_>, container: &Container, direct: bool)
     let built_in = || Place::named("the server").through(place.clone());
     view.reading
         .see(Protocols, ["4", "5"].as_slice(), built_in());
-    view.reading.see(ServedPaths, SERVED.as_slice(), built_in());
-    for (setting, default) in DEFAULTS {
+    view.reading
+        .see(ServedPaths, grammar::SERVED_PATHS.as_slice(), built_in());
+    for setting in SETTINGS {
         if setting == BindPort && !direct {
             continue;
         }
@@ -60,7 +59,7 @@ pub(super) fn read(view: &mut View<'_, '_>, container: &Container, direct: bool)
                 view.reading.hide(setting, "variables that only AWS knows");
             }
             None => {
-                if let Some(value) = parse(setting, default) {
+                if let Some(value) = setting.default_value() {
                     let place = Place::named(format!("default of the server's {name}"))
                         .through(place.clone());
                     view.reading.see(setting, value, place);
@@ -102,14 +101,9 @@ fn stated(view: &mut View<'_, '_>, setting: Setting, variable: &Variable) {
     }
 }
 
+/// A variable's value. Rules judge what the server itself would refuse, such as a value out of
+/// range.
 fn parse(setting: Setting, text: &str) -> Option<Value> {
-    let words = || {
-        text.split(',')
-            .map(str::trim)
-            .filter(|word| !word.is_empty())
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
     match setting {
         BindPort => text
             .rsplit(':')
@@ -117,22 +111,18 @@ fn parse(setting: Setting, text: &str) -> Option<Value> {
             .parse::<u64>()
             .ok()
             .map(Value::from),
-        Store => Some(
-            text.split(':')
-                .next()
-                .map(|scheme| if scheme == "rediss" { "redis" } else { scheme })?
-                .into(),
-        ),
+        Store => {
+            let scheme = text.split(':').next()?;
+            Some(if scheme == "rediss" { "redis" } else { scheme }.into())
+        }
         _ => match setting.spec().kind {
-            Kind::Duration => duration(text).map(Value::from),
-            Kind::List => Some(words().into()),
+            Kind::Duration => grammar::duration(text).ok().map(Value::from),
+            Kind::List => {
+                let items: Vec<_> = grammar::items(text).map(str::to_owned).collect();
+                Some(items.into())
+            }
             Kind::Text => Some(text.into()),
             _ => None,
         },
     }
-}
-
-/// A duration with its unit: `60s`, `4m`.
-fn duration(text: &str) -> Option<Duration> {
-    humantime::parse_duration(text).ok()
 }

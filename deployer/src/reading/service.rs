@@ -55,15 +55,12 @@ fn placement(view: &mut View<'_, '_>, service: &Service) {
         view.field(CapacityProviders, &service.capacity_providers);
         let why = "the service has a capacity provider strategy instead";
         view.reading.hide(LaunchType, why);
-    } else if service.launch_type.is_not_stated() {
+    } else if let Some(place) = service.launch_type.place() {
+        view.field(LaunchType, &service.launch_type);
+        view.see(CapacityProviders, Vec::new(), place);
+    } else {
         view.reading.hide(LaunchType, DEFAULT);
         view.reading.hide(CapacityProviders, DEFAULT);
-    } else {
-        view.field(LaunchType, &service.launch_type);
-        view.field(
-            CapacityProviders,
-            &service.launch_type.clone().map(|_| Vec::new()),
-        );
     }
 }
 
@@ -79,7 +76,8 @@ fn scaling(view: &mut View<'_, '_>, service: &Service) {
     view.see(Autoscaling, false, &service.place);
     for setting in [TasksMin, TasksMax] {
         if desired.is_not_stated() {
-            // "DesiredCount: for new services, if a desired count is not specified, a default value of 1 is used."
+            // "DesiredCount: for new services, if a desired count is not specified, a default value
+            // of 1 is used."
             let place = view.default_of(&service.place);
             view.reading.see(setting, 1, place);
         } else {

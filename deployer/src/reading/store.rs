@@ -10,7 +10,8 @@ use super::view::View;
 /// The port of an ElastiCache group that states none.
 const PORT: u64 = 6379;
 
-/// The replication group that a `STORE` variable speaks of; without the variable, the only one of the template.
+/// The replication group that a `STORE` variable speaks of; without the variable, the only one of
+/// the template.
 pub(super) fn group<'a>(
     model: &'a Model,
     store: Option<&Variable>,

@@ -24,18 +24,16 @@ fn is_not_seen<T>(field: &Field<T>) -> bool {
 #[test]
 fn an_attribute_is_stated_or_not_or_not_seen() {
     let balancer = |attributes: &str| {
-        model(&format!(
-            "  LB: {{ Type: 'AWS::ElasticLoadBalancingV2::LoadBalancer', Properties: {{ LoadBalancerAttributes: {attributes} }} }}\n"
-        ))
-        .load_balancers
-        .remove(0)
-        .idle_timeout
+        let resource = "  LB:\n    Type: AWS::ElasticLoadBalancingV2::LoadBalancer";
+        let properties = format!("    Properties: {{ LoadBalancerAttributes: {attributes} }}");
+        let mut model = model(&format!("{resource}\n{properties}\n"));
+        model.load_balancers.remove(0).idle_timeout
     };
     let key = "Key: idle_timeout.timeout_seconds";
     let stated = balancer(&format!("[{{ {key}, Value: 310 }}]"));
     assert_eq!(stated.value(), Some(&Duration::from_secs(310)));
     let place = stated.place().expect("a place").to_string();
-    assert!(place.starts_with("template.yaml:2:"), "{place}");
+    assert!(place.starts_with("template.yaml:4:"), "{place}");
 
     assert!(balancer("[]").is_not_stated());
     let malformed = balancer(&format!("[{{ {key}, Value: long }}]"));
@@ -56,16 +54,16 @@ fn what_awss_answer_leaves_out_is_not_seen() {
     let attributes = Attributes::live([(Some("a"), Some("1"))], &live_place("arn:aws:x"));
     let stated = attributes.get::<u64>("a");
     assert_eq!(stated.value(), Some(&1));
-    assert_eq!(stated.place().expect("a place").file(), "arn:aws:x");
+    assert_eq!(stated.place(), Some(&live_place("arn:aws:x")));
     assert!(is_not_seen(&attributes.get::<u64>("b")));
 }
 
 #[test]
 fn stickiness_has_a_duration_of_its_own_type() {
     let duration = |attributes: &str| {
-        let model = model(&format!(
-            "  Group: {{ Type: 'AWS::ElasticLoadBalancingV2::TargetGroup', Properties: {{ TargetGroupAttributes: [{attributes}] }} }}\n"
-        ));
+        let resource = "  Group:\n    Type: AWS::ElasticLoadBalancingV2::TargetGroup";
+        let properties = format!("    Properties: {{ TargetGroupAttributes: [{attributes}] }}");
+        let model = model(&format!("{resource}\n{properties}\n"));
         model.target_groups[0].stickiness.duration()
     };
     let on = "{ Key: stickiness.enabled, Value: true }";
@@ -169,11 +167,15 @@ fn scaling_is_found_by_reference_or_by_the_services_whole_name() {
 fn a_security_group_has_the_rules_of_resources_of_their_own() {
     let model = model(
         "
-  Tasks: { Type: 'AWS::EC2::SecurityGroup', Properties: { SecurityGroupEgress: !ImportValue rules } }
+  Tasks:
+    Type: AWS::EC2::SecurityGroup
+    Properties: { SecurityGroupEgress: !ImportValue rules }
   LB: { Type: 'AWS::EC2::SecurityGroup' }
   In:
     Type: AWS::EC2::SecurityGroupIngress
-    Properties: { GroupId: !Ref Tasks, IpProtocol: tcp, FromPort: 1, ToPort: 2, SourceSecurityGroupId: !Ref LB }
+    Properties:
+      { GroupId: !Ref Tasks, SourceSecurityGroupId: !Ref LB, IpProtocol: tcp,
+        FromPort: 1, ToPort: 2 }
 ",
     );
     let tasks = &model.security_groups[0];

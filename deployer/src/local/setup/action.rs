@@ -30,7 +30,7 @@ pub(super) fn convert(
     };
     if let Some(other) = all.find(authenticates) {
         let message = "authentication actions are not part of the load balancer model";
-        return Err(mistake(other.place.first(), resource, message));
+        return Err(mistake(Some(&other.place), resource, message));
     }
     match &last.does {
         Does::Forward(to) => forward(model, resource, to).map(Action::Forward),
@@ -39,7 +39,7 @@ pub(super) fn convert(
         Does::Other(kind) => {
             let kind = kind.as_str().unwrap_or_default();
             let message = format!("the action type {kind:?} is not one of AWS's");
-            Err(mistake(last.place.first(), resource, message))
+            Err(mistake(Some(&last.place), resource, message))
         }
     }
 }

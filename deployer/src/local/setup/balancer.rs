@@ -3,7 +3,7 @@
 use alb_model::{
     Algorithm, Config, Group, HealthCheck, Listener, MinimumHealthy, Rule, XForwardedFor,
 };
-use aws_model::{Field, ListenerRule, LoadBalancer, Model, TargetGroup};
+use aws_model::{Field, ListenerRule, LoadBalancer, Model, Stickiness, TargetGroup};
 use cloudformation::diagnostic::{Mistake, Mistakes};
 use cloudformation::node::Origin;
 
@@ -129,9 +129,9 @@ fn target_group(group: &TargetGroup) -> Result<Group, Mistake> {
         return Err(mistake(version.place(), &group.place, message));
     }
     let sticky = &group.stickiness;
-    if sticky.enabled.value() == Some(&true)
-        && let Some(kind @ "app_cookie") = sticky.kind.as_str()
-    {
+    let on = sticky.enabled.value() == Some(&true);
+    let sticky_for = or(&sticky.duration(), Some(Stickiness::DEFAULT));
+    if on && let Some(kind @ "app_cookie") = sticky.kind.as_str() {
         let message =
             format!("stickiness of type {kind} is not part of the model; Holdfast uses lb_cookie");
         return Err(mistake(sticky.kind.place(), &group.place, message));
@@ -140,7 +140,7 @@ fn target_group(group: &TargetGroup) -> Result<Group, Mistake> {
     let size = |field: &Field<u64>| field.value().and_then(|n| usize::try_from(*n).ok());
     Ok(Group {
         health_check: health_check(group)?,
-        stickiness: or(&sticky.duration(), None),
+        stickiness: sticky_for.filter(|_| on),
         deregistration_delay: or(&group.deregistration_delay, defaults.deregistration_delay),
         algorithm: match group.algorithm.as_str() {
             Some("least_outstanding_requests") => Algorithm::LeastOutstandingRequests,

@@ -18,9 +18,11 @@ pub(super) fn convert(condition: &aws_model::Condition) -> Result<Condition, Mis
         },
         Matches::Query(pairs) => Condition::Query(pairs.iter().filter_map(pair).collect()),
         Matches::SourceIp(values) => {
-            let ranges = texts(values).iter().map(|text| text.parse()).collect();
-            let ranges: Result<_, alb_model::NotACidr> = ranges;
-            Condition::SourceIp(ranges.map_err(|error| wrong(error.to_string()))?)
+            let ranges = texts(values)
+                .iter()
+                .map(|text| text.parse())
+                .collect::<Result<_, _>>();
+            Condition::SourceIp(ranges.map_err(|error| wrong(format!("{error}")))?)
         }
         Matches::Other(field) => {
             let field = field.as_str().unwrap_or_default();

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use alb_model::Config;
 use aws_model::Model;
 use cloudformation::diagnostic::{Mistake, Mistakes};
-use cloudformation::node::{Origin, Place};
+use cloudformation::node::Origin;
 use cloudformation::template::Rendered;
 
 pub use task::{Store, Task};
@@ -18,7 +18,8 @@ pub use task::{Store, Task};
 /// A template's load balancer and service, ready to run.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// The balancer's configuration; its groups have the logical ids of the template's target groups as names.
+    /// The balancer's configuration; its groups have the logical ids of the template's target
+    /// groups as names.
     pub balancer: Config,
     /// For each listener of the configuration, the port that the template declares.
     pub ports: Vec<u16>,
@@ -57,7 +58,8 @@ impl Setup {
         })
     }
 
-    /// Sets the ports that the listeners really have, and HTTP for HTTPS, in the redirects that lead to them.
+    /// Sets the ports that the listeners really have, and HTTP for HTTPS, in the redirects that
+    /// lead to them.
     pub fn relocate(&mut self, actual: &[u16]) {
         let moved: HashMap<String, u16> = self
             .ports
@@ -69,9 +71,9 @@ impl Setup {
     }
 }
 
-/// A mistake at the first of these places that there is.
-fn mistake(place: Option<&Place>, resource: &Origin, message: impl Into<String>) -> Mistake {
-    match place.or(resource.first()) {
+/// A mistake at a place, or where the resource stands.
+fn mistake(place: Option<&Origin>, resource: &Origin, message: impl Into<String>) -> Mistake {
+    match place.unwrap_or(resource).first() {
         Some(place) => Mistake::at(place, message),
         None => Mistake::nowhere(message),
     }

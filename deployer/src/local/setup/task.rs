@@ -14,7 +14,8 @@ pub struct Task {
     pub count: usize,
     /// The logical id of the target group that they register with.
     pub group: String,
-    /// The server's environment, as the template has it, without what is local to a machine: addresses and secrets.
+    /// The server's environment, as the template has it, without what is local to a machine:
+    /// addresses and secrets.
     pub environment: Vec<(String, String)>,
     /// The store that the template names.
     pub store: Store,
