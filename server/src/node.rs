@@ -23,7 +23,7 @@ use crate::connection::{Listener, open_file_limit};
 use crate::delivery::{Context, Hub, Recorder, Tuning};
 use crate::metrics::Metrics;
 use crate::settings::{Settings, StoreSettings};
-use crate::socketio::{Gate, Handler, engine};
+use crate::socketio::{Gate, Handler};
 use crate::store::{Embedded, Redis, Store, Watched};
 
 /// Mailboxes that are read for sockets at the same time.
@@ -98,7 +98,7 @@ impl Node {
         let (address, admin_address) = (listener.address()?, admin.local_addr()?);
 
         let handler = assemble(settings, store, metrics, tuning).await?;
-        let gate = Gate::new(handler.clone(), engine(&handler.settings, handler.clone()));
+        let gate = Gate::new(handler.clone());
         let router = api::router(&handler, gate);
         let stop = CancellationToken::new();
         let served = tokio::spawn(listener.serve(router, stop.clone()));

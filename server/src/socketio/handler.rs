@@ -10,7 +10,7 @@ use super::packet::{self, Incoming};
 use super::pressure::Pressure;
 use super::registry::Sessions;
 use super::session::{Session, Slot};
-use crate::connection::Link;
+use crate::connection::{Allowance, Link};
 use crate::delivery::{Context, Hub};
 use crate::keys::KeyRecord;
 use crate::settings::Settings;
@@ -22,6 +22,8 @@ pub(super) struct Handshake {
     pub(super) key: Option<Arc<KeyRecord>>,
     /// The connection that the handshake came on.
     pub(super) link: Arc<Link>,
+    /// What the session may send.
+    pub(super) allowance: Arc<Allowance>,
 }
 
 /// The Socket.IO side of a node.
@@ -157,13 +159,7 @@ impl EngineIoHandler for Handler {
             return;
         };
         let metrics = self.context.metrics.clone();
-        let session = Session::new(
-            socket.clone(),
-            handshake.key,
-            handshake.link,
-            self.hub.clone(),
-            metrics,
-        );
+        let session = Session::new(socket.clone(), handshake, self.hub.clone(), metrics);
         let _ = socket.data.set(Arc::downgrade(&session));
         self.sessions.add(&session);
         tracing::debug!(

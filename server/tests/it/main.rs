@@ -14,6 +14,7 @@ mod clients;
 mod crash;
 mod encrypted;
 mod faulty;
+mod flood;
 mod forwarder;
 mod harness;
 mod image;
