@@ -22,6 +22,7 @@ mod interruption;
 mod leaving;
 mod openapi;
 mod outage;
+mod protocol;
 mod raw;
 mod redis;
 mod refusals;
