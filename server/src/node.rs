@@ -25,7 +25,7 @@ use crate::delivery::{Context, Hub, Recorder, Suspects, Tuning};
 use crate::metrics::Metrics;
 use crate::purge;
 use crate::settings::{Settings, StoreSettings};
-use crate::socketio::{Gate, Handler, engine};
+use crate::socketio::{Gate, Handler};
 use crate::store::{Embedded, Redis, Store, Watched};
 use crate::tasks::{Ended, Tasks};
 
@@ -103,7 +103,7 @@ impl Node {
         let (address, admin_address) = (listener.address()?, admin.local_addr()?);
 
         let handler = assemble(settings, admission, store, metrics, tuning).await?;
-        let gate = Gate::new(handler.clone(), engine(&handler.settings, handler.clone()));
+        let gate = Gate::new(handler.clone());
         let router = api::router(&handler, gate);
         let stop = CancellationToken::new();
         let served = tokio::spawn(listener.serve(router, stop.clone()));

@@ -27,6 +27,9 @@ use crate::metrics::Metrics;
 const BACKLOG: i32 = 4096;
 /// File descriptors left for the store, the log, the admin listener and the runtime.
 const RESERVED_FILES: u64 = 200;
+/// Bytes that the kernel may keep for a client that does not read, which it doubles for its own needs: as much as a
+/// window of the largest messages. Left to itself, it takes up to 4 MiB a connection.
+const SEND_BUFFER: usize = 256 * 1024;
 /// Bytes of a request's line and headers.
 const HEADER_BYTES: usize = 16 * 1024;
 /// Headers of a request.
@@ -79,6 +82,8 @@ impl Listener {
         )?;
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
+        // The connections that are accepted inherit it.
+        socket.set_send_buffer_size(SEND_BUFFER)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         let inner = TcpListener::from_std(socket.into())?;

@@ -1,4 +1,5 @@
-//! The stream of one TCP connection, with a clock on what must not take long: a request's header, a stalled write.
+//! The stream of one TCP connection, with a clock on what must not take long: a request's header, writes that wait.
+//! It reads nothing while writes wait, so that no client can have answers pile up, and counts what a WebSocket sends.
 //!
 //! hyper has one timeout for the header and for the idle time between two requests. The second must be longer
 //! than the load balancer's idle timeout, the first must not be: it is kept here.
@@ -7,14 +8,16 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::frames::Frames;
 use super::link::{Link, Phase};
+use super::stall::Stall;
 use crate::admission::Permit;
 use crate::metrics::Metrics;
 
@@ -22,8 +25,6 @@ use crate::metrics::Metrics;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a new connection may stay silent: browsers and balancers open some ahead of need.
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a write may wait for a client that does not read.
-const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// See the module.
 pub(super) struct Guarded {
@@ -31,8 +32,13 @@ pub(super) struct Guarded {
     link: Arc<Link>,
     /// Ends the wait for a header; armed while one is due.
     header: Option<Pin<Box<Sleep>>>,
-    /// Ends the wait of a write; armed while one waits.
-    stall: Option<Pin<Box<Sleep>>>,
+    /// The clock on writes; runs from the first that has to wait until nothing is left to write.
+    stall: Option<Stall>,
+    /// Whether the last write has to wait: nothing is read meanwhile.
+    waits: bool,
+    /// The reader that waits for the writer.
+    reader: Option<Waker>,
+    frames: Frames,
     open: Open,
 }
 
@@ -66,6 +72,9 @@ impl Guarded {
             link,
             header,
             stall: None,
+            waits: false,
+            reader: None,
+            frames: Frames::default(),
             open,
         }
     }
@@ -97,46 +106,65 @@ impl Guarded {
         }
     }
 
-    fn received(&mut self) {
+    /// Takes note of what was read.
+    ///
+    /// # Errors
+    /// When it is more than the client may send.
+    fn received(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.link.heard_now();
-        if matches!(self.link.phase(), Phase::Fresh | Phase::Idle) {
-            self.link.enter(Phase::Header);
-            self.header = Some(Box::pin(sleep_until(Instant::now() + HEADER_TIMEOUT)));
+        match self.link.phase() {
+            Phase::Fresh | Phase::Idle => {
+                self.link.enter(Phase::Header);
+                self.header = Some(Box::pin(sleep_until(Instant::now() + HEADER_TIMEOUT)));
+            }
+            Phase::Header | Phase::Busy => {}
+            Phase::Upgraded => {
+                let frames = self.frames.count(bytes);
+                if !self.link.may_send(frames, bytes.len()) {
+                    self.open.metrics.refused("noisy_client");
+                    return Err(self.end("noisy_client", "the client sends too much"));
+                }
+            }
         }
+        Ok(())
     }
 
-    fn poll_write_with<T>(
+    fn poll_write_with(
         &mut self,
         cx: &mut Context<'_>,
-        write: impl Fn(&TcpStream) -> io::Result<T>,
-    ) -> Poll<io::Result<T>> {
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
         loop {
             if self.stream.poll_write_ready(cx)?.is_pending() {
+                self.waits = true;
                 return self.check_stall(cx).map(Err);
             }
             match self.link.writing(false, || write(&self.stream)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => {
-                    self.stall = None;
+                    if let (Some(stall), Ok(bytes)) = (&mut self.stall, &done) {
+                        stall.took(*bytes);
+                    }
+                    self.waits = false;
+                    self.reader.take().inspect(Waker::wake_by_ref);
                     return Poll::Ready(done);
                 }
             }
         }
     }
 
-    /// Fails once a write has waited too long.
+    /// Fails once writes have waited too long.
     fn check_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let deadline = self
-            .stall
-            .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + STALL_TIMEOUT)));
-        ready!(deadline.as_mut().poll(cx));
-        self.link.set_stalled();
+        let cause = ready!(self.stall.get_or_insert_with(Stall::begin).poll_over(cx));
         self.open.metrics.slow_readers.inc();
-        self.link.cut();
-        Poll::Ready(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the client does not read",
-        ))
+        Poll::Ready(self.end(cause, "the client does not read"))
+    }
+
+    /// Cuts the connection. `cause` is what its session counts.
+    fn end(&mut self, cause: &'static str, why: &'static str) -> io::Error {
+        self.waits = false;
+        self.link.cut_because(cause);
+        io::Error::new(io::ErrorKind::TimedOut, why)
     }
 }
 
@@ -146,6 +174,11 @@ impl AsyncRead for Guarded {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.waits {
+            // What it says could only lead to more that waits. The clock on writes runs, and wakes the writer.
+            self.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
         loop {
             if self.stream.poll_read_ready(cx)?.is_pending() {
                 return self.check_header(cx).map(Err);
@@ -153,11 +186,10 @@ impl AsyncRead for Guarded {
             match self.stream.try_read(buf.initialize_unfilled()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
+                Ok(0) => return Poll::Ready(Ok(())),
                 Ok(read) => {
+                    self.received(&buf.initialize_unfilled()[..read])?;
                     buf.advance(read);
-                    if read > 0 {
-                        self.received();
-                    }
                     return Poll::Ready(Ok(()));
                 }
             }
@@ -186,8 +218,9 @@ impl AsyncWrite for Guarded {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         // TCP has nothing to flush; the writer above says by it that its own buffer is empty.
+        self.stall = None;
         Poll::Ready(self.link.writing(true, || Ok(())))
     }
 
@@ -198,9 +231,12 @@ impl AsyncWrite for Guarded {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
+    use super::super::allowance::Allowance;
+    use super::super::stall::STALL_TIMEOUT;
     use super::*;
     use crate::admission::{Admission, Limits};
 
@@ -232,13 +268,81 @@ mod tests {
         };
         assert_eq!(error.to_string(), "the client does not read");
         assert!(start.elapsed() >= STALL_TIMEOUT && start.elapsed() < 2 * STALL_TIMEOUT);
-        assert!(server.link().has_stalled());
+        assert_eq!(server.link().cause(), Some("stalled"));
         assert_eq!(
             (metrics.slow_readers.get(), metrics.connections.get()),
             (1, 1)
         );
         drop(server);
         assert_eq!(metrics.connections.get(), 0);
+    }
+
+    /// Writes until the kernel takes no more.
+    async fn fill(server: &mut Guarded) {
+        while let Ok(written) =
+            tokio::time::timeout(Duration::from_millis(50), server.write(&[0; 65536])).await
+        {
+            written.unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_too_slowly_is_cut_though_it_reads() {
+        let metrics = Arc::new(Metrics::new());
+        let (mut server, mut client) = pair(&metrics).await;
+        fill(&mut server).await;
+        let start = Instant::now();
+        tokio::spawn(async move {
+            let mut buffer = vec![0; 2048];
+            while client.read_exact(&mut buffer).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        let error = loop {
+            if let Err(error) = server.write_all(&[0; 65536]).await {
+                break error;
+            }
+        };
+        assert_eq!(error.to_string(), "the client does not read");
+        assert_eq!(server.link().cause(), Some("slow_reader"));
+        assert!(start.elapsed() < 3 * STALL_TIMEOUT, "{:?}", start.elapsed());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_while_writes_wait() {
+        let (mut server, mut client) = pair(&Arc::new(Metrics::new())).await;
+        fill(&mut server).await;
+        client.write_all(b"more").await.unwrap();
+        let mut buffer = [0; 4];
+        let early = server.read(&mut buffer).now_or_never();
+        assert!(early.is_none(), "{early:?}");
+        // Once the client reads, the write goes on, and then the reading.
+        let (mut reader, mut writer) = tokio::io::split(server);
+        let reads = tokio::spawn(async move { reader.read_u32().await });
+        tokio::spawn(async move {
+            let mut sink = vec![0; 65536];
+            while client.read(&mut sink).await.is_ok_and(|read| read > 0) {}
+        });
+        writer.write_all(&[0; 1024]).await.unwrap();
+        assert_eq!(reads.await.unwrap().unwrap().to_be_bytes(), *b"more");
+    }
+
+    #[tokio::test]
+    async fn a_websocket_that_sends_too_much_is_cut() {
+        let metrics = Arc::new(Metrics::new());
+        let (mut server, mut client) = pair(&metrics).await;
+        let link = server.link();
+        link.allow(Arc::new(Allowance::new(1024)));
+        link.enter(Phase::Upgraded);
+        let empty_fragment = [0x00, 0x80, 1, 2, 3, 4];
+        tokio::spawn(
+            async move { while client.write_all(&empty_fragment.repeat(64)).await.is_ok() {} },
+        );
+        let mut received = Vec::new();
+        let error = server.read_to_end(&mut received).await.unwrap_err();
+        assert_eq!(error.to_string(), "the client sends too much");
+        assert_eq!(link.cause(), Some("noisy_client"));
+        assert!(received.len() < 8 * 1024, "{} bytes", received.len());
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,13 +2,15 @@
 //! when the client was last heard of. It does not keep the connection open.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+
+use super::allowance::Allowance;
 
 /// A WebSocket ping without content, as a server sends it (RFC 6455, section 5.5.2): every client answers.
 const WEBSOCKET_PING: [u8; 2] = [0x89, 0x00];
@@ -45,7 +47,10 @@ pub struct Link {
     /// Milliseconds from `opened` to the last byte received.
     heard: AtomicU64,
     phase: AtomicU8,
-    stalled: AtomicBool,
+    /// Why this side has cut it.
+    cause: OnceLock<&'static str>,
+    /// What its WebSocket may send.
+    allowance: Mutex<Option<Arc<Allowance>>>,
     /// Whether all that was written is flushed, so that a WebSocket stands between two frames.
     between_frames: Mutex<bool>,
 }
@@ -57,7 +62,8 @@ impl Link {
             opened: Instant::now(),
             heard: AtomicU64::new(0),
             phase: AtomicU8::new(Phase::Fresh as u8),
-            stalled: AtomicBool::new(false),
+            cause: OnceLock::new(),
+            allowance: Mutex::new(None),
             between_frames: Mutex::new(true),
         }
     }
@@ -68,10 +74,15 @@ impl Link {
         self.opened + Duration::from_millis(self.heard.load(Ordering::Relaxed))
     }
 
-    /// Whether the connection was cut because the client did not read.
+    /// Why the connection was cut, if what went over it was the cause: `stalled`, `slow_reader` or `noisy_client`.
     #[must_use]
-    pub fn has_stalled(&self) -> bool {
-        self.stalled.load(Ordering::Relaxed)
+    pub fn cause(&self) -> Option<&'static str> {
+        self.cause.get().copied()
+    }
+
+    /// Says whose allowance the connection's WebSocket uses: its session's.
+    pub fn allow(&self, allowance: Arc<Allowance>) {
+        *lock(&self.allowance) = Some(allowance);
     }
 
     /// Ends the connection: what was written still arrives, then the client sees its end.
@@ -103,10 +114,7 @@ impl Link {
     /// Sends a WebSocket ping past the WebSocket's own writer, if that stands between two frames.
     /// If it does not, it is writing, and the clock on stalled writes tells more than a ping would.
     pub fn ping(&self) {
-        let between_frames = self
-            .between_frames
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let between_frames = lock(&self.between_frames);
         if self.is_websocket()
             && *between_frames
             && let Some(stream) = self.stream.upgrade()
@@ -123,8 +131,17 @@ impl Link {
         self.heard.store(elapsed, Ordering::Relaxed);
     }
 
-    pub(super) fn set_stalled(&self) {
-        self.stalled.store(true, Ordering::Relaxed);
+    pub(super) fn cut_because(&self, cause: &'static str) {
+        let _ = self.cause.set(cause);
+        self.cut();
+    }
+
+    /// Whether the client may send this, too.
+    pub(super) fn may_send(&self, frames: u64, bytes: usize) -> bool {
+        let allowance = lock(&self.allowance);
+        allowance
+            .as_ref()
+            .is_none_or(|allowance| allowance.take(frames, bytes))
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -141,12 +158,14 @@ impl Link {
         flushed: bool,
         write: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<T> {
-        let mut between_frames = self
-            .between_frames
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut between_frames = lock(&self.between_frames);
         let result = write();
         *between_frames = flushed && result.is_ok();
         result
     }
+}
+
+/// Locks; a holder that panicked leaves nothing half done here.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

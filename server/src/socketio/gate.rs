@@ -1,21 +1,23 @@
 //! What stands in front of the engine: who may open a session, and how much a request may carry.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::body::HttpBody as _;
 use axum::http::header::{self, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, UPGRADE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
 use axum::response::IntoResponse;
-use engineioxide::service::EngineIoService;
+use engineioxide::TransportType;
 use http_body_util::{BodyExt, Limited};
-use tower::ServiceExt;
 
+use super::answers;
+use super::engines::Engines;
 use super::handler::{Handler, Handshake};
+use super::session::Session;
 use crate::admission::Client;
-use crate::connection::Link;
+use crate::connection::{Allowance, Link};
 use crate::keys;
 use crate::masked::Masked;
 use crate::problem::Problem;
@@ -23,21 +25,20 @@ use crate::store;
 
 /// How long a polling body may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of the answer to a handshake.
-const MOST_HANDSHAKE: usize = 1024;
 
 /// See the module.
 #[derive(Clone)]
 pub struct Gate {
     handler: Arc<Handler>,
-    engine: EngineIoService<Handler>,
+    engines: Engines,
 }
 
 impl Gate {
-    /// The gate in front of `engine`.
+    /// The gate in front of the engine whose sessions `handler` has.
     #[must_use]
-    pub fn new(handler: Arc<Handler>, engine: EngineIoService<Handler>) -> Self {
-        Self { handler, engine }
+    pub fn new(handler: Arc<Handler>) -> Self {
+        let engines = Engines::new(&handler);
+        Self { handler, engines }
     }
 
     /// Answers a request to the Socket.IO path.
@@ -76,16 +77,41 @@ impl Gate {
             Method::POST => self.read(&parts.headers, body, client).await?,
             _ => Body::empty(),
         };
+        if let Some(session) = &session {
+            self.check_allowance(client, session, &body)?;
+        }
         keep_needed(&mut parts);
-        let answer = self.ask(Request::from_parts(parts, body));
+        let begun_with = session
+            .as_ref()
+            .map_or(TransportType::Polling, |session| session.begun_with);
+        let answer = self.ask(begun_with, Request::from_parts(parts, body));
         match session.filter(|_| polls) {
-            None => Ok(answer.await),
+            None => answer.await,
             Some(session) => tokio::select! {
                 biased;
                 () = session.ending() => Err(Problem::unavailable("The session has ended; connect again")),
-                response = answer => Ok(response),
+                response = answer => response,
             },
         }
+    }
+
+    /// Ends a session that sends more than it may.
+    fn check_allowance(
+        &self,
+        client: Client,
+        session: &Arc<Session>,
+        body: &Body,
+    ) -> Result<(), Problem> {
+        let bytes = body.size_hint().exact().unwrap_or(0);
+        if session
+            .allowance
+            .take(1, usize::try_from(bytes).unwrap_or(usize::MAX))
+        {
+            return Ok(());
+        }
+        session.close("noisy_client");
+        let problem = Problem::too_many("The session has sent too much, and is closed");
+        Err(self.refuse(client, "noisy_client", problem))
     }
 
     /// A request for a new session.
@@ -120,16 +146,29 @@ impl Gate {
                 "the request came over no connection of this server",
             ));
         };
+        let begins_with = if query.transport == Some("websocket") {
+            TransportType::Websocket
+        } else {
+            TransportType::Polling
+        };
+        let settings = &self.handler.settings;
+        let allowance = Arc::new(Allowance::new(settings.max_payload));
+        if begins_with == TransportType::Websocket {
+            link.allow(allowance.clone());
+        }
         parts.extensions.insert(Handshake {
             key,
             link,
+            allowance,
             client,
             place: Arc::new(place),
         });
         keep_needed(&mut parts);
-        let response = self.ask(Request::from_parts(parts, Body::empty())).await;
+        let request = Request::from_parts(parts, Body::empty());
+        let response = self.ask(begins_with, request).await?;
         if response.status() == StatusCode::OK {
-            self.correct(response).await
+            let has_websocket = settings.transports.websocket;
+            answers::handshake(response, settings.max_payload, has_websocket).await
         } else {
             Ok(response)
         }
@@ -215,32 +254,12 @@ impl Gate {
         }
     }
 
-    async fn ask(&self, request: Request<Body>) -> Response<Body> {
-        let answer: Result<_, Infallible> = self.engine.clone().oneshot(request).await;
-        let Ok(response) = answer;
-        response.map(Body::new)
-    }
-
-    /// Makes a handshake's answer say what holds: the engine would announce its own bound on polling answers,
-    /// and an upgrade that is switched off. Only protocol 5 reads the bound; protocol 4 is left as it is.
-    async fn correct(&self, response: Response<Body>) -> Result<Response<Body>, Problem> {
-        let (mut parts, body) = response.into_parts();
-        let body = Limited::new(body, MOST_HANDSHAKE).collect().await;
-        let body = body
-            .map_err(|_| Problem::internal("the engine's handshake has no end"))?
-            .to_bytes();
-        let open = body
-            .strip_prefix(b"0")
-            .and_then(|json| serde_json::from_slice::<serde_json::Value>(json).ok());
-        let Some(mut open) = open else {
-            return Ok(Response::from_parts(parts, Body::from(body)));
-        };
-        open["maxPayload"] = self.handler.settings.max_payload.into();
-        if !self.handler.settings.transports.websocket {
-            open["upgrades"] = serde_json::json!([]);
-        }
-        parts.headers.remove(CONTENT_LENGTH);
-        Ok(Response::from_parts(parts, Body::from(format!("0{open}"))))
+    async fn ask(
+        &self,
+        begins_with: TransportType,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, Problem> {
+        answers::refusal(self.engines.answer(begins_with, request).await).await
     }
 }
 

@@ -11,7 +11,7 @@ use super::pressure::Pressure;
 use super::registry::Sessions;
 use super::session::{Session, Slot};
 use crate::admission::{Admission, Client, Permit};
-use crate::connection::Link;
+use crate::connection::{Allowance, Link};
 use crate::delivery::{ById, Context, Hub, Settled, Subscriber};
 use crate::keys::KeyRecord;
 use crate::settings::Settings;
@@ -27,6 +27,8 @@ pub(super) struct Handshake {
     pub(super) client: Client,
     /// The place that the session takes.
     pub(super) place: Arc<Permit>,
+    /// What the session may send.
+    pub(super) allowance: Arc<Allowance>,
 }
 
 /// The Socket.IO side of a node.

@@ -66,8 +66,13 @@ impl Handler {
         // Client v2 puts its `query` behind the namespace, which may hold a key: it is neither logged, nor
         // sent back, where the client would not know it as its own.
         let (asked, namespace) = (&*namespace, namespace.split('?').next().unwrap_or_default());
-        // Protocol 4 asks for the root that it is in already.
-        if namespace.is_empty() && session.protocol() == ProtocolVersion::V3 {
+        if namespace.is_empty() {
+            // Protocol 4 is in the root already. In protocol 5 some clients ask for it before any other
+            // namespace. There is nothing in it: no mailbox, and the time for joining goes on.
+            if session.protocol() == ProtocolVersion::V4 {
+                let reply = packet::connected(session.protocol(), "", &Sid::new().to_string());
+                session.send(reply);
+            }
             return;
         }
         match self.admit(&session, asked, auth.as_deref()).await {

@@ -16,10 +16,12 @@ pub(super) struct SocketOutlet {
 
 impl Outlet for SocketOutlet {
     fn emit(&self, emission: &Emission<'_>) -> bool {
-        self.session
-            .engine
-            .emit(packet::event(&self.namespace, emission))
-            .is_ok()
+        let packet = packet::event(&self.namespace, emission);
+        let emitted = self.session.engine.emit(packet).is_ok();
+        if emitted {
+            self.session.allowance.expect_reply();
+        }
+        emitted
     }
 
     fn is_polling(&self) -> bool {
@@ -42,12 +44,11 @@ impl Outlet for SocketOutlet {
     }
 
     fn cut_slow_reader(&self) {
-        self.session.metrics.slow_readers.inc();
         tracing::info!(
             connection = self.session.name,
-            "cutting a client that does not read"
+            "cutting a client that answers nothing: its process or its network stands still"
         );
-        self.session.cut("slow_reader");
+        self.session.cut("silent");
     }
 
     fn dismiss(&self) {

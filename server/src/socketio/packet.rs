@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use engineioxide::{ProtocolVersion, Str};
 use serde_json::json;
+use serde_json::value::RawValue;
 use socketioxide_core::Value;
 use socketioxide_core::packet::PacketData;
 use socketioxide_core::parser::{Parse, ParseConfig, ParserState};
@@ -36,6 +37,9 @@ pub(super) fn decode(text: Str) -> Option<(String, Incoming)> {
     let packet = CommonParser
         .decode_str(&config, &ParserState::default(), text)
         .ok()?;
+    if !is_well_formed(&packet.inner) {
+        return None;
+    }
     let incoming = match packet.inner {
         PacketData::Connect(auth) => Incoming::Connect(auth.map(text_of)),
         PacketData::Disconnect => Incoming::Disconnect,
@@ -54,6 +58,27 @@ pub(super) fn decode(text: Str) -> Option<(String, Incoming)> {
         packet.ns.strip_prefix('/').unwrap_or(&packet.ns).to_owned(),
         incoming,
     ))
+}
+
+/// Whether the arguments are what the protocol allows: an array, and an event's name in front.
+fn is_well_formed(packet: &PacketData) -> bool {
+    let (arguments, needs_name) = match packet {
+        PacketData::Event(arguments, _) => (arguments, true),
+        PacketData::EventAck(arguments, _) => (arguments, false),
+        _ => return true,
+    };
+    let Value::Str(arguments, _) = arguments else {
+        return false;
+    };
+    let Ok(arguments) = serde_json::from_str::<Vec<&RawValue>>(arguments) else {
+        return false;
+    };
+    // Source: isDataValid of socket.io-parser 4, which takes numbers for names too.
+    let is_name = |first: &&RawValue| {
+        let first = first.get();
+        first.starts_with(|c: char| matches!(c, '"' | '-') || c.is_ascii_digit())
+    };
+    !needs_name || arguments.first().is_some_and(is_name)
 }
 
 fn text_of(value: Value) -> String {
@@ -83,6 +108,7 @@ pub(super) fn answer(namespace: &str, number: u64, outcome: &str) -> String {
 /// That the client has joined; `socket` is the socket's id.
 pub(super) fn connected(protocol: ProtocolVersion, namespace: &str, socket: &str) -> String {
     match protocol {
+        _ if namespace.is_empty() => format!("0{}", json!({ "sid": socket })),
         ProtocolVersion::V3 => format!("0/{namespace},"),
         ProtocolVersion::V4 => format!("0/{namespace},{}", json!({ "sid": socket })),
     }
@@ -172,7 +198,6 @@ mod tests {
     use std::time::Duration;
 
     use proptest::prelude::*;
-    use serde_json::value::RawValue;
 
     use super::*;
     use crate::clock::Millis;
@@ -220,6 +245,15 @@ mod tests {
             r#"51-["e",{"_placeholder":true,"num":0}]"#,
             r#"60-/n,1["i"]"#,
             "3/n,[]",
+            "3/n,1{}",
+            "3/n,1\"i\"",
+            "2{}",
+            "2/n,{}",
+            "2[]",
+            "2[{}]",
+            "2[null]",
+            "2abc[\"e\"]",
+            "2/n,[\"e\"",
             "é",
             "4/n,{}",
         ] {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::handler::Handshake;
 use super::packet;
 use crate::admission::{Client, Permit};
-use crate::connection::Link;
+use crate::connection::{Allowance, Link};
 use crate::delivery::{Hub, Subscriber};
 use crate::keys::KeyRecord;
 use crate::metrics::{Metrics, Reason, SocketLabels};
@@ -24,10 +24,13 @@ use crate::metrics::{Metrics, Reason, SocketLabels};
 const NOISE_BURST: NonZeroU32 = NonZeroU32::new(64).unwrap();
 const NOISE_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).unwrap();
 
-/// How long an upgrade may take once the WebSocket is there: two packets there and back.
-const UPGRADE: Duration = Duration::from_secs(1);
+/// How long an upgrade may take once the WebSocket is there: two packets there and back, on the slowest network.
+pub(super) const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two looks whether it is done.
 const LOOK: Duration = Duration::from_millis(10);
+/// How long a client that is sent away may take to go by itself. Its session stays that long, so that the packet that
+/// tells it is not lost between two polls, or before the engine writes to a WebSocket that has just come.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What the engine keeps for us in its own session; set right after its creation.
 pub(super) type Slot = OnceLock<Weak<Session>>;
@@ -41,6 +44,10 @@ pub struct Session {
     /// The key of the handshake's header.
     pub header_key: Option<Arc<KeyRecord>>,
     pub(super) engine: Arc<Socket<Slot>>,
+    /// The transport of its handshake.
+    pub(super) begun_with: TransportType,
+    /// What the client may still send.
+    pub(super) allowance: Arc<Allowance>,
     pub(super) link: Mutex<Arc<Link>>,
     pub(super) last_request: Mutex<Instant>,
     /// None once the session has ended.
@@ -78,7 +85,9 @@ impl Session {
             id: engine.id,
             name: ulid::Ulid::generate().to_string().to_lowercase(),
             header_key: handshake.key,
+            begun_with: engine.transport_type(),
             engine,
+            allowance: handshake.allowance,
             client: handshake.client,
             place: handshake.place,
             link: Mutex::new(handshake.link),
@@ -114,6 +123,7 @@ impl Session {
         *lock(&self.last_request) = Instant::now();
         // A second upgrade of a session is refused by the engine: its connection is none of the session's.
         if let Some(link) = upgrade.filter(|_| self.is_polling()) {
+            link.allow(self.allowance.clone());
             *lock(&self.link) = link;
         }
     }
@@ -150,26 +160,31 @@ impl Session {
     pub(super) fn dismiss(self: &Arc<Self>, namespace: &str, cause: &'static str) {
         let farewell = packet::disconnect(namespace);
         let is_last = self.leave(namespace, cause);
-        if is_last {
-            let _ = self.cause.set(cause);
-        }
         self.when_settled(move |session| {
             session.send(farewell);
             if is_last {
-                session.engine.close(DisconnectReason::TransportClose);
+                tokio::spawn(session.clone().close_deserted());
             }
         });
     }
 
+    /// Closes a session that is still there after its last socket was dismissed.
+    async fn close_deserted(self: Arc<Self>) {
+        sleep(FAREWELL).await;
+        if self.has_no_socket() {
+            self.engine.close(DisconnectReason::TransportClose);
+        }
+    }
+
     /// Ends something once no upgrade is under way. A client whose session ends in the middle of one has no WebSocket and
     /// never polls again (engine.io-client 6 stays paused): only its heartbeat, minutes later, would tell it.
-    fn when_settled(self: &Arc<Self>, end: impl FnOnce(&Self) + Send + 'static) {
+    fn when_settled(self: &Arc<Self>, end: impl FnOnce(&Arc<Self>) + Send + 'static) {
         if !self.is_upgrading() {
             return end(self);
         }
         let session = self.clone();
         tokio::spawn(async move {
-            let until = Instant::now() + UPGRADE;
+            let until = Instant::now() + UPGRADE_TIMEOUT;
             while session.is_upgrading() && Instant::now() < until {
                 sleep(LOOK).await;
             }
@@ -274,11 +289,10 @@ impl Session {
 
     /// Ends all sockets, because the engine's session has ended.
     pub(super) fn ended(&self, reason: &DisconnectReason) {
-        let cause = match self.cause.get() {
-            Some(cause) => cause,
-            None if lock(&self.link).has_stalled() => "slow_reader",
-            None => cause_of(reason),
-        };
+        let told = self.cause.get().copied();
+        let cause = told
+            .or_else(|| lock(&self.link).cause())
+            .unwrap_or_else(|| cause_of(reason));
         for joined in lock(&self.sockets).take().unwrap_or_default() {
             self.left(&joined, cause);
         }

@@ -192,6 +192,15 @@ impl Server {
         self.log.lock().unwrap().clone()
     }
 
+    /// The memory that the process has, in KiB.
+    pub(crate) fn memory(&self) -> u64 {
+        let pid = self.child.id().expect("the server runs");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.unwrap().trim().trim_end_matches(" kB");
+        kib.parse().unwrap()
+    }
+
     /// Sends a signal: `TERM`, `INT`, `KILL`, `STOP`, `CONT`.
     pub(crate) fn signal(&self, name: &str) {
         signal(self.child.id().expect("the server runs"), name);

@@ -1,6 +1,6 @@
 //! Engine.IO by hand: clients that do what no library would.
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -35,6 +35,8 @@ pub(crate) fn handshake(
 /// A session over polling.
 pub(crate) struct Polling {
     pub(crate) sid: String,
+    /// What the server has announced.
+    pub(crate) handshake: Value,
     url: String,
     http: reqwest::Client,
 }
@@ -48,14 +50,15 @@ impl Polling {
             .unwrap();
         assert_eq!(answer.status(), 200);
         let open = answer.text().await.unwrap();
-        let open: Value = serde_json::from_str(&open[open.find('{').unwrap()..]).unwrap();
-        let sid = open["sid"].as_str().unwrap().to_owned();
+        let handshake: Value = serde_json::from_str(&open[open.find('{').unwrap()..]).unwrap();
+        let sid = handshake["sid"].as_str().unwrap().to_owned();
         let url = format!(
             "http://{}/websockets/?EIO={engine}&transport=polling&sid={sid}",
             server.address
         );
         Self {
             sid,
+            handshake,
             url,
             http: reqwest::Client::new(),
         }
@@ -76,12 +79,16 @@ impl Polling {
         self.http.post(&self.url).body(body).send().await.unwrap()
     }
 
+    /// Polls once.
+    pub(crate) async fn get(&self) -> Response {
+        let answer = timeout(PATIENCE, self.http.get(&self.url).send()).await;
+        answer.expect("the poll is answered").unwrap()
+    }
+
     /// Waits for packets other than pings.
     pub(crate) async fn poll(&self) -> String {
         loop {
-            let answer = timeout(PATIENCE, self.http.get(&self.url).send()).await;
-            let answer = answer.expect("the poll is answered").unwrap();
-            let text = answer.text().await.unwrap();
+            let text = self.get().await.text().await.unwrap();
             let packets: Vec<&str> = text.split('\x1e').filter(|p| *p != PING).collect();
             if !packets.is_empty() {
                 return packets.join("\x1e");
@@ -91,7 +98,11 @@ impl Polling {
 }
 
 /// A session over a WebSocket.
-pub(crate) struct WebSocket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct WebSocket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// What the server has announced.
+    pub(crate) handshake: Value,
+}
 
 impl WebSocket {
     /// Opens a session; it has joined nothing.
@@ -106,9 +117,29 @@ impl WebSocket {
             request.headers_mut().insert("authorization", header);
         }
         let (stream, _) = connect_async(request).await.unwrap();
-        let mut socket = Self(stream);
+        let mut socket = Self {
+            stream,
+            handshake: Value::Null,
+        };
         let open = socket.next().await.unwrap();
-        assert!(open.starts_with("0{"), "{open}");
+        let handshake = open.strip_prefix('0').unwrap_or_else(|| panic!("{open}"));
+        socket.handshake = serde_json::from_str(handshake).unwrap();
+        socket
+    }
+
+    /// Begins the upgrade of a polling session of protocol 5: the packet `5` is left to send.
+    pub(crate) async fn upgrade(server: &Server, session: &Polling) -> Self {
+        let url = format!(
+            "ws://{}/websockets/?EIO=4&transport=websocket&sid={}",
+            server.address, session.sid
+        );
+        let (stream, _) = connect_async(url).await.unwrap();
+        let mut socket = Self {
+            stream,
+            handshake: Value::Null,
+        };
+        socket.send("2probe").await;
+        assert_eq!(socket.next().await.unwrap(), "3probe");
         socket
     }
 
@@ -125,22 +156,33 @@ impl WebSocket {
 
     /// Sends a text; the server may have closed already.
     pub(crate) async fn send(&mut self, text: &str) {
-        let _ = self.0.send(Message::text(text)).await;
+        let _ = self.stream.send(Message::text(text)).await;
     }
 
     /// Sends a binary message.
     pub(crate) async fn send_binary(&mut self, bytes: &'static [u8]) {
-        self.0.send(Message::binary(bytes)).await.unwrap();
+        self.stream.send(Message::binary(bytes)).await.unwrap();
     }
 
     /// The next text other than a ping; none when the connection has ended.
     pub(crate) async fn next(&mut self) -> Option<String> {
         loop {
-            let message = timeout(PATIENCE, self.0.next()).await;
+            let message = timeout(PATIENCE, self.stream.next()).await;
             match message.expect("something comes in time")?.ok()? {
                 Message::Text(text) if text.as_str() != PING => return Some(text.to_string()),
                 Message::Close(_) => return None,
                 _ => {}
+            }
+        }
+    }
+
+    /// Takes what has come; whether the connection has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        loop {
+            match self.stream.next().now_or_never() {
+                None => return false,
+                Some(Some(Ok(message))) if !message.is_close() => {}
+                Some(_) => return true,
             }
         }
     }
