@@ -51,7 +51,7 @@ impl Clients {
         let mut processes = Vec::new();
         for some in clients.chunks(EACH) {
             let mut child = child_command("node", &logs.join("clients.log"))?
-                .arg(project().join("soak/clients.cjs"))
+                .arg(project().join("crates/soak/clients.cjs"))
                 .env("NODE_PATH", project().join("tools/node_modules"))
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())

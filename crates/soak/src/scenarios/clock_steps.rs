@@ -22,6 +22,8 @@ const LEAP: std::ops::Range<i64> = 2..7_200;
 const WRONG: std::ops::Range<u64> = 500..6_000;
 /// Between two leaps, in ms: as long as it takes until a clock is steady again.
 const RIGHT: std::ops::Range<u64> = 2_000..4_000;
+/// From the start of the nodes to the first leap: a node that has just started believes the clock that it finds.
+const BELIEVED: Duration = Duration::from_secs(15);
 /// How early or late half of the messages, or the earliest, may be, in ms.
 const OFF: f64 = 500.0;
 
@@ -33,6 +35,7 @@ pub(super) async fn run(size: Size, directory: &Path) -> anyhow::Result<Report> 
         ..size.cast()
     };
     let mut stage = Stage::set(cast.clone(), &redis.url(), directory).await?;
+    sleep(BELIEVED).await;
     stage.publish(load(&cast));
     let mut leaps = 0;
     again_and_again(size.seconds(25, 120), async || {

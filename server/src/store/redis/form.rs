@@ -11,8 +11,6 @@ use crate::store::{
     RETENTION, Receipt, Result, StoreError,
 };
 
-/// For how long the receipts of a message to everyone are kept after its end, in milliseconds; there are as many as keys.
-const RETENTION_EVERYONE: i64 = 3_600_000;
 /// Keys that were shown a message, that acknowledged it, and whether it was cancelled.
 pub(super) type Counts = (Option<u32>, Option<u32>, Option<u32>);
 
@@ -72,16 +70,14 @@ pub(super) fn recording(receipts: &[Receipt]) -> Cmd {
     let mut command = script::RECORD.on_mailbox(&receipts[0].message.mailbox);
     for receipt in receipts {
         let message = &receipt.message;
-        let retention = match message.mailbox.channel_name() {
-            Some(_) => RETENTION,
-            None => RETENTION_EVERYONE,
-        };
+        // Those of a message to everyone too, although there are as many as keys: its end folds them into counts, and
+        // a clock that leaps by an hour must not take them from a live one.
         command
             .arg(&message.id)
             .arg(message.seq)
             .arg(&*receipt.key)
             .arg(if receipt.acknowledged { "a" } else { "d" })
-            .arg(message.expires_at.0.saturating_add(retention));
+            .arg(message.expires_at.0.saturating_add(RETENTION));
     }
     command
 }
