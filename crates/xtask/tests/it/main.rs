@@ -1,0 +1,3 @@
+//! The documentation as it is checked in.
+
+mod docs;
