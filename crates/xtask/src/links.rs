@@ -14,14 +14,9 @@ use crate::markdown::anchor;
 /// # Errors
 /// When a page cannot be read.
 pub fn check(root: &Path) -> anyhow::Result<Vec<String>> {
-    let mut pages = Vec::new();
-    collect(&book(root), &mut pages)?;
-    for page in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
-        pages.push(root.join(page));
-    }
     let link = Regex::new(r"\]\(([^)\s]+)\)")?;
     let mut mistakes = Vec::new();
-    for page in pages {
+    for page in pages(root)? {
         let text = fs::read_to_string(&page)?;
         for (number, line) in prose(&text) {
             for target in link.captures_iter(line).map(|found| found[1].to_owned()) {
@@ -34,8 +29,21 @@ pub fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     Ok(mistakes)
 }
 
+/// The pages of the book and those at the repository's root.
+///
+/// # Errors
+/// When a directory cannot be read.
+pub fn pages(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut pages = Vec::new();
+    collect(&book(root), &mut pages)?;
+    for page in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
+        pages.push(root.join(page));
+    }
+    Ok(pages)
+}
+
 /// All pages of Markdown below a directory.
-pub(crate) fn collect(directory: &Path, pages: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+fn collect(directory: &Path, pages: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         if path.is_dir() {
@@ -48,7 +56,7 @@ pub(crate) fn collect(directory: &Path, pages: &mut Vec<PathBuf>) -> anyhow::Res
 }
 
 /// The numbered lines of a page outside of its blocks of code.
-pub(crate) fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut code = false;
     text.lines()
         .enumerate()

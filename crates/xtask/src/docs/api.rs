@@ -14,9 +14,9 @@ const SOURCE: &str = "server/src/api/openapi.json";
 
 const INTRO: &str = "# HTTP API
 
-This page is the server's OpenAPI 3.1 document, which `GET /openapi.json` answers with. Any OpenAPI tool
-reads it. Every call except those under *operations* needs the header `Authorization: ApiKey KEY` with a
-backend key.
+This page is the server's OpenAPI 3.1 document, which `GET /openapi.json` answers with. Any OpenAPI
+tool reads it. Every call except those under *operations* needs the header `Authorization: ApiKey
+KEY` with a backend key.
 ";
 
 /// The page of all calls and schemas.

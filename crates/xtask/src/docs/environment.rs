@@ -15,11 +15,11 @@ const SCHEMA: &str = "environments/schema.json";
 const INTRO: &str = "# Environment file
 
 An environment file is YAML. Its name is the environment's name: `environments/prod.yaml` is `prod`.
-[Environments](../operators/environments.md) explains how files build on each other. Editors complete and
-check the file with `environments/schema.json`, from which this page is generated.
+[Environments](../operators/environments.md) explains how files build on each other. Editors
+complete and check the file with `environments/schema.json`, from which this page is generated.
 
-Durations need a unit: `60s`, `4m`, `1h`. Sizes may have one: `16KiB`, `1GiB`. A key that may be null can
-be left out.
+Durations need a unit: `60s`, `4m`, `1h`. Sizes may have one: `16KiB`, `1GiB`. A key that may be
+null can be left out.
 ";
 
 /// The page of all keys.

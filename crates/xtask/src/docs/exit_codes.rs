@@ -13,16 +13,16 @@ use super::Page;
 const ENUMERATION: &str = "enum Exit {";
 
 const OUTRO: &str = "
-`check --strict` makes warnings and rules that were *not seen* exit code 1. `plan --exit-code` makes a
-plan with changes exit code 4. For what each code means after a deployment, see
-[exit codes of a deployment](../operators/first-deploy.md#exit-codes).
+`check --strict` makes warnings and rules that were *not seen* exit code 1. `plan --exit-code` makes
+a plan with changes exit code 4. For what each code means after a deployment, see [exit codes of a
+deployment](../operators/first-deploy.md#exit-codes).
 
-The server exits with 0 after a drain, 1 when `server --health` finds no server that serves, 2 when it
-cannot start, and 130 after a second signal.
+The server exits with 0 after a drain, 1 when `server --health` finds no server that serves, 2 when
+it cannot start, and 130 after a second signal.
 
-`deployer up` with a local target exits with 0 when it is stopped, 2 when it cannot start, 3 when a node
-crashed before it was ready or was unhealthy, or when ten replacements in a row failed, and 130 when it
-is interrupted before it is ready.
+`deployer up` with a local target exits with 0 when it is stopped, 2 when it cannot start, 3 when a
+node crashed before it was ready or was unhealthy, or when ten replacements in a row failed, and 130
+when it is interrupted before it is ready.
 ";
 
 /// The page of exit codes.

@@ -17,9 +17,9 @@ const SOURCE: &str = "server/src/metrics.rs";
 
 const INTRO: &str = "# Metrics
 
-`GET /metrics` on the server's `ADMIN_BIND` answers in the OpenMetrics text format. Counters are read
-with the suffix `_total`, histograms with `_bucket`, `_sum` and `_count`. All values are of one node since
-its start.
+`GET /metrics` on the server's `ADMIN_BIND` answers in the OpenMetrics text format. Counters are
+read with the suffix `_total`, histograms with `_bucket`, `_sum` and `_count`. All values are of one
+node since its start.
 
 [Metrics and log lines](../operators/metrics-and-logs.md) says which of them to watch.
 

@@ -70,7 +70,8 @@ fn page(rule: &Rule) -> Page {
         ..
     } = rule;
     let levels = rule.level_names();
-    let mut text = format!("# {name}\n\n**{levels}**, {topic}: {summary}.\n");
+    let about = wrap(&format!("**{levels}**, {topic}: {summary}."), WIDTH);
+    let mut text = format!("# {name}\n\n{about}\n");
     for (heading, body) in [("What breaks", breaks), ("Holds when", holds), ("Fix", fix)] {
         let _ = write!(text, "\n## {heading}\n\n{}\n", wrap(&sentence(body), WIDTH));
     }

@@ -10,20 +10,20 @@ use crate::markdown::{cell, code};
 
 const INTRO: &str = "# Settings of the server
 
-The server takes its settings from environment variables. Durations need a unit (`60s`, `4m`); sizes may
-have one (`16KiB`). The server reports all mistakes at once and exits with code 2.
+The server takes its settings from environment variables. Durations need a unit (`60s`, `4m`); sizes
+may have one (`16KiB`). The server reports all mistakes at once and exits with code 2.
 
-The column *key* names the same setting in an [environment file](environment-file.md), in findings and as
-a flag of `deployer check`. Settings without a key in an environment file are set by the template or by
-hand.
+The column *key* names the same setting in an [environment file](environment-file.md), in findings
+and as a flag of `deployer check`. Settings without a key in an environment file are set by the
+template or by hand.
 
 | variable | default | legal | key | meaning |
 |---|---|---|---|---|
 ";
 
 const OUTRO: &str = "
-`ECS_CONTAINER_METADATA_URI_V4` is set by ECS. The server asks it whether ECS means to stop the task; see
-[the life of a task](../operators/redis-and-tasks.md#a-task-that-ecs-stops).
+`ECS_CONTAINER_METADATA_URI_V4` is set by ECS. The server asks it whether ECS means to stop the
+task; see [the life of a task](../operators/redis-and-tasks.md#a-task-that-ecs-stops).
 ";
 
 /// The page of all variables.
