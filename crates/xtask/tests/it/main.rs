@@ -1,5 +1,11 @@
 //! The documentation as it is checked in.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod docs;
 mod examples;
 mod program;
