@@ -4,6 +4,7 @@ mod api;
 mod cli;
 mod environment;
 mod exit_codes;
+mod findings;
 mod metrics;
 mod rules;
 mod schema;
@@ -90,6 +91,7 @@ pub fn check(root: &Path, deployer: &Path) -> anyhow::Result<Vec<String>> {
 
 fn pages(root: &Path, deployer: &Path) -> anyhow::Result<Vec<Page>> {
     let mut pages = rules::pages();
+    pages.extend(findings::pages(root, deployer)?);
     pages.push(settings::page());
     pages.push(environment::page(root)?);
     pages.push(exit_codes::page(root)?);
