@@ -1,4 +1,4 @@
-//! The links between the pages of this repository: every file and every anchor that they name exists.
+//! The links between the pages of this repository: every file and anchor that they name exists.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use regex_lite::Regex;
 use crate::docs::book;
 use crate::markdown::anchor;
 
-/// Checks the links of the book, the README and the other pages at the root: a line for each that leads
-/// nowhere. Links to other sites are not followed.
+/// Checks the links of the book, the README and the other pages at the root: a line for each
+/// broken one. Links to other sites are not followed.
 ///
 /// # Errors
 /// When a page cannot be read.

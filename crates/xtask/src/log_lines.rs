@@ -8,8 +8,8 @@ use crate::docs::book;
 /// The page with the table of log lines.
 const PAGE: &str = "operators/metrics-and-logs.md";
 
-/// Checks the first column of the table of log lines: a line for each message that is not in the server's
-/// source.
+/// Checks the first column of the table of log lines: a line for each message that is not in the
+/// server's source.
 ///
 /// # Errors
 /// When the page or the source cannot be read.

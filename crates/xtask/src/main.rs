@@ -16,11 +16,11 @@ struct Cli {
 enum Task {
     /// Write the generated pages of the documentation.
     Docs {
-        /// Write nothing. Fail where a page differs, a link leads nowhere or a log message is unknown.
+        /// Write nothing. Fail where a page differs, a link is broken or a log message is unknown.
         #[arg(long)]
         check: bool,
-        /// The deployer whose help the command line's page shows; the one beside this program unless
-        /// given.
+        /// The deployer whose help and findings the pages show; the one beside this program
+        /// unless given.
         #[arg(long, value_name = "FILE")]
         deployer: Option<PathBuf>,
     },

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 
 use super::{Page, read};
 
-/// An example: what is written into an environment file, and the page that shows what the deployer says.
+/// An example: what is written into an environment file, and the page that shows the answer.
 struct Example {
     page: &'static str,
     /// The comment before the block of code.

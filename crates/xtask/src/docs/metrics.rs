@@ -1,7 +1,7 @@
 //! The server's metrics, from the file that registers them.
 //!
-//! A registry shows a family only once it has a sample, so a server that was just started does not name
-//! all of its metrics; the source does.
+//! A registry shows a family only once it has a sample, so a server that was just started does not
+//! name all of its metrics; the source does.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -34,9 +34,9 @@ pub(super) fn by_topic() -> Vec<(String, Vec<&'static Rule>)> {
 
 fn index() -> Page {
     let intro = format!(
-        "The deployer knows {} rules. An error stops a deployment, a warning does not. Each page says \
-         what breaks, when the rule holds and how to fix it. `deployer explain RULE` prints the same \
-         text.",
+        "The deployer knows {} rules. An error stops a deployment, a warning does not. Each page \
+         says what breaks, when the rule holds and how to fix it. `deployer explain RULE` prints \
+         the same text.",
         RULES.len()
     );
     let mut text = format!("# Rules\n\n{}\n", wrap(&intro, WIDTH));
@@ -90,8 +90,8 @@ fn page(rule: &Rule) -> Page {
         };
     }
     let ignore = format!(
-        "\n## Ignore it\n\n```yaml\nignore:\n  - {{ rule: {name}, reason: say why it does not matter \
-         here }}\n```\n"
+        "\n## Ignore it\n\n```yaml\nignore:\n  - {{ rule: {name}, reason: say why it does \
+         not matter here }}\n```\n"
     );
     text.push_str(&ignore);
     Page::new(format!("{DIRECTORY}/{name}.md"), &text)

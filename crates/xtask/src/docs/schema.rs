@@ -1,4 +1,4 @@
-//! What the environment file's JSON Schema and the API's schemas have in common: references, types, limits.
+//! What the environment file's JSON Schema and the API's schemas share: references, types, limits.
 
 use serde_json::Value;
 
