@@ -1,4 +1,4 @@
-.PHONY: test tools lint deny up image push fuzz soak bench
+.PHONY: test tools lint deny docs up image push fuzz soak bench
 
 # Builds and runs every test, installing what they talk to. Most of the time they wait: more threads than cores.
 # The image first: its build would slow the others down.
@@ -25,7 +25,7 @@ image:
 	@test -n "$(ENGINE)" || { echo "no docker, podman or buildah that answers: install one, or name it in ENGINE" >&2; exit 1; }
 	$(ENGINE) build --tag $(IMAGE) .
 
-# To a registry that the engine is logged in to; the README says how, for ECR.
+# X.
 push:
 	$(ENGINE) push $(IMAGE)
 
@@ -39,6 +39,12 @@ deny:
 	test -x .cache/cargo/bin/cargo-deny || cargo install cargo-deny --version 0.20.2 --locked --quiet --root .cache/cargo
 	cargo fetch --locked
 	.cache/cargo/bin/cargo-deny --offline check licenses bans sources
+
+# The book, in target/book. `cargo test -p xtask` checks its generated pages and its links.
+docs:
+	test -x .cache/cargo/bin/mdbook || cargo install mdbook --version 0.5.4 --locked --quiet --root .cache/cargo \
+	  --no-default-features --features search
+	.cache/cargo/bin/mdbook build docs
 
 # A minute of texts that nobody would write, for the reader and the resolver of templates.
 fuzz: tools

@@ -149,7 +149,7 @@ fn without_serving(argument: &str) -> ExitCode {
         "--version" | "-V" => version.to_owned(),
         "--help" | "-h" => format!(
             "{version}: a Socket.IO service that delivers each message at its moment.\n\
-             It takes its settings from environment variables, which the README lists; S2S_KEYS is required.\n\
+             It takes its settings from environment variables, which the documentation lists; S2S_KEYS is required.\n\
              --health asks the server with the same settings on this machine whether it serves."
         ),
         "--health" => match healthy() {

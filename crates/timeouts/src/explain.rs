@@ -1,4 +1,4 @@
-//! The rules as prose: the list, the page of one rule, and the table of the README. All are made of the catalogue.
+//! The rules as prose: the list, and the page of one rule. Both are made of the catalogue.
 
 use std::fmt::Write as _;
 
@@ -84,31 +84,6 @@ pub fn list() -> String {
     list
 }
 
-/// All rules as Markdown tables, one for each topic.
-#[must_use]
-pub fn markdown() -> String {
-    let mut tables = String::new();
-    for topic in TOPICS {
-        let _ = writeln!(
-            tables,
-            "**{topic}**\n\n| rule | level | the defect | holds when |\n|---|---|---|---|"
-        );
-        for rule in of(topic) {
-            let _ = writeln!(
-                tables,
-                "| `{}` | {} | {} | {} |",
-                rule.name,
-                rule.level_names(),
-                rule.summary,
-                rule.holds
-            );
-        }
-        tables.push('\n');
-    }
-    tables.truncate(tables.trim_end().len());
-    tables
-}
-
 /// The names, range and defaults of a setting, a line each.
 fn facts(setting: Setting) -> String {
     let Spec {
@@ -162,11 +137,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_rule_is_in_the_list_and_the_tables() {
-        let (list, tables) = (list(), markdown());
+    fn every_rule_is_in_the_list() {
+        let list = list();
         for rule in RULES {
             assert!(list.contains(&format!("  {} ", rule.name)));
-            assert_eq!(tables.matches(&format!("| `{}` |", rule.name)).count(), 1);
         }
     }
 

@@ -288,13 +288,13 @@ const END: &str = "<!-- end of permissions -->";
 
 /// Fails when the tables differ; with `PERMISSIONS_TABLE=write` it writes them instead.
 #[test]
-fn the_readme_has_the_tables_of_permissions() {
-    let path = project().join("README.md");
-    let readme = std::fs::read_to_string(&path).expect("it is there");
-    let parts = readme
+fn the_book_has_the_tables_of_permissions() {
+    let path = project().join("docs/src/reference/permissions.md");
+    let page = std::fs::read_to_string(&path).expect("it is there");
+    let parts = page
         .split_once(BEGIN)
         .and_then(|(before, rest)| Some((before, rest.split_once(END)?)));
-    let (before, (found, after)) = parts.expect("README.md has the lines around the permissions");
+    let (before, (found, after)) = parts.expect("the page has the lines around the permissions");
     let expected = format!("\n\n{}\n\n", markdown());
     #[expect(
         clippy::disallowed_methods,

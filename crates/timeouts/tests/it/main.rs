@@ -1,4 +1,3 @@
 //! Tests of the crate as others use it.
 
 mod properties;
-mod readme;

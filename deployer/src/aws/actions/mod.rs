@@ -39,7 +39,7 @@ pub fn policy(grants: &[Grant]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": grants.iter().map(statement).collect::<Vec<_>>() })
 }
 
-/// The list as the README shows it: a table for each policy.
+/// The list as the documentation shows it: a table for each policy.
 #[must_use]
 pub fn markdown() -> String {
     let mut text = String::new();

@@ -1,0 +1,6 @@
+#![doc = include_str!("../README.md")]
+
+pub mod docs;
+pub mod links;
+pub mod log_lines;
+pub mod markdown;

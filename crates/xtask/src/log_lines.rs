@@ -1,0 +1,44 @@
+//! The log messages that the book names: the server writes each of them.
+
+use std::fs;
+use std::path::Path;
+
+use crate::docs::book;
+
+/// The page with the table of log lines.
+const PAGE: &str = "operators/metrics-and-logs.md";
+
+/// Checks the first column of the table of log lines: a line for each message that is not in the
+/// server's source.
+///
+/// # Errors
+/// When the page or the source cannot be read.
+pub fn check(root: &Path) -> anyhow::Result<Vec<String>> {
+    let page = fs::read_to_string(book(root).join(PAGE))?;
+    let table = page.split_once("\n| log line |").map(|(_, table)| table);
+    let Some(table) = table else {
+        return Ok(vec![format!("{PAGE}: no table of log lines")]);
+    };
+    let mut source = String::new();
+    read(&root.join("server/src"), &mut source)?;
+    let mistakes = table
+        .lines()
+        .skip(2)
+        .map_while(|line| line.strip_prefix("| `")?.split_once('`'))
+        .filter(|(message, _)| !source.contains(&format!("\"{message}")))
+        .map(|(message, _)| format!("{PAGE}: the server does not log `{message}`"));
+    Ok(mistakes.collect())
+}
+
+/// Appends all Rust files below a directory.
+fn read(directory: &Path, source: &mut String) -> anyhow::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            read(&path, source)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            source.push_str(&fs::read_to_string(&path)?);
+        }
+    }
+    Ok(())
+}
