@@ -25,7 +25,7 @@ image:
 	@test -n "$(ENGINE)" || { echo "no docker, podman or buildah that answers: install one, or name it in ENGINE" >&2; exit 1; }
 	$(ENGINE) build --tag $(IMAGE) .
 
-# X.
+# To a registry that the engine is logged in to. The documentation says how, for ECR.
 push:
 	$(ENGINE) push $(IMAGE)
 

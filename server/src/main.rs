@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use axum::http::Uri;
 use server::delivery::Tuning;
-use server::leaving;
 use server::log_queue::LogQueue;
 use server::node::{Node, open_store};
 use server::settings::{ProcessEnvironment, Settings};
+use server::task_metadata;
 use server::tasks::Ended;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -115,7 +115,7 @@ async fn asked_to_leave(
     metadata: Option<&Uri>,
 ) -> &'static str {
     let early = async {
-        leaving::told_to_stop(metadata).await;
+        task_metadata::told_to_stop(metadata).await;
         tracing::info!("this task is to stop: moving its clients before the signal comes");
         node.move_clients().await;
         std::future::pending().await

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::client_matrix::Way;
 use crate::harness::{Client, Options, Server, eventually};
 use crate::raw::{Polling, WebSocket};
-use crate::ways::Way;
 
 /// Waits until every session has ended.
 async fn nothing_is_left(server: &Server) {

@@ -4,8 +4,8 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::client_matrix::Way;
 use crate::harness::{Client, Server, eventually};
-use crate::ways::Way;
 
 #[tokio::test]
 async fn every_client_does_the_whole_round() {

@@ -7,7 +7,7 @@ use serde_json::json;
 use server::delivery::Tuning;
 use server::node::Node;
 
-use crate::faulty::{Faulty, call, node, url};
+use crate::faulty_store::{Faulty, call, node, url};
 use crate::harness::{Client, Options, eventually};
 
 const MESSAGES: &str = "/v1/namespaces/dropcodes/channels/c/messages";

@@ -6,9 +6,9 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::client_matrix::Way;
 use crate::harness::{BACKEND_KEY, Client, Options, Server, eventually};
 use crate::raw::{self, Polling, WebSocket};
-use crate::ways::Way;
 
 /// Longer than any client here waits before it tries again.
 const LONG_ENOUGH: Duration = Duration::from_millis(1500);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use server::delivery::Tuning;
 use server::node::Node;
 
-use crate::faulty::{call, node, url};
+use crate::faulty_store::{call, node, url};
 use crate::harness::{Client, Options, Server, eventually, free_port};
 use crate::redis::Redis;
 use crate::settings::{refused, server};

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use redis::{Cmd, Value, cmd};
 use tokio::sync::{broadcast, oneshot};
 
+use super::encoding::{Counts, add_position, noting, published, publishing, recording, status};
 use super::expiry::indexing;
-use super::form::{Counts, add_position, noting, published, publishing, recording, status};
 use super::{Redis, line, listener, names, read, script};
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
@@ -43,7 +43,7 @@ impl Store for Redis {
             // A repeat may be of one whose answer was lost.
             if let Published::Stored(status) | Published::Repeated(status) = answer {
                 self.shared
-                    .ledger()
+                    .accepted()
                     .accept(&status.message, draft.created_at);
             }
         }

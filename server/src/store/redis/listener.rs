@@ -79,7 +79,7 @@ async fn falls_silent(subscription: &mut PubSubSink) {
 fn heard(shared: &Shared, wanted: &Wanted, message: &Msg) {
     if let Some(announcement) = parse(message.get_payload_bytes(), wanted) {
         if let Announcement::Cancelled(mailbox, at) = &announcement {
-            shared.ledger().cancelled(mailbox, at.seq);
+            shared.accepted().cancelled(mailbox, at.seq);
         }
         if let Announcement::Revoked(key) = &announcement {
             shared.known_keys().revoke(key.clone());

@@ -4,12 +4,12 @@
 //! through the `listener`; the `pulse` says that this node lives. What is absent: no node leads, and no node takes a
 //! message for itself. A cluster is not spoken yet, but the keys of a mailbox share a slot.
 
+mod accepted;
 mod calls;
+mod encoding;
 mod expiry;
 mod fitness;
-mod form;
-mod known;
-mod ledger;
+mod key_cache;
 mod line;
 mod link;
 mod listener;
@@ -35,8 +35,8 @@ use super::{Announcement, Result, StoreError};
 use crate::clock::Millis;
 use crate::message::Mailbox;
 use crate::settings::RedisSettings;
-use known::KnownKeys;
-use ledger::Ledger;
+use accepted::Accepted;
+use key_cache::KnownKeys;
 use link::Link;
 use writer::Writer;
 
@@ -67,7 +67,7 @@ struct Shared {
     presence: Mutex<HashMap<String, HashMap<Mailbox, u32>>>,
     /// Tells this process from others with its node's name.
     instance: String,
-    ledger: Mutex<Ledger>,
+    accepted: Mutex<Accepted>,
     known_keys: Mutex<KnownKeys>,
     /// What the store was marked with when this node first saw it.
     epoch: Mutex<Option<String>>,
@@ -96,7 +96,7 @@ impl Redis {
             announcements: listener::channel(),
             presence: Mutex::default(),
             instance: ulid::Ulid::generate().to_string(),
-            ledger: Mutex::default(),
+            accepted: Mutex::default(),
             known_keys: Mutex::default(),
             epoch: Mutex::default(),
             beat: AtomicI64::new(0),
@@ -203,8 +203,8 @@ impl Shared {
         lock(&self.presence)
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        lock(&self.ledger)
+    fn accepted(&self) -> MutexGuard<'_, Accepted> {
+        lock(&self.accepted)
     }
 
     fn known_keys(&self) -> MutexGuard<'_, KnownKeys> {

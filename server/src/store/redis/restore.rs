@@ -18,7 +18,7 @@ impl Shared {
     pub(super) async fn restore(&self, held: &Held) -> Result<Restored> {
         let now = self.now().await?;
         let mut messages = held.messages.clone();
-        messages.extend(self.ledger().held(now));
+        messages.extend(self.accepted().held(now));
         let mut seen = HashSet::new();
         messages.retain(|m| m.expires_at > now && seen.insert((m.mailbox.clone(), m.seq)));
         // The keys first: without its key a client that comes back is refused for good.
@@ -31,7 +31,7 @@ impl Shared {
             restored.messages += self.put_back(&missing).await?;
         }
         if held.emptied {
-            restored.lost = lock(&self.ledger).take_lost(now);
+            restored.lost = lock(&self.accepted).take_lost(now);
         }
         Ok(restored)
     }

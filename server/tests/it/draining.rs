@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::client_matrix::Way;
 use crate::harness::{BACKEND_KEY, Client, Options, Server, eventually};
 use crate::raw::{self, Polling};
-use crate::ways::Way;
 
 /// For what the machine may be late with.
 const SLACK: Duration = Duration::from_secs(1);

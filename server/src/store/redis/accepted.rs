@@ -15,7 +15,7 @@ const BUCKET: i64 = 60_000;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct Accepted {
     /// By expiry: the end is dropped first, the last to end is given up first when there is no room.
     held: BTreeMap<(Millis, Mailbox, u64), Arc<Message>>,
     /// When each of them expires, for those that are withdrawn by name.
@@ -25,7 +25,7 @@ pub(super) struct Ledger {
     counted: BTreeMap<i64, u64>,
 }
 
-impl Ledger {
+impl Accepted {
     /// Notes a message that was stored.
     pub(super) fn accept(&mut self, message: &Arc<Message>, now: Millis) {
         self.forget_ended(now);
@@ -117,43 +117,43 @@ mod tests {
         })
     }
 
-    fn seqs(ledger: &mut Ledger, now: i64) -> Vec<u64> {
-        ledger.held(Millis(now)).iter().map(|m| m.seq).collect()
+    fn seqs(accepted: &mut Accepted, now: i64) -> Vec<u64> {
+        accepted.held(Millis(now)).iter().map(|m| m.seq).collect()
     }
 
     #[test]
     fn what_is_live_is_held() {
-        let mut ledger = Ledger::default();
+        let mut accepted = Accepted::default();
         for (seq, expires_at) in [(1, 10), (2, 30), (3, 20)] {
-            ledger.accept(&message(seq, expires_at, 10), Millis(0));
+            accepted.accept(&message(seq, expires_at, 10), Millis(0));
         }
-        assert_eq!(seqs(&mut ledger, 0), [1, 3, 2]);
-        ledger.cancelled(&Mailbox::channel("n", "c"), 3);
-        ledger.cancelled(&Mailbox::channel("n", "other"), 2);
-        assert_eq!(seqs(&mut ledger, 10), [2]);
-        assert!(seqs(&mut ledger, 30).is_empty());
-        assert_eq!((ledger.bytes, ledger.take_lost(Millis(0))), (0, 0));
-        assert!(ledger.ends.is_empty());
+        assert_eq!(seqs(&mut accepted, 0), [1, 3, 2]);
+        accepted.cancelled(&Mailbox::channel("n", "c"), 3);
+        accepted.cancelled(&Mailbox::channel("n", "other"), 2);
+        assert_eq!(seqs(&mut accepted, 10), [2]);
+        assert!(seqs(&mut accepted, 30).is_empty());
+        assert_eq!((accepted.bytes, accepted.take_lost(Millis(0))), (0, 0));
+        assert!(accepted.ends.is_empty());
     }
 
     #[test]
     fn what_does_not_fit_is_counted_until_it_ends() {
-        let mut ledger = Ledger::default();
+        let mut accepted = Accepted::default();
         let half = MOST_BYTES / 2;
         for (seq, expires_at) in [(1, 100_000), (2, 500_000), (3, 1_000)] {
-            ledger.accept(&message(seq, expires_at, half), Millis(0));
+            accepted.accept(&message(seq, expires_at, half), Millis(0));
         }
         assert_eq!(
-            seqs(&mut ledger, 0),
+            seqs(&mut accepted, 0),
             [3],
             "what ends last is given up first"
         );
-        ledger.forget_ended(Millis(200_000));
+        accepted.forget_ended(Millis(200_000));
         assert_eq!(
-            ledger.take_lost(Millis(200_000)),
+            accepted.take_lost(Millis(200_000)),
             1,
             "the other has ended since"
         );
-        assert_eq!(ledger.take_lost(Millis(200_000)), 0);
+        assert_eq!(accepted.take_lost(Millis(200_000)), 0);
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use server::delivery::Tuning;
 use server::settings::RedisSettings;
 
-use crate::faulty::{call, node, url};
+use crate::faulty_store::{call, node, url};
 use crate::forwarder::Forwarder;
 use crate::harness::{Client, Options, eventually};
 use crate::interruption::Pair;
