@@ -1,6 +1,8 @@
-//! How much the load balancer model costs with 5,000 WebSockets open, beside HAProxy and no balancer at all.
+//! How much the load balancer model costs with 5,000 WebSockets open, beside HAProxy and no
+//! balancer at all.
 //!
-//! Each part is a process of its own: 5,000 connections are 20,000 file descriptors in all, the most that one may have.
+//! Each part is a process of its own: 5,000 connections are 20,000 file descriptors in all, the
+//! most that one may have.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;

@@ -1,5 +1,6 @@
-//! How long `check` takes for a template of 500 resources: to read, render and check it, and to write the report.
-//! Beside it what cfn-lint needs for the same file, start-up included. Prints, and judges nothing.
+//! How long `check` takes for a template of 500 resources: to read, render and check it, and to
+//! write the report. Beside it what cfn-lint needs for the same file, start-up included. Prints,
+//! and judges nothing.
 
 #![expect(
     clippy::expect_used,
@@ -61,7 +62,9 @@ fn template() -> String {
     for number in has..RESOURCES {
         write!(
             text,
-            "  Queue{number}:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !Sub '${{AWS::StackName}}-{number}'\n      VisibilityTimeout: 30\n      Tags: [{{ Key: cluster, Value: !Ref Cluster }}]\n"
+            "  Queue{number}:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !Sub \
+             '${{AWS::StackName}}-{number}'\n      VisibilityTimeout: 30\n      Tags: [{{ Key: \
+             cluster, Value: !Ref Cluster }}]\n"
         )
         .expect("memory is there");
     }

@@ -1,5 +1,6 @@
-//! How long a template of 500 resources, the most that CloudFormation takes, needs to be read and rendered; beside it
-//! what cfn-lint needs for the same file, start-up included. Prints, and judges nothing.
+//! How long a template of 500 resources, the most that CloudFormation takes, needs to be read and
+//! rendered; beside it what cfn-lint needs for the same file, start-up included. Prints, and judges
+//! nothing.
 
 #![expect(
     clippy::expect_used,
@@ -39,7 +40,8 @@ fn main() {
     }
 }
 
-/// A template in which every resource uses what templates use: references, conditions, mappings, strings.
+/// A template in which every resource uses what templates use: references, conditions, mappings,
+/// strings.
 fn template() -> String {
     let mut text = "Parameters:
   Stage: { Type: String, Default: prod }

@@ -1,6 +1,7 @@
 //! The command line as it was typed, and how errors are shown.
 //!
-//! To add a verb: a file in `commands/` with `Args` and `run`, a variant of [`Verb`], a line in [`Verb::run`].
+//! To add a verb: a file in `commands/` with `Args` and `run`, a variant of [`Verb`], a line in
+//! [`Verb::run`].
 
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
@@ -80,7 +81,8 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
                 Exit::CouldNotRun,
             );
         }
-        // Help and version are no errors; clap knows which stream each goes to, and its codes are 0 and 2.
+        // Help and version are no errors; clap knows which stream each goes to, and its codes are 0
+        // and 2.
         Err(error) => error.exit(),
     };
     match cli.verb.run(cli.output) {

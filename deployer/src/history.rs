@@ -1,6 +1,7 @@
-//! What a stack ran before: the way back. CloudFormation keeps the current template alone, so each deployment carries
-//! the one that it replaces, in a comment at the end of its own template. It needs no bucket, outlives the machine that
-//! deployed, and is always in step with the stack: an update that is rolled back takes its comment along.
+//! What a stack ran before: the way back. CloudFormation keeps the current template alone, so each
+//! deployment carries the one that it replaces, in a comment at the end of its own template. It
+//! needs no bucket, outlives the machine that deployed, and is always in step with the stack: an
+//! update that is rolled back takes its comment along.
 
 use std::io::{Read as _, Write as _};
 
@@ -12,7 +13,8 @@ use flate2::write::GzEncoder;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-/// What CloudFormation takes of a template that lies in no bucket, in bytes ("CloudFormation quotas").
+/// What CloudFormation takes of a template that lies in no bucket, in bytes ("CloudFormation
+/// quotas").
 pub const LARGEST_TEMPLATE: usize = 51_200;
 /// What it takes of one at all, in bytes: no record unpacks to much more.
 const LARGEST_RECORD: u64 = 2_000_000;
@@ -22,7 +24,8 @@ const MARK: &str = "# What ran before, for `deployer rollback` (JSON, gzip, base
 /// A deployment as it can be brought back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreviousDeployment {
-    /// The template's text, without a record of its own; none where it is that of the deployment that carries this.
+    /// The template's text, without a record of its own; none where it is that of the deployment
+    /// that carries this.
     template: Option<String>,
     /// The parameters; the values of secret ones are `****`.
     pub parameters: IndexMap<String, String>,
@@ -57,7 +60,8 @@ impl PreviousDeployment {
         }
     }
 
-    /// The template to go back to; `live` is the template that carried this, as CloudFormation has it.
+    /// The template to go back to; `live` is the template that carried this, as CloudFormation has
+    /// it.
     #[must_use]
     pub fn template<'a>(&'a self, live: &'a str) -> &'a str {
         self.template.as_deref().unwrap_or_else(|| split(live).0)
@@ -82,7 +86,8 @@ impl PreviousDeployment {
         Ok(carrying)
     }
 
-    /// What it was, in a line: its image, and who deployed it, when and from which commit, as far as it says so.
+    /// What it was, in a line: its image, and who deployed it, when and from which commit, as far
+    /// as it says so.
     #[must_use]
     pub fn summary(&self) -> String {
         let tag = |name: &str| self.tags.get(&format!("holdfast:{name}")).cloned();

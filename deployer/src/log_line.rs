@@ -40,7 +40,8 @@ pub fn task_of(stream: &str) -> &str {
     stream.rsplit('/').next().unwrap_or(stream)
 }
 
-/// The node that wrote a line, as the server names itself in `x-node-id`; none where it is not the server's.
+/// The node that wrote a line, as the server names itself in `x-node-id`; none where it is not the
+/// server's.
 #[must_use]
 pub fn node_of(text: &str) -> Option<String> {
     let line: serde_json::Value = serde_json::from_str(text).ok()?;

@@ -1,4 +1,5 @@
-//! The `deployer` command: reads the command line, runs one verb, and says how it went by its exit code.
+//! The `deployer` command: reads the command line, runs one verb, and says how it went by its exit
+//! code.
 
 mod cli;
 mod commands;

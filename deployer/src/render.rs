@@ -10,14 +10,16 @@ use cloudformation::diagnostic::Mistakes;
 use cloudformation::node::{Node, Origin, Scalar, Value, json};
 use cloudformation::template::{Inputs, Rendered, Template};
 
-/// Where the project keeps its template; the same text is built in, for use without the project at hand.
+/// Where the project keeps its template; the same text is built in, for use without the project at
+/// hand.
 const TEMPLATE_PATH: &str = "cloudformation/service.yaml";
 /// What the built-in one is called, so that nobody takes it for a file of theirs.
 const BUILT_IN: &str = "cloudformation/service.yaml (built in)";
 const TEMPLATE: &str = include_str!("../../cloudformation/service.yaml");
 
-/// The names that must change with whatever replaces their resource, by the parameter that ends them, the resource's
-/// logical id and the properties whose change replaces it ("Update requires: Replacement" in the resource's reference).
+/// The names that must change with whatever replaces their resource, by the parameter that ends
+/// them, the resource's logical id and the properties whose change replaces it ("Update requires:
+/// Replacement" in the resource's reference).
 const REVISIONS: [(&str, &str, &[&str]); 2] = [
     ("LoadBalancerRevision", "ECSALB", &["Type", "Scheme"]),
     (
@@ -34,7 +36,8 @@ const REVISIONS: [(&str, &str, &[&str]); 2] = [
     ),
 ];
 
-/// Reads the template of the service: the project's own in the current directory, or else the one built in.
+/// Reads the template of the service: the project's own in the current directory, or else the one
+/// built in.
 ///
 /// # Errors
 /// The project's own has mistakes.
@@ -114,8 +117,8 @@ pub fn render_with(
     template.render(&inputs)
 }
 
-/// Six hexadecimal digits that differ where the text does (FNV-1a, 64 bits, folded to 24): the same for every release
-/// of this program, since another name is another load balancer.
+/// Six hexadecimal digits that differ where the text does (FNV-1a, 64 bits, folded to 24): the same
+/// for every release of this program, since another name is another load balancer.
 fn hash(text: &str) -> String {
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,5 +1,6 @@
-//! What admission costs: nanoseconds for each handshake, join and request, and the memory of a million addresses.
-//! `cargo bench -p server --bench admission`; it fails above the bounds that it prints.
+//! What admission costs: nanoseconds for each handshake, join and request, and the memory of a
+//! million addresses. `cargo bench -p server --bench admission`; it fails above the bounds that it
+//! prints.
 
 #![expect(
     clippy::unwrap_used,

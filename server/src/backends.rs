@@ -1,5 +1,5 @@
-//! The keys that backends authenticate with: their names, what each may do, and their replacement while the
-//! server runs. Only hashes of the keys stay in memory.
+//! The keys that backends authenticate with: their names, what each may do, and their replacement
+//! while the server runs. Only hashes of the keys stay in memory.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -82,8 +82,8 @@ pub struct BackendKeys {
 }
 
 impl BackendKeys {
-    /// Takes keys, one a line or separated by commas. Behind a key may stand
-    /// `name=…`, `scopes=publish+read+keys` and `namespaces=a+b`; lines that begin with `# ` are comments.
+    /// Takes keys, one a line or separated by commas. Behind a key may stand `name=…`,
+    /// `scopes=publish+read+keys` and `namespaces=a+b`; lines that begin with `# ` are comments.
     ///
     /// # Errors
     /// When there is none, or one is too short, can stand in no header or says what cannot be

@@ -49,9 +49,11 @@ impl fmt::Display for Millis {
 impl FromStr for Millis {
     type Err = String;
 
-    /// Reads RFC 3339 with an offset (`2026-01-31T20:00:00.250Z`); parts of a millisecond are dropped.
+    /// Reads RFC 3339 with an offset (`2026-01-31T20:00:00.250Z`); parts of a millisecond are
+    /// dropped.
     fn from_str(text: &str) -> Result<Self, String> {
-        // jiff also reads looser ISO 8601 and its extensions; the interface promises RFC 3339 alone.
+        // jiff also reads looser ISO 8601 and its extensions; the interface promises RFC 3339
+        // alone.
         let bytes = text.as_bytes();
         let offset = matches!(
             bytes,
@@ -83,8 +85,8 @@ impl<'de> Deserialize<'de> for Millis {
 
 /// The store's clock, as this node has measured it.
 ///
-/// It runs on the machine's monotonic clock, and never leaps: see `slew`. Whatever the store's clock does, no timer moves,
-/// and nothing expires that would not have.
+/// It runs on the machine's monotonic clock, and never leaps: see `slew`. Whatever the store's
+/// clock does, no timer moves, and nothing expires that would not have.
 #[derive(Debug)]
 pub struct Clock {
     origin: Instant,
@@ -121,14 +123,16 @@ impl Clock {
         Instant::now() + Duration::from_micros(u64::try_from(wait).unwrap_or(0))
     }
 
-    /// Whether the store's clock was where it should be for long enough to retire what has expired by it.
+    /// Whether the store's clock was where it should be for long enough to retire what has expired
+    /// by it.
     #[must_use]
     pub fn is_steady(&self) -> bool {
         self.lock().is_steady()
     }
 
-    /// Takes a reading of the store's clock that was asked for at `asked` and has just arrived.
-    /// The store is assumed to have read it halfway; after a slow trip it is `rough`, and shows leaps only.
+    /// Takes a reading of the store's clock that was asked for at `asked` and has just arrived. The
+    /// store is assumed to have read it halfway; after a slow trip it is `rough`, and shows leaps
+    /// only.
     pub fn measure(&self, store_micros: i64, asked: Instant, rough: bool) -> Measured {
         let half_trip = asked.elapsed() / 2;
         let reading = store_micros.saturating_add(half_trip.as_micros() as i64);

@@ -1,11 +1,12 @@
-//! `server --health`: asks the server of the same environment whether it serves, for images that hold nothing else
-//! that could ask. What the answer says is `/healthcheck`'s own matter.
+//! `server --health`: asks the server of the same environment whether it serves, for images that
+//! hold nothing else that could ask. What the answer says is `/healthcheck`'s own matter.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// How long each of connecting, asking and answering may take; below the patience of those who run this.
+/// How long each of connecting, asking and answering may take; below the patience of those who run
+/// this.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// More than the answer ever has, in bytes.
 const LIMIT: u64 = 4096;

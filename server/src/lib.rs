@@ -1,9 +1,11 @@
 //! A Socket.IO service that delivers each message at its moment, at least once until acknowledged.
 //!
-//! A backend posts a message over HTTP (`api`); the store keeps it (`store`); each node delivers it to the
-//! sockets that it has (`delivery`), which `admission` let in through `connection` and `socketio`. `node` puts a node together.
+//! A backend posts a message over HTTP (`api`); the store keeps it (`store`); each node delivers it
+//! to the sockets that it has (`delivery`), which `admission` let in through `connection` and
+//! `socketio`. `node` puts a node together.
 //!
-//! What is absent: no node leads, none claims a message, and no delivery depends on an orderly end of a node.
+//! What is absent: no node leads, none claims a message, and no delivery depends on an orderly end
+//! of a node.
 
 pub mod admission;
 pub mod api;

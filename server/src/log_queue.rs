@@ -1,5 +1,5 @@
-//! The way of log lines to stderr: a bounded queue and a thread of its own, so that a log that nobody
-//! reads holds nobody up. A line that finds no room is dropped and counted.
+//! The way of log lines to stderr: a bounded queue and a thread of its own, so that a log that
+//! nobody reads holds nobody up. A line that finds no room is dropped and counted.
 
 use std::io::{self, Write};
 use std::num::NonZeroU32;

@@ -1,4 +1,5 @@
-//! The log: one line an event on stderr, JSON for machines or text for people, each with the node's name.
+//! The log: one line an event on stderr, JSON for machines or text for people, each with the node's
+//! name.
 
 use std::fmt::{self, Write as _};
 use std::io;
@@ -49,7 +50,8 @@ impl FormatTime for Stamp {
     }
 }
 
-/// A JSON object a line: timestamp, level, node, message and target first, then the event's own fields.
+/// A JSON object a line: timestamp, level, node, message and target first, then the event's own
+/// fields.
 struct Json {
     node: String,
 }

@@ -98,7 +98,8 @@ async fn live(settings: Settings, log: &LogQueue) -> ExitCode {
     }
 }
 
-/// Says why the process ends by itself. Its clients come back to other nodes, or to the process that replaces it.
+/// Says why the process ends by itself. Its clients come back to other nodes, or to the process
+/// that replaces it.
 fn give_up(ended: &Ended) -> ExitCode {
     tracing::error!(
         task = ended.task,
@@ -108,7 +109,8 @@ fn give_up(ended: &Ended) -> ExitCode {
     ExitCode::from(FAILED)
 }
 
-/// Waits for the signal to leave. A task that learns earlier that it is to stop moves its clients meanwhile.
+/// Waits for the signal to leave. A task that learns earlier that it is to stop moves its clients
+/// meanwhile.
 async fn asked_to_leave(
     node: &Node,
     signals: &mut Signals,

@@ -1,4 +1,5 @@
-//! Headers for the log. Only those that carry no secret are shown: which of the others do is not known.
+//! Headers for the log. Only those that carry no secret are shown: which of the others do is not
+//! known.
 
 use std::fmt;
 

@@ -126,7 +126,8 @@ pub struct Metrics {
     pub lag: Histogram,
     /// How long the store took.
     pub store: StoreLatency,
-    /// By how much a clock was ahead of this node's view of it at the last measurement, in microseconds.
+    /// By how much a clock was ahead of this node's view of it at the last measurement, in
+    /// microseconds.
     pub clock_correction: Family<ClockLabel, Gauge>,
     /// Leaps of more than a second.
     pub clock_leaps: Family<ClockLabel, Counter>,

@@ -1,4 +1,5 @@
-//! Names of events. Those of channels, messages, namespaces and nodes are [`timeouts::grammar::is_name`]'s.
+//! Names of events. Those of channels, messages, namespaces and nodes are
+//! [`timeouts::grammar::is_name`]'s.
 
 pub use timeouts::grammar::{NAME_EXPECTED as EXPECTED, is_name};
 

@@ -79,7 +79,8 @@ impl Node {
     /// Starts a node on `store`: when this returns, it answers.
     ///
     /// # Errors
-    /// When the store does not tell the time, or an address is taken; says which setting is concerned.
+    /// When the store does not tell the time, or an address is taken; says which setting is
+    /// concerned.
     pub async fn start(
         settings: Settings,
         store: Arc<dyn Store>,
@@ -119,14 +120,16 @@ impl Node {
         })
     }
 
-    /// Takes no new sessions and closes those there are, spread like those of a drain; everything else goes on.
+    /// Takes no new sessions and closes those there are, spread like those of a drain; everything
+    /// else goes on.
     pub async fn move_clients(&self) {
         self.handler.start_draining();
         let spread = self.handler.settings.drain.mul_f64(SPREAD);
         self.handler.sessions.drain(spread).await;
     }
 
-    /// Leaves: takes no new sessions, closes those there are spread over the drain, stores what was acknowledged.
+    /// Leaves: takes no new sessions, closes those there are spread over the drain, stores what was
+    /// acknowledged.
     ///
     /// # Errors
     /// When the time for it ran out; says what was still there.
@@ -176,7 +179,8 @@ impl Node {
     }
 }
 
-/// How many connections the node admits: as many as the settings say, if it may have so many open files.
+/// How many connections the node admits: as many as the settings say, if it may have so many open
+/// files.
 fn connections(settings: &Settings) -> anyhow::Result<u32> {
     let possible = open_file_limit().map_err(anyhow::Error::msg)?;
     match settings.limits.connections {
@@ -184,7 +188,8 @@ fn connections(settings: &Settings) -> anyhow::Result<u32> {
             tracing::warn!(
                 wanted,
                 possible,
-                "MAX_CONNECTIONS is above what the limit of open files leaves room for; raise `ulimit -n`"
+                "MAX_CONNECTIONS is above what the limit of open files leaves room for; raise \
+                 `ulimit -n`"
             );
             Ok(possible)
         }

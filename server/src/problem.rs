@@ -1,4 +1,5 @@
-//! Refusals as `application/problem+json` (RFC 9457): what is wrong, in which field, and what to do.
+//! Refusals as `application/problem+json` (RFC 9457): what is wrong, in which field, and what to
+//! do.
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -181,7 +182,8 @@ impl From<StoreError> for Problem {
         // What the store said is for the log; the caller learns that it may try again.
         tracing::warn!(%error, "a request could not be served");
         Self::unavailable(
-            "The store does not answer. It may have been carried out all the same: try again, a message with its id",
+            "The store does not answer. It may have been carried out all the same: try again, a \
+             message with its id",
         )
     }
 }

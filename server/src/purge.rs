@@ -1,4 +1,5 @@
-//! Expired keys vanish: each node deletes those that it finds now and then. Two nodes may find the same one.
+//! Expired keys vanish: each node deletes those that it finds now and then. Two nodes may find the
+//! same one.
 
 use std::sync::Arc;
 use std::time::Duration;

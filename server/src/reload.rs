@@ -1,4 +1,5 @@
-//! Reads the file of backend keys again when it changes, so that keys are rotated without a restart.
+//! Reads the file of backend keys again when it changes, so that keys are rotated without a
+//! restart.
 
 use std::io;
 use std::path::Path;
@@ -12,7 +13,8 @@ use crate::keys::sha256;
 /// From one look at the file to the next. SIGHUP makes it look at once.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Looks until the runtime ends. Without a file, SIGHUP is taken all the same: it must not end the process.
+/// Looks until the runtime ends. Without a file, SIGHUP is taken all the same: it must not end the
+/// process.
 ///
 /// # Errors
 /// When the signal cannot be listened for.
@@ -35,7 +37,8 @@ pub async fn watch(keys: BackendKeys) -> io::Result<()> {
             Err(error) => {
                 // Once for each time it goes away; the keys that are known stay.
                 if known.take().is_some() || asked {
-                    tracing::error!(%error, "S2S_KEYS_FILE cannot be read; the keys stay as they are");
+                    tracing::error!(%error, "S2S_KEYS_FILE cannot be read; the keys stay as they \
+                                             are");
                 }
                 continue;
             }

@@ -1,10 +1,12 @@
-//! The timeout rules over the server's own settings: what it can see at its start, in the words of `deployer check`.
+//! The timeout rules over the server's own settings: what it can see at its start, in the words of
+//! `deployer check`.
 
 use timeouts::{Level, Place, Reading, Setting, Value};
 
 use crate::settings::{Settings, StoreSettings};
 
-/// What the server knows: its own settings, and the load balancer's idle timeout where the deployer has said it.
+/// What the server knows: its own settings, and the load balancer's idle timeout where the deployer
+/// has said it.
 fn reading(settings: &Settings) -> Reading {
     let mut reading = Reading::new("this server");
     let mut see = |setting: Setting, value: Value| {

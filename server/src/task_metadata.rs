@@ -1,10 +1,13 @@
-//! Learning early that this task is to stop, from the ECS task metadata endpoint: then its clients can be moved over the
-//! deregistration delay, instead of all at the end of it.
+//! Learning early that this task is to stop, from the ECS task metadata endpoint: then its clients
+//! can be moved over the deregistration delay, instead of all at the end of it.
 //!
-//! What is known: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-response.html>
-//! documents `DesiredStatus`, not when it changes. On Fargate it was seen to turn to STOPPED about 30 s before the
-//! container died (<https://github.com/ministackorg/ministack/pull/1711>); `KnownStatus` stays RUNNING until the end
-//! (<https://github.com/aws/containers-roadmap/issues/2012>). Where it never turns early, SIGTERM says it as before.
+//! What is known:
+//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-response.html>
+//! documents `DesiredStatus`, not when it changes. On Fargate it was seen to turn to STOPPED about
+//! 30 s before the container died (<https://github.com/ministackorg/ministack/pull/1711>);
+//! `KnownStatus` stays RUNNING until the end
+//! (<https://github.com/aws/containers-roadmap/issues/2012>). Where it never turns early, SIGTERM
+//! says it as before.
 
 use std::time::Duration;
 
@@ -32,7 +35,8 @@ struct Task {
     desired_status: String,
 }
 
-/// Waits until the endpoint at `metadata` says that this task is to stop; for ever where it does not, or there is none.
+/// Waits until the endpoint at `metadata` says that this task is to stop; for ever where it does
+/// not, or there is none.
 pub async fn told_to_stop(metadata: Option<&Uri>) {
     let Some(metadata) = metadata else {
         return std::future::pending().await;

@@ -1,5 +1,5 @@
-//! Background tasks under supervision: the process cannot do its work without any of them, so the end of one is
-//! the end of the process.
+//! Background tasks under supervision: the process cannot do its work without any of them, so the
+//! end of one is the end of the process.
 
 use std::fmt;
 use std::future::Future;

@@ -20,7 +20,8 @@ use super::stream::Stream;
 
 /// hyper's own limit on a request's head, far above the 64 K at which the balancer answers 400.
 const READ_BUFFER: usize = 1024 * 1024;
-/// After a failed accept (no file descriptors left), before the next: a pause instead of a busy loop.
+/// After a failed accept (no file descriptors left), before the next: a pause instead of a busy
+/// loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts clients until `shutdown`, then closes what is open.
@@ -80,7 +81,8 @@ async fn serve(
     }
 }
 
-/// A client that stopped in the middle of a request's head is told 408; one that asked for nothing is just closed.
+/// A client that stopped in the middle of a request's head is told 408; one that asked for nothing
+/// is just closed.
 fn close_silent(raw: &TcpStream, activity: &Activity) {
     if activity.unanswered() {
         let _ = raw.try_write(page::request_timeout().as_bytes());

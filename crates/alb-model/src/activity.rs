@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Bytes and times of one TCP connection. TCP keep-alive never shows up here: it carries no payload.
+/// Bytes and times of one TCP connection. TCP keep-alive never shows up here: it carries no
+/// payload.
 pub(crate) struct Activity {
     born: Instant,
     last: AtomicU64,
@@ -67,7 +68,8 @@ impl Activity {
         }
     }
 
-    /// Ends when the connection has had no byte for `timeout` while no request was being forwarded on it.
+    /// Ends when the connection has had no byte for `timeout` while no request was being forwarded
+    /// on it.
     pub(crate) async fn unused(&self, timeout: Duration) {
         loop {
             Self::quiet([self], timeout).await;

@@ -1,4 +1,5 @@
-//! The balancer that a configuration describes: its handle registers and deregisters targets, and serves listeners.
+//! The balancer that a configuration describes: its handle registers and deregisters targets, and
+//! serves listeners.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use super::headers::TraceIds;
 use super::health;
 use super::shared::Shared;
 
-/// A running load balancer: its handle registers and deregisters targets. Dropping it closes every connection.
+/// A running load balancer: its handle registers and deregisters targets. Dropping it closes every
+/// connection.
 pub struct Balancer {
     shared: Arc<Shared>,
 }
@@ -59,8 +61,8 @@ impl Balancer {
         ))
     }
 
-    /// Serves clients of listener number `listener` on `socket` until `shutdown` ends or the balancer is dropped; then
-    /// closes their connections.
+    /// Serves clients of listener number `listener` on `socket` until `shutdown` ends or the
+    /// balancer is dropped; then closes their connections.
     ///
     /// # Errors
     /// When the configuration has no such listener.
@@ -99,9 +101,9 @@ impl Balancer {
         Ok(())
     }
 
-    /// Deregisters `address`: no new requests from now on. The future ends when the deregistration delay has passed
-    /// and what was still open has been cut, or as soon as nothing is open any more; it says how many requests and
-    /// WebSockets were cut.
+    /// Deregisters `address`: no new requests from now on. The future ends when the deregistration
+    /// delay has passed and what was still open has been cut, or as soon as nothing is open any
+    /// more; it says how many requests and WebSockets were cut.
     ///
     /// # Errors
     /// When no such target is registered.

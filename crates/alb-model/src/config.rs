@@ -1,5 +1,6 @@
-//! What the load balancer model is told: the attributes of a balancer, its listeners, rules and target groups.
-//! Names and defaults are AWS's; how they come out of a template is not this file's concern.
+//! What the load balancer model is told: the attributes of a balancer, its listeners, rules and
+//! target groups. Names and defaults are AWS's; how they come out of a template is not this file's
+//! concern.
 
 use std::time::Duration;
 
@@ -8,17 +9,20 @@ use super::error::Error;
 
 /// A load balancer, its listeners and target groups.
 ///
-/// Defaults: <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>.
+/// Defaults:
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `idle_timeout.timeout_seconds`: 60 s by default.
     pub idle_timeout: Duration,
-    /// `client_keep_alive.seconds`: after this age a client's connection gets one more answer. 3600 s by default.
+    /// `client_keep_alive.seconds`: after this age a client's connection gets one more answer. 3600
+    /// s by default.
     pub client_keep_alive: Duration,
     /// How long connecting to a target may take. AWS documents 10 s, not configurable.
     pub connect_timeout: Duration,
-    /// How long the balancer takes to see that a target has closed its connection. On a VPC this is the way of a
-    /// packet; loopback has none, and would hide the race that gives 502 when targets close idle connections first.
+    /// How long the balancer takes to see that a target has closed its connection. On a VPC this is
+    /// the way of a packet; loopback has none, and would hide the race that gives 502 when targets
+    /// close idle connections first.
     pub notice_close: Duration,
     /// `routing.http.xff_header_processing.mode`.
     pub x_forwarded_for: XForwardedFor,
@@ -87,7 +91,8 @@ pub enum XForwardedFor {
 /// One listener.
 #[derive(Debug, Clone)]
 pub struct Listener {
-    /// Whether the template says HTTPS. The model speaks HTTP either way; this decides on `Secure` in `AWSALBCORS`.
+    /// Whether the template says HTTPS. The model speaks HTTP either way; this decides on `Secure`
+    /// in `AWSALBCORS`.
     pub https: bool,
     /// Tried from the lowest priority number up.
     pub rules: Vec<Rule>,
@@ -193,7 +198,8 @@ pub struct Weighted {
     pub weight: u32,
 }
 
-/// A `redirect` action. Each part may use `#{protocol}`, `#{host}`, `#{port}`, `#{path}` and `#{query}`.
+/// A `redirect` action. Each part may use `#{protocol}`, `#{host}`, `#{port}`, `#{path}` and
+/// `#{query}`.
 #[derive(Debug, Clone)]
 pub struct Redirect {
     /// 301 when true, else 302.
@@ -246,7 +252,8 @@ pub enum Algorithm {
 
 /// A target group: protocol version HTTP1, targets by address.
 ///
-/// Defaults: <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html>.
+/// Defaults:
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html>.
 #[derive(Debug, Clone)]
 pub struct Group {
     /// The name that actions use.
@@ -259,7 +266,8 @@ pub struct Group {
     pub deregistration_delay: Duration,
     /// Health check.
     pub health_check: HealthCheck,
-    /// `target_group_health.unhealthy_state_routing.*`: with fewer healthy targets, all get traffic.
+    /// `target_group_health.unhealthy_state_routing.*`: with fewer healthy targets, all get
+    /// traffic.
     pub minimum_healthy: MinimumHealthy,
 }
 

@@ -1,7 +1,10 @@
-//! Stickiness cookies: `AWSALB`, `AWSALBTG` and their CORS twins, with the duration inside the value.
+//! Stickiness cookies: `AWSALB`, `AWSALBTG` and their CORS twins, with the duration inside the
+//! value.
 //!
-//! Facts: <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/sticky-sessions.html>. AWS encrypts
-//! the value; here it is authenticated, which is what clients can notice of it: a made-up value is not honoured.
+//! Facts:
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/sticky-sessions.html>. AWS
+//! encrypts the value; here it is authenticated, which is what clients can notice of it: a made-up
+//! value is not honoured.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
@@ -44,8 +47,8 @@ impl Cookies {
         }
     }
 
-    /// Adds both cookies for `id`. On an HTTPS listener the second one is `Secure`, without which browsers drop
-    /// `SameSite=None`; on HTTP listeners AWS leaves `Secure` out.
+    /// Adds both cookies for `id`. On an HTTPS listener the second one is `Secure`, without which
+    /// browsers drop `SameSite=None`; on HTTP listeners AWS leaves `Secure` out.
     pub(crate) fn issue(&self, kind: Kind, id: u64, https: bool, headers: &mut HeaderMap) {
         let value = self.seal(kind, id);
         let expires = httpdate::fmt_http_date(SystemTime::now() + EXPIRES);

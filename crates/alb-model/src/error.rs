@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 pub enum Error {
     /// A listener forwards to a target group that the configuration does not have.
     #[error(
-        "target group {0:?} is forwarded to, but not defined; define it or correct the listener's action"
+        "target group {0:?} is forwarded to, but not defined; define it or correct the listener's \
+         action"
     )]
     UnknownGroup(String),
     /// A forward action without a target group that may receive anything.

@@ -1,5 +1,5 @@
-//! What a balancer tells its owner while it runs: health as it changes, answers of its own, connections it cut.
-//! It is what AWS would show in target health, access logs and metrics.
+//! What a balancer tells its owner while it runs: health as it changes, answers of its own,
+//! connections it cut. It is what AWS would show in target health, access logs and metrics.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -107,15 +107,22 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::BadRequest => "the request is malformed",
-            Self::RequestHeaderTooLarge => "the request line or headers exceed 16 K each or 64 K together",
+            Self::RequestHeaderTooLarge => {
+                "the request line or headers exceed 16 K each or 64 K \
+                                            together"
+            }
             Self::MethodNotAllowed => "TRACE is not allowed",
-            Self::ClientSilent => "the client sent nothing for the idle timeout in the middle of a request",
+            Self::ClientSilent => {
+                "the client sent nothing for the idle timeout in the middle of \
+                                   a request"
+            }
             Self::ClientClosed => "the client left before the answer",
             Self::TooManyAddresses => "X-Forwarded-For has more than 30 addresses",
             Self::ConnectFailed => "the target refused the connection",
             Self::ConnectTimeout => "the target accepted no connection within 10 s",
             Self::TargetClosed => {
-                "the target closed the connection on a waiting request: is its keep-alive below the idle timeout?"
+                "the target closed the connection on a waiting request: is its keep-alive below \
+                 the idle timeout?"
             }
             Self::MalformedResponse => "the target's answer is not HTTP",
             Self::ResponseHeaderTooLarge => "the target's response header exceeds 32 K",

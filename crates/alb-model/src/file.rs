@@ -1,5 +1,5 @@
-//! The configuration file of the `alb-model` program: listeners with their addresses, groups with their targets.
-//! Durations have a unit (`60s`); what the file leaves out is AWS's default.
+//! The configuration file of the `alb-model` program: listeners with their addresses, groups with
+//! their targets. Durations have a unit (`60s`); what the file leaves out is AWS's default.
 
 use std::net::SocketAddr;
 use std::time::Duration;

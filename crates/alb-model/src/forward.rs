@@ -1,4 +1,5 @@
-//! One request through the balancer: rule, target, connection, response, and what goes wrong on the way.
+//! One request through the balancer: rule, target, connection, response, and what goes wrong on the
+//! way.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -137,7 +138,8 @@ async fn forward_to(
     response
 }
 
-/// The group that the cookie names, else one by weight. The number is the group's place in the configuration.
+/// The group that the cookie names, else one by weight. The number is the group's place in the
+/// configuration.
 fn pick_group<'a>(
     shared: &'a Shared,
     forward: &Forward,
@@ -164,7 +166,8 @@ fn pick_group<'a>(
     Some((u64::try_from(number).ok()?, &shared.groups[number]))
 }
 
-/// Tells of a client that closed its connection while its request was under way (460 in AWS's logs).
+/// Tells of a client that closed its connection while its request was under way (460 in AWS's
+/// logs).
 struct LeftEarly<'a> {
     shared: &'a Shared,
     target: SocketAddr,
@@ -252,8 +255,8 @@ async fn exchange(
     }))
 }
 
-/// Sends on an idle connection or a new one. A request that never left, because the connection turned out closed,
-/// goes on a new one; one that may have left is never repeated.
+/// Sends on an idle connection or a new one. A request that never left, because the connection
+/// turned out closed, goes on a new one; one that may have left is never repeated.
 async fn send(
     shared: &Arc<Shared>,
     client: &Client,

@@ -8,7 +8,8 @@ use super::config::{Algorithm, Group};
 use super::event::Health;
 use super::target::{Target, lock};
 
-/// Registrations are told apart for the life of the process, so that a cookie never names another balancer's target.
+/// Registrations are told apart for the life of the process, so that a cookie never names another
+/// balancer's target.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// A target as the owner of the balancer sees it.
@@ -88,8 +89,8 @@ impl TargetGroup {
         }
     }
 
-    /// The healthy targets; the unhealthy ones too when fewer are healthy than the group's minimum (fail-open).
-    /// Targets that have not passed their first health check get nothing either way.
+    /// The healthy targets; the unhealthy ones too when fewer are healthy than the group's minimum
+    /// (fail-open). Targets that have not passed their first health check get nothing either way.
     fn eligible(&self) -> Vec<Arc<Target>> {
         let registered: Vec<_> = lock(&self.targets)
             .iter()

@@ -13,7 +13,8 @@ use http::{Method, Version};
 use super::config::{Config, XForwardedFor};
 use super::event::Cause;
 
-/// Request limits: 16 K for the request line, 16 K for a header, 64 K together; 32 K for a response's header.
+/// Request limits: 16 K for the request line, 16 K for a header, 64 K together; 32 K for a
+/// response's header.
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
 const LINE_LIMIT: usize = 16 * 1024;
 const REQUEST_LIMIT: usize = 64 * 1024;
@@ -97,7 +98,8 @@ pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
     has(header::CONNECTION, "upgrade") && has(header::UPGRADE, "websocket")
 }
 
-/// Takes away what ends at this hop; `upgrade` keeps the pair that asks for, or grants, a WebSocket.
+/// Takes away what ends at this hop; `upgrade` keeps the pair that asks for, or grants, a
+/// WebSocket.
 pub(crate) fn strip(headers: &mut HeaderMap, upgrade: bool) {
     let listed: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
@@ -116,7 +118,8 @@ pub(crate) fn strip(headers: &mut HeaderMap, upgrade: bool) {
     }
 }
 
-/// Adds what AWS tells a target about the client, and drops invalid names where the balancer is set to.
+/// Adds what AWS tells a target about the client, and drops invalid names where the balancer is set
+/// to.
 pub(crate) fn forward(
     headers: &mut HeaderMap,
     config: &Config,

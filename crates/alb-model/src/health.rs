@@ -1,4 +1,5 @@
-//! Health checks: one GET an interval on a connection of its own, and the thresholds that make of it a state.
+//! Health checks: one GET an interval on a connection of its own, and the thresholds that make of
+//! it a state.
 //!
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html>
 
@@ -65,8 +66,8 @@ struct Tally {
 }
 
 impl Tally {
-    /// The state that this result leads to, when it changes anything. One pass admits a new target; the healthy
-    /// threshold is for those that were unhealthy.
+    /// The state that this result leads to, when it changes anything. One pass admits a new target;
+    /// the healthy threshold is for those that were unhealthy.
     fn count(&mut self, check: &HealthCheck, now: Health, passed: bool) -> Option<Health> {
         (self.passed, self.failed) = if passed {
             (self.passed + 1, 0)

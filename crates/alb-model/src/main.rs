@@ -1,5 +1,5 @@
-//! `alb-model CONFIG.yaml`: a load balancer as AWS's behaves, in front of servers on this machine. It prints what
-//! happens on stdout, a line each, until Ctrl-C.
+//! `alb-model CONFIG.yaml`: a load balancer as AWS's behaves, in front of servers on this machine.
+//! It prints what happens on stdout, a line each, until Ctrl-C.
 
 mod file;
 

@@ -74,7 +74,8 @@ pub(crate) fn page(code: u16, content_type: &str, body: String) -> Response<Resp
 pub(crate) fn request_timeout() -> String {
     let body = html(status(Cause::ClientSilent).1);
     format!(
-        "HTTP/1.1 408 Request Timeout\r\nServer: awselb/2.0\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        "HTTP/1.1 408 Request Timeout\r\nServer: awselb/2.0\r\nContent-Type: \
+         text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     )
 }
@@ -83,7 +84,8 @@ pub(crate) fn request_timeout() -> String {
 mod tests {
     use super::*;
 
-    // The lengths that AWS's pages are seen to have in the field: 122 bytes for 502, 162 for 503, 132 for 504.
+    // The lengths that AWS's pages are seen to have in the field: 122 bytes for 502, 162 for 503,
+    // 132 for 504.
     #[test]
     fn pages_have_the_length_of_awss() {
         let length = |cause| html(status(cause).1).len();

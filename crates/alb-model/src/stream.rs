@@ -24,7 +24,8 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) fn new(tcp: TcpStream, notice_close: Duration) -> Self {
-        // Nagle would hold small WebSocket frames back for an acknowledgement; failing to set it only costs time.
+        // Nagle would hold small WebSocket frames back for an acknowledgement; failing to set it
+        // only costs time.
         let _ = tcp.set_nodelay(true);
         Self {
             tcp: Arc::new(tcp),

@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::connection::Connection;
 use super::event::Health;
 
-/// A registered target. A target that leaves and comes back is a new one: its cookies do not survive.
+/// A registered target. A target that leaves and comes back is a new one: its cookies do not
+/// survive.
 pub(crate) struct Target {
     pub(crate) id: u64,
     pub(crate) address: SocketAddr,
@@ -41,7 +42,8 @@ impl Target {
         *lock(&self.health)
     }
 
-    /// Sets the health unless the target is draining. If it changes, that is told before anybody can read it.
+    /// Sets the health unless the target is draining. If it changes, that is told before anybody
+    /// can read it.
     pub(crate) fn set_health(&self, health: Health, tell: impl FnOnce()) {
         let mut current = lock(&self.health);
         if *current != health && *current != Health::Draining {
@@ -94,7 +96,8 @@ impl Target {
         Some(idle.swap_remove(ready))
     }
 
-    /// Gives a connection back, its last response possibly still on the way: it is ready once that has ended.
+    /// Gives a connection back, its last response possibly still on the way: it is ready once that
+    /// has ended.
     pub(crate) fn give_back(&self, connection: Connection) {
         if !self.retired.load(Ordering::Relaxed) {
             lock(&self.idle).push(connection);

@@ -1,4 +1,5 @@
-//! Upgraded connections: bytes pass both ways until a side ends, the idle timeout cuts, or the target is gone.
+//! Upgraded connections: bytes pass both ways until a side ends, the idle timeout cuts, or the
+//! target is gone.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use super::shared::Shared;
 use super::stream::{Stream, end_writing};
 use super::target::{Outstanding, Target};
 
-/// Copied at once. It lives on the stack only while bytes are moved: a quiet tunnel holds no buffer.
+/// Copied at once. It lives on the stack only while bytes are moved: a quiet tunnel holds no
+/// buffer.
 const CHUNK: usize = 8 * 1024;
 
 /// Joins both sides of a granted upgrade and carries their bytes until the end.
@@ -52,7 +54,8 @@ pub(super) async fn join(
 
 /// Carries bytes between the two until it ends, and says why when the balancer ended it.
 ///
-/// `early` are the bytes that came in with the heads of the upgrade: from the client, from the target.
+/// `early` are the bytes that came in with the heads of the upgrade: from the client, from the
+/// target.
 async fn carry(
     client: &Stream,
     target: &Stream,
@@ -95,7 +98,8 @@ async fn pump(from: &Stream, to: &Stream, mut pending: Vec<u8>) -> io::Result<()
     }
 }
 
-/// Moves what is there; what the other side does not take at once stays in `pending`. False at the end of the stream.
+/// Moves what is there; what the other side does not take at once stays in `pending`. False at the
+/// end of the stream.
 fn shovel(from: &Stream, to: &Stream, pending: &mut Vec<u8>) -> io::Result<bool> {
     let mut chunk = [0; CHUNK];
     let read = from.tcp.try_read(&mut chunk)?;

@@ -1,4 +1,5 @@
-//! Mistakes in what the user wrote: what is wrong, where, and what to do, with the line shown and the place marked.
+//! Mistakes in what the user wrote: what is wrong, where, and what to do, with the line shown and
+//! the place marked.
 //!
 //! Readers collect mistakes and go on, so that all of them are reported at once.
 
@@ -85,7 +86,8 @@ impl Mistake {
     }
 }
 
-/// The part of a place to mark: the end of its first line at most, so that a long block shows one line.
+/// The part of a place to mark: the end of its first line at most, so that a long block shows one
+/// line.
 pub fn marked(place: &Place) -> std::ops::Range<usize> {
     let text = &place.source().text;
     let range = place.range();
@@ -188,7 +190,8 @@ impl std::error::Error for Mistakes {}
 /// The known name nearest to an unknown one, if any is near enough to be a slip.
 #[must_use]
 pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // Two slips of the finger, or a third of a long word; Jaro-Winkler alone calls `cpu` near `prefix`.
+    // Two slips of the finger, or a third of a long word; Jaro-Winkler alone calls `cpu` near
+    // `prefix`.
     let slips = (unknown.chars().count() / 3).max(2);
     known
         .into_iter()

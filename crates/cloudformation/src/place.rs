@@ -1,4 +1,5 @@
-//! Where something was written: a file's text, a place in it, and the chain of places that a value came through.
+//! Where something was written: a file's text, a place in it, and the chain of places that a value
+//! came through.
 
 use std::fmt;
 use std::sync::Arc;
@@ -89,8 +90,8 @@ impl fmt::Debug for Place {
     }
 }
 
-/// The places that a value came through, the one to change first: for a leaf that an environment file
-/// decides, the environment file's line, then the template's.
+/// The places that a value came through, the one to change first: for a leaf that an environment
+/// file decides, the environment file's line, then the template's.
 ///
 /// Empty for what no file says (a value given on the command line).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,7 +109,8 @@ impl Origin {
         self.0.first()
     }
 
-    /// The same chain, followed by the places of `other` that it lacks, up to a length that a person would read.
+    /// The same chain, followed by the places of `other` that it lacks, up to a length that a
+    /// person would read.
     #[must_use]
     pub fn then(mut self, other: &Self) -> Self {
         const LONGEST: usize = 16;

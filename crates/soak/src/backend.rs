@@ -1,4 +1,5 @@
-//! A backend: it asks the server's HTTP interface for keys, publishes, and looks up what became of messages.
+//! A backend: it asks the server's HTTP interface for keys, publishes, and looks up what became of
+//! messages.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The clients: Node processes with many sockets of the official library each, whose events go to the tracker.
+//! The clients: Node processes with many sockets of the official library each, whose events go to
+//! the tracker.
 
 use std::path::Path;
 use std::process::Stdio;

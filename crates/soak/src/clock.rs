@@ -1,4 +1,5 @@
-//! A wall clock that a run sets, for the processes that are started under it. Their monotonic clock stays true.
+//! A wall clock that a run sets, for the processes that are started under it. Their monotonic clock
+//! stays true.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! A name that moves: connections to it go to whichever Redis is the primary. ElastiCache's primary endpoint does this
-//! by DNS, so open connections stay with the old one until they break.
+//! A name that moves: connections to it go to whichever Redis is the primary. ElastiCache's primary
+//! endpoint does this by DNS, so open connections stay with the old one until they break.
 
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -1,5 +1,6 @@
-//! The proof that nothing is lost: real nodes behind the load balancer model with a real Redis and the official client
-//! library, under load, while something fails. Every accepted message must reach every client of its channel.
+//! The proof that nothing is lost: real nodes behind the load balancer model with a real Redis and
+//! the official client library, under load, while something fails. Every accepted message must
+//! reach every client of its channel.
 
 mod arrival;
 mod backend;
@@ -27,11 +28,13 @@ use clap::Parser;
 use report::Report;
 use scenarios::{Scenario, Size};
 
-/// Run many nodes under load while something fails, and count what is lost; or measure what messages cost.
+/// Run many nodes under load while something fails, and count what is lost; or measure what
+/// messages cost.
 #[derive(Parser)]
 #[command(name = "soak")]
 enum Args {
-    /// Exit code 0: nothing is lost, and nothing came more often than the rules allow; 1: something; 2: it could not run.
+    /// Exit code 0: nothing is lost, and nothing came more often than the rules allow; 1:
+    /// something; 2: it could not run.
     Run {
         /// What is to fail; everything, one after the other, unless given.
         scenarios: Vec<Scenario>,

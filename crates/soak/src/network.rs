@@ -1,5 +1,5 @@
-//! The network between clients and the load balancer, which can go silent: connections stay open, and nothing passes any
-//! more. New ones pass.
+//! The network between clients and the load balancer, which can go silent: connections stay open,
+//! and nothing passes any more. New ones pass.
 
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -1,4 +1,5 @@
-//! Programs that a run starts. They die with it, however it ends; what they say on stderr goes to a file of the run.
+//! Programs that a run starts. They die with it, however it ends; what they say on stderr goes to a
+//! file of the run.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -50,8 +51,8 @@ pub(crate) fn child_command(program: impl AsRef<OsStr>, log: &Path) -> anyhow::R
     Ok(command)
 }
 
-/// An address on this machine that nobody listens on, at a port below those that Linux gives to outgoing connections: one
-/// of them could take it before the process that it is for.
+/// An address on this machine that nobody listens on, at a port below those that Linux gives to
+/// outgoing connections: one of them could take it before the process that it is for.
 ///
 /// # Errors
 /// When all that were tried are busy.

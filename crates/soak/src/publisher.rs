@@ -1,4 +1,5 @@
-//! The load: a backend that publishes at a steady rate, and sends what was not accepted again, unchanged, until it is.
+//! The load: a backend that publishes at a steady rate, and sends what was not accepted again,
+//! unchanged, until it is.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -57,7 +58,8 @@ struct Shared {
     stop: CancellationToken,
 }
 
-/// For how long messages are worth delivering, in ms: longer than any run, or shorter than an absence.
+/// For how long messages are worth delivering, in ms: longer than any run, or shorter than an
+/// absence.
 const TTL: u64 = 1_200_000;
 const BRIEF_TTL: u64 = 2_000;
 
@@ -105,8 +107,8 @@ impl Publisher {
         }
     }
 
-    /// Stops, and returns once every message was accepted or its time is up: what else was answered, and the longest
-    /// wait for a 503 in ms.
+    /// Stops, and returns once every message was accepted or its time is up: what else was
+    /// answered, and the longest wait for a 503 in ms.
     pub(crate) async fn finish(self) -> (Refusals, Ms) {
         self.stop.cancel();
         let _ = self.ticking.await;

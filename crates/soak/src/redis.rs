@@ -1,4 +1,5 @@
-//! A Redis of the run's own, that keeps its data on disk, is spoken to by redis-cli and ends as violently as is wanted.
+//! A Redis of the run's own, that keeps its data on disk, is spoken to by redis-cli and ends as
+//! violently as is wanted.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

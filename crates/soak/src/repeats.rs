@@ -1,16 +1,20 @@
-//! How often a message may come to one client: the rules of redelivery, seen from outside. No state of its own.
+//! How often a message may come to one client: the rules of redelivery, seen from outside. No state
+//! of its own.
 //!
-//! On one connection a message comes once, and again 15, 45, 105, 225 and 465 s after, until it is acknowledged. On a
-//! later connection it comes again only if the acknowledgement cannot have reached the store.
+//! On one connection a message comes once, and again 15, 45, 105, 225 and 465 s after, until it is
+//! acknowledged. On a later connection it comes again only if the acknowledgement cannot have
+//! reached the store.
 
 use crate::arrival::{Arrival, Session};
 use crate::event::Ms;
 
-/// When an unacknowledged message is repeated on a connection, in ms after it was first shown there.
+/// When an unacknowledged message is repeated on a connection, in ms after it was first shown
+/// there.
 const REPEATS: [Ms; 5] = [15_000.0, 45_000.0, 105_000.0, 225_000.0, 465_000.0];
 /// How much earlier than that it may seem, when the first was held up on its way, in ms.
 const SLACK: Ms = 5_000.0;
-/// How long after a client's acknowledgement its connection must have lived for the store to know of it, in ms.
+/// How long after a client's acknowledgement its connection must have lived for the store to know
+/// of it, in ms.
 const RECORDED: Ms = 10_000.0;
 
 /// Why this arrival is one too many, if it is.

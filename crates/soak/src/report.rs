@@ -45,7 +45,8 @@ impl fmt::Display for Spread {
     }
 }
 
-/// The figures of a run. Messages are counted once where published or accepted, and once for each client elsewhere.
+/// The figures of a run. Messages are counted once where published or accepted, and once for each
+/// client elsewhere.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
     /// Messages that were sent to the server.
@@ -64,7 +65,8 @@ pub(crate) struct Tally {
     pub(crate) missed: Vec<String>,
     /// Pairs of accepted messages that neither came nor expired.
     pub(crate) lost: Vec<String>,
-    /// From `deliver_at` to the client, of messages accepted, at clients connected, a second before it.
+    /// From `deliver_at` to the client, of messages accepted, at clients connected, a second before
+    /// it.
     pub(crate) lateness: Spread,
     /// Times that clients were away, less what their library waited by itself.
     pub(crate) away: Spread,
@@ -89,7 +91,8 @@ impl Report {
         self.tally.lost.is_empty() && self.tally.faults.is_empty()
     }
 
-    /// The same, where clients may be away for `most` ms beyond their own back-off, all but one in a hundred times.
+    /// The same, where clients may be away for `most` ms beyond their own back-off, all but one in
+    /// a hundred times.
     pub(crate) fn with_away_below(mut self, most: Ms) -> Self {
         if self.tally.away.p99 > most {
             let fault = format!("clients were away too long: {}", self.tally.away);

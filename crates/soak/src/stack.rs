@@ -1,4 +1,5 @@
-//! The local stack under test: `deployer up`, and `deployer local` to do things to it. It knows which nodes there are.
+//! The local stack under test: `deployer up`, and `deployer local` to do things to it. It knows
+//! which nodes there are.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -144,7 +145,8 @@ impl Stack {
         Ok(())
     }
 
-    /// Runs `deployer local` with these arguments against it, and returns the document that it prints.
+    /// Runs `deployer local` with these arguments against it, and returns the document that it
+    /// prints.
     ///
     /// # Errors
     /// When it fails.

@@ -1,5 +1,5 @@
-//! One run: nodes behind the balancer, clients, a load, and the books that say at the end what came of it. What goes
-//! wrong meanwhile is up to the scenario.
+//! One run: nodes behind the balancer, clients, a load, and the books that say at the end what came
+//! of it. What goes wrong meanwhile is up to the scenario.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -232,7 +232,8 @@ impl Stage {
         })
     }
 
-    /// Acknowledgements that the store knows of, and how many of the messages that clients have it lacks.
+    /// Acknowledgements that the store knows of, and how many of the messages that clients have it
+    /// lacks.
     async fn acknowledged(&self) -> anyhow::Result<(usize, usize)> {
         let channels = (0..self.cast.channels).map(Audience::Channel);
         let mailboxes = channels.chain([Audience::Everyone]);

@@ -1,5 +1,5 @@
-//! Who was to get which message, and who got it, when and how often: exact, by message and client. No I/O. What is
-//! too often is decided in `repeats`, what comes of it all is told by `report`.
+//! Who was to get which message, and who got it, when and how often: exact, by message and client.
+//! No I/O. What is too often is decided in `repeats`, what comes of it all is told by `report`.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,8 @@ use crate::event::{Event, Ms};
 use crate::repeats;
 use crate::report::{Spread, Tally};
 
-/// Lateness counts for messages accepted this long before they were due, at clients connected as long, in ms.
+/// Lateness counts for messages accepted this long before they were due, at clients connected as
+/// long, in ms.
 const MARGIN: Ms = 1_000.0;
 /// Faults that are kept word by word; the rest are only counted.
 const FAULTS_KEPT: usize = 20;
@@ -47,7 +48,8 @@ struct Client {
 pub(crate) struct Tracker {
     clients: Vec<Client>,
     messages: HashMap<String, Message>,
-    /// When the store, or a node's way to it, was away: acknowledgements of that time may be repeated.
+    /// When the store, or a node's way to it, was away: acknowledgements of that time may be
+    /// repeated.
     outages: Vec<(Ms, Ms)>,
     /// Times away beyond the client's own waiting, in ms.
     away: Vec<Ms>,
@@ -280,7 +282,8 @@ impl Tracker {
         calm.then_some(first.at - accepted.deliver_at)
     }
 
-    /// Whether one session of the client's spans the whole life of a message, so that nothing excuses its absence.
+    /// Whether one session of the client's spans the whole life of a message, so that nothing
+    /// excuses its absence.
     fn was_there(&self, client: usize, accepted: &Accepted) -> bool {
         self.clients[client].sessions.iter().any(|session| {
             accepted.at.max(session.from) + MARGIN <= accepted.deliver_at

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use http::Uri;
 
-/// Scheme, host and port; the path is given apart, because in Socket.IO a URL's path is the namespace.
+/// Scheme, host and port; the path is given apart, because in Socket.IO a URL's path is the
+/// namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// HTTPS and `wss`.

@@ -1,4 +1,5 @@
-//! One HTTP request on a connection of its own, with what a probe wants to see of the answer; and a cookie jar.
+//! One HTTP request on a connection of its own, with what a probe wants to see of the answer; and a
+//! cookie jar.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -106,7 +107,8 @@ async fn exchange(
             took: began.elapsed(),
         })
     };
-    // Polled side by side: the connection makes the answer's progress, and its end is not an answer.
+    // Polled side by side: the connection makes the answer's progress, and its end is not an
+    // answer.
     let (answer, _) = tokio::join!(answer, connection);
     answer
 }
@@ -122,12 +124,14 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Cookies of one server, as a browser would send them back. Paths and expiry do not matter within a probe.
+/// Cookies of one server, as a browser would send them back. Paths and expiry do not matter within
+/// a probe.
 #[derive(Debug, Clone, Default)]
 pub struct Cookies(BTreeMap<String, String>);
 
 impl Cookies {
-    /// Takes over what an answer sets. A `Secure` cookie is dropped where the address is not: so do browsers.
+    /// Takes over what an answer sets. A `Secure` cookie is dropped where the address is not: so do
+    /// browsers.
     pub fn take(&mut self, headers: &HeaderMap, address: &Address) {
         for cookie in headers
             .get_all(header::SET_COOKIE)

@@ -72,7 +72,8 @@ fn refusal(reply: &Reply) -> String {
     format!("HTTP {}{by}{said}", reply.status)
 }
 
-/// What an error's body says to a person: a problem's detail, Engine.IO's message, or a short text. Pages are left out.
+/// What an error's body says to a person: a problem's detail, Engine.IO's message, or a short text.
+/// Pages are left out.
 fn said(body: &str) -> String {
     if let Ok(json) = serde_json::from_str::<serde_json::Value>(body)
         && let Some(text) = ["detail", "message", "title"]

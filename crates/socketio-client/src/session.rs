@@ -135,7 +135,8 @@ impl Session {
         })
     }
 
-    /// The next event. Heartbeats are answered; a server that sends none for as long as it promised has gone.
+    /// The next event. Heartbeats are answered; a server that sends none for as long as it promised
+    /// has gone.
     ///
     /// # Errors
     /// When the session is over.

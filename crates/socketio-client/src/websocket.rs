@@ -24,7 +24,8 @@ pub struct WebSocket {
 }
 
 impl WebSocket {
-    /// Opens one: with the polling session's id, cookies and headers, or without an id a session of its own.
+    /// Opens one: with the polling session's id, cookies and headers, or without an id a session of
+    /// its own.
     ///
     /// # Errors
     /// When it is refused or does not come about within `within`.

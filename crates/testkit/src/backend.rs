@@ -1,5 +1,5 @@
-//! Targets and clients for the balancer's tests: hyper servers that say who they are, raw TCP targets that misbehave,
-//! and a client that shows what came back.
+//! Targets and clients for the balancer's tests: hyper servers that say who they are, raw TCP
+//! targets that misbehave, and a client that shows what came back.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -84,7 +84,8 @@ pub async fn keeping_alive(keep_alive: Duration) -> SocketAddr {
     address
 }
 
-/// A raw target: health checks pass; each other connection is handed to `behave` after its first request's head.
+/// A raw target: health checks pass; each other connection is handed to `behave` after its first
+/// request's head.
 pub async fn raw<F, Fut>(behave: F) -> SocketAddr
 where
     F: Fn(TcpStream, String) -> Fut + Send + Sync + 'static,

@@ -1,7 +1,7 @@
 //! Ports for processes that are told one before they start.
 
-/// A port of this machine's that nobody listens on, below those that Linux gives to outgoing connections: one of them
-/// could take it before the process that it is for.
+/// A port of this machine's that nobody listens on, below those that Linux gives to outgoing
+/// connections: one of them could take it before the process that it is for.
 #[must_use]
 pub fn free_port() -> u16 {
     loop {

@@ -9,11 +9,13 @@ use futures_util::FutureExt as _;
 const TICK: Duration = Duration::from_millis(5);
 /// A stall that no trial notices: each leaves at least twice as much room.
 const HARMLESS: Duration = Duration::from_millis(50);
-/// Trials before one counts, whatever the machine did: a failure that is always there is none of the machine's.
+/// Trials before one counts, whatever the machine did: a failure that is always there is none of
+/// the machine's.
 const TRIALS: usize = 20;
 
-/// Carries out a trial. Where it fails while the machine stood still, it has shown nothing, and is carried out anew:
-/// which of a client's, a target's and the balancer's clocks runs out first is anyone's guess after that.
+/// Carries out a trial. Where it fails while the machine stood still, it has shown nothing, and is
+/// carried out anew: which of a client's, a target's and the balancer's clocks runs out first is
+/// anyone's guess after that.
 pub async fn unless_stalled<F: Future<Output = ()>>(trial: impl Fn() -> F) {
     for left in (0..TRIALS).rev() {
         let mut stalls = Stalls::new();

@@ -1,4 +1,5 @@
-//! The house: which crate may depend on which, which of them are pure, and that no files import each other in a circle.
+//! The house: which crate may depend on which, which of them are pure, and that no files import
+//! each other in a circle.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -29,7 +29,8 @@ impl Rule {
             .join(" or ")
     }
 
-    /// The rule's page: what it protects, how the failure looks, the inequality, defaults, fix and sources.
+    /// The rule's page: what it protects, how the failure looks, the inequality, defaults, fix and
+    /// sources.
     #[must_use]
     pub fn page(&self) -> String {
         let Self {
@@ -42,7 +43,8 @@ impl Rule {
             ..
         } = self;
         let mut page = format!(
-            "{name} ({})\n{topic}: {summary}.\n\nWhat breaks\n{}\n\nHolds when\n{}\n\nFix\n{}\n\nSettings\n",
+            "{name} ({})\n{topic}: {summary}.\n\nWhat breaks\n{}\n\nHolds \
+             when\n{}\n\nFix\n{}\n\nSettings\n",
             self.level_names(),
             wrap(breaks),
             wrap(holds),

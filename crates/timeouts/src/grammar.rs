@@ -1,5 +1,5 @@
-//! How a setting of the server is written. Its variable, the environment file, the flags and the JSON Schema share
-//! this one grammar: what one of them accepts, the others accept.
+//! How a setting of the server is written. Its variable, the environment file, the flags and the
+//! JSON Schema share this one grammar: what one of them accepts, the others accept.
 
 use std::time::Duration;
 
@@ -131,8 +131,8 @@ impl Grammar {
         matches!(self, Self::Words(_) | Self::Names | Self::Origins)
     }
 
-    /// A regular expression for the text, or for each item of a list. It accepts no more than [`Self::parse`]
-    /// wherever an expression can say so.
+    /// A regular expression for the text, or for each item of a list. It accepts no more than
+    /// [`Self::parse`] wherever an expression can say so.
     #[must_use]
     pub fn pattern(self) -> Option<&'static str> {
         match self {

@@ -48,7 +48,8 @@ fn decide<const N: usize>(facts: [Fact; N], decisive: bool) -> Fact {
     }
 }
 
-/// All violations of several checks. Without any, what one of them lacked makes the outcome not seen.
+/// All violations of several checks. Without any, what one of them lacked makes the outcome not
+/// seen.
 pub(crate) fn each(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
     let (mut violations, mut missing) = (Vec::new(), Vec::new());
     for verdict in verdicts {

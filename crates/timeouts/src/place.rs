@@ -14,7 +14,8 @@ pub enum Origin {
         /// The column.
         column: u32,
     },
-    /// Anything else that identifies it: `environment variable PING_INTERVAL`, an ARN, `default of AWS`.
+    /// Anything else that identifies it: `environment variable PING_INTERVAL`, an ARN, `default of
+    /// AWS`.
     Named(String),
 }
 
@@ -57,7 +58,8 @@ impl Place {
         std::iter::once(&self.first).chain(&self.rest)
     }
 
-    /// The same place, which took effect through another: an environment file's line through a template's.
+    /// The same place, which took effect through another: an environment file's line through a
+    /// template's.
     #[must_use]
     pub fn through(mut self, next: Self) -> Self {
         self.rest.push(next.first);

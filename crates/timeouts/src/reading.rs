@@ -1,4 +1,5 @@
-//! What was seen of a system: each setting at its place, or not at all. Rules compare readings, wherever they are from.
+//! What was seen of a system: each setting at its place, or not at all. Rules compare readings,
+//! wherever they are from.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -72,8 +73,8 @@ impl Reading {
         self.subject = subject.into();
     }
 
-    /// Records a setting. `None` and [`Value::Unset`] record that it is known to be unset. A second value replaces the
-    /// first; a value of another kind than the setting's counts as not seen.
+    /// Records a setting. `None` and [`Value::Unset`] record that it is known to be unset. A second
+    /// value replaces the first; a value of another kind than the setting's counts as not seen.
     pub fn see(
         &mut self,
         setting: Setting,

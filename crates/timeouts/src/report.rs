@@ -25,7 +25,8 @@ impl Finding {
     }
 }
 
-/// The text of a finding: what is wrong, the settings and their places, the inequality with numbers, the fix.
+/// The text of a finding: what is wrong, the settings and their places, the inequality with
+/// numbers, the fix.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Violation {

@@ -1,5 +1,5 @@
-//! What a setting is: its key, its names elsewhere, its legal range and what it is when nobody sets it. The list of
-//! all settings is in [`crate::settings`].
+//! What a setting is: its key, its names elsewhere, its legal range and what it is when nobody sets
+//! it. The list of all settings is in [`crate::settings`].
 
 use std::fmt;
 use std::time::Duration;
@@ -57,7 +57,8 @@ pub struct Spec {
     pub variable: Option<&'static str>,
     /// How the variable is written; the environment file's key is written alike.
     pub grammar: Grammar,
-    /// What the server takes when its variable is not set, as it would be written; none where it then has none.
+    /// What the server takes when its variable is not set, as it would be written; none where it
+    /// then has none.
     pub default: Option<&'static str>,
     /// The attribute or property that carries it on AWS.
     pub aws: Option<&'static str>,

@@ -1,5 +1,5 @@
-//! What a setting can be set to. Durations print as an environment file writes them (`90s`), so that what a finding
-//! proposes can be pasted.
+//! What a setting can be set to. Durations print as an environment file writes them (`90s`), so
+//! that what a finding proposes can be pasted.
 
 use std::fmt;
 use std::time::Duration;

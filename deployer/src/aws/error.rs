@@ -1,5 +1,5 @@
-//! What goes wrong with a call to AWS, told apart as far as the deployer acts on it: whether to wait, to log in again,
-//! or to give up.
+//! What goes wrong with a call to AWS, told apart as far as the deployer acts on it: whether to
+//! wait, to log in again, or to give up.
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 
@@ -21,7 +21,8 @@ pub enum Error {
     NoStack(String),
     /// A stack has something that AWS does not.
     #[error(
-        "{what} of the stack is gone ({reason}): it was deleted outside of CloudFormation, which does not create it again. `deployer down` followed by `deployer up` does"
+        "{what} of the stack is gone ({reason}): it was deleted outside of CloudFormation, which \
+         does not create it again. `deployer down` followed by `deployer up` does"
     )]
     Gone {
         /// What is gone.
@@ -89,8 +90,8 @@ impl Kind {
             Some(code) if DENIED.contains(&code) => Self::Denied,
             Some(code) if THROTTLED.contains(&code) => Self::Throttled,
             Some(code) if MISSING.contains(&code) => Self::Missing,
-            // Each service has names of its own for what its other side could not do: InternalFailure, InternalServerError,
-            // ServerException, ServiceUnavailableException.
+            // Each service has names of its own for what its other side could not do:
+            // InternalFailure, InternalServerError, ServerException, ServiceUnavailableException.
             Some(code)
                 if code.starts_with("Internal")
                     || code.starts_with("ServiceUnavailable")
@@ -115,7 +116,8 @@ impl Kind {
     fn advice(self) -> &'static str {
         match self {
             Self::Credentials => {
-                "; log in (`aws sso login`), or set AWS_PROFILE or AWS_ACCESS_KEY_ID, then run the same command again"
+                "; log in (`aws sso login`), or set AWS_PROFILE or AWS_ACCESS_KEY_ID, then run \
+                 the same command again"
             }
             Self::Denied => "; the deploying role needs this permission",
             Self::Throttled => {

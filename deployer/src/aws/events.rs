@@ -53,7 +53,8 @@ impl Clients {
         Ok(newest.and_then(|event| event.event_id()).map(str::to_owned))
     }
 
-    /// The events after that one, oldest first; without one, those of the operation that is running or was last.
+    /// The events after that one, oldest first; without one, those of the operation that is running
+    /// or was last.
     ///
     /// # Errors
     /// There is no such stack, or AWS refuses a call.

@@ -7,15 +7,16 @@ use crate::log_line::{LogLine, node_of};
 
 /// Streams that one request may name ("FilterLogEvents", CloudWatch Logs API reference).
 const STREAMS: usize = 100;
-/// Lines at a stream's beginning among which its node is looked for: what a container says before its server does is
-/// short.
+/// Lines at a stream's beginning among which its node is looked for: what a container says before
+/// its server does is short.
 const FIRST_LINES: i32 = 10;
 
 /// A page of lines, and the token of the next.
 type Page = (Vec<LogLine>, Option<String>);
 
 impl Clients {
-    /// One page of a log group's lines, of all streams or of some, from a moment on (milliseconds since 1970).
+    /// One page of a log group's lines, of all streams or of some, from a moment on (milliseconds
+    /// since 1970).
     ///
     /// # Errors
     /// There is no such log group or stream, or AWS refuses the call.
@@ -44,7 +45,8 @@ impl Clients {
         Ok((lines, answer.next_token))
     }
 
-    /// The streams of a log group, one for each task, those written to last first; as many as one request may name.
+    /// The streams of a log group, one for each task, those written to last first; as many as one
+    /// request may name.
     ///
     /// # Errors
     /// There is no such log group, or AWS refuses the call.
@@ -76,7 +78,8 @@ impl Clients {
         }
     }
 
-    /// The node that writes into a stream, as it names itself; none where its first lines do not say.
+    /// The node that writes into a stream, as it names itself; none where its first lines do not
+    /// say.
     ///
     /// # Errors
     /// There is no such stream, or AWS refuses the call.

@@ -1,4 +1,5 @@
-//! What is live on AWS, and every call to it. The only module that speaks to it: plain data comes out, no type of the SDK.
+//! What is live on AWS, and every call to it. The only module that speaks to it: plain data comes
+//! out, no type of the SDK.
 
 #![expect(
     clippy::redundant_closure_for_method_calls,
@@ -47,8 +48,8 @@ pub use task::{Container, StoppedTask};
 const ATTEMPT: Duration = Duration::from_secs(30);
 /// How long a call may take with all its attempts.
 const CALL: Duration = Duration::from_secs(120);
-/// Attempts of each call where the user asks for no other number (`AWS_MAX_ATTEMPTS`): CloudFormation's limits are low, and an account's
-/// deployments share them.
+/// Attempts of each call where the user asks for no other number (`AWS_MAX_ATTEMPTS`):
+/// CloudFormation's limits are low, and an account's deployments share them.
 const ATTEMPTS: u32 = 8;
 
 /// The services that are asked.
@@ -93,8 +94,8 @@ impl Clients {
     }
 }
 
-/// The region that the AWS command line would take: AWS_REGION's, the profile's, or that of the machine at AWS which
-/// this is; none where nothing names one.
+/// The region that the AWS command line would take: AWS_REGION's, the profile's, or that of the
+/// machine at AWS which this is; none where nothing names one.
 pub async fn default_region() -> Option<String> {
     let region = DefaultRegionChain::builder().build().region().await?;
     Some(region.to_string())

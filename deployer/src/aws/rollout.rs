@@ -1,4 +1,5 @@
-//! How an ECS service stands: its deployments, its targets' health, and the tasks that did not live.
+//! How an ECS service stands: its deployments, its targets' health, and the tasks that did not
+//! live.
 
 use std::time::SystemTime;
 

@@ -80,7 +80,8 @@ impl Stack {
         self.by_type.get(kind).map_or(&[], Vec::as_slice)
     }
 
-    /// What to call a resource: its logical id, or the telling part of its ARN where the stack does not have it.
+    /// What to call a resource: its logical id, or the telling part of its ARN where the stack does
+    /// not have it.
     pub(super) fn name(&self, arn: &str) -> String {
         let telling = || {
             arn.split_once(':')

@@ -1,4 +1,5 @@
-//! Tasks that did not live: why ECS stopped them, how their containers ended, and what they said last.
+//! Tasks that did not live: why ECS stopped them, how their containers ended, and what they said
+//! last.
 
 use std::time::SystemTime;
 
@@ -56,7 +57,8 @@ impl StoppedTask {
 }
 
 impl Clients {
-    /// The tasks of a service that ECS still remembers as stopped: an hour at least, a hundred at most.
+    /// The tasks of a service that ECS still remembers as stopped: an hour at least, a hundred at
+    /// most.
     ///
     /// # Errors
     /// AWS refuses a call.
@@ -98,8 +100,8 @@ impl Clients {
         Ok(tasks)
     }
 
-    /// Adds to a stopped task what its containers logged last. Whoever asks wants to know why a deployment failed: a log that cannot
-    /// be read must not hide the rest.
+    /// Adds to a stopped task what its containers logged last. Whoever asks wants to know why a
+    /// deployment failed: a log that cannot be read must not hide the rest.
     pub async fn add_last_words(&self, task: &mut StoppedTask) {
         let id = task.id().to_owned();
         let describe = self

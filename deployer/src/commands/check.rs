@@ -16,13 +16,15 @@ use deployer::terminal::{Ended, Exit, Output, line, print};
 
 /// Find the settings that break long-lived connections, before anything is deployed.
 ///
-/// Exit code 1 when a rule is violated, or what is live differs from the template. Warnings, and rules whose settings were not seen, are 0 unless --strict.
+/// Exit code 1 when a rule is violated, or what is live differs from the template. Warnings, and
+/// rules whose settings were not seen, are 0 unless --strict.
 #[derive(clap::Args)]
 #[command(mut_arg("env", |env| env.required_unless_present_any(["template", "stack"])))]
 pub(crate) struct Args {
     #[command(flatten)]
     environment: environment::Args,
-    /// Pass over a rule; repeat it for several. An environment file has `ignore:` for this, with a reason.
+    /// Pass over a rule; repeat it for several. An environment file has `ignore:` for this, with a
+    /// reason.
     #[arg(long, value_name = "RULE")]
     ignore: Vec<String>,
     /// Check what is live on AWS too, and show where it differs from the template.
@@ -70,7 +72,8 @@ macro_rules! server_flags {
                 let mut given = Flags::default();
                 $(if let Some(value) = &self.$field {
                     let flag = stringify!($field).replace('_', "-");
-                    given.set(Setting::$setting, Value::from(value.clone()), format!("the flag --{flag}"));
+                    given.set(Setting::$setting, Value::from(value.clone()), format!("the flag \
+                        --{flag}"));
                 })+
                 given
             }
@@ -93,7 +96,8 @@ server_flags! {
     start_up: Duration = StartUp, humantime::parse_duration;
     /// `polling`, `websocket` or both, with a comma.
     transports: Words = Transports, transports;
-    /// The Socket.IO protocols that it speaks: `4` (client v2), `5` (v3 and v4) or both, with a comma.
+    /// The Socket.IO protocols that it speaks: `4` (client v2), `5` (v3 and v4) or both, with a
+    /// comma.
     protocols: Words = Protocols, words;
     /// The Socket.IO path.
     path: String = SocketPath, clap::builder::NonEmptyStringValueParser::new();

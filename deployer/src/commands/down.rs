@@ -7,7 +7,8 @@ use super::stack;
 
 /// Remove the stack, and everything that it holds, from AWS.
 ///
-/// Shows what goes and asks for the stack's name, unless --yes. A protected stack is left alone unless --unprotect.
+/// Shows what goes and asks for the stack's name, unless --yes. A protected stack is left alone
+/// unless --unprotect.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -85,7 +85,8 @@ impl Args {
         })
     }
 
-    /// Says which template was taken, where none was named: in another directory it would be another one.
+    /// Says which template was taken, where none was named: in another directory it would be
+    /// another one.
     ///
     /// # Errors
     /// Nobody listens.

@@ -52,7 +52,8 @@ pub(crate) struct Args {
     /// The ARN of the certificate for HTTPS.
     #[arg(long)]
     certificate: Option<String>,
-    /// Where messages are kept: `memory`, `redis` for one of the stack's own, or the URL of one that is there.
+    /// Where messages are kept: `memory`, `redis` for one of the stack's own, or the URL of one
+    /// that is there.
     #[arg(long)]
     store: Option<String>,
     /// Replace a file that is there.

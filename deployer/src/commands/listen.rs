@@ -1,4 +1,5 @@
-//! `deployer listen`: a plugin by hand, which prints what arrives and how late, and acknowledges it.
+//! `deployer listen`: a plugin by hand, which prints what arrives and how late, and acknowledges
+//! it.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -16,8 +17,8 @@ use deployer::terminal::{Signals, runtime};
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// Connect as a plugin does, print what arrives and how late, and acknowledge it. Without --url, to the local stack
-/// that is running.
+/// Connect as a plugin does, print what arrives and how late, and acknowledge it. Without --url, to
+/// the local stack that is running.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The server.
@@ -168,8 +169,9 @@ async fn attend(
     Ok(None)
 }
 
-/// Milliseconds after its moment. On this machine by the clock at arrival; else by the server's own clock when it was
-/// sent (`expires_at` less `expires_in`), which does not need this machine's to be right.
+/// Milliseconds after its moment. On this machine by the clock at arrival; else by the server's own
+/// clock when it was sent (`expires_at` less `expires_in`), which does not need this machine's to
+/// be right.
 fn late(message: &Value, address: &Address) -> Option<f64> {
     let time = |name: &str| humantime::parse_rfc3339(message.get(name)?.as_str()?).ok();
     let now = if address.is_local() {

@@ -1,4 +1,5 @@
-//! `deployer local`: does to the running local stack, from another terminal, what happens to stacks on AWS.
+//! `deployer local`: does to the running local stack, from another terminal, what happens to stacks
+//! on AWS.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +15,8 @@ use deployer::server_target::local;
 use deployer::terminal::{Ended, Exit, Output, error_document, line, print, say};
 use deployer::terminal::{Signals, runtime};
 
-/// Look at the running local stack and do to it what happens on AWS: kill and stop nodes, replace them, take Redis away.
+/// Look at the running local stack and do to it what happens on AWS: kill and stop nodes, replace
+/// them, take Redis away.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The local stack's URL, where several run.

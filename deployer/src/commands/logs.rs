@@ -12,7 +12,8 @@ use deployer::terminal::say_waiting;
 use deployer::terminal::{Exit, Output, line, print_unless_closed, say};
 use deployer::terminal::{Signals, runtime};
 
-/// How often a log that is followed is looked at. CloudWatch allows five looks a second in an account and region.
+/// How often a log that is followed is looked at. CloudWatch allows five looks a second in an
+/// account and region.
 const PAUSE: Duration = Duration::from_secs(2);
 /// How long it may not be readable before that is an error.
 const PATIENCE: Duration = Duration::from_secs(300);

@@ -15,7 +15,8 @@ use deployer::terminal::say_waiting;
 use deployer::terminal::{Ended, Exit, Output, line, print, say};
 use deployer::terminal::{Signals, runtime};
 
-/// Show what `up` would change on AWS: what is added, changed, removed and, loudly, what is replaced. Changes nothing.
+/// Show what `up` would change on AWS: what is added, changed, removed and, loudly, what is
+/// replaced. Changes nothing.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -39,7 +40,8 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         let mut signals = Signals::take()?;
         let planned = tokio::select! {
             planned = say_waiting(plan(&clients, &request, &name)) => planned,
-            () = signals.next() => Err(anyhow::anyhow!("nothing was changed").context(Ended(Exit::Interrupted))),
+            () = signals.next() => Err(anyhow::anyhow!("nothing was \
+                                                        changed").context(Ended(Exit::Interrupted))),
         };
         // Whatever came of it: what was made to find out is removed.
         let removed = say_waiting(discard(&clients, &request.stack, &name)).await;
@@ -82,7 +84,8 @@ async fn plan(
     let situation = situation(stack.as_ref());
     if let (Situation::Busy, Some(stack)) = (situation, &stack) {
         bail!(
-            "{} is {}: a plan would be out of date at once; `deployer up` takes up what is running, or plan again when it is done",
+            "{} is {}: a plan would be out of date at once; `deployer up` takes up what is \
+             running, or plan again when it is done",
             stack.name,
             stack.status
         );

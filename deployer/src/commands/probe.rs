@@ -1,4 +1,5 @@
-//! `deployer probe`: a real Socket.IO session through whatever is in front of a server, step by step.
+//! `deployer probe`: a real Socket.IO session through whatever is in front of a server, step by
+//! step.
 
 use std::time::Duration;
 
@@ -10,9 +11,11 @@ use deployer::server_target::{path, with_slash};
 use deployer::terminal::runtime;
 use deployer::terminal::{Exit, Output, line, print, say};
 
-/// Open real Socket.IO sessions through a load balancer: polling, stickiness, upgrade, heartbeat, quiet time.
+/// Open real Socket.IO sessions through a load balancer: polling, stickiness, upgrade, heartbeat,
+/// quiet time.
 ///
-/// Works for any server of Socket.IO 3 or 4: `deployer probe https://example.com --path /socket.io --namespace /`.
+/// Works for any server of Socket.IO 3 or 4: `deployer probe https://example.com --path /socket.io
+/// --namespace /`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The server, `https://drops.example.com` for instance.

@@ -44,7 +44,8 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     }
     for name in missing {
         say(&format!(
-            "warning: the parameter `{name}` has no value and stays `!Ref {name}`; AWS will ask for it"
+            "warning: the parameter `{name}` has no value and stays `!Ref {name}`; AWS will ask \
+             for it"
         ))?;
     }
     print(&match args.format {

@@ -12,7 +12,8 @@ use deployer::server_target::{backend_key, local};
 use deployer::terminal::runtime;
 use deployer::terminal::{Exit, Output, line, print};
 
-/// Publish a message to a channel, as a backend does. Without --url, to the local stack that is running.
+/// Publish a message to a channel, as a backend does. Without --url, to the local stack that is
+/// running.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The message's data: JSON, or else a text. Read from stdin when absent.
@@ -32,7 +33,8 @@ pub(crate) struct Args {
     /// The event's name.
     #[arg(long, default_value = "code")]
     event: String,
-    /// The message's id, for a retry that must not deliver twice; the server gives one unless stated.
+    /// The message's id, for a retry that must not deliver twice; the server gives one unless
+    /// stated.
     #[arg(long)]
     id: Option<String>,
     /// Deliver after this time.

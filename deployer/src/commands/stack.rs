@@ -22,7 +22,8 @@ pub(crate) struct Args {
     /// The directory of environment files.
     #[arg(long, value_name = "DIR", default_value = "environments")]
     environments: PathBuf,
-    /// The stack, where its name is not the environment's; alone, a stack without an environment file.
+    /// The stack, where its name is not the environment's; alone, a stack without an environment
+    /// file.
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
     /// The region, for a stack without --env; AWS_REGION or the profile's unless given.
@@ -52,7 +53,8 @@ impl Args {
         let name = name_of(&path)?;
         if environment.target.value == Target::Local {
             bail!(
-                "this environment's target is local: `deployer up --env {env}` runs it until Ctrl-C. This verb is for stacks on AWS"
+                "this environment's target is local: `deployer up --env {env}` runs it until \
+                 Ctrl-C. This verb is for stacks on AWS"
             );
         }
         let (prefix, service) = (&environment.prefix.value.0, &environment.name.value.0);
@@ -68,7 +70,8 @@ impl Args {
     }
 }
 
-/// The region of a stack: the one that is given, or else the one that the AWS command line would take.
+/// The region of a stack: the one that is given, or else the one that the AWS command line would
+/// take.
 ///
 /// # Errors
 /// There is none: the SDK would only say so in words of its own, after its first call.

@@ -20,9 +20,11 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// How long AWS may be out of reach before that is an error.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Show how the stack stands: who deployed what, the service's deployments, its nodes, and what is wrong.
+/// Show how the stack stands: who deployed what, the service's deployments, its nodes, and what is
+/// wrong.
 ///
-/// Exit code 0 when all is well, or on the way; 1 when something is wrong; 2 when there is no such stack.
+/// Exit code 0 when all is well, or on the way; 1 when something is wrong; 2 when there is no such
+/// stack.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -5,8 +5,8 @@ use deployer::{deployment, local};
 
 use super::environment;
 
-/// Deploy onto AWS: check, plan, confirm, apply, watch, check what is live, probe. With `--env local`, run the
-/// rendered template on this machine until Ctrl-C.
+/// Deploy onto AWS: check, plan, confirm, apply, watch, check what is live, probe. With `--env
+/// local`, run the rendered template on this machine until Ctrl-C.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

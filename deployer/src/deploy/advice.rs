@@ -1,7 +1,8 @@
 //! What can be done about a failure, by what AWS says of it.
 
-/// What AWS says, and what to do about it; the first that fits counts: why ECS stopped a task before how its containers
-/// then ended. The words are those of the ECS guide's pages on stopped tasks and of CloudFormation's troubleshooting page.
+/// What AWS says, and what to do about it; the first that fits counts: why ECS stopped a task
+/// before how its containers then ended. The words are those of the ECS guide's pages on stopped
+/// tasks and of CloudFormation's troubleshooting page.
 const ADVICE: [(&[&str], &str); 16] = [
     (
         &[
@@ -10,15 +11,19 @@ const ADVICE: [(&[&str], &str); 16] = [
             "pull image",
             "manifest unknown",
         ],
-        "check that the image exists under exactly this name, that the execution role may read its repository, and that the task subnets reach it (NAT, endpoints, or network.public_tasks: true)",
+        "check that the image exists under exactly this name, that the execution role may read \
+         its repository, and that the task subnets reach it (NAT, endpoints, or \
+         network.public_tasks: true)",
     ),
     (
         &["ResourceInitializationError", "unable to pull secrets"],
-        "the task could not fetch its secrets or open its log: check that the task subnets reach Secrets Manager and CloudWatch Logs, and that the execution role may read the secret",
+        "the task could not fetch its secrets or open its log: check that the task subnets reach \
+         Secrets Manager and CloudWatch Logs, and that the execution role may read the secret",
     ),
     (
         &["OutOfMemory"],
-        "the task was killed for its memory: raise service.memory, or lower service.connections_per_task",
+        "the task was killed for its memory: raise service.memory, or lower \
+         service.connections_per_task",
     ),
     (
         &[
@@ -27,7 +32,9 @@ const ADVICE: [(&[&str], &str); 16] = [
             "Target.",
             "unhealthy",
         ],
-        "the task runs, but does not pass its health checks: compare load_balancer.health_check with what the server answers, see the security groups, and whether it starts within service.health_check_grace_period",
+        "the task runs, but does not pass its health checks: compare load_balancer.health_check \
+         with what the server answers, see the security groups, and whether it starts within \
+         service.health_check_grace_period",
     ),
     (
         &["exit code 2"],
@@ -35,7 +42,8 @@ const ADVICE: [(&[&str], &str); 16] = [
     ),
     (
         &["exit code 137"],
-        "the server was killed: most likely it did not exit within service.stop_timeout, which must be longer than server.drain. Its last log lines say what it did",
+        "the server was killed: most likely it did not exit within service.stop_timeout, which \
+         must be longer than server.drain. Its last log lines say what it did",
     ),
     (
         &["exit code 1", "Essential container in task exited"],
@@ -43,11 +51,13 @@ const ADVICE: [(&[&str], &str); 16] = [
     ),
     (
         &["Circuit Breaker", "circuit breaker", "did not stabilize"],
-        "ECS could not start the new tasks. The stopped tasks above say why; `deployer logs` shows more",
+        "ECS could not start the new tasks. The stopped tasks above say why; `deployer logs` \
+         shows more",
     ),
     (
         &["already exists", "AlreadyExists"],
-        "something else has this name: delete it if nobody needs it, or change prefix or name in the environment file",
+        "something else has this name: delete it if nobody needs it, or change prefix or name in \
+         the environment file",
     ),
     (
         &["not authorized", "AccessDenied", "is not allowed"],
@@ -124,7 +134,10 @@ mod tests {
                 "Task failed container health checks".to_owned(),
                 "health_check",
             ),
-            ("unhealthy Target.Timeout, timed out".to_owned(), "health_check"),
+            (
+                "unhealthy Target.Timeout, timed out".to_owned(),
+                "health_check",
+            ),
             (
                 format!("{essential}; server: exit code 137; server: OutOfMemoryError: killed"),
                 "service.memory",
@@ -137,11 +150,15 @@ mod tests {
             (format!("{essential}; server: exit code 1"), "by itself"),
             (format!("{essential}; server: exit code 255"), "by itself"),
             (
-                "CannotPullContainerError: x: toomanyrequests: You have reached your pull rate limit"
+                "CannotPullContainerError: x: toomanyrequests: You have reached your pull rate \
+                 limit"
                     .to_owned(),
                 "image exists",
             ),
-            ("Rate exceeded (Throttling)".to_owned(), "wait a few minutes"),
+            (
+                "Rate exceeded (Throttling)".to_owned(),
+                "wait a few minutes",
+            ),
             (
                 "Request limit exceeded. (RequestLimitExceeded)".to_owned(),
                 "wait a few minutes",
@@ -151,7 +168,9 @@ mod tests {
                 "higher quota",
             ),
             (
-                "You've reached the limit on the number of vCPUs you can run concurrently".to_owned(),
+                "You've reached the limit on the number of vCPUs you can run \
+                 concurrently"
+                    .to_owned(),
                 "higher quota",
             ),
             (

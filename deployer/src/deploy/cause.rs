@@ -44,8 +44,9 @@ impl Cause {
         found.or_else(of_stack).map(Self::of)
     }
 
-    /// The resources that CloudFormation could neither bring back nor delete, for which the stack has come to rest in this status:
-    /// those that failed on its last way back, and that it did not try again with success.
+    /// The resources that CloudFormation could neither bring back nor delete, for which the stack
+    /// has come to rest in this status: those that failed on its last way back, and that it did not
+    /// try again with success.
     #[must_use]
     pub fn stuck(events: &[Event], status: &str) -> Vec<Self> {
         let turned = events.iter().rposition(|event| {
@@ -198,7 +199,8 @@ mod tests {
         let stuck = Cause::stuck(&events, "UPDATE_ROLLBACK_FAILED");
         let ids: Vec<_> = stuck.iter().map(|cause| &cause.logical_id).collect();
         assert_eq!(ids, ["Stub"]);
-        // A resource that is left behind stops nothing, and before anything is undone nothing is in the way.
+        // A resource that is left behind stops nothing, and before anything is undone nothing is in
+        // the way.
         assert_eq!(Cause::stuck(&events, "UPDATE_ROLLBACK_COMPLETE"), []);
         assert_eq!(Cause::stuck(&events[..2], "CREATE_FAILED"), []);
     }

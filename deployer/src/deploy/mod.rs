@@ -1,8 +1,9 @@
 //! Onto AWS: what would change, watching it change, and saying why it did not.
 //!
-//! [`Plan`] is what a change set means to a person. [`watch()`] follows whatever CloudFormation does to a stack and tells a [`Reporter`]
-//! each step; `up`, `rollback` and `down` all end in it. [`wait_for_steady_state()`] waits until ECS runs the very task definition that was
-//! deployed. What is asked of AWS stands in [`crate::aws`]; what a verb does with the outcome, with the verb.
+//! [`Plan`] is what a change set means to a person. [`watch()`] follows whatever CloudFormation
+//! does to a stack and tells a [`Reporter`] each step; `up`, `rollback` and `down` all end in it.
+//! [`wait_for_steady_state()`] waits until ECS runs the very task definition that was deployed.
+//! What is asked of AWS stands in [`crate::aws`]; what a verb does with the outcome, with the verb.
 
 mod advice;
 mod cause;

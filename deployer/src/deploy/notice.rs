@@ -1,4 +1,5 @@
-//! What is told while a deployment runs: one thing at a time, as a line for people and as an object for programs.
+//! What is told while a deployment runs: one thing at a time, as a line for people and as an object
+//! for programs.
 
 use std::time::{Duration, SystemTime};
 
@@ -145,7 +146,8 @@ fn deployment_text(deployment: &Deployment) -> String {
         format!(" ({})", deployment.reason)
     };
     format!(
-        "{status} {revision} {running} of {desired} running, {pending} pending, {failed} failed {rollout}{reason}"
+        "{status} {revision} {running} of {desired} running, {pending} pending, {failed} failed \
+         {rollout}{reason}"
     )
 }
 

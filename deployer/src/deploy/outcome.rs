@@ -21,7 +21,8 @@ pub struct Outcome {
     pub reached: bool,
     /// The first real cause, if it is not.
     pub cause: Option<Cause>,
-    /// The resources that could be neither brought back nor deleted, where the stack is stuck over them.
+    /// The resources that could be neither brought back nor deleted, where the stack is stuck over
+    /// them.
     pub stuck: Vec<Cause>,
     /// The tasks that stopped and should not have: the first few.
     pub stopped: Vec<StoppedTask>,
@@ -116,7 +117,8 @@ impl Outcome {
     /// What AWS said, in the order in which it explains the failure.
     fn words(&self) -> Vec<String> {
         if !self.stuck.is_empty() {
-            // Whatever set it off, these are in the way now; what one of them said before may tell more.
+            // Whatever set it off, these are in the way now; what one of them said before may tell
+            // more.
             let same = |cause: &&Cause| self.stuck.iter().any(|s| s.logical_id == cause.logical_id);
             let causes = self.stuck.iter().chain(self.cause.iter().filter(same));
             return causes.map(|cause| cause.reason.clone()).collect();
@@ -142,7 +144,8 @@ impl Outcome {
         }
     }
 
-    /// The failure for a person: what, the first cause, what was seen of tasks and targets, where it stands, what to do.
+    /// The failure for a person: what, the first cause, what was seen of tasks and targets, where
+    /// it stands, what to do.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = format!("FAILED after {}", short(self.took));

@@ -1,5 +1,5 @@
-//! How often AWS is asked: soon at first, since small changes are done in a moment, and then at a pace that leaves an
-//! account's other deployments room under CloudFormation's call limits.
+//! How often AWS is asked: soon at first, since small changes are done in a moment, and then at a
+//! pace that leaves an account's other deployments room under CloudFormation's call limits.
 
 use std::time::Duration;
 

@@ -1,11 +1,13 @@
-//! What would change, as a person wants to know it: resources with the reason, parameters old and new.
+//! What would change, as a person wants to know it: resources with the reason, parameters old and
+//! new.
 
 use crate::aws::{Change, Recreation, StackState};
 
 use super::Request;
 use super::significance::without_tags;
 
-/// A task definition is never changed: each change is another revision of it, and nothing is lost by that.
+/// A task definition is never changed: each change is another revision of it, and nothing is lost
+/// by that.
 const TASK_DEFINITION: &str = "AWS::ECS::TaskDefinition";
 
 /// What a deployment would change.
@@ -78,7 +80,8 @@ pub struct ParameterChange {
 pub const HIDDEN: &str = "****";
 
 impl Plan {
-    /// The plan of a change set's `changes`. `old` is the stack that they are for, `template` its template as deployed.
+    /// The plan of a change set's `changes`. `old` is the stack that they are for, `template` its
+    /// template as deployed.
     #[must_use]
     pub fn new(
         request: &Request,
@@ -112,7 +115,8 @@ impl Plan {
             && self.protection.is_none()
     }
 
-    /// Whether CloudFormation has something to do, rather than the stack's protection alone being switched.
+    /// Whether CloudFormation has something to do, rather than the stack's protection alone being
+    /// switched.
     #[must_use]
     pub fn changes_stack(&self) -> bool {
         self.creates || !self.changes.is_empty() || !self.parameters.is_empty() || self.text

@@ -6,11 +6,13 @@ use std::time::SystemTime;
 use cloudformation::node::Node;
 use cloudformation::template::{Rendered, Template};
 
-/// The longest template that can be sent with the call ("CloudFormation quotas"); a longer one has to lie in S3.
+/// The longest template that can be sent with the call ("CloudFormation quotas"); a longer one has
+/// to lie in S3.
 const MAX_TEMPLATE: usize = 51_200;
 /// The parameter that switches the load balancer's protection against deletion.
 const DELETION_PROTECTION: &str = "DeletionProtection";
-/// Properties that give an IAM resource a name of the template's own, which needs another capability.
+/// Properties that give an IAM resource a name of the template's own, which needs another
+/// capability.
 const IAM_NAMES: [&str; 6] = [
     "RoleName",
     "UserName",
@@ -35,7 +37,8 @@ pub struct Request {
     pub iam: bool,
     /// Whether such have names of their own.
     pub named_iam: bool,
-    /// Whether the stack is protected against deletion: the stack itself, and its load balancer once the stack lives.
+    /// Whether the stack is protected against deletion: the stack itself, and its load balancer
+    /// once the stack lives.
     pub protects: bool,
     values: Vec<(String, String)>,
     declared: BTreeSet<String>,
@@ -80,7 +83,8 @@ impl Request {
             let resources = rendered.resources.values();
             resources.filter(|resource| resource.kind.starts_with("AWS::IAM::"))
         };
-        // An inline policy's `PolicyName` does not count; a policy that is a resource has one by necessity.
+        // An inline policy's `PolicyName` does not count; a policy that is a resource has one by
+        // necessity.
         let named = |property: &str| {
             iam().any(|resource| {
                 resource.properties.get(property).is_some()
@@ -114,7 +118,8 @@ impl Request {
         })
     }
 
-    /// The parameters to send. A stack that is created is not protected yet: that would block the roll-back of a failed creation.
+    /// The parameters to send. A stack that is created is not protected yet: that would block the
+    /// roll-back of a failed creation.
     #[must_use]
     pub fn parameters(&self, creates: bool) -> Vec<(String, String)> {
         let value = |(name, value): &(String, String)| {
@@ -197,7 +202,9 @@ mod tests {
     #[test]
     fn protection_waits_until_the_stack_lives() {
         let request = request(
-            "Parameters: { DeletionProtection: { Type: String, Default: 'true' }, Key: { Type: String, Default: x, NoEcho: true } }\nResources: { R: { Type: 'AWS::IAM::Role', Properties: { RoleName: mine } } }\n",
+            "Parameters: { DeletionProtection: { Type: String, Default: 'true' }, Key: { Type: \
+             String, Default: x, NoEcho: true } }\nResources: { R: { Type: 'AWS::IAM::Role', \
+             Properties: { RoleName: mine } } }\n",
         )
         .expect("it fits");
         assert!(request.protects && request.iam && request.named_iam);

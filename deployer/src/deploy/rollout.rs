@@ -1,7 +1,8 @@
-//! A service while ECS changes it: its deployments, its targets' health and the tasks that do not live. Each is told
-//! when it is another than before.
+//! A service while ECS changes it: its deployments, its targets' health and the tasks that do not
+//! live. Each is told when it is another than before.
 //!
-//! Tasks and their logs are read as soon as they stop: a creation that fails is undone, and takes both with it.
+//! Tasks and their logs are read as soon as they stop: a creation that fails is undone, and takes
+//! both with it.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -9,7 +10,8 @@ use std::time::SystemTime;
 use super::Notice;
 use crate::aws::{Clients, Deployment, Error, Kind, ServiceState, StoppedTask, Target};
 
-/// The stopped tasks whose logs are read and which are told; a loop of crashes tells nothing new after these.
+/// The stopped tasks whose logs are read and which are told; a loop of crashes tells nothing new
+/// after these.
 const TOLD_TASKS: usize = 5;
 /// The failing targets that are remembered; more of them tell nothing new either.
 const TOLD_TARGETS: usize = 5;
@@ -23,7 +25,8 @@ pub struct Rollout {
     pub targets: Vec<Target>,
     /// The first tasks that stopped, with what they logged last.
     pub stopped: Vec<StoppedTask>,
-    /// The first targets that failed their health checks and have not passed them since, each as it first failed.
+    /// The first targets that failed their health checks and have not passed them since, each as it
+    /// first failed.
     unhealthy: Vec<Target>,
     seen: BTreeSet<String>,
     /// What AWS does not allow to see, and was told.
@@ -100,8 +103,8 @@ impl Rollout {
         Ok(news)
     }
 
-    /// What AWS answers; nothing, told once, where it does not allow to ask. It is for people: the deployment does not
-    /// depend on it.
+    /// What AWS answers; nothing, told once, where it does not allow to ask. It is for people: the
+    /// deployment does not depend on it.
     fn allowed<T: Default>(
         &mut self,
         answer: Result<T, Error>,
@@ -131,14 +134,16 @@ impl Rollout {
         u32::try_from(counted).unwrap_or(0).max(self.failed)
     }
 
-    /// Whether it was there before what is looked at began: a loop of crashes may be what the new deployment puts an end to.
+    /// Whether it was there before what is looked at began: a loop of crashes may be what the new
+    /// deployment puts an end to.
     fn is_older(&self, deployment: &Deployment) -> bool {
         self.since
             .is_some_and(|since| deployment.created.is_some_and(|created| created < since))
     }
 
-    /// Whether it is the new deployment: the newest is still the old one for a while. A task definition does not tell by itself,
-    /// since a change of its tags alone leaves the ARN as it was.
+    /// Whether it is the new deployment: the newest is still the old one for a while. A task
+    /// definition does not tell by itself, since a change of its tags alone leaves the ARN as it
+    /// was.
     fn is_new(&self, deployment: &Deployment) -> bool {
         let known = match &self.task_definition {
             Some(wanted) => *wanted == deployment.task_definition,
@@ -159,8 +164,8 @@ impl Rollout {
         self.unhealthy.clone()
     }
 
-    /// Keeps the first reason of each target that fails its health checks: it drains once the deployment is undone, and
-    /// tells it no more. One that starts to answer after all is no cause.
+    /// Keeps the first reason of each target that fails its health checks: it drains once the
+    /// deployment is undone, and tells it no more. One that starts to answer after all is no cause.
     fn remember(&mut self, targets: &[Target]) {
         for target in targets {
             let known = |failing: &Target| failing.address == target.address;

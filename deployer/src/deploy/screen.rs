@@ -1,5 +1,5 @@
-//! A terminal: the resources as a list that is drawn anew in place, with their times, the service's deployments, its
-//! targets' health and the latest failure.
+//! A terminal: the resources as a list that is drawn anew in place, with their times, the service's
+//! deployments, its targets' health and the latest failure.
 
 use std::time::{Duration, SystemTime};
 
@@ -128,8 +128,8 @@ fn resource(name: &str, item: &Item, width: usize, now: SystemTime) -> String {
     style.apply_to(text).to_string()
 }
 
-/// The service's deployments as a table. Where it is wider than `columns`, names are shortened: the rollout's state,
-/// at the end of each row, is what one waits for.
+/// The service's deployments as a table. Where it is wider than `columns`, names are shortened: the
+/// rollout's state, at the end of each row, is what one waits for.
 fn table(service: &ServiceState, columns: usize) -> Vec<String> {
     let numbers = |[desired, running, pending, failed]: [String; 4]| {
         format!(" {desired:>7} {running:>7} {pending:>7} {failed:>6}  ")
@@ -159,7 +159,8 @@ fn table(service: &ServiceState, columns: usize) -> Vec<String> {
     rows.into_iter().map(line).collect()
 }
 
-/// A row's name in `width` columns. Names begin alike and end differently, so that the middle of it gives way.
+/// A row's name in `width` columns. Names begin alike and end differently, so that the middle of it
+/// gives way.
 fn shortened(name: &str, width: usize) -> String {
     let over = (measure_text_width(name) + 1).saturating_sub(width);
     if over <= 1 {

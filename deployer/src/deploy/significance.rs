@@ -1,8 +1,9 @@
 //! Takes out of a change set what nobody asked for.
 //!
-//! A stack's tags say who deployed it and when, so each deployment changes them on every resource; and a resource that
-//! changes in whatever way makes CloudFormation announce that all that refers to it *may* change, or even be replaced.
-//! Neither is news: what is changed in place keeps its name.
+//! A stack's tags say who deployed it and when, so each deployment changes them on every resource;
+//! and a resource that changes in whatever way makes CloudFormation announce that all that refers
+//! to it *may* change, or even be replaced. Neither is news: what is changed in place keeps its
+//! name.
 
 use std::collections::BTreeSet;
 
@@ -68,11 +69,13 @@ fn names(changes: &[Change], is: impl Fn(&Change) -> bool) -> BTreeSet<String> {
     found.map(|change| change.logical_id.clone()).collect()
 }
 
-/// What remains of a resource's details, where in `quiet` nothing but tags changes, and those in `stays` are not replaced.
+/// What remains of a resource's details, where in `quiet` nothing but tags changes, and those in
+/// `stays` are not replaced.
 fn telling(details: &[Detail], quiet: &BTreeSet<String>, stays: &BTreeSet<String>) -> Vec<Detail> {
     let of_tags =
         |detail: &Detail| detail.attribute == "Tags" && detail.recreates == Recreation::Never;
-    // `ExecutionRole.Arn` cannot change where ExecutionRole is not replaced, and nothing of it where only tags do.
+    // `ExecutionRole.Arn` cannot change where ExecutionRole is not replaced, and nothing of it
+    // where only tags do.
     let knocked_on = |detail: &Detail| {
         let (resource, attribute) = detail.cause.split_once('.').unwrap_or((&detail.cause, ""));
         let kept = stays.contains(resource) && NAMES.contains(&attribute);

@@ -1,4 +1,5 @@
-//! What a stack's status means for whoever wants to deploy onto it, and the way out of those that block it.
+//! What a stack's status means for whoever wants to deploy onto it, and the way out of those that
+//! block it.
 
 use crate::aws::StackState;
 
@@ -38,7 +39,8 @@ pub fn situation(stack: Option<&StackState>) -> Situation {
     }
 }
 
-/// The command line for a verb on this stack. It holds anywhere: it needs neither an environment file nor a default region.
+/// The command line for a verb on this stack. It holds anywhere: it needs neither an environment
+/// file nor a default region.
 pub(super) fn command(verb: &str, stack: &StackState) -> String {
     let region = stack.id.split(':').nth(3).unwrap_or_default();
     let region = match region {
@@ -65,14 +67,18 @@ impl Situation {
         match self {
             Self::Absent | Self::Reviewed | Self::Busy | Self::Ready => None,
             Self::NeverLived => Some(format!(
-                "{name} is {status}{reason}{list}\nits creation failed, so there is nothing to update; --recreate deletes it and creates it again"
+                "{name} is {status}{reason}{list}\nits creation failed, so there is nothing to \
+                 update; --recreate deletes it and creates it again"
             )),
             Self::Stuck => Some(format!(
-                "{name} is {status}{reason}{list}\nthe previous version could not be restored; fix these resources, then run\n  {}\nand, if a resource cannot be fixed, the same with --skip LOGICAL_ID; then deploy again",
+                "{name} is {status}{reason}{list}\nthe previous version could not be restored; \
+                 fix these resources, then run\n  {}\nand, if a resource cannot be fixed, the \
+                 same with --skip LOGICAL_ID; then deploy again",
                 command("rollback", stack)
             )),
             Self::HalfDeleted => Some(format!(
-                "{name} is {status}{reason}{list}\nits deletion failed; fix what kept these resources, then run\n  {}\nand deploy again",
+                "{name} is {status}{reason}{list}\nits deletion failed; fix what kept these \
+                 resources, then run\n  {}\nand deploy again",
                 command("down", stack)
             )),
         }

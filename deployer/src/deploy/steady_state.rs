@@ -1,5 +1,5 @@
-//! Waits until ECS runs the very task definition that was deployed. "The service is stable" is not enough: it is stable
-//! after a roll-back too, on the old one.
+//! Waits until ECS runs the very task definition that was deployed. "The service is stable" is not
+//! enough: it is stable after a roll-back too, on the old one.
 
 use super::notice::{revision, short};
 use super::wait::{OUTAGE, Wait};

@@ -69,8 +69,8 @@ impl<'a> Wait<'a> {
         }
     }
 
-    /// What is left of an attempt that failed: nothing, if that passes and AWS was reached lately. The attempt is made
-    /// again then.
+    /// What is left of an attempt that failed: nothing, if that passes and AWS was reached lately.
+    /// The attempt is made again then.
     pub(super) fn survive<T>(&mut self, tried: Result<T, Stopped>) -> Result<Option<T>, Stopped> {
         match tried {
             Ok(done) => {
@@ -104,8 +104,8 @@ impl<'a> Wait<'a> {
     }
 }
 
-/// Asks AWS until there is an answer, as patiently as a watch does: after a stack was changed, a call that fails for a
-/// moment must not make it look as if nothing had come of it.
+/// Asks AWS until there is an answer, as patiently as a watch does: after a stack was changed, a
+/// call that fails for a moment must not make it look as if nothing had come of it.
 ///
 /// # Errors
 /// The time was up, AWS refuses, or cannot be asked any more.

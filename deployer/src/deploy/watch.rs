@@ -1,6 +1,7 @@
 //! Follows whatever CloudFormation does to a stack until it is done, and tells each step.
 //!
-//! It changes nothing, except that it ends a deployment of which too many tasks have failed, where it is told to.
+//! It changes nothing, except that it ends a deployment of which too many tasks have failed, where
+//! it is told to.
 
 use tokio::time::Instant;
 
@@ -15,7 +16,8 @@ const SERVICE: &str = "AWS::ECS::Service";
 pub struct Operation {
     /// The stack's ARN: a name would not find one that is deleted.
     pub stack_id: String,
-    /// The last event before the operation; none for one that is taken up, which is told from its beginning.
+    /// The last event before the operation; none for one that is taken up, which is told from its
+    /// beginning.
     pub after: Option<String>,
     /// What it is to reach.
     pub goal: Goal,
@@ -141,8 +143,9 @@ impl Watch<'_> {
         Ok((is_gone || self.is_at_rest(&stack)).then_some(stack))
     }
 
-    /// Whether the operation is over. State and events come from different calls, and either may lag behind: what was at
-    /// rest before the operation is no end of it, so both must tell the same.
+    /// Whether the operation is over. State and events come from different calls, and either may
+    /// lag behind: what was at rest before the operation is no end of it, so both must tell the
+    /// same.
     fn is_at_rest(&self, stack: &StackState) -> bool {
         let told = self.events.iter().rfind(|event| event.of_stack);
         !stack.is_busy() && told.is_some_and(|event| event.status == stack.status)
@@ -175,7 +178,8 @@ impl Watch<'_> {
         Ok(())
     }
 
-    /// Ends the deployment once so many tasks have failed. A creation cannot be cancelled: it is deleted.
+    /// Ends the deployment once so many tasks have failed. A creation cannot be cancelled: it is
+    /// deleted.
     async fn give_up(&mut self, stack: &StackState, limits: &Limits) -> Result<(), Stopped> {
         let failures = self.rollout.failures();
         if self.gave_up || limits.task_failures.is_none_or(|most| failures < most) {

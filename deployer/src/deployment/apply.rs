@@ -1,5 +1,5 @@
-//! The steps of a deployment that change a stack: what is in progress is watched first, then plan, question, change set
-//! and its watch.
+//! The steps of a deployment that change a stack: what is in progress is watched first, then plan,
+//! question, change set and its watch.
 
 use std::io::IsTerminal as _;
 
@@ -24,8 +24,8 @@ enum TakenUp {
 }
 
 impl Deployment<'_> {
-    /// Brings the stack to where it can be deployed onto: what is in progress is watched to its end. The stack, and whether something
-    /// was in progress; or how this ends before it has begun.
+    /// Brings the stack to where it can be deployed onto: what is in progress is watched to its
+    /// end. The stack, and whether something was in progress; or how this ends before it has begun.
     pub(super) async fn ready(&self) -> anyhow::Result<Result<(Option<StackState>, bool), Exit>> {
         let mut taken_up = false;
         loop {
@@ -147,8 +147,8 @@ impl Deployment<'_> {
         Ok(exit)
     }
 
-    /// The call that begins the deployment has failed. Its answer may have been lost, so what counts is what became of the
-    /// change set.
+    /// The call that begins the deployment has failed. Its answer may have been lost, so what
+    /// counts is what became of the change set.
     ///
     /// # Errors
     /// It was not begun, or nobody knows.
@@ -166,11 +166,13 @@ impl Deployment<'_> {
         Err(error.context(if execution == "AVAILABLE" {
             "nothing was changed"
         } else {
-            "nothing was changed: the change set has expired, or another deployment ran since it was planned; run the command again"
+            "nothing was changed: the change set has expired, or another deployment ran since it \
+             was planned; run the command again"
         }))
     }
 
-    /// Whether CloudFormation carries a change set out. One that it does not is removed, so that it never will.
+    /// Whether CloudFormation carries a change set out. One that it does not is removed, so that it
+    /// never will.
     ///
     /// # Errors
     /// AWS cannot be asked, or does not remove it: it may have begun.
@@ -213,7 +215,8 @@ impl Deployment<'_> {
         Ok(None)
     }
 
-    /// Whether what is in progress is not what this deployment is about: it brings other parameters, such as the image.
+    /// Whether what is in progress is not what this deployment is about: it brings other
+    /// parameters, such as the image.
     fn is_another(&self, stack: &StackState) -> bool {
         let asked = self.request.parameters(stack.status.starts_with("CREATE"));
         asked.iter().any(|(name, value)| {

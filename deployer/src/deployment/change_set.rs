@@ -1,4 +1,5 @@
-//! What `plan` and `up` share: what to ask CloudFormation for, the change set that it makes of that, and its removal.
+//! What `plan` and `up` share: what to ask CloudFormation for, the change set that it makes of
+//! that, and its removal.
 
 use std::time::{Duration, SystemTime};
 
@@ -25,7 +26,8 @@ const PACE: Duration = Duration::from_secs(1);
 pub fn request(loaded: &Loaded) -> anyhow::Result<Request> {
     if loaded.local == Some(true) {
         bail!(
-            "this environment's target is local: `deployer up` runs it, and there is nothing to plan"
+            "this environment's target is local: `deployer up` runs it, and there is nothing to \
+             plan"
         );
     }
     let stack = loaded.stack_name().context(
@@ -188,7 +190,8 @@ async fn made(clients: &Clients, id: &str) -> anyhow::Result<ChangeSet> {
             }
             Ok(Some(_)) => {}
             Ok(None) => bail!(
-                "the change set is gone: another deployment ran meanwhile, or somebody deleted it; run the command again"
+                "the change set is gone: another deployment ran meanwhile, or somebody deleted \
+                 it; run the command again"
             ),
             Err(error) if error.kind().passes() => {}
             Err(error) => return Err(error.into()),

@@ -2,7 +2,8 @@
 
 use std::process::{Command, Stdio};
 
-/// The commit that is checked out here, with `-dirty` where files differ from it; none outside of a repository.
+/// The commit that is checked out here, with `-dirty` where files differ from it; none outside of a
+/// repository.
 pub fn commit() -> Option<String> {
     let commit = git(&["rev-parse", "HEAD"])?;
     let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;

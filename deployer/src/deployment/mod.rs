@@ -1,7 +1,8 @@
-//! A deployment onto AWS from the check to the probe, and what becomes of it when it is interrupted.
+//! A deployment onto AWS from the check to the probe, and what becomes of it when it is
+//! interrupted.
 //!
-//! [`run`] is the order in which it happens. `apply` has the steps that change a stack, `verify` those that look at
-//! what is live, [`rollback`] the way back.
+//! [`run`] is the order in which it happens. `apply` has the steps that change a stack, `verify`
+//! those that look at what is live, [`rollback`] the way back.
 
 mod apply;
 pub mod change_set;
@@ -119,7 +120,8 @@ pub fn run(args: &Args, loaded: &Loaded, output: Output) -> anyhow::Result<Exit>
         say("nothing was changed")?;
         if output == Output::Json {
             print(&line(&json!({
-                "type": "failed", "stack": request.stack, "cause": null, "now": "nothing was changed",
+                "type": "failed", "stack": request.stack, "cause": null, "now": "nothing was \
+                    changed",
                 "what_to_do": "fix the violations, or list the rules under `ignore` with a reason",
             })))?;
         }
@@ -233,7 +235,8 @@ impl Deployment<'_> {
         anyhow::anyhow!(text)
     }
 
-    /// An error with what it leaves behind, once the stack has been changed: it is no "could not run" then.
+    /// An error with what it leaves behind, once the stack has been changed: it is no "could not
+    /// run" then.
     fn explained(&self, error: anyhow::Error) -> anyhow::Error {
         if error.is::<Ended>() {
             return error;
@@ -295,7 +298,8 @@ impl Deployment<'_> {
         self.verify(true).await
     }
 
-    /// Asks AWS until there is an answer: what happens to a call must not hide what became of the stack.
+    /// Asks AWS until there is an answer: what happens to a call must not hide what became of the
+    /// stack.
     pub(crate) async fn sure<T>(
         &self,
         call: impl AsyncFnMut() -> Result<T, Error>,
@@ -313,7 +317,8 @@ impl Deployment<'_> {
         let again = &self.purpose.again;
         let error = match stopped {
             Stopped::TimedOut => anyhow::anyhow!(
-                "the deployment is not finished after {} and continues; {again}; --timeout allows more time",
+                "the deployment is not finished after {} and continues; {again}; --timeout allows \
+                 more time",
                 humantime::format_duration(self.options.timeout)
             ),
             Stopped::Lost(error) => {

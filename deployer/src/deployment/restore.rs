@@ -20,7 +20,9 @@ pub(super) async fn back(
     let live = clients.template(&stack.id).await?;
     let previous = PreviousDeployment::of(&live).with_context(|| {
         format!(
-            "{} has no earlier deployment to return to: this is its first, or another tool deployed it; deploy an earlier commit, or an earlier image with `deployer up {} --image …`",
+            "{} has no earlier deployment to return to: this is its first, or another tool \
+             deployed it; deploy an earlier commit, or an earlier image with `deployer up {} \
+             --image …`",
             stack.name,
             named.flag()
         )
@@ -34,7 +36,8 @@ pub(super) async fn back(
         .collect();
     if !hidden.is_empty() {
         bail!(
-            "{} cannot be rolled back: CloudFormation hides the values of {}; deploy an earlier commit",
+            "{} cannot be rolled back: CloudFormation hides the values of {}; deploy an earlier \
+             commit",
             stack.name,
             hidden.join(", ")
         );

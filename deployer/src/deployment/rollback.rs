@@ -1,5 +1,5 @@
-//! `deployer rollback`: back to what ran before, planned, confirmed and watched as `up` does it. An update that is in
-//! progress is cancelled instead, and a roll-back that failed is gone on with.
+//! `deployer rollback`: back to what ran before, planned, confirmed and watched as `up` does it. An
+//! update that is in progress is cancelled instead, and a roll-back that failed is gone on with.
 
 use std::cell::Cell;
 use std::io::IsTerminal as _;
@@ -89,7 +89,8 @@ fn say_violations(loaded: &Loaded) -> anyhow::Result<()> {
     if report.errors() > 0 {
         say(&report.text(std::io::stderr().is_terminal()))?;
         say(
-            "the earlier version violates these rules and is deployed anyway: a server that checks them needs ALLOW_RULE_VIOLATIONS=true",
+            "the earlier version violates these rules and is deployed anyway: a server that \
+             checks them needs ALLOW_RULE_VIOLATIONS=true",
         )?;
     }
     Ok(())
@@ -109,7 +110,8 @@ async fn way(
     let situation = situation(Some(&stack));
     if !args.skip.is_empty() && situation != Situation::Stuck {
         bail!(
-            "nothing was changed: {} is {status}, so there is no failed roll-back that --skip could continue without {}",
+            "nothing was changed: {} is {status}, so there is no failed roll-back that --skip \
+             could continue without {}",
             stack.name,
             args.skip.join(", ")
         );

@@ -1,5 +1,5 @@
-//! What follows once the stack is there: ECS runs this very task definition, the rules hold on what is live, and real
-//! sessions pass the load balancer.
+//! What follows once the stack is there: ECS runs this very task definition, the rules hold on what
+//! is live, and real sessions pass the load balancer.
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
@@ -79,16 +79,19 @@ impl Deployment<'_> {
     }
 
     fn not_settled(&self, service: &str, why: &str) -> anyhow::Result<()> {
-        let advice = "`deployer logs` and the service's stopped tasks say why; fix the cause and deploy again";
+        let advice = "`deployer logs` and the service's stopped tasks say why; fix the cause and \
+                      deploy again";
         if self.output == Output::Json {
             return print(&line(&json!({
                 "type": "failed", "stack": self.request.stack,
                 "cause": { "logical_id": service, "resource_type": SERVICE, "reason": why },
-                "now": "the stack is updated, but its service does not run the new task definition", "what_to_do": advice,
+                "now": "the stack is updated, but its service does not run the new task \
+                        definition", "what_to_do": advice,
             })));
         }
         say(&format!(
-            "FAILED\n  first cause: {service} ({SERVICE})\n    {why}\n  now: the stack is updated, but its service does not run the new task definition\n  what to do: {advice}"
+            "FAILED\n  first cause: {service} ({SERVICE})\n    {why}\n  now: the stack is \
+             updated, but its service does not run the new task definition\n  what to do: {advice}"
         ))
     }
 
@@ -120,7 +123,10 @@ impl Deployment<'_> {
         let path = self.request.parameter("SocketPath");
         let namespaces = self.request.parameter("Namespaces");
         let (Some(url), Some(path), Some(namespaces)) = (url, path, namespaces) else {
-            self.stage("no probe: this template does not state its URL, path and namespaces; give them to `deployer probe`");
+            self.stage(
+                "no probe: this template does not state its URL, path and namespaces; give \
+                        them to `deployer probe`",
+            );
             return Ok(true);
         };
         let namespace = namespaces.split(',').next().unwrap_or_default();
@@ -128,7 +134,8 @@ impl Deployment<'_> {
         let key = match self.backend_key(&stack).await {
             Ok(key) => key,
             Err(error) => {
-                let change = "allow the deploying role to read the secret, or give --backend-key-file or --no-probe";
+                let change = "allow the deploying role to read the secret, or give \
+                              --backend-key-file or --no-probe";
                 self.not_probed(began, format!("{error:#}"), change.to_owned());
                 return Ok(false);
             }
@@ -149,7 +156,8 @@ impl Deployment<'_> {
                     .get("LoadBalancerName")
                     .map_or("the load balancer", String::as_str);
                 let change = format!(
-                    "check that the name in {url} leads to {name}, that its certificate covers it, and that the backend key is current"
+                    "check that the name in {url} leads to {name}, that its certificate covers \
+                     it, and that the backend key is current"
                 );
                 self.not_probed(began, format!("no key could be issued: {error}"), change);
                 return Ok(false);
@@ -256,7 +264,8 @@ impl Deployment<'_> {
         loop {
             tokio::select! {
                 report = &mut probing => return Ok(report.ok),
-                () = sleep(SILENCE) => self.waiting(began.elapsed(), "the probe's quiet connections"),
+                () = sleep(SILENCE) => self.waiting(began.elapsed(), "the probe's quiet \
+                    connections"),
             }
         }
     }

@@ -101,7 +101,11 @@ impl FromNode for Retention {
     fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
         let value = node.as_u64().filter(|days| DAYS.contains(days)).map(Self);
         if value.is_none() {
-            mistakes.push(wrong(node, "days that CloudWatch Logs offers: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731 …"));
+            mistakes.push(wrong(
+                node,
+                "days that CloudWatch Logs offers: 1, 3, 5, 7, 14, 30, 60, \
+                                       90, 120, 150, 180, 365, 400, 545, 731 …",
+            ));
         }
         value
     }

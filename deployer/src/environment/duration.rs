@@ -11,7 +11,8 @@ use cloudformation::diagnostic::Mistakes;
 use cloudformation::node::Node;
 use timeouts::grammar::DURATION_PATTERN;
 
-/// A duration, if the text has a unit: a bare number would be seconds to one reader and milliseconds to another.
+/// A duration, if the text has a unit: a bare number would be seconds to one reader and
+/// milliseconds to another.
 fn duration(node: &Node) -> Option<Duration> {
     timeouts::grammar::duration(node.as_text()?).ok()
 }

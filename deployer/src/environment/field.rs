@@ -108,7 +108,8 @@ pub(super) fn entries<'n>(
     Some(map)
 }
 
-/// One entry of a section. `null` is the same as no entry, so that a file can take back what it extends.
+/// One entry of a section. `null` is the same as no entry, so that a file can take back what it
+/// extends.
 pub(super) fn entry<T: FromNode>(
     map: &Map,
     key: &str,

@@ -8,7 +8,8 @@ use crate::source_file::read_node;
 use cloudformation::diagnostic::{Mistake, Mistakes, nearest};
 use cloudformation::node::{Entry, Kind, Node, Syntax, Value, read};
 
-/// The defaults that every environment may extend; a `defaults.yaml` beside the environment file counts first.
+/// The defaults that every environment may extend; a `defaults.yaml` beside the environment file
+/// counts first.
 pub const DEFAULTS: &str = include_str!("../../../environments/defaults.yaml");
 
 /// The file that `--env` names: a path, or the name of a file in `directory`.
@@ -60,8 +61,8 @@ fn names_in(directory: &Path) -> Vec<String> {
     names
 }
 
-/// Reads an environment file and what it extends. `change` may set values before they are looked at, `--image` for
-/// instance.
+/// Reads an environment file and what it extends. `change` may set values before they are looked
+/// at, `--image` for instance.
 ///
 /// # Errors
 /// Every mistake in it: unknown keys, wrong types, values out of range, each with its line.
@@ -86,7 +87,8 @@ fn typed(node: &Node) -> Result<Environment, Mistakes> {
     if let Some(environment) = &environment {
         environment.check(&mut mistakes);
     }
-    // Without an environment there is a mistake, so that the `Option` is never empty where all is well.
+    // Without an environment there is a mistake, so that the `Option` is never empty where all is
+    // well.
     mistakes.or(environment)?.ok_or_else(Mistakes::default)
 }
 
@@ -136,7 +138,8 @@ fn is_null(node: &Node) -> bool {
 
 /// Lays one file over another: mappings are merged, everything else is replaced.
 fn merge(base: &mut Node, over: Node) {
-    // A section whose settings are all behind a `#` says nothing; a setting without a value takes back what is below.
+    // A section whose settings are all behind a `#` says nothing; a setting without a value takes
+    // back what is below.
     if is_null(&over) && base.as_map().is_some() {
         return;
     }
@@ -146,7 +149,8 @@ fn merge(base: &mut Node, over: Node) {
             base.origin = over.origin;
             for (key, entry) in over_map {
                 match base_map.get_mut(&key) {
-                    // `store: { url: … }` over `store: { file: … }` is another store, not a mixture of both.
+                    // `store: { url: … }` over `store: { file: … }` is another store, not a mixture
+                    // of both.
                     Some(below) if key != "store" => {
                         let Entry { key, node } = entry;
                         below.key = key;

@@ -11,8 +11,8 @@ use super::unit::{inline_schema, parsed};
 use cloudformation::diagnostic::Mistakes;
 use cloudformation::node::Node;
 
-/// What a reference is, by <https://github.com/distribution/reference>: a registry where there is one, a path of small
-/// letters, a tag, a digest.
+/// What a reference is, by <https://github.com/distribution/reference>: a registry where there is
+/// one, a path of small letters, a tag, a digest.
 const REFERENCE: &str = concat!(
     "^",
     r"(?:(?:[a-zA-Z0-9]+(?:-+[a-zA-Z0-9]+)*(?:\.[a-zA-Z0-9]+(?:-+[a-zA-Z0-9]+)*)*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?/)?",

@@ -1,4 +1,5 @@
-//! A first environment file: what was answered, and every default as a comment that says what it is for.
+//! A first environment file: what was answered, and every default as a comment that says what it is
+//! for.
 
 use super::file::DEFAULTS;
 use super::{Region, Slug, Target};
@@ -119,7 +120,10 @@ impl Answers {
         page.defaults("server", &[]);
         if self.store == "memory" {
             page.text("service:");
-            page.text("  # Messages in a task's own memory allow one task, and no second one during a deployment.");
+            page.text(
+                "  # Messages in a task's own memory allow one task, and no second one \
+                       during a deployment.",
+            );
             page.setting("  tasks", "{ min: 1, max: 1 }", "");
             page.setting(
                 "  deployment",
@@ -179,7 +183,8 @@ impl Page {
         });
     }
 
-    /// The default settings of a section, each behind a `#`, without those that the file sets itself.
+    /// The default settings of a section, each behind a `#`, without those that the file sets
+    /// itself.
     fn defaults(&mut self, section: &str, set: &[&str]) {
         let heading = format!("{section}:");
         let lines = DEFAULTS.lines().skip_while(|line| *line != heading).skip(1);

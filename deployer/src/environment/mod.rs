@@ -1,7 +1,8 @@
 //! Environment files: all that differs between environments, each value with the line that says it.
 //!
-//! An environment becomes parameters of the template ([`Environment::inputs`]) and nothing else: whoever wants to know
-//! what would be deployed reads the [`Rendered`](cloudformation::template::Rendered) template.
+//! An environment becomes parameters of the template ([`Environment::inputs`]) and nothing else:
+//! whoever wants to know what would be deployed reads the
+//! [`Rendered`](cloudformation::template::Rendered) template.
 
 mod choice;
 mod duration;

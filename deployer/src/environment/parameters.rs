@@ -5,8 +5,8 @@ use super::{Setting, Sticky, Store, Switch, Text};
 use cloudformation::node::{Node, Origin, Scalar, Value};
 use cloudformation::template::Inputs;
 
-/// The part of `connections_per_task` at which another task is started, in percent: a task takes minutes to start,
-/// and a deployment moves the connections of one task to the others.
+/// The part of `connections_per_task` at which another task is started, in percent: a task takes
+/// minutes to start, and a deployment moves the connections of one task to the others.
 const SCALING_PERCENT: u64 = 70;
 /// Files and sockets that a task has open beside its connections.
 const OTHER_FILES: u64 = 2_000;

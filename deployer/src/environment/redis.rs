@@ -1,4 +1,5 @@
-//! `store: redis`: a Valkey of the stack's own on ElastiCache. What each size costs and holds is AWS's matter.
+//! `store: redis`: a Valkey of the stack's own on ElastiCache. What each size costs and holds is
+//! AWS's matter.
 
 use std::borrow::Cow;
 
@@ -21,7 +22,8 @@ section! {
     Redis {
         /// The ElastiCache node type: `cache.t4g.small` unless given.
         node_type: Option<Setting<NodeType>>,
-        /// Replicas beside the primary, in other zones: 1 unless given; without one nothing takes over when it fails.
+        /// Replicas beside the primary, in other zones: 1 unless given; without one nothing takes
+        /// over when it fails.
         replicas: Option<Setting<Number<0, 5>>>,
         /// For how many days a daily snapshot is kept: 7 unless given; 0 makes none.
         snapshot_days: Option<Setting<Number<0, 35>>>,
@@ -38,7 +40,8 @@ impl Redis {
         }
     }
 
-    /// The parameters of the template; what is not stated comes from where the store as a whole was `chosen`.
+    /// The parameters of the template; what is not stated comes from where the store as a whole was
+    /// `chosen`.
     pub(super) fn parameters<T>(&self, chosen: &Setting<T>) -> Vec<(&'static str, Node)> {
         // A replication group counts its primary among its nodes.
         let nodes = |replicas: u64| (replicas + 1).to_string();

@@ -14,12 +14,14 @@ pub fn schema() -> Value {
     schema["title"] = json!("Environment of a Holdfast service");
     schema["properties"]["extends"] = json!({
         "type": "string",
-        "description": "The environment file beneath this one, `defaults` for instance: what this file does not say, that one does."
+        "description": "The environment file beneath this one, `defaults` for instance: what this \
+                        file does not say, that one does."
     });
     schema
 }
 
-/// Takes away what every section would require by itself, and lets `null` take back an extended value.
+/// Takes away what every section would require by itself, and lets `null` take back an extended
+/// value.
 fn optional(schema: &mut Value) {
     match schema {
         Value::Object(object) => {

@@ -1,4 +1,5 @@
-//! The settings of an environment file. These doc comments are also what an editor shows, through the schema.
+//! The settings of an environment file. These doc comments are also what an editor shows, through
+//! the schema.
 //!
 //! Ranges are checked here where no rule speaks of them: a rule says more about what would break.
 
@@ -38,7 +39,8 @@ section! {
         server: Server,
         /// The ECS service and its tasks, on Fargate.
         service: Service,
-        /// Where messages are kept: `memory`, `redis` or `{ redis: { node_type: … } }`, `{ url: rediss://… }`, `{ file: DIR }`.
+        /// Where messages are kept: `memory`, `redis` or `{ redis: { node_type: … } }`, `{ url:
+        /// rediss://… }`, `{ file: DIR }`.
         store: Setting<Store>,
         /// Rules that `check` and `up` pass over here, each with a reason.
         ignore: Option<Vec<Ignore>>,
@@ -64,7 +66,8 @@ section! {
         subnets: Setting<NonEmpty<Setting<Text>>>,
         /// The tasks' subnets, in the load balancer's zones; the load balancer's own unless given.
         task_subnets: Option<Setting<NonEmpty<Setting<Text>>>>,
-        /// Whether tasks get a public address: needed to pull the image where their subnets have no NAT or endpoints.
+        /// Whether tasks get a public address: needed to pull the image where their subnets have no
+        /// NAT or endpoints.
         public_tasks: Setting<Switch>,
     }
 }
@@ -74,7 +77,8 @@ section! {
     LoadBalancer {
         /// The ARN of the certificate for HTTPS; without one, there is HTTP alone.
         certificate: Option<Setting<Text>>,
-        /// After this long without a byte in either direction a connection is cut; above the server's heartbeat.
+        /// After this long without a byte in either direction a connection is cut; above the
+        /// server's heartbeat.
         idle_timeout: Setting<Seconds>,
         /// How long a client's HTTP connection may live in all.
         client_keep_alive: Setting<Seconds>,

@@ -1,7 +1,8 @@
 //! `server:`, what the server is told by its environment variables.
 //!
-//! The section has no fields of its own: each setting of the server that an environment file may hold is one row in
-//! the `timeouts` crate, with its grammar, range and meaning. Its parameter in the template has the variable's name.
+//! The section has no fields of its own: each setting of the server that an environment file may
+//! hold is one row in the `timeouts` crate, with its grammar, range and meaning. Its parameter in
+//! the template has the variable's name.
 
 use std::borrow::Cow;
 
@@ -17,7 +18,8 @@ use cloudformation::node::{Kind, Node, Origin, Scalar, Value as NodeValue};
 /// The section's key, and the first part of its settings' keys.
 const SECTION: &str = "server.";
 
-/// The settings that the file says. What it does not say, the template's parameter has as its default.
+/// The settings that the file says. What it does not say, the template's parameter has as its
+/// default.
 #[derive(Clone, Debug, Default)]
 pub struct Server(Vec<(Setting, Node)>);
 
@@ -214,7 +216,8 @@ fn schema(setting: Setting) -> Json {
 mod tests {
     use super::*;
 
-    /// A file that does not say a setting leaves it to the template, whose default must be the server's own.
+    /// A file that does not say a setting leaves it to the template, whose default must be the
+    /// server's own.
     #[test]
     fn each_setting_has_a_parameter_with_its_default() {
         let template = crate::render::service_template().unwrap();

@@ -29,7 +29,8 @@ pub enum Store {
     },
 }
 
-/// `rediss://host:port`, or `redis://…` without TLS; never with a password, since many can read a task definition.
+/// `rediss://host:port`, or `redis://…` without TLS; never with a password, since many can read a
+/// task definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreUrl(pub String);
 
@@ -61,7 +62,8 @@ impl FromNode for StoreUrl {
 
 impl FromNode for Store {
     fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
-        const FORMS: &str = "`memory`, `redis`, `{ redis: { node_type: … } }`, `{ url: rediss://… }` or `{ file: DIR }`";
+        const FORMS: &str = "`memory`, `redis`, `{ redis: { node_type: … } }`, `{ url: rediss://… \
+                             }` or `{ file: DIR }`";
         match node.as_text() {
             Some("memory") => return Some(Self::Memory),
             Some("redis") => return Some(Self::Redis(Redis::unstated())),
@@ -102,8 +104,10 @@ impl JsonSchema for Store {
             { "type": "object", "additionalProperties": false, "required": ["file"], "properties": {
                 "file": { "type": "string", "description": "A directory of the task." } } },
             { "type": "object", "additionalProperties": false, "required": ["url"], "properties": {
-                "url": { "type": "string", "pattern": "^rediss?://", "description": "A Redis or Valkey that is there already." },
-                "credentials": { "type": "string", "description": "The ARN of a secret with username and password." } } },
+                "url": { "type": "string", "pattern": "^rediss?://", "description": "A Redis or \
+                    Valkey that is there already." },
+                "credentials": { "type": "string", "description": "The ARN of a secret with \
+                    username and password." } } },
         ] })
     }
 

@@ -1,4 +1,5 @@
-//! What the kinds of values share: their part of the schema, reading from text, bounded numbers, lists.
+//! What the kinds of values share: their part of the schema, reading from text, bounded numbers,
+//! lists.
 
 use std::borrow::Cow;
 
@@ -8,7 +9,8 @@ use super::field::{FromNode, wrong};
 use cloudformation::diagnostic::Mistakes;
 use cloudformation::node::Node;
 
-/// Gives a type its part of the schema: an inline one, since a reference would hide the setting's own description.
+/// Gives a type its part of the schema: an inline one, since a reference would hide the setting's
+/// own description.
 macro_rules! inline_schema {
     ([$($generics:tt)*] $type:ty, $name:literal, $schema:expr) => {
         impl<$($generics)*> JsonSchema for $type {

@@ -1,4 +1,5 @@
-//! Log lines of several processes made readable: the server's JSON becomes time, level, message and fields.
+//! Log lines of several processes made readable: the server's JSON becomes time, level, message and
+//! fields.
 
 use serde_json::{Map, Value};
 
@@ -8,7 +9,8 @@ pub fn readable(line: &str) -> String {
     readable_at(line, "")
 }
 
-/// The same for a line that came at `clock`, which stands for its own time where that cannot be read.
+/// The same for a line that came at `clock`, which stands for its own time where that cannot be
+/// read.
 #[must_use]
 pub fn readable_at(line: &str, clock: &str) -> String {
     match serde_json::from_str(line) {
@@ -44,7 +46,8 @@ fn record(object: &Map<String, Value>, clock: &str) -> String {
     format!("{time} {:<5} {message}{rest}", text("level"))
 }
 
-/// The time of day in `2026-01-02T03:04:05.678901Z`: the day is the same for every line on a screen.
+/// The time of day in `2026-01-02T03:04:05.678901Z`: the day is the same for every line on a
+/// screen.
 fn clock_of(timestamp: &str) -> Option<String> {
     let (_, time) = timestamp.split_once('T')?;
     let is_time = time.len() >= "03:04:05".len()

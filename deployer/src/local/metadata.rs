@@ -1,11 +1,13 @@
-//! The ECS task metadata endpoint, version 4, as far as a task can learn from it that it is to stop.
+//! The ECS task metadata endpoint, version 4, as far as a task can learn from it that it is to
+//! stop.
 //!
-//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-response.html> documents the
-//! fields, not when they change. Known from others' observations: `KnownStatus` says RUNNING until the task has stopped,
-//! through what `DescribeTasks` calls DEACTIVATING (<https://github.com/aws/containers-roadmap/issues/2012>), and on
-//! Fargate `DesiredStatus` turned to STOPPED about 30 s before the container died
-//! (<https://github.com/ministackorg/ministack/pull/1711>). Unknown: whether it always turns before the target is
-//! deregistered, and what EC2 does. Here it turns at that moment.
+//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-response.html>
+//! documents the fields, not when they change. Known from others' observations: `KnownStatus` says
+//! RUNNING until the task has stopped, through what `DescribeTasks` calls DEACTIVATING
+//! (<https://github.com/aws/containers-roadmap/issues/2012>), and on Fargate `DesiredStatus` turned
+//! to STOPPED about 30 s before the container died
+//! (<https://github.com/ministackorg/ministack/pull/1711>). Unknown: whether it always turns before
+//! the target is deregistered, and what EC2 does. Here it turns at that moment.
 
 use std::collections::HashMap;
 use std::convert::Infallible;

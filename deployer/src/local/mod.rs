@@ -1,8 +1,9 @@
 //! The rendered template on this machine: server processes behind the load balancer model.
 //!
-//! It is built from a [`Rendered`](cloudformation::template::Rendered) alone, never from the environment file. Stated
-//! substitutions, and no others: HTTPS becomes HTTP, what only AWS can resolve becomes a local value, the image becomes
-//! the server binary, and a Redis of AWS's becomes one on this machine.
+//! It is built from a [`Rendered`](cloudformation::template::Rendered) alone, never from the
+//! environment file. Stated substitutions, and no others: HTTPS becomes HTTP, what only AWS can
+//! resolve becomes a local value, the image becomes the server binary, and a Redis of AWS's becomes
+//! one on this machine.
 
 pub mod api;
 pub mod control;

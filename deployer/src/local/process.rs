@@ -20,8 +20,8 @@ const SIGNALS: usize = 16;
 /// Lines kept of what a process said last, for the error when it dies.
 const LAST_LINES: usize = 20;
 
-/// Variables that the server takes beside its settings. Those that the template does not set must not come from the
-/// user's own environment.
+/// Variables that the server takes beside its settings. Those that the template does not set must
+/// not come from the user's own environment.
 const OTHER_VARIABLES: [&str; 2] = ["RUST_LOG", "ECS_CONTAINER_METADATA_URI_V4"];
 
 /// What to start.
@@ -66,7 +66,8 @@ pub struct Life {
 }
 
 impl Process {
-    /// Starts a process by way of `supervisor`, the deployer's own program (see [`exec_dying_with_parent`]); its lines go to `lines`.
+    /// Starts a process by way of `supervisor`, the deployer's own program (see
+    /// [`exec_dying_with_parent`]); its lines go to `lines`.
     ///
     /// # Errors
     /// When the system refuses.
@@ -159,8 +160,8 @@ impl Life {
     }
 }
 
-/// Passes signals on to the process's group until the process has ended. Holding the child unreaped keeps its id from
-/// being given to another process meanwhile.
+/// Passes signals on to the process's group until the process has ended. Holding the child unreaped
+/// keeps its id from being given to another process meanwhile.
 async fn keep(
     mut child: Child,
     pid: u32,
@@ -230,8 +231,9 @@ async fn read(
     }
 }
 
-/// Becomes `program`, with SIGKILL to come when the deployer `parent` dies, however it does. Returns only when that
-/// failed. A process of its own does this because between fork and exec nothing safe can be run.
+/// Becomes `program`, with SIGKILL to come when the deployer `parent` dies, however it does.
+/// Returns only when that failed. A process of its own does this because between fork and exec
+/// nothing safe can be run.
 #[must_use]
 pub fn exec_dying_with_parent(parent: u32, program: &Path, arguments: &[String]) -> io::Error {
     if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {

@@ -1,5 +1,5 @@
-//! A Redis or Valkey of this machine's, in place of ElastiCache: found, started with what it holds in a directory of
-//! the stack, and how its URL reaches the server.
+//! A Redis or Valkey of this machine's, in place of ElastiCache: found, started with what it holds
+//! in a directory of the stack, and how its URL reaches the server.
 
 use std::fs;
 use std::io;
@@ -18,7 +18,8 @@ const PROGRAMS: [&str; 2] = ["valkey-server", "redis-server"];
 /// The name of its process in output.
 pub(super) const NAME: &str = "redis";
 
-/// Where the server finds its store, as its variables have it: a URL without a secret, and the secret apart.
+/// Where the server finds its store, as its variables have it: a URL without a secret, and the
+/// secret apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Endpoint {
     /// `redis://host:port/…`
@@ -92,10 +93,12 @@ pub(super) async fn installed() -> Option<PathBuf> {
     None
 }
 
-/// How it is run: what it has answered survives its end, and nothing is evicted, as the rules demand of ElastiCache.
+/// How it is run: what it has answered survives its end, and nothing is evicted, as the rules
+/// demand of ElastiCache.
 ///
-/// Each write is in the system's hands before its answer goes out, so that SIGKILL loses none; without syncing, since
-/// the machine itself is not what is tried here, and a sync under way would hold writes back.
+/// Each write is in the system's hands before its answer goes out, so that SIGKILL loses none;
+/// without syncing, since the machine itself is not what is tried here, and a sync under way would
+/// hold writes back.
 pub(super) fn spec(program: PathBuf, address: SocketAddr, data: &Path) -> Spec {
     let (host, port) = (address.ip().to_string(), address.port().to_string());
     let arguments = [

@@ -56,7 +56,8 @@ pub fn run(args: &Args, loaded: &Loaded, output: Output) -> anyhow::Result<Exit>
     runtime()?.block_on(up(setup, options, output))
 }
 
-/// Says which rules the template violates. It runs all the same: to see what comes of it is what a local stack is for.
+/// Says which rules the template violates. It runs all the same: to see what comes of it is what a
+/// local stack is for.
 fn say_violations(loaded: &Loaded) -> anyhow::Result<()> {
     let report = Report::new(read(&loaded.rendered, &Flags::default())?, &loaded.ignores);
     if report.errors() > 0 {
@@ -74,7 +75,8 @@ async fn up(setup: Setup, options: Options, output: Output) -> anyhow::Result<Ex
     let mut stack = tokio::select! {
         started = Stack::start(setup, options, notices) => started.map_err(failed)?,
         // Dropping what has started kills it.
-        () = signals.next() => return Err(anyhow::anyhow!("nothing is left running").context(Ended(Exit::Interrupted))),
+        () = signals.next() => return Err(anyhow::anyhow!("nothing is left \
+                                                           running").context(Ended(Exit::Interrupted))),
     };
     let local = describe(&stack);
     let directory = state::directory();
@@ -165,8 +167,8 @@ Ctrl-C stops it.
     ))
 }
 
-/// Tells what happens: people a line each on stderr, with the process's name in front; programs an object each on
-/// stdout, once it is ready. What nodes write stays on stderr.
+/// Tells what happens: people a line each on stderr, with the process's name in front; programs an
+/// object each on stdout, once it is ready. What nodes write stays on stderr.
 async fn tell(mut notices: mpsc::Receiver<Notice>, output: Output, announced: Arc<AtomicBool>) {
     while let Some(notice) = notices.recv().await {
         // A terminal that is gone changes nothing about what runs.

@@ -1,5 +1,5 @@
-//! Where other terminals find the running local stacks: a directory of this user's alone, in it for each stack a file
-//! with what it is, its control socket and the data of its Redis.
+//! Where other terminals find the running local stacks: a directory of this user's alone, in it for
+//! each stack a file with what it is, its control socket and the data of its Redis.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -56,7 +56,8 @@ pub struct Announcement(PathBuf);
 
 impl Drop for Announcement {
     fn drop(&mut self) {
-        // A file that stays behind names a process that is gone, and is swept up by the next reader.
+        // A file that stays behind names a process that is gone, and is swept up by the next
+        // reader.
         let _ = fs::remove_file(&self.0);
     }
 }
@@ -79,7 +80,8 @@ pub(super) fn redis_data(directory: &Path, pid: u32) -> PathBuf {
     directory.join(format!("{pid}.redis"))
 }
 
-/// Makes the directory, or sees that it is this user's alone; what stacks left behind that are gone is removed.
+/// Makes the directory, or sees that it is this user's alone; what stacks left behind that are gone
+/// is removed.
 ///
 /// # Errors
 /// When it is not, or cannot be read.
@@ -98,7 +100,8 @@ fn open_directory(directory: &Path) -> Result<(), Error> {
         .mode(0o700)
         .create(directory)
         .map_err(failed)?;
-    // The place is known to everyone: another user may have made it first, to read keys or to plant some.
+    // The place is known to everyone: another user may have made it first, to read keys or to plant
+    // some.
     let found = fs::symlink_metadata(directory).map_err(failed)?;
     if !found.is_dir() || found.uid() != geteuid().as_raw() || found.mode() & 0o077 != 0 {
         return Err(failed(io::Error::other(
@@ -163,7 +166,8 @@ fn running(directory: &Path) -> Result<Vec<Local>, Error> {
         .collect())
 }
 
-/// Removes what deployers that were killed have left behind; every name begins with its deployer's process.
+/// Removes what deployers that were killed have left behind; every name begins with its deployer's
+/// process.
 fn sweep(directory: &Path) -> Result<(), Error> {
     for path in list(directory)? {
         let stem = path.file_stem().and_then(|stem| stem.to_str());

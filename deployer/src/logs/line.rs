@@ -1,4 +1,5 @@
-//! A line of the log as it is shown: for people the node, the day and what the line says; for programs an object.
+//! A line of the log as it is shown: for people the node, the day and what the line says; for
+//! programs an object.
 
 use std::fmt::Write as _;
 
@@ -15,8 +16,8 @@ const SHORT: usize = 12;
 pub struct Shown<'a>(pub &'a LogLine);
 
 impl Shown<'_> {
-    /// For people: `node-1a2b3c4d | 2026-01-02 03:04:05.678 INFO  ready`. What is not the server's JSON is shown as it
-    /// is, after its task and time.
+    /// For people: `node-1a2b3c4d | 2026-01-02 03:04:05.678 INFO  ready`. What is not the server's
+    /// JSON is shown as it is, after its task and time.
     #[must_use]
     pub fn text(&self) -> String {
         let Self(line) = self;

@@ -1,5 +1,5 @@
-//! The server's log on AWS, read to its end and followed, and how its lines are shown. Where lines come from is the
-//! business of [`crate::aws`].
+//! The server's log on AWS, read to its end and followed, and how its lines are shown. Where lines
+//! come from is the business of [`crate::aws`].
 
 mod line;
 #[cfg(feature = "aws")]

@@ -14,7 +14,8 @@ pub struct Log {
     pub streams: Vec<String>,
 }
 
-/// Reads a log to its end, and shows what is new; false as soon as `show` says that nobody wants more.
+/// Reads a log to its end, and shows what is new; false as soon as `show` says that nobody wants
+/// more.
 ///
 /// # Errors
 /// AWS refuses a call, or `show` fails.

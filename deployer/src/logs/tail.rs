@@ -1,11 +1,12 @@
-//! Which lines are new. CloudWatch shows lines late and out of order, so each look goes back over what it has seen
-//! lately, and what was shown already is left out by its id.
+//! Which lines are new. CloudWatch shows lines late and out of order, so each look goes back over
+//! what it has seen lately, and what was shown already is left out by its id.
 
 use std::collections::BTreeSet;
 
 use super::LogLine;
 
-/// How late a line may show, in milliseconds: tasks send theirs every few seconds, and CloudWatch takes its time.
+/// How late a line may show, in milliseconds: tasks send theirs every few seconds, and CloudWatch
+/// takes its time.
 const LATE: i64 = 60_000;
 
 /// What has been seen of a log.
@@ -33,8 +34,8 @@ impl Tail {
         self.since.max(self.newest - LATE)
     }
 
-    /// What of a page is new, oldest first. `now`, in milliseconds since 1970, bounds what a line from the future may
-    /// hide.
+    /// What of a page is new, oldest first. `now`, in milliseconds since 1970, bounds what a line
+    /// from the future may hide.
     pub fn new_of(&mut self, page: Vec<LogLine>, now: i64) -> Vec<LogLine> {
         let mut new: Vec<_> = page
             .into_iter()
@@ -46,7 +47,8 @@ impl Tail {
         new
     }
 
-    /// Forgets what the next look does not see again. Call it between two looks: pages of one look belong together.
+    /// Forgets what the next look does not see again. Call it between two looks: pages of one look
+    /// belong together.
     pub fn end_of_read(&mut self) {
         self.seen = self.seen.split_off(&(self.start(), String::new()));
     }
@@ -90,7 +92,8 @@ mod tests {
         let mut tail = Tail::new(0);
         assert_eq!(read(&mut tail, &log, 200_000), ["1", "2", "3"]);
         assert!(read(&mut tail, &log, 200_000).is_empty());
-        // Written long before what was seen last, by a task whose lines came late; and twice in a millisecond.
+        // Written long before what was seen last, by a task whose lines came late; and twice in a
+        // millisecond.
         log.extend([line(4, 95_000), line(5, 150_000), line(6, 151_000)]);
         assert_eq!(read(&mut tail, &log, 200_000), ["4", "5", "6"]);
         assert!(read(&mut tail, &log, 200_000).is_empty());

@@ -15,7 +15,8 @@ fn advice(means: &str, change: &str) -> Advice {
     }
 }
 
-/// Engine.IO's error code in a 400's body: <https://socket.io/docs/v4/troubleshooting-connection-issues/>.
+/// Engine.IO's error code in a 400's body:
+/// <https://socket.io/docs/v4/troubleshooting-connection-issues/>.
 pub(super) fn engine_code(error: &Error) -> Option<u64> {
     let Error::Refused(reply) = error else {
         return None;
@@ -29,14 +30,16 @@ pub(super) fn about(error: &Error) -> Advice {
     match error {
         Error::Connect { .. } => advice(
             "nothing answers at that address",
-            "check host and port, that the listener exists, and that its security group lets you in",
+            "check host and port, that the listener exists, and that its security group lets you \
+             in",
         ),
         Error::Tls { .. } => advice(
             "the certificate does not fit the name, has expired, or is not trusted by this machine",
             "probe the name that the certificate was issued for, or renew it",
         ),
         Error::Timeout(_) => advice(
-            "the connection stands, but no answer comes: a busy server, or a proxy that waits for its target",
+            "the connection stands, but no answer comes: a busy server, or a proxy that waits for \
+             its target",
             "look at the target's health and at its security group; --timeout waits longer",
         ),
         Error::Refused(reply) => refused(reply, engine_code(error)),
@@ -45,12 +48,14 @@ pub(super) fn about(error: &Error) -> Advice {
             "give a valid key with --key, and a namespace that exists with --namespace",
         ),
         Error::Protocol(_) => advice(
-            "something answers at this path that is not Engine.IO 4, or a proxy changes its answers",
+            "something answers at this path that is not Engine.IO 4, or a proxy changes its \
+             answers",
             "check --path; a server of Socket.IO 2 is not covered",
         ),
         Error::Broken(_) | Error::Closed(_) => advice(
             "the connection was cut in the middle of an exchange",
-            "look at the load balancer's 502s and idle timeout, and at the server's log at this time",
+            "look at the load balancer's 502s and idle timeout, and at the server's log at this \
+             time",
         ),
     }
 }
@@ -63,8 +68,10 @@ fn refused(reply: &Reply, engine: Option<u64>) -> Advice {
             "allow it (TRANSPORTS), or probe without it",
         ),
         (400, Some(1)) => advice(
-            "this request reached a node that does not know the session: requests of one session go to different nodes",
-            "switch stickiness on in the target group, or let clients connect with transports: [\"websocket\"] alone",
+            "this request reached a node that does not know the session: requests of one session \
+             go to different nodes",
+            "switch stickiness on in the target group, or let clients connect with transports: \
+             [\"websocket\"] alone",
         ),
         (400, Some(5)) => advice(
             "the server speaks another protocol version",
@@ -76,7 +83,8 @@ fn refused(reply: &Reply, engine: Option<u64>) -> Advice {
         ),
         (403, _) => advice(
             "refused before or by the server: a WAF rule, or the server's own check",
-            "except the Socket.IO path from the WAF's rules on missing User-Agent and body size; check the server's CORS origins",
+            "except the Socket.IO path from the WAF's rules on missing User-Agent and body size; \
+             check the server's CORS origins",
         ),
         (404, _) if balancer => advice(
             "no listener rule sends this path to a target group",
@@ -92,7 +100,8 @@ fn refused(reply: &Reply, engine: Option<u64>) -> Advice {
         },
         (502, _) => advice(
             "the target closed the connection or could not be reached",
-            "check that the target listens, and that its keep-alive is longer than the balancer's idle timeout",
+            "check that the target listens, and that its keep-alive is longer than the balancer's \
+             idle timeout",
         ),
         (503, _) if balancer => advice(
             "the target group has no target in use",
@@ -103,7 +112,8 @@ fn refused(reply: &Reply, engine: Option<u64>) -> Advice {
             "try again; if it stays, look at the server's log",
         ),
         (504, _) => advice(
-            "the target did not answer within the idle timeout: a poll is held up to the ping interval",
+            "the target did not answer within the idle timeout: a poll is held up to the ping \
+             interval",
             "set the idle timeout at least 5 s above the ping interval",
         ),
         _ => Advice {

@@ -10,7 +10,8 @@ pub(super) fn node(reply: &Reply) -> String {
     reply.header("x-node-id").to_owned()
 }
 
-/// Joins the namespace; notes which node answered each request, and whether a heartbeat came meanwhile.
+/// Joins the namespace; notes which node answered each request, and whether a heartbeat came
+/// meanwhile.
 pub(super) async fn join(
     polling: &mut Polling,
     options: &Options,

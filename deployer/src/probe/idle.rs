@@ -1,4 +1,5 @@
-//! The quiet time: what idle timeouts on the way do to a session that has nothing to say, on each transport.
+//! The quiet time: what idle timeouts on the way do to a session that has nothing to say, on each
+//! transport.
 
 use std::time::{Duration, Instant};
 
@@ -172,7 +173,8 @@ async fn hold_polls(
     join(&mut polling, options, &mut vec![]).await?;
     let (began, end) = (Instant::now(), Clock::now() + quiet_for);
     *last = began;
-    // A server holds a poll up to the next ping; with nothing by then, something on the way has swallowed it.
+    // A server holds a poll up to the next ping; with nothing by then, something on the way has
+    // swallowed it.
     let longest = handshake.ping_interval + PAST_THE_PING;
     while let Ok(polled) = timeout_at(end, polling.poll(longest)).await {
         let (packets, _) = polled?;
@@ -215,10 +217,12 @@ fn judge(name: &'static str, silence: &Silence, handshake: &Handshake) -> Step {
     let saw = format!("{error}, {} after the last byte", short(*idle));
     let gateway_timeout = matches!(error, Error::Refused(reply) if reply.status == 504);
     let abrupt = matches!(error, Error::Broken(_) | Error::Closed(_));
-    // A cut in silence, before the next ping was due, is what an idle timeout looks like from outside.
+    // A cut in silence, before the next ping was due, is what an idle timeout looks like from
+    // outside.
     let (means, change) = if gateway_timeout || (abrupt && *idle < interval) {
         let means = format!(
-            "something on the way closes what is idle for about {}, below the ping interval of {}; or the server crashed or restarted just then",
+            "something on the way closes what is idle for about {}, below the ping interval of \
+             {}; or the server crashed or restarted just then",
             short(*idle),
             short(interval)
         );

@@ -1,7 +1,8 @@
-//! `deployer probe`: a real Socket.IO session through whatever stands in front of a server, one step at a time.
+//! `deployer probe`: a real Socket.IO session through whatever stands in front of a server, one
+//! step at a time.
 //!
-//! Each step says what it saw, how long that took, what it means and what to change. It works on any server of
-//! Socket.IO 3 or 4; it assumes nothing of Holdfast's but what the caller gives.
+//! Each step says what it saw, how long that took, what it means and what to change. It works on
+//! any server of Socket.IO 3 or 4; it assumes nothing of Holdfast's but what the caller gives.
 
 mod advice;
 mod exchange;
@@ -21,7 +22,8 @@ use steps::Probe;
 pub struct Options {
     /// Server, path, namespace and key.
     pub settings: Settings,
-    /// How long to stay quiet on open connections; none: the server's ping interval and five seconds.
+    /// How long to stay quiet on open connections; none: the server's ping interval and five
+    /// seconds.
     pub quiet_for: Option<Duration>,
     /// How long each answer may take.
     pub timeout: Duration,

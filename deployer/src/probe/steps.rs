@@ -8,8 +8,8 @@ use super::report::{Outcome, Report, Step, short};
 use super::{Options, offers_websocket};
 use socketio_client::{Cookies, Error, Handshake, Polling, Reply, WebSocket};
 
-/// Sessions that are tried without their cookies. Few, so that the probe is no load; enough that a second node
-/// that gets every other request shows.
+/// Sessions that are tried without their cookies. Few, so that the probe is no load; enough that a
+/// second node that gets every other request shows.
 const WITHOUT_COOKIE: usize = 3;
 
 /// A probe under way.
@@ -75,7 +75,8 @@ impl<'a, F: FnMut(&Step)> Probe<'a, F> {
         });
     }
 
-    /// Handshake, namespace, cookie and stickiness by polling. The flag says whether a heartbeat has come already.
+    /// Handshake, namespace, cookie and stickiness by polling. The flag says whether a heartbeat
+    /// has come already.
     pub(super) async fn polling_session(&mut self) -> Option<(Polling, Handshake, bool)> {
         let mut polling = self.options.settings.polling();
         let began = Instant::now();
@@ -193,9 +194,15 @@ impl<'a, F: FnMut(&Step)> Probe<'a, F> {
             outcome: Outcome::Noted,
             saw: format!("refused: {error}"),
             took: began.elapsed(),
-            means: Some("several nodes run, and the cookie is what keeps a session on one".to_owned()),
+            means: Some(
+                "several nodes run, and the cookie is what keeps a session on \
+                         one"
+                .to_owned(),
+            ),
             change: Some(
-                "clients that keep no cookies (most outside browsers) need transports: [\"websocket\"]".to_owned(),
+                "clients that keep no cookies (most outside browsers) need transports: \
+                 [\"websocket\"]"
+                    .to_owned(),
             ),
         });
     }

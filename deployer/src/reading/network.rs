@@ -1,4 +1,5 @@
-//! What security groups let through: from the load balancer to the tasks, from the tasks to the store.
+//! What security groups let through: from the load balancer to the tasks, from the tasks to the
+//! store.
 
 use timeouts::Setting::{self, BalancerToTask, TaskToStore};
 use timeouts::Value;
@@ -66,8 +67,8 @@ fn between(
     }
 }
 
-/// The ports that some groups allow from or to others; none where a rule is not known. A group without any rule allows
-/// what is `unstated`.
+/// The ports that some groups allow from or to others; none where a rule is not known. A group
+/// without any rule allows what is `unstated`.
 fn ports(
     all: &[SecurityGroup],
     groups: &[Id],

@@ -118,8 +118,8 @@ fn protocols(view: &mut View<'_, '_>, route: &Route<'_>) {
     }
 }
 
-/// The path patterns of a forward; `*` for a listener's default, and for a rule that looks at other things. None where
-/// one is not known.
+/// The path patterns of a forward; `*` for a listener's default, and for a rule that looks at other
+/// things. None where one is not known.
 fn paths(forward: &Forward<'_>) -> Option<Vec<String>> {
     let mut patterns = forward
         .conditions

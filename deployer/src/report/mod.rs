@@ -1,5 +1,5 @@
-//! What the rules made of a template: findings, what was ignored and why, and what could not be decided. Each format
-//! has a file; all say the same in the same order.
+//! What the rules made of a template: findings, what was ignored and why, and what could not be
+//! decided. Each format has a file; all say the same in the same order.
 
 mod github;
 pub mod json;

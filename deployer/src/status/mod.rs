@@ -1,4 +1,5 @@
-//! How a deployed stack stands: who deployed what, what its service does, which nodes clients meet, and what is wrong.
+//! How a deployed stack stands: who deployed what, what its service does, which nodes clients meet,
+//! and what is wrong.
 //!
 //! [`read`] asks AWS; what is made of the answers, as text and as JSON, needs none of it.
 

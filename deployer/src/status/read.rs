@@ -11,7 +11,8 @@ use crate::logs::task_of;
 /// Reasons of stopped tasks that are shown.
 const REASONS: usize = 3;
 
-/// What the nodes of tasks call themselves, by the task's id. A name does not change: what is known is not asked again.
+/// What the nodes of tasks call themselves, by the task's id. A name does not change: what is known
+/// is not asked again.
 pub type Names = BTreeMap<String, String>;
 
 /// How a stack stands; none where there is no such stack.

@@ -155,7 +155,8 @@ fn deployment_text(deployment: &Deployment, now: SystemTime, paint: Paint) -> St
     let padding = " ".repeat("IN_PROGRESS".len().saturating_sub(rollout.len()));
     let rollout = paint.state(rollout, "COMPLETED", "FAILED");
     format!(
-        "{status:<8}{rollout}{padding}  {definition}  {running} of {desired} running, {pending} pending, {failed} failed{since}{reason}"
+        "{status:<8}{rollout}{padding}  {definition}  {running} of {desired} running, {pending} \
+         pending, {failed} failed{since}{reason}"
     )
 }
 

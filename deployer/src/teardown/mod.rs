@@ -1,4 +1,5 @@
-//! What would go with a stack, and what keeps it from going. What is done about it is the business of a verb.
+//! What would go with a stack, and what keeps it from going. What is done about it is the business
+//! of a verb.
 
 mod run;
 
@@ -189,8 +190,8 @@ impl Teardown {
     }
 }
 
-/// What becomes of resources when the stack goes, where their template says so. Of a template that cannot be read
-/// nothing is promised.
+/// What becomes of resources when the stack goes, where their template says so. Of a template that
+/// cannot be read nothing is promised.
 fn policies(template: &str, stack: &StackState) -> BTreeMap<String, String> {
     let parameters: Vec<_> = stack.parameters.clone().into_iter().collect();
     let rendered = Template::parse("the deployed template", template)
@@ -244,7 +245,11 @@ mod tests {
 
     #[test]
     fn a_deletion_policy_is_read_with_its_conditions() {
-        let template = "Parameters: { Keep: { Type: String } }\nConditions: { Keeps: !Equals [!Ref Keep, 'yes'] }\nResources:\n  A: { Type: 'AWS::SNS::Topic', DeletionPolicy: Retain }\n  B: { Type: 'AWS::SNS::Topic', DeletionPolicy: Snapshot }\n  C: { Type: 'AWS::SNS::Topic', Condition: Keeps, DeletionPolicy: RetainExceptOnCreate }\n";
+        let template = "Parameters: { Keep: { Type: String } }\nConditions: { Keeps: !Equals \
+                        [!Ref Keep, 'yes'] }\nResources:\n  A: { Type: 'AWS::SNS::Topic', \
+                        DeletionPolicy: Retain }\n  B: { Type: 'AWS::SNS::Topic', DeletionPolicy: \
+                        Snapshot }\n  C: { Type: 'AWS::SNS::Topic', Condition: Keeps, \
+                        DeletionPolicy: RetainExceptOnCreate }\n";
         let of = |value: &str| {
             let parameters = [("Keep".to_owned(), value.to_owned())]
                 .into_iter()

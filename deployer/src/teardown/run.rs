@@ -1,4 +1,5 @@
-//! `deployer down`: removes a stack, after saying what goes with it, and never past its protection unless told to.
+//! `deployer down`: removes a stack, after saying what goes with it, and never past its protection
+//! unless told to.
 
 use std::cell::Cell;
 use std::io::IsTerminal as _;
@@ -44,7 +45,8 @@ pub fn run(args: &Args, named: &Named, output: Output) -> anyhow::Result<Exit> {
         let clients = Clients::new(named.region.clone()).await;
         let teardown = tokio::select! {
             teardown = agreed(&clients, args, named, output) => teardown?,
-            () = signals.next() => return Err(anyhow::anyhow!("nothing was changed").context(Ended(Exit::Interrupted))),
+            () = signals.next() => return Err(anyhow::anyhow!("nothing was \
+                changed").context(Ended(Exit::Interrupted))),
         };
         let Some(teardown) = teardown else {
             return Ok(Exit::Well);
@@ -93,7 +95,8 @@ async fn agreed(
         && !["DELETE_IN_PROGRESS", "CREATE_IN_PROGRESS"].contains(&stack.status.as_str());
     if waits {
         bail!(
-            "{} is {}, and CloudFormation cannot delete a stack during an operation; `deployer status {} --watch` shows when it is done",
+            "{} is {}, and CloudFormation cannot delete a stack during an operation; `deployer \
+             status {} --watch` shows when it is done",
             stack.name,
             stack.status,
             named.flag()
@@ -113,7 +116,8 @@ async fn agreed(
     }
     if teardown.is_protected() && !args.unprotect {
         bail!(
-            "nothing was changed: protected against deletion: {}; --unprotect switches that off, and deletes",
+            "nothing was changed: protected against deletion: {}; --unprotect switches that off, \
+             and deletes",
             teardown.protections().join(", ")
         );
     }
@@ -218,7 +222,8 @@ fn still_running(stopped: Stopped, args: &Args, named: &Named) -> anyhow::Error 
     let again = again(named);
     let error = match stopped {
         Stopped::TimedOut => anyhow::anyhow!(
-            "the removal is not finished after {} and continues; {again}; --timeout allows more time",
+            "the removal is not finished after {} and continues; {again}; --timeout allows more \
+             time",
             humantime::format_duration(args.timeout)
         ),
         Stopped::Lost(error) => {

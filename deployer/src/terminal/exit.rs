@@ -27,7 +27,8 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Put on an error as context, it decides the exit code: not every error means that a verb could not run.
+/// Put on an error as context, it decides the exit code: not every error means that a verb could
+/// not run.
 #[derive(Debug)]
 pub struct Ended(pub Exit);
 

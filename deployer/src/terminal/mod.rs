@@ -1,4 +1,5 @@
-//! What all verbs share with whoever runs them: output, exit codes, questions, signals, signs of life.
+//! What all verbs share with whoever runs them: output, exit codes, questions, signals, signs of
+//! life.
 
 pub mod colour;
 mod exit;

@@ -1,4 +1,5 @@
-//! The signals that end a long-running verb: Ctrl-C, SIGTERM, and SIGHUP when the terminal goes away.
+//! The signals that end a long-running verb: Ctrl-C, SIGTERM, and SIGHUP when the terminal goes
+//! away.
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};

@@ -1,5 +1,6 @@
-//! The list of actions on AWS is whole: no call of the deployer's and nothing that CloudFormation does for the template
-//! is missing from it, and each action exists and can be allowed on the resources that it is allowed on.
+//! The list of actions on AWS is whole: no call of the deployer's and nothing that CloudFormation
+//! does for the template is missing from it, and each action exists and can be allowed on the
+//! resources that it is allowed on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -112,7 +113,11 @@ fn called() -> BTreeMap<String, String> {
             }
             let receiver = found.get(1).map_or("", |name| name.as_str());
             let service = clients.get(receiver).unwrap_or_else(|| {
-                panic!("{}: call `{method}` on a field of `Clients`, so that this test sees what it is", path.display())
+                panic!(
+                    "{}: call `{method}` on a field of `Clients`, so that this test sees what \
+                        it is",
+                    path.display()
+                )
             });
             let action = operations[service]
                 .get(method)
@@ -396,8 +401,8 @@ fn each_policy_fits_and_says_what_it_is_for() {
     }
 }
 
-/// What the resource types' handlers may do beside, and why no stack of ours needs it. A `*` at the end stands for
-/// the rest.
+/// What the resource types' handlers may do beside, and why no stack of ours needs it. A `*` at the
+/// end stands for the rest.
 const UNUSED: &[(&str, &str)] = &[
     (
         "application-autoscaling:DeleteScheduledAction",

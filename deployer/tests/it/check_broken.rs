@@ -12,8 +12,12 @@ fn changes() -> Vec<Change> {
             .line("MaxCapacity: 6", "MaxCapacity: 1")
     };
     vec![
-        on("az-rebalancing-cuts-connections").line("AvailabilityZoneRebalancing: DISABLED", "AvailabilityZoneRebalancing: ENABLED"),
-        on("client-keep-alive-out-of-range").line("Value: \"3600\" }\n        - { Key: routing", "Value: \"30\" }\n        - { Key: routing"),
+        on("az-rebalancing-cuts-connections").line("AvailabilityZoneRebalancing: \
+                                                    DISABLED", "AvailabilityZoneRebalancing: \
+                                                        ENABLED"),
+        on("client-keep-alive-out-of-range").line("Value: \"3600\" }\n        - { Key: \
+                                                   routing", "Value: \"30\" }\n        - { Key: \
+                                                       routing"),
         on("container-port-mismatch").line("ContainerName: app", "ContainerName: web"),
         on("cors-wildcard-with-credentials").server(CorsOrigins, ["*"].as_slice()).server(Transports, ["websocket"].as_slice()),
         on("cross-origin-polling-without-https").server(CorsOrigins, ["https://app.example.net"].as_slice()),
@@ -24,57 +28,85 @@ fn changes() -> Vec<Change> {
         one_task("deployment-cannot-progress").line("MaximumPercent: 200", "MaximumPercent: 150"),
         on("deregistration-delay-out-of-range").line("Value: \"30\"", "Value: \"9999\""),
         on("deregistration-delay-too-short").line("Value: \"30\"", "Value: \"5\""),
-        on("desired-count-with-autoscaling").line("LaunchType: FARGATE", "LaunchType: FARGATE\n      DesiredCount: 2"),
+        on("desired-count-with-autoscaling").line("LaunchType: \
+                                                   FARGATE", "LaunchType: FARGATE\n      DesiredCount: 2"),
         on("fargate-size-unknown").line("Memory: 1024", "Memory: 1100"),
-        on("fargate-spot").line("LaunchType: FARGATE", "CapacityProviderStrategy: [{ CapacityProvider: FARGATE_SPOT, Weight: 1 }]"),
+        on("fargate-spot").line("LaunchType: FARGATE", "CapacityProviderStrategy: [{ \
+                                                        CapacityProvider: FARGATE_SPOT, Weight: 1 \
+                                                        }]"),
         one_task("file-store-on-fargate")
             .server(Store, "file")
             .line("MaximumPercent: 200", "MaximumPercent: 100")
             .line("MinimumHealthyPercent: 100", "MinimumHealthyPercent: 0"),
-        on("fixed-name-blocks-replacement").line("  Targets:\n    Type: AWS::ElasticLoadBalancingV2::TargetGroup\n    Properties:\n", "  Targets:\n    Type: AWS::ElasticLoadBalancingV2::TargetGroup\n    Properties:\n      Name: acme-drops\n"),
-        on("grace-period-too-short").line("HealthCheckGracePeriodSeconds: 60", "HealthCheckGracePeriodSeconds: 0").server(StartUp, s(31)),
-        on("hasty-ejection").line("HealthCheckIntervalSeconds: 10", "HealthCheckIntervalSeconds: 5").line("UnhealthyThresholdCount: 3\n", "UnhealthyThresholdCount: 2\n").line("HealthCheckIntervalSeconds: 5", "HealthCheckIntervalSeconds: 5").line("HealthCheckTimeoutSeconds: 5", "HealthCheckTimeoutSeconds: 2"),
-        on("health-check-out-of-range").line("HealthyThresholdCount: 2", "HealthyThresholdCount: 1"),
-        on("health-check-path-unserved").line("HealthCheckPath: /health", "HealthCheckPath: /socket.io/"),
-        on("health-check-timeout-not-below-interval").line("HealthCheckTimeoutSeconds: 5", "HealthCheckTimeoutSeconds: 10"),
+        on("fixed-name-blocks-replacement").line("  Targets:\n    Type: \
+                                                  AWS::ElasticLoadBalancingV2::TargetGroup\n    Properties:\n", "  Targets:\n    Type: AWS::ElasticLoadBalancingV2::TargetGroup\n    Properties:\n      Name: acme-drops\n"),
+        on("grace-period-too-short").line("HealthCheckGracePeriodSeconds: \
+                                           60", "HealthCheckGracePeriodSeconds: \
+                                                 0").server(StartUp, s(31)),
+        on("hasty-ejection").line("HealthCheckIntervalSeconds: 10", "HealthCheckIntervalSeconds: \
+            5").line("UnhealthyThresholdCount: 3\n", "UnhealthyThresholdCount: \
+                                                      2\n").line("HealthCheckIntervalSeconds: \
+                                                          5", "HealthCheckIntervalSeconds: \
+                                                              5").line("HealthCheckTimeoutSeconds: 5", "HealthCheckTimeoutSeconds: 2"),
+        on("health-check-out-of-range").line("HealthyThresholdCount: 2", "HealthyThresholdCount: \
+            1"),
+        on("health-check-path-unserved").line("HealthCheckPath: /health", "HealthCheckPath: \
+            /socket.io/"),
+        on("health-check-timeout-not-below-interval").line("HealthCheckTimeoutSeconds: \
+                                                            5", "HealthCheckTimeoutSeconds: 10"),
         on("idle-timeout-below-ping-timeout").server(PingTimeout, s(120)),
         on("idle-timeout-not-above-ping-interval").server(PingInterval, s(118)).line("OriginReadTimeout: 60", "OriginReadTimeout: 120"),
         on("idle-timeout-out-of-range").line("Value: \"120\"", "Value: \"5000\"").server(KeepAlive, s(5010)),
         on("keep-alive-not-above-idle-timeout").server(KeepAlive, s(5)),
         on("many-tasks-without-shared-store").server(Store, "memory"),
         on("name-malformed").line("Scheme: internet-facing", "Scheme: internet-facing\n      Name: internal-drops-3f9a1c"),
-        on("name-too-long").line("Scheme: internet-facing", "Scheme: internet-facing\n      Name: acme-drops-of-a-very-long-name-in-prod-3f9a1c"),
+        on("name-too-long").line("Scheme: internet-facing", "Scheme: internet-facing\n      Name: \
+            acme-drops-of-a-very-long-name-in-prod-3f9a1c"),
         on("no-circuit-breaker").line("Enable: true, Rollback: true }\n        Alarms", "Enable: true, Rollback: false }\n        Alarms"),
         on("no-deployment-alarm").line("AlarmNames: [reconnects]", "AlarmNames: []"),
         on("no-tls").line("Protocol: HTTPS", "Protocol: HTTP"),
-        on("polling-without-stickiness").line("{ Key: stickiness.enabled, Value: \"true\" }", "{ Key: stickiness.enabled, Value: \"false\" }"),
-        on("protocol-version-not-http1").line("Protocol: HTTP\n      TargetType: ip", "Protocol: HTTP\n      ProtocolVersion: HTTP2\n      TargetType: ip"),
-        on("proxy-in-front-shorter-than-ping").line("OriginReadTimeout: 60", "OriginReadTimeout: 20"),
-        on("security-group-closed").line("FromPort: 3000, ToPort: 3000", "FromPort: 80, ToPort: 80"),
+        on("polling-without-stickiness").line("{ Key: stickiness.enabled, Value: \"true\" \
+                                               }", "{ Key: stickiness.enabled, Value: \"false\" }"),
+        on("protocol-version-not-http1").line("Protocol: HTTP\n      TargetType: ip", "Protocol: \
+            HTTP\n      ProtocolVersion: HTTP2\n      TargetType: ip"),
+        on("proxy-in-front-shorter-than-ping").line("OriginReadTimeout: 60", "OriginReadTimeout: \
+            20"),
+        on("security-group-closed").line("FromPort: 3000, ToPort: 3000", "FromPort: 80, ToPort: \
+            80"),
         on("service-not-after-listener").line("    DependsOn: Https\n", ""),
         on("slow-dead-peer-detection").server(PingTimeout, s(276)).line("Value: \"120\"", "Value: \"320\"").server(KeepAlive, s(330)),
-        on("slow-ejection").line("HealthCheckIntervalSeconds: 10", "HealthCheckIntervalSeconds: 30"),
+        on("slow-ejection").line("HealthCheckIntervalSeconds: 10", "HealthCheckIntervalSeconds: \
+            30"),
         on("socket-path-unrouted").server(SocketPath, "/ws").line(
             "      DefaultActions: [{ Type: forward, TargetGroupArn: !Ref Targets }]\n",
-            "      DefaultActions: [{ Type: fixed-response, FixedResponseConfig: { StatusCode: \"404\" } }]\n  Rule:\n    Type: AWS::ElasticLoadBalancingV2::ListenerRule\n    Properties:\n      ListenerArn: !Ref Https\n      Priority: 1\n      Conditions: [{ Field: path-pattern, Values: [/socket.io/*] }]\n      Actions: [{ Type: forward, TargetGroupArn: !Ref Targets }]\n",
+            "      DefaultActions: [{ Type: fixed-response, FixedResponseConfig: { StatusCode: \
+             \"404\" } }]\n  Rule:\n    Type: AWS::ElasticLoadBalancingV2::ListenerRule\n    Properties:\n      ListenerArn: !Ref Https\n      Priority: 1\n      Conditions: [{ Field: path-pattern, Values: [/socket.io/*] }]\n      Actions: [{ Type: forward, TargetGroupArn: !Ref Targets }]\n",
         ).line("DependsOn: Https", "DependsOn: Rule"),
         on("spoofable-client-address").line("Value: append", "Value: preserve"),
-        on("stickiness-out-of-range").line("duration_seconds, Value: \"3600\"", "duration_seconds, Value: \"0\"").server(Transports, ["websocket"].as_slice()),
-        on("stickiness-shorter-than-poll").line("duration_seconds, Value: \"3600\"", "duration_seconds, Value: \"20\""),
-        on("stickiness-too-long").line("duration_seconds, Value: \"3600\"", "duration_seconds, Value: \"86400\""),
-        on("sticky-without-cross-zone").line("{ Key: stickiness.type, Value: lb_cookie }", "{ Key: load_balancing.cross_zone.enabled, Value: \"false\" }"),
+        on("stickiness-out-of-range").line("duration_seconds, Value: \
+                                            \"3600\"", "duration_seconds, Value: \
+                                                        \"0\"").server(Transports, ["websocket"].as_slice()),
+        on("stickiness-shorter-than-poll").line("duration_seconds, Value: \
+                                                 \"3600\"", "duration_seconds, Value: \"20\""),
+        on("stickiness-too-long").line("duration_seconds, Value: \"3600\"", "duration_seconds, \
+            Value: \"86400\""),
+        on("sticky-without-cross-zone").line("{ Key: stickiness.type, Value: lb_cookie \
+                                              }", "{ Key: load_balancing.cross_zone.enabled, \
+                                                   Value: \"false\" }"),
         on("stop-timeout-not-above-drain").line("StopTimeout: 30", "StopTimeout: 24"),
         on("stop-timeout-out-of-range").line("StopTimeout: 30", "StopTimeout: 200"),
         on("store-engine-too-old").line("\"7.1\"", "\"6.2\""),
         on("store-evicts").line("maxmemory-policy: noeviction", "maxmemory-policy: allkeys-lru"),
         on("store-loses-on-failover").line("MultiAZEnabled: true", "MultiAZEnabled: false"),
-        on("target-type-not-ip").line("Protocol: HTTP\n      TargetType: ip", "Protocol: HTTP\n      TargetType: instance"),
+        on("target-type-not-ip").line("Protocol: HTTP\n      TargetType: \
+                                       ip", "Protocol: HTTP\n      TargetType: instance"),
         on("too-few-zones").line("Subnets: [!Ref SubnetA, !Ref SubnetB]\n      SecurityGroups", "Subnets: [!Ref SubnetA, !Ref SubnetA]\n      SecurityGroups"),
         on("too-many-connections-for-memory").server(ConnectionsPerTask, 30_000),
         on("too-many-connections-for-nofile").line("SoftLimit: 65536", "SoftLimit: 8192"),
         on("unknown-attribute").line("client_keep_alive.seconds", "client_keepalive.seconds"),
         on("upgrade-timeout-above-idle-timeout").server(UpgradeTimeout, s(120)),
-        on("waf-blocks-plugins").line("                - { Name: NoUserAgent_HEADER, ActionToUse: { Count: {} } }\n", ""),
+        on("waf-blocks-plugins").line("                - { Name: NoUserAgent_HEADER, ActionToUse: \
+                                       { Count: {} } }\n", ""),
         on("weighted-forward-without-group-stickiness").line(
             "DefaultActions: [{ Type: forward, TargetGroupArn: !Ref Targets }]",
             "DefaultActions:\n        - Type: forward\n          ForwardConfig:\n            TargetGroups:\n              - { TargetGroupArn: !Ref Targets, Weight: 9 }\n              - { TargetGroupArn: !Ref Canary, Weight: 1 }",

@@ -1,4 +1,5 @@
-//! `deployer check` and `explain` as they are typed: exit codes, what is written where, each format.
+//! `deployer check` and `explain` as they are typed: exit codes, what is written where, each
+//! format.
 
 use std::path::{Path, PathBuf};
 
@@ -46,7 +47,8 @@ fn shipped_environments_have_no_finding() {
     }
 }
 
-/// What the template says of a store of its own is all that the rules ask of one; the rest only AWS or a person knows.
+/// What the template says of a store of its own is all that the rules ask of one; the rest only AWS
+/// or a person knows.
 #[test]
 fn every_rule_about_the_stacks_own_store_is_seen() {
     let checked = json(&deployer(&["check", "--env", "prod", "--output", "json"]));
@@ -151,13 +153,18 @@ fn every_format_says_the_same() {
 fn a_rule_is_ignored_with_a_reason() {
     let ignore = |rule: &str| {
         format!(
-            "load_balancer:\n  deregistration_delay: 5s\nignore:\n  - {{ rule: {rule}, reason: short requests alone }}\n"
+            "load_balancer:\n  deregistration_delay: 5s\nignore:\n  - {{ rule: {rule}, reason: \
+             short requests alone }}\n"
         )
     };
     let path = environment("ignored", &ignore("deregistration-delay-too-short"));
     let output = deployer(&["check", "--env", &path]);
     assert_eq!(output.code, 0);
-    assert!(output.stdout.contains("ignored[deregistration-delay-too-short]: open connections are broken as soon as a task is deregistered (short requests alone)"));
+    assert!(output.stdout.contains(
+        "ignored[deregistration-delay-too-short]: open connections are \
+                                    broken as soon as a task is deregistered (short requests \
+                                    alone)"
+    ));
 
     let path = environment("misspelt", &ignore("deregistration-delay-to-short"));
     let output = deployer(&["check", "--env", &path]);
@@ -231,7 +238,8 @@ fn what_cannot_be_checked_is_refused() {
     .to_string();
     let second = SOUND.replace(
         "  Cluster:\n",
-        "  Other:\n    Type: AWS::ECS::Service\n    Properties:\n      LoadBalancers: [{ ContainerName: app, ContainerPort: 1, TargetGroupArn: !Ref Targets }]\n  Cluster:\n",
+        "  Other:\n    Type: AWS::ECS::Service\n    Properties:\n      LoadBalancers: [{ \
+         ContainerName: app, ContainerPort: 1, TargetGroupArn: !Ref Targets }]\n  Cluster:\n",
     );
     let several = file("several", "two.yaml", &second).display().to_string();
     let cases: [(&[&str], &str); 6] = [

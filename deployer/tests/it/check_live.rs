@@ -170,15 +170,16 @@ pub(crate) fn template(aws: &Emulator, environment: &str) -> String {
     for resource in ["BackendKeys", "Service", "TaskDefinition"] {
         numbers(&mut template["Resources"][resource]["Properties"]);
     }
-    // The emulator hands this list back as it was written, so it is written as the API of ECS has it.
+    // The emulator hands this list back as it was written, so it is written as the API of ECS has
+    // it.
     let limits = &mut template["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
         [0]["Ulimits"];
     *limits = serde_json::json!([{ "name": "nofile", "softLimit": limits[0]["SoftLimit"], "hardLimit": limits[0]["HardLimit"] }]);
     template.to_string()
 }
 
-/// Makes numbers of texts that are numbers, and texts of the numbers that ECS has as text; CloudFormation does so by
-/// the type of each property, and the emulator does not.
+/// Makes numbers of texts that are numbers, and texts of the numbers that ECS has as text;
+/// CloudFormation does so by the type of each property, and the emulator does not.
 fn numbers(value: &mut serde_json::Value) {
     use serde_json::Value;
     match value {
@@ -272,7 +273,8 @@ async fn a_change_behind_the_stacks_back_is_drift_and_a_violation() {
     let sarif = aws.deployer(&[&check[..], &["--format", "sarif"]].concat());
     assert!(sarif.stdout.contains("\"ruleId\": \"drift\""), "{sarif}");
 
-    // Alone, the stack is checked as anyone's would be: the violation stays, and there is nothing to drift from.
+    // Alone, the stack is checked as anyone's would be: the violation stays, and there is nothing
+    // to drift from.
     let alone = aws.deployer(&["check", "--stack", "acme-drops-staging", "--output", "json"]);
     assert_eq!(alone.code, 1, "{alone}");
     let document: serde_json::Value = serde_json::from_str(&alone.stdout).expect("a document");

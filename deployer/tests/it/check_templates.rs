@@ -1,4 +1,5 @@
-//! Sound production templates raise no error, and templates as people copy them raise exactly the right ones.
+//! Sound production templates raise no error, and templates as people copy them raise exactly the
+//! right ones.
 
 use cloudformation::template::{Inputs, Template};
 use deployer::reading::{Flags, read};
@@ -27,11 +28,14 @@ fn templates() -> Vec<Change> {
         on("sidecar proxy")
             .line(
                 "        - Name: app\n",
-                "        - Name: envoy\n          Image: envoy\n          PortMappings: [{ ContainerPort: 8443 }, { ContainerPort: 9901 }]\n          StopTimeout: 60\n          Ulimits: [{ Name: nofile, SoftLimit: 200000, HardLimit: 200000 }]\n        - Name: app\n",
+                "        - Name: envoy\n          Image: envoy\n          PortMappings: [{ \
+                 ContainerPort: 8443 }, { ContainerPort: 9901 }]\n          StopTimeout: 60\n          Ulimits: [{ Name: nofile, SoftLimit: 200000, HardLimit: 200000 }]\n        - Name: app\n",
             )
-            .line("ContainerName: app, ContainerPort: 3000", "ContainerName: envoy, ContainerPort: 8443")
+            .line("ContainerName: app, ContainerPort: 3000", "ContainerName: envoy, \
+                ContainerPort: 8443")
             .line("FromPort: 3000, ToPort: 3000", "FromPort: 8443, ToPort: 9901")
-            .line("HealthCheckPath: /health", "HealthCheckPath: /ready\n      HealthCheckPort: 9901"),
+            .line("HealthCheckPath: /health", "HealthCheckPath: /ready\n      HealthCheckPort: \
+                                               9901"),
         on("CloudFront in front, with TLS, and its default timeout")
             .line("Protocol: HTTPS", "Protocol: HTTP")
             .line(", OriginReadTimeout: 60", "")
@@ -48,14 +52,18 @@ fn templates() -> Vec<Change> {
             .line("TargetType: ip", "TargetType: instance")
             .line("StopTimeout: 30", "StopTimeout: 300\n          Memory: 1024")
             .line("      Cpu: 512\n      Memory: 1024\n      Con", "      Con")
-            .line("PortMappings: [{ ContainerPort: 3000 }]", "PortMappings: [{ ContainerPort: 3000, HostPort: 0 }]")
+            .line("PortMappings: [{ ContainerPort: 3000 }]", "PortMappings: [{ ContainerPort: \
+                3000, HostPort: 0 }]")
             .line("FromPort: 3000, ToPort: 3000", "FromPort: 32768, ToPort: 65535"),
         on("protocol 4 only").server(Protocols, ["4"].as_slice()).server(PingTimeout, s(60)),
         on("several services").line(
             "  Cluster:\n",
-            "  ApiTargets:\n    Type: AWS::ElasticLoadBalancingV2::TargetGroup\n    Properties: { VpcId: !Ref Vpc, Port: 8000, Protocol: HTTP, TargetType: ip, HealthCheckPath: /up }\n  ApiRule:\n    Type: AWS::ElasticLoadBalancingV2::ListenerRule\n    Properties:\n      ListenerArn: !Ref Https\n      Priority: 5\n      Conditions: [{ Field: host-header, Values: [api.example.com] }]\n      Actions: [{ Type: forward, TargetGroupArn: !Ref ApiTargets }]\n  ApiService:\n    Type: AWS::ECS::Service\n    DependsOn: ApiRule\n    Properties:\n      TaskDefinition: api\n      DesiredCount: 1\n      LaunchType: FARGATE\n      LoadBalancers: [{ ContainerName: api, ContainerPort: 8000, TargetGroupArn: !Ref ApiTargets }]\n  Cluster:\n",
+            "  ApiTargets:\n    Type: AWS::ElasticLoadBalancingV2::TargetGroup\n    Properties: { \
+             VpcId: !Ref Vpc, Port: 8000, Protocol: HTTP, TargetType: ip, HealthCheckPath: /up \
+             }\n  ApiRule:\n    Type: AWS::ElasticLoadBalancingV2::ListenerRule\n    Properties:\n      ListenerArn: !Ref Https\n      Priority: 5\n      Conditions: [{ Field: host-header, Values: [api.example.com] }]\n      Actions: [{ Type: forward, TargetGroupArn: !Ref ApiTargets }]\n  ApiService:\n    Type: AWS::ECS::Service\n    DependsOn: ApiRule\n    Properties:\n      TaskDefinition: api\n      DesiredCount: 1\n      LaunchType: FARGATE\n      LoadBalancers: [{ ContainerName: api, ContainerPort: 8000, TargetGroupArn: !Ref ApiTargets }]\n  Cluster:\n",
         ).server(Store, "redis"),
-        on("HTTP inside a VPC").line("Protocol: HTTPS", "Protocol: HTTP").line("Scheme: internet-facing", "Scheme: internal"),
+        on("HTTP inside a VPC").line("Protocol: HTTPS", "Protocol: \
+                                                         HTTP").line("Scheme: internet-facing", "Scheme: internal"),
         on("canary target groups").line(
             forward,
             "      DefaultActions:\n        - Type: forward\n          ForwardConfig:\n            TargetGroups:\n              - { TargetGroupArn: !Ref Targets, Weight: 95 }\n              - { TargetGroupArn: !Ref Canary, Weight: 5 }\n            TargetGroupStickinessConfig: { Enabled: true, DurationSeconds: 3600 }\n",
@@ -65,7 +73,8 @@ fn templates() -> Vec<Change> {
             "      DefaultActions:\n        - Type: forward\n          ForwardConfig:\n            TargetGroups:\n              - { TargetGroupArn: !Ref Targets, Weight: 100 }\n              - { TargetGroupArn: !Ref Canary, Weight: 0 }\n",
         ),
         on("autoscaling on capacity providers")
-            .line("LaunchType: FARGATE", "CapacityProviderStrategy: [{ CapacityProvider: FARGATE, Weight: 1 }]")
+            .line("LaunchType: FARGATE", "CapacityProviderStrategy: [{ CapacityProvider: FARGATE, \
+                                          Weight: 1 }]")
             .line("MaxCapacity: 6", "MaxCapacity: 40"),
     ]
 }
@@ -197,12 +206,15 @@ fn what_cdk_writes_is_read() {
     );
 }
 
-/// SAM's templates have a transform, and the resources that are not SAM's own are written as everywhere.
+/// SAM's templates have a transform, and the resources that are not SAM's own are written as
+/// everywhere.
 #[test]
 fn what_sam_is_given_is_read() {
     let sam = include_str!("templates/sound.yaml").replace(
         "Resources:\n",
-        "Transform: AWS::Serverless-2016-10-31\nGlobals: { Function: { Timeout: 3 } }\nResources:\n  Hook: { Type: AWS::Serverless::Function, Properties: { Handler: a.b, Runtime: nodejs22.x, InlineCode: x } }\n",
+        "Transform: AWS::Serverless-2016-10-31\nGlobals: { Function: { Timeout: 3 } \
+         }\nResources:\n  Hook: { Type: AWS::Serverless::Function, Properties: { Handler: a.b, \
+         Runtime: nodejs22.x, InlineCode: x } }\n",
     );
     assert_eq!(errors("sam.yaml", &sam, &["polling", "websocket"]), [""; 0]);
 }

@@ -1,4 +1,5 @@
-//! Rendering agrees with an independent resolver: an AWS emulator that applies the template as written, and as rendered.
+//! Rendering agrees with an independent resolver: an AWS emulator that applies the template as
+//! written, and as rendered.
 
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -1,5 +1,5 @@
-//! Templates, what becomes of them, the Dockerfile and the workflows pass the tools that others check them with; and
-//! each tool still finds a fault.
+//! Templates, what becomes of them, the Dockerfile and the workflows pass the tools that others
+//! check them with; and each tool still finds a fault.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,5 +1,5 @@
-//! The `deployer` as its users meet it: the real binary, in a directory of its own; and the parts that need real
-//! sockets and processes.
+//! The `deployer` as its users meet it: the real binary, in a directory of its own; and the parts
+//! that need real sockets and processes.
 
 #![expect(
     clippy::unwrap_used,

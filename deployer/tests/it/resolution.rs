@@ -169,7 +169,8 @@ fn a_condition_holds_or_not_or_nobody_knows_yet() {
     );
     let template = |more: &str| {
         let text = format!(
-            "Conditions:\n  U: !Equals [!Ref AWS::AccountId, '1']\n  T: !Equals [1, '1']\n  F: !Equals [a, b]\n  C: {more}\nResources: {{}}\n"
+            "Conditions:\n  U: !Equals [!Ref AWS::AccountId, '1']\n  T: !Equals [1, '1']\n  F: \
+             !Equals [a, b]\n  C: {more}\nResources: {{}}\n"
         );
         let template = Template::parse("t.yaml", text).expect("it is right");
         template
@@ -238,8 +239,10 @@ fn a_leaf_leads_back_to_the_line_that_decided_it() {
             "idle_timeout.timeout_seconds"
         ),
         [
-            "defaults.yaml: idle_timeout: 310s             # above ping_interval, ping_timeout and their sum",
-            "service.yaml (built in): - { Key: idle_timeout.timeout_seconds, Value: !Ref IdleTimeout }",
+            "defaults.yaml: idle_timeout: 310s             # above ping_interval, ping_timeout \
+             and their sum",
+            "service.yaml (built in): - { Key: idle_timeout.timeout_seconds, Value: !Ref \
+             IdleTimeout }",
         ]
     );
     // A value of the template's own that a condition chose leads to what decided the condition.
@@ -252,7 +255,8 @@ fn a_leaf_leads_back_to_the_line_that_decided_it() {
             "stickiness.enabled"
         ),
         [
-            "defaults.yaml: stickiness: 1h                 # polling needs it as soon as two tasks run; or off",
+            "defaults.yaml: stickiness: 1h                 # polling needs it as soon as two \
+             tasks run; or off",
             r#"service.yaml (built in): - { Key: stickiness.enabled, Value: !If [IsSticky, "true", "false"] }"#,
         ]
     );

@@ -1,4 +1,5 @@
-//! A running `deployer up`, as tests start it: the real binary with the real server, in a directory of its own.
+//! A running `deployer up`, as tests start it: the real binary with the real server, in a directory
+//! of its own.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,8 @@ pub(crate) struct Up {
 }
 
 impl Up {
-    /// Starts one in `directory` with files of its own, so that tests do not find each other's stacks.
+    /// Starts one in `directory` with files of its own, so that tests do not find each other's
+    /// stacks.
     pub(crate) fn start(directory: &Path, more: &[&str]) -> Self {
         let server = server_binary();
         let mut child = command(directory)

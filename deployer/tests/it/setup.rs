@@ -1,4 +1,5 @@
-//! From a rendered template to what runs here: the balancer's configuration and the service's tasks.
+//! From a rendered template to what runs here: the balancer's configuration and the service's
+//! tasks.
 
 use std::time::Duration;
 

@@ -19,7 +19,9 @@ fn said_of(test: &str, text: &str, args: &[&str]) -> String {
 /// What `render` says of a template with one resource whose property is `value`.
 fn said(test: &str, value: &str) -> String {
     let text = format!(
-        "Parameters:\n  P: {{ Type: String, Default: a }}\nMappings:\n  M: {{ a: {{ x: 1 }} }}\nConditions:\n  Never: !Equals [a, b]\nResources:\n  Gone: {{ Type: 'AWS::SNS::Topic', Condition: Never }}\n  R:\n    Type: AWS::SNS::Topic\n    Properties:\n      V: {value}\n"
+        "Parameters:\n  P: {{ Type: String, Default: a }}\nMappings:\n  M: {{ a: {{ x: 1 }} \
+         }}\nConditions:\n  Never: !Equals [a, b]\nResources:\n  Gone: {{ Type: \
+         'AWS::SNS::Topic', Condition: Never }}\n  R:\n    Type: AWS::SNS::Topic\n    Properties:\n      V: {value}\n"
     );
     said_of(test, &text, &[])
 }
@@ -77,7 +79,8 @@ fn conditions() {
         ("condition_text", "  A: yes please"),
         (
             "condition_forms",
-            "  A: !And [!Equals [a, a]]\n  B: !Not []\n  C: !Equals [a]\n  D: !Or x\n  E: !Condition [x]",
+            "  A: !And [!Equals [a, a]]\n  B: !Not []\n  C: !Equals [a]\n  D: !Or x\n  E: \
+             !Condition [x]",
         ),
     ] {
         insta::assert_snapshot!(test, said_of(test, &template(conditions), &[]));
@@ -94,7 +97,8 @@ fn resources_and_sections() {
         ("empty", ""),
         (
             "resource_form",
-            "Resources:\n  A: text\n  B: { Propertes: {} }\n  C: { Type: 'AWS::SNS::Topic', DependsOn: D }\n",
+            "Resources:\n  A: text\n  B: { Propertes: {} }\n  C: { Type: 'AWS::SNS::Topic', \
+             DependsOn: D }\n",
         ),
         (
             "resource_condition",
@@ -122,7 +126,8 @@ fn resources_and_sections() {
         ),
         (
             "json",
-            "{ \"Resources\": { \"A\": { \"Type\": \"AWS::SNS::Topic\", \"Properties\": { \"X\": { \"Ref\": \"B\" } } } } }",
+            "{ \"Resources\": { \"A\": { \"Type\": \"AWS::SNS::Topic\", \"Properties\": { \"X\": \
+             { \"Ref\": \"B\" } } } } }",
         ),
         ("json_syntax", "{ \"Resources\": { \"A\": }"),
     ] {
@@ -178,7 +183,8 @@ fn what_would_eat_the_machine_is_refused_in_no_time() {
     insta::assert_snapshot!("too_long", said_of("too-long", &long, &[]));
     let value = "x".repeat(4000);
     let grown = format!(
-        "Parameters: {{ P: {{ Type: String, Default: {value} }} }}\nResources: {{ A: {{ Type: 'AWS::SNS::Topic', Properties: {{ V: !Sub '{}' }} }} }}\n",
+        "Parameters: {{ P: {{ Type: String, Default: {value} }} }}\nResources: {{ A: {{ Type: \
+         'AWS::SNS::Topic', Properties: {{ V: !Sub '{}' }} }} }}\n",
         "${P}".repeat(5000)
     );
     let said = said_of("grown", &grown, &[]);

@@ -1,5 +1,5 @@
-//! `deployer up --env local` as its user meets it: real processes and signals. What it starts is ready, what it says is
-//! clear, and nothing is left behind however it ends.
+//! `deployer up --env local` as its user meets it: real processes and signals. What it starts is
+//! ready, what it says is clear, and nothing is left behind however it ends.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
-//! Any text, read as a template and rendered, and read as an environment file: no panic, bounded time and memory.
+//! Any text, read as a template and rendered, and read as an environment file: no panic, bounded
+//! time and memory.
 
 #![no_main]
 
@@ -34,7 +35,8 @@ fuzz_target!(|data: &[u8]| {
                 written.clone(),
                 cloudformation::node::Syntax::Template,
             );
-            // What is written is read as the same again, unless it has grown beyond what is read at all.
+            // What is written is read as the same again, unless it has grown beyond what is read at
+            // all.
             match again {
                 Ok(again) => assert_eq!(json(&again), json(&document), "{written}"),
                 Err(mistakes) => assert!(written.len() > 1024 * 1024, "{mistakes}\n{written}"),

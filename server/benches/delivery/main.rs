@@ -1,5 +1,5 @@
-//! Figures of one node, each beside socket.io on Node in the same run: lateness, CPU per delivered message,
-//! memory per idle connection. `make bench` prints them; nothing is asserted.
+//! Figures of one node, each beside socket.io on Node in the same run: lateness, CPU per delivered
+//! message, memory per idle connection. `make bench` prints them; nothing is asserted.
 
 #![expect(
     clippy::unwrap_used,
@@ -90,7 +90,8 @@ async fn lateness() {
     late.sort_by(f64::total_cmp);
     let at = |q: f64| late[((late.len() - 1) as f64 * q) as usize];
     println!(
-        "lateness, {CHANNELS} channels, {MESSAGES} messages in 10 s, at the client: p50 {:.2} ms, p99 {:.2} ms, max {:.2} ms",
+        "lateness, {CHANNELS} channels, {MESSAGES} messages in 10 s, at the client: p50 {:.2} ms, \
+         p99 {:.2} ms, max {:.2} ms",
         at(0.5),
         at(0.99),
         at(1.0),
@@ -150,7 +151,8 @@ async fn memory() {
         drop((warm, clients));
     }
     println!(
-        "memory per idle WebSocket, {IDLE} connections: {:.1} KiB; socket.io {:.1} KiB; ratio {:.2}",
+        "memory per idle WebSocket, {IDLE} connections: {:.1} KiB; socket.io {:.1} KiB; ratio \
+         {:.2}",
         figures[0],
         figures[1],
         figures[0] / figures[1],

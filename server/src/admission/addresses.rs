@@ -142,7 +142,8 @@ impl Addresses {
     /// Bytes that the table takes.
     #[cfg(test)]
     fn bytes(&self) -> usize {
-        // Seven eighths of a map's buckets are its capacity; each has a byte of its own beside the entry.
+        // Seven eighths of a map's buckets are its capacity; each has a byte of its own beside the
+        // entry.
         let bucket = size_of::<(Group, Address)>() + 1;
         let buckets = |shard: &Mutex<Shard>| (lock(shard).capacity() * 8 / 7).next_power_of_two();
         self.shards.iter().map(buckets).sum::<usize>() * bucket

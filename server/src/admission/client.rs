@@ -1,4 +1,5 @@
-//! Who asks: a client's address as the trusted proxies tell it, and the group that limits count it in.
+//! Who asks: a client's address as the trusted proxies tell it, and the group that limits count it
+//! in.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -7,7 +8,8 @@ use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// Entries of `X-Forwarded-For` that are looked at, from the right. More proxies than that trust nobody.
+/// Entries of `X-Forwarded-For` that are looked at, from the right. More proxies than that trust
+/// nobody.
 const MOST_ENTRIES: usize = 16;
 
 /// Who may speak for a client's address in `X-Forwarded-For`.
@@ -108,7 +110,8 @@ impl fmt::Display for Client {
     }
 }
 
-/// What limits count as one: an IPv4 address, or the /64 that an IPv6 host picks its addresses from.
+/// What limits count as one: an IPv4 address, or the /64 that an IPv6 host picks its addresses
+/// from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Group(u64);
 

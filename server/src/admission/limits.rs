@@ -2,7 +2,8 @@
 
 use super::client::TrustedProxies;
 
-/// How much one address, one key and all together may have. The settings' reference tells the defaults.
+/// How much one address, one key and all together may have. The settings' reference tells the
+/// defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Who may speak for a client's address.

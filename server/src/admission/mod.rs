@@ -1,7 +1,8 @@
 //! Who is let in: limits for each address, each key and the node as a whole.
 //!
-//! `connection` and `socketio` ask here before they spend anything on a client, and hold a [`Permit`]
-//! as long as it stays. What a client may do on a connection that it has is theirs to bound.
+//! `connection` and `socketio` ask here before they spend anything on a client, and hold a
+//! [`Permit`] as long as it stays. What a client may do on a connection that it has is theirs to
+//! bound.
 //!
 //! What is absent: nothing here is shared between nodes, and nothing is written to the store.
 
@@ -113,7 +114,8 @@ impl Admission {
         })
     }
 
-    /// Sums up refusals in the log and forgets what need not be known, for as long as the runtime lives.
+    /// Sums up refusals in the log and forgets what need not be known, for as long as the runtime
+    /// lives.
     pub async fn run(self: Arc<Self>) {
         let mut dropped_before = 0;
         loop {
@@ -250,8 +252,8 @@ impl Admission {
         if self.sessions.take().is_none() {
             return Err(self.refuse(Reason::Sessions, SOON, client));
         }
-        // The fewer places are free, the fewer may one address have: as those of a flood end, however
-        // many addresses it comes from, places stay free for who has none.
+        // The fewer places are free, the fewer may one address have: as those of a flood end,
+        // however many addresses it comes from, places stay free for who has none.
         let share = self.unjoined.free() / SHARE;
         if unjoined && self.unjoined.take().is_none() {
             self.sessions.release();

@@ -1,4 +1,5 @@
-//! Rates by the generic cell rate algorithm: one number of state, so that a table can hold one for each address.
+//! Rates by the generic cell rate algorithm: one number of state, so that a table can hold one for
+//! each address.
 
 use std::time::Duration;
 

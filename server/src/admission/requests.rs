@@ -1,7 +1,9 @@
-//! What every request passes: its client is found out, and its body does not outlive the answer unread.
+//! What every request passes: its client is found out, and its body does not outlive the answer
+//! unread.
 //!
-//! A server that answers without having read the body closes the connection, and a load balancer that
-//! is still sending then answers 502 in the server's name. So the rest is read first, within bounds.
+//! A server that answers without having read the body closes the connection, and a load balancer
+//! that is still sending then answers 502 in the server's name. So the rest is read first, within
+//! bounds.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,7 +31,8 @@ const DRAIN_BYTES: usize = 32 << 20;
 /// How long nothing of it may come.
 const DRAIN_QUIET: Duration = Duration::from_secs(2);
 
-/// The place of a request among those of its address. A backend that has shown its key gives it back.
+/// The place of a request among those of its address. A backend that has shown its key gives it
+/// back.
 #[derive(Clone)]
 pub(crate) struct InFlight(Arc<Mutex<Option<Permit>>>);
 
@@ -40,8 +43,9 @@ impl InFlight {
     }
 }
 
-/// Middleware: finds out the client, which is in the request's extensions from here on, and bounds the
-/// requests that one address has in flight. The extensions hold the connection's permit already.
+/// Middleware: finds out the client, which is in the request's extensions from here on, and bounds
+/// the requests that one address has in flight. The extensions hold the connection's permit
+/// already.
 pub async fn admit_request(
     State(admission): State<Arc<Admission>>,
     mut request: Request,

@@ -1,5 +1,5 @@
-//! What was refused, counted for the log: a line for each reason and network every ten seconds, however
-//! many refusals there were. Metrics count them by reason alone.
+//! What was refused, counted for the log: a line for each reason and network every ten seconds,
+//! however many refusals there were. Metrics count them by reason alone.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -14,8 +14,8 @@ use crate::backends::{Backend, Scope};
 use crate::keys;
 use crate::problem::Problem;
 
-/// Middleware: lets backends pass that may do what they ask for. The backend is in the request's extensions
-/// from here on.
+/// Middleware: lets backends pass that may do what they ask for. The backend is in the request's
+/// extensions from here on.
 pub(super) async fn authenticate(
     State(app): State<App>,
     Extension(client): Extension<Client>,
@@ -49,7 +49,8 @@ pub(super) async fn authenticate(
     place.release();
     if let Err(problem) = permitted(&backend, request.method(), request.uri().path()) {
         app.admission.refused("forbidden_backend", client);
-        tracing::info!(backend = backend.name, %client, "a backend asked for what its key does not allow");
+        tracing::info!(backend = backend.name, %client, "a backend asked for what its key does \
+                                                         not allow");
         return problem.into_response();
     }
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());

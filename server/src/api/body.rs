@@ -58,7 +58,8 @@ pub(super) async fn read(request: Request, most: usize) -> Result<Bytes, Problem
     }
 }
 
-/// Reads on, up to a bound: a client that is still sending would find its connection reset instead of the answer.
+/// Reads on, up to a bound: a client that is still sending would find its connection reset instead
+/// of the answer.
 async fn discard(body: &mut Body) {
     let mut left = MOST_DISCARDED;
     while let Some(Ok(frame)) = body.frame().await {

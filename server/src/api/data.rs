@@ -1,9 +1,10 @@
-//! What may stand in a message's `data`: JSON that every client library reads. A reader that fails at one message loses its
-//! connection, and would lose it again each time the message comes.
+//! What may stand in a message's `data`: JSON that every client library reads. A reader that fails
+//! at one message loses its connection, and would lose it again each time the message comes.
 
 use crate::problem::FieldError;
 
-/// Lists and objects within each other. Python's reader fails at about a thousand, Java's at three thousand.
+/// Lists and objects within each other. Python's reader fails at about a thousand, Java's at three
+/// thousand.
 const MOST_DEPTH: usize = 64;
 /// Characters of a number. Some readers refuse long ones, others take quadratic time for them.
 const MOST_DIGITS: usize = 64;

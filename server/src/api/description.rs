@@ -1,5 +1,5 @@
-//! `GET /openapi.json`: the interface's description, made small for whoever asks without a key. It is sent
-//! compressed, as 304 to who has it already, and only so often.
+//! `GET /openapi.json`: the interface's description, made small for whoever asks without a key. It
+//! is sent compressed, as 304 to who has it already, and only so often.
 
 use std::io::Write as _;
 use std::num::NonZeroU32;

@@ -15,8 +15,8 @@ struct Health<'a> {
     version: &'static str,
 }
 
-/// `GET /healthcheck`: 503 while the node is leaving. A store outage is no reason for that: it is every node's,
-/// and a balancer that took them all out would help nobody.
+/// `GET /healthcheck`: 503 while the node is leaving. A store outage is no reason for that: it is
+/// every node's, and a balancer that took them all out would help nobody.
 pub(super) async fn check(State(app): State<App>) -> Response {
     let (code, status) = match (app.is_draining(), app.context.store.is_away()) {
         (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),

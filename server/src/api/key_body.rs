@@ -108,8 +108,8 @@ impl KeyBody {
             .collect()
     }
 
-    /// The key. With an `id` its secret follows from the body and the backend's own key, so that who
-    /// has lost the answer gets it again; nothing that could tell it is stored.
+    /// The key. With an `id` its secret follows from the body and the backend's own key, so that
+    /// who has lost the answer gets it again; nothing that could tell it is stored.
     pub(super) fn issue(
         self,
         backend_key: &str,

@@ -1,11 +1,13 @@
-//! Time that never leaps: it runs with the monotonic clock, and what it is wrong by is made up for by running a tenth
-//! faster or slower. A clock that leaps is believed once it has stayed there for a while. No I/O; all in microseconds.
+//! Time that never leaps: it runs with the monotonic clock, and what it is wrong by is made up for
+//! by running a tenth faster or slower. A clock that leaps is believed once it has stayed there for
+//! a while. No I/O; all in microseconds.
 
 /// What an offset must exceed to be a leap.
 const LEAP: i64 = 1_000_000;
 /// How long a clock has to stay where it is until it is believed: after a leap, and at first.
 const STEADY: i64 = 10_000_000;
-/// By this part of the time that passes, time runs faster or slower while it makes up for an offset.
+/// By this part of the time that passes, time runs faster or slower while it makes up for an
+/// offset.
 const RATE: i64 = 10;
 
 /// What a measurement means.

@@ -1,4 +1,5 @@
-//! The machine's clock, made steady: the wall clock is read when the process starts, and followed without leaps.
+//! The machine's clock, made steady: the wall clock is read when the process starts, and followed
+//! without leaps.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};

@@ -27,14 +27,16 @@ use crate::metrics::Metrics;
 const BACKLOG: i32 = 4096;
 /// File descriptors left for the store, the log, the admin listener and the runtime.
 const RESERVED_FILES: u64 = 200;
-/// Bytes that the kernel may keep for a client that does not read, which it doubles for its own needs: as much as a
-/// window of the largest messages. Left to itself, it takes up to 4 MiB a connection.
+/// Bytes that the kernel may keep for a client that does not read, which it doubles for its own
+/// needs: as much as a window of the largest messages. Left to itself, it takes up to 4 MiB a
+/// connection.
 const SEND_BUFFER: usize = 256 * 1024;
 /// Bytes of a request's line and headers.
 const HEADER_BYTES: usize = 16 * 1024;
 /// Headers of a request.
 const HEADERS: usize = 64;
-/// How long to wait when no connection can be accepted, for instance because file descriptors have run out.
+/// How long to wait when no connection can be accepted, for instance because file descriptors have
+/// run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Raises the soft limit of open files to the hard one.
@@ -51,7 +53,8 @@ pub fn open_file_limit() -> Result<u32, String> {
         Some(connections) => Ok(u32::try_from(connections).unwrap_or(u32::MAX)),
         None => Err(format!(
             "the limit of open files is {limit}, of which {RESERVED_FILES} are reserved: raise it \
-             (`ulimit -n`, or `nofile` in the task definition) to the expected connections and 1000 more"
+             (`ulimit -n`, or `nofile` in the task definition) to the expected connections and \
+             1000 more"
         )),
     }
 }

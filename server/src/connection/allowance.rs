@@ -1,5 +1,6 @@
-//! How much a client may send: every frame and every byte counts, whatever it is for. A client that only
-//! receives and acknowledges never comes near it; whoever sends more than that costs no more than this.
+//! How much a client may send: every frame and every byte counts, whatever it is for. A client that
+//! only receives and acknowledges never comes near it; whoever sends more than that costs no more
+//! than this.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,7 +8,8 @@ use tokio::time::Instant;
 
 /// What a frame or a request costs beside its bytes: the work for an empty one.
 const FRAME: u64 = 128;
-/// What a message that is sent to the client gives back: a poll, and a request with its acknowledgement.
+/// What a message that is sent to the client gives back: a poll, and a request with its
+/// acknowledgement.
 const REPLY: u64 = 512;
 /// Bytes a second that a client may send for long: some 60 small frames.
 const PER_SECOND: u64 = 8 * 1024;
@@ -43,7 +45,8 @@ impl Allowance {
         }
     }
 
-    /// Takes `frames` frames or requests that have `bytes` bytes in all. False if that is more than allowed.
+    /// Takes `frames` frames or requests that have `bytes` bytes in all. False if that is more than
+    /// allowed.
     pub fn take(&self, frames: u64, bytes: usize) -> bool {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let cost = time_of(frames.saturating_mul(FRAME).saturating_add(bytes));

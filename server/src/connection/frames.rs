@@ -1,5 +1,5 @@
-//! Counts the frames of a WebSocket by their headers alone (RFC 6455, section 5.2): control frames and empty fragments
-//! too, which never become a message that anyone sees.
+//! Counts the frames of a WebSocket by their headers alone (RFC 6455, section 5.2): control frames
+//! and empty fragments too, which never become a message that anyone sees.
 
 /// Bytes of the longest header: two, eight of a long length, four of the mask.
 const LONGEST_HEADER: usize = 14;

@@ -1,8 +1,9 @@
-//! The stream of one TCP connection, with a clock on what must not take long: a request's header, writes that wait.
-//! It reads nothing while writes wait, so that no client can have answers pile up, and counts what a WebSocket sends.
+//! The stream of one TCP connection, with a clock on what must not take long: a request's header,
+//! writes that wait. It reads nothing while writes wait, so that no client can have answers pile
+//! up, and counts what a WebSocket sends.
 //!
-//! hyper has one timeout for the header and for the idle time between two requests. The second must be longer
-//! than the load balancer's idle timeout, the first must not be: it is kept here.
+//! hyper has one timeout for the header and for the idle time between two requests. The second must
+//! be longer than the load balancer's idle timeout, the first must not be: it is kept here.
 
 use std::future::Future;
 use std::io;
@@ -175,7 +176,8 @@ impl AsyncRead for Guarded {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.waits {
-            // What it says could only lead to more that waits. The clock on writes runs, and wakes the writer.
+            // What it says could only lead to more that waits. The clock on writes runs, and wakes
+            // the writer.
             self.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
@@ -240,8 +242,8 @@ mod tests {
     use super::*;
     use crate::admission::{Admission, Limits};
 
-    /// A guarded connection and its client's end. The clock is paused: it leaps to the next deadline
-    /// when nothing else is left to do.
+    /// A guarded connection and its client's end. The clock is paused: it leaps to the next
+    /// deadline when nothing else is left to do.
     async fn pair(metrics: &Arc<Metrics>) -> (Guarded, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap())

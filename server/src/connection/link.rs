@@ -1,5 +1,5 @@
-//! The handle of one TCP connection: by it anyone can end the connection, ask for a sign of life, and learn
-//! when the client was last heard of. It does not keep the connection open.
+//! The handle of one TCP connection: by it anyone can end the connection, ask for a sign of life,
+//! and learn when the client was last heard of. It does not keep the connection open.
 
 use std::io;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 use super::allowance::Allowance;
 
-/// A WebSocket ping without content, as a server sends it (RFC 6455, section 5.5.2): every client answers.
+/// A WebSocket ping without content, as a server sends it (RFC 6455, section 5.5.2): every client
+/// answers.
 const WEBSOCKET_PING: [u8; 2] = [0x89, 0x00];
 
 /// What the connection is doing.
@@ -74,7 +75,8 @@ impl Link {
         self.opened + Duration::from_millis(self.heard.load(Ordering::Relaxed))
     }
 
-    /// Why the connection was cut, if what went over it was the cause: `stalled`, `slow_reader` or `noisy_client`.
+    /// Why the connection was cut, if what went over it was the cause: `stalled`, `slow_reader` or
+    /// `noisy_client`.
     #[must_use]
     pub fn cause(&self) -> Option<&'static str> {
         self.cause.get().copied()
@@ -102,10 +104,12 @@ impl Link {
         self.phase() == Phase::Upgraded
     }
 
-    /// Cuts the connection at once; what is not sent yet is dropped. False if there was none any more.
+    /// Cuts the connection at once; what is not sent yet is dropped. False if there was none any
+    /// more.
     pub fn cut(&self) -> bool {
         if let Some(stream) = self.stream.upgrade() {
-            // Without lingering, closing resets the connection: a client that does not read cannot hold it.
+            // Without lingering, closing resets the connection: a client that does not read cannot
+            // hold it.
             let _ = SockRef::from(&*stream).set_linger(Some(Duration::ZERO));
         }
         self.end()
@@ -152,7 +156,8 @@ impl Link {
         self.phase.store(phase as u8, Ordering::Relaxed);
     }
 
-    /// Runs a write; no ping can come in between. `flushed` says whether nothing is left afterwards.
+    /// Runs a write; no ping can come in between. `flushed` says whether nothing is left
+    /// afterwards.
     pub(super) fn writing<T>(
         &self,
         flushed: bool,

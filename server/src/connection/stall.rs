@@ -1,5 +1,5 @@
-//! A clock on writes that wait: it measures what the client reads over the whole wait, so that a byte now and then does
-//! not turn it back.
+//! A clock on writes that wait: it measures what the client reads over the whole wait, so that a
+//! byte now and then does not turn it back.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,8 +9,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// How long writes may wait for a client that reads nothing.
 pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes a second that a client must read to be waited for longer: a window of the largest messages. The kernel takes
-/// as much before anything waits here, so that a client on a bad line has nothing to fear.
+/// Bytes a second that a client must read to be waited for longer: a window of the largest
+/// messages. The kernel takes as much before anything waits here, so that a client on a bad line
+/// has nothing to fear.
 pub(super) const LEAST_READ: u64 = 256 * 1024;
 
 /// From the first write that waited until nothing waits any more.

@@ -1,5 +1,5 @@
-//! Acknowledgements: of what is in flight on this socket, and of what another socket of the key was shown, before or after
-//! it has expired.
+//! Acknowledgements: of what is in flight on this socket, and of what another socket of the key was
+//! shown, before or after it has expired.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -50,7 +50,8 @@ impl Subscriber {
     /// Takes a client's acknowledgement by the number of the emission.
     ///
     /// # Errors
-    /// When it settles nothing: number and id must both be those of a message that was shown on this socket.
+    /// When it settles nothing: number and id must both be those of a message that was shown on
+    /// this socket.
     pub fn acknowledge(
         self: &Arc<Self>,
         number: u64,
@@ -73,7 +74,8 @@ impl Subscriber {
         Ok(Settled::Now(message))
     }
 
-    /// Takes a client's acknowledgement by the message's id, as far as this socket knows the message.
+    /// Takes a client's acknowledgement by the message's id, as far as this socket knows the
+    /// message.
     pub fn acknowledge_id(self: &Arc<Self>, id: &str) -> ById {
         let number = self.lock().past.window.number_of(id);
         match number.map(|number| self.acknowledge(number, id)) {
@@ -109,11 +111,13 @@ impl Subscriber {
 }
 
 impl Hub {
-    /// Takes an acknowledgement of a message that this socket does not know: an earlier socket of the key, or one of its
-    /// others, was shown it. A message to the channel and one to everyone may have the same id: both are settled.
+    /// Takes an acknowledgement of a message that this socket does not know: an earlier socket of
+    /// the key, or one of its others, was shown it. A message to the channel and one to everyone
+    /// may have the same id: both are settled.
     ///
     /// # Errors
-    /// When the store is away. The inner error: no message of this id is due, or the ones that were are forgotten.
+    /// When the store is away. The inner error: no message of this id is due, or the ones that were
+    /// are forgotten.
     pub async fn acknowledge(
         &self,
         by: &Arc<Subscriber>,

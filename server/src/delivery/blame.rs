@@ -9,7 +9,8 @@ use super::Subscriber;
 use super::subscriber::State;
 use crate::message::{Happening, Message};
 
-/// A session that ends later than this after an emission does not end because of it, if the client was heard meanwhile.
+/// A session that ends later than this after an emission does not end because of it, if the client
+/// was heard meanwhile.
 const FRESH: Duration = Duration::from_secs(10);
 
 impl Subscriber {
@@ -19,8 +20,9 @@ impl Subscriber {
         self.blame(state, |emitted| now - emitted < FRESH || heard < emitted);
     }
 
-    /// Suspects what a polling session was given last: its key has joined on another session. Some clients leave a session
-    /// that they could not read without a word. Where both live, a message that was in flight is once more sent alone.
+    /// Suspects what a polling session was given last: its key has joined on another session. Some
+    /// clients leave a session that they could not read without a word. Where both live, a message
+    /// that was in flight is once more sent alone.
     pub(super) fn blame_for_successor(&self) {
         let mut state = self.lock();
         if self.outlet.is_polling() && !state.closed {
@@ -60,7 +62,8 @@ impl Subscriber {
             self.note(message, Happening::Poison);
             tracing::warn!(
                 channel = %message.mailbox, message_id = message.id, connection = self.socket, key = %key, sessions,
-                "poison: sessions of the key end on this message; its others pass it, and it is tried alone later",
+                "poison: sessions of the key end on this message; its others pass it, and it is \
+                 tried alone later",
             );
         }
     }

@@ -38,7 +38,8 @@ pub(super) struct Question {
 }
 
 impl Channel {
-    /// A channel that has just come into use: what was due before is read by each subscriber on its own.
+    /// A channel that has just come into use: what was due before is read by each subscriber on its
+    /// own.
     pub(super) fn starting_at(now: Millis) -> Self {
         Self {
             loaded_until: now,
@@ -74,8 +75,8 @@ impl Channel {
     pub(super) fn distrust(&mut self, now: Millis) {
         self.loaded_until = now;
         self.announced.clear();
-        // What was stored since the last sweep is read by its moment: by its number it would come once more to those who
-        // have acknowledged it.
+        // What was stored since the last sweep is read by its moment: by its number it would come
+        // once more to those who have acknowledged it.
         self.swept_seq = None;
         self.distrusted = true;
         self.era = Arc::default();
@@ -86,9 +87,10 @@ impl Channel {
         self.upcoming.values().cloned()
     }
 
-    /// Takes the answer to `question`: what falls due by `until`, and what was stored up to its sequence number.
-    /// Returns when to look at the channel, and how many messages no announcement had told of. An answer to a question
-    /// from before a distrust says nothing: what was put back since is missing from it.
+    /// Takes the answer to `question`: what falls due by `until`, and what was stored up to its
+    /// sequence number. Returns when to look at the channel, and how many messages no announcement
+    /// had told of. An answer to a question from before a distrust says nothing: what was put back
+    /// since is missing from it.
     pub(super) fn sweep(
         &mut self,
         question: &Question,
@@ -273,7 +275,8 @@ mod tests {
     fn what_was_announced_beyond_the_horizon_is_found_by_its_number_after_a_longer_reading() {
         let mut channel = Channel::starting_at(Millis(0));
         sweep(&mut channel, swept(vec![], vec![], 4), 50);
-        // The reading under way asks further than the announcement's horizon, and is older than the message.
+        // The reading under way asks further than the announcement's horizon, and is older than the
+        // message.
         let question = channel.question();
         assert_eq!(channel.announce(&message(5, 110), Millis(100)), None);
         channel.sweep(&question, swept(vec![], vec![], 4), Millis(120));

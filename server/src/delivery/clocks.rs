@@ -1,4 +1,5 @@
-//! Following the clocks: the store's, by which messages are due, and the machine's, by which the embedded store goes.
+//! Following the clocks: the store's, by which messages are due, and the machine's, by which the
+//! embedded store goes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +34,8 @@ impl Hub {
                         continue;
                     }
                 }
-                // Another machine may be the store now: a poor guess of its clock is better than the old one's.
+                // Another machine may be the store now: a poor guess of its clock is better than
+                // the old one's.
                 () = self.measure_now.notified() => measured = Instant::now() - PATIENCE,
             }
             looks = 0;
@@ -95,7 +97,8 @@ impl Hub {
             Measured::Believed(offset) => tracing::warn!(
                 clock,
                 by_ms = ms(offset),
-                "a clock has stayed where it leapt to: time makes up for it, a tenth faster or slower",
+                "a clock has stayed where it leapt to: time makes up for it, a tenth faster or \
+                 slower",
             ),
             Measured::Waiting(_) => {}
         }

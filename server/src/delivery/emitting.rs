@@ -1,5 +1,5 @@
-//! What one socket is shown now: everything that waits and may be emitted, in order. Every entry point of a subscriber ends
-//! in `pump`.
+//! What one socket is shown now: everything that waits and may be emitted, in order. Every entry
+//! point of a subscriber ends in `pump`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,8 @@ use crate::message::Message;
 use crate::metrics::MessageState;
 use crate::store::{Receipt, Waiting};
 
-/// For how long a suspected message is in flight alone; a client that breaks at it has broken by then.
+/// For how long a suspected message is in flight alone; a client that breaks at it has broken by
+/// then.
 const TRIAL: Duration = Duration::from_secs(1);
 /// From an emission that the transport did not take to the next try.
 const FULL_PAUSE: Duration = Duration::from_millis(100);
@@ -26,7 +27,8 @@ enum Allowed {
     },
     /// Nothing before this moment; others may pass.
     HoldBack(Instant),
-    /// It comes next, but there is no room now; when to look again, unless something happens before.
+    /// It comes next, but there is no room now; when to look again, unless something happens
+    /// before.
     Wait(Option<Instant>),
 }
 

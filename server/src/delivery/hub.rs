@@ -168,8 +168,8 @@ impl Hub {
         self.lock().keys.get(key).cloned().unwrap_or_default()
     }
 
-    /// Sends the key's sockets away if the store no longer has it: the announcement of that may be lost, or come
-    /// before the socket does. A store that is away says nothing of a key.
+    /// Sends the key's sockets away if the store no longer has it: the announcement of that may be
+    /// lost, or come before the socket does. A store that is away says nothing of a key.
     pub async fn check_key(&self, key: &str) {
         // Those that come while the store answers have been looked up after the question.
         let asked_for = self.sockets_of(key);

@@ -1,8 +1,9 @@
-//! Delivery: each message at its moment, to every socket of its mailbox, until its key acknowledges it.
+//! Delivery: each message at its moment, to every socket of its mailbox, until its key acknowledges
+//! it.
 //!
-//! The hub knows which sockets of this node are on which mailbox and when the next message is due; a subscriber
-//! is one socket and decides what to emit; the recorder tells the store what was emitted and acknowledged.
-//! Nothing here knows Socket.IO: a subscriber writes to an `Outlet`.
+//! The hub knows which sockets of this node are on which mailbox and when the next message is due;
+//! a subscriber is one socket and decides what to emit; the recorder tells the store what was
+//! emitted and acknowledged. Nothing here knows Socket.IO: a subscriber writes to an `Outlet`.
 
 mod acknowledging;
 mod blame;
@@ -44,7 +45,8 @@ pub use suspects::Suspects;
 /// The delivery's constants; tests shorten them.
 #[derive(Debug, Clone, Copy)]
 pub struct Tuning {
-    /// After this long without an acknowledgement a message is emitted again; then after twice that, and so on.
+    /// After this long without an acknowledgement a message is emitted again; then after twice
+    /// that, and so on.
     pub retry_after: Duration,
     /// How often a message is emitted again on a live socket.
     pub retries: u32,
@@ -85,7 +87,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Where receipts go.
     pub recorder: Recorder,
-    /// Mailboxes that are read for sockets at the same time: when thousands come back at once, they queue here.
+    /// Mailboxes that are read for sockets at the same time: when thousands come back at once, they
+    /// queue here.
     pub reads: Semaphore,
     /// Messages that sessions have ended on.
     pub suspects: Suspects,
@@ -107,7 +110,8 @@ pub struct Emission<'a> {
     pub sent_at: Millis,
     /// For how long it is still of use.
     pub expires_in: Duration,
-    /// Whether it was handed to a connection of the key before, this one included, as far as the store knows.
+    /// Whether it was handed to a connection of the key before, this one included, as far as the
+    /// store knows.
     pub redelivered: bool,
 }
 

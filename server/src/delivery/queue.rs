@@ -1,8 +1,8 @@
 //! What one socket still has to be shown from one mailbox. No I/O.
 //!
-//! While the socket keeps up, messages come as they fall due. When it does not, the queue stops taking them and
-//! says so: the store knows better, and is read again from the start. That is always right, because what
-//! a key still has to get is what is live and not acknowledged.
+//! While the socket keeps up, messages come as they fall due. When it does not, the queue stops
+//! taking them and says so: the store knows better, and is read again from the start. That is
+//! always right, because what a key still has to get is what is live and not acknowledged.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Reading the store for one socket: from the start what its key has not acknowledged, page by page.
+//! Reading the store for one socket: from the start what its key has not acknowledged, page by
+//! page.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,8 @@ impl Subscriber {
         let mut pause = Duration::from_millis(50);
         while let Some(index) = self.next_to_read() {
             if let Err(error) = self.read_mailbox(index).await {
-                tracing::debug!(%error, mailbox = %self.mailboxes[index], "the mailbox cannot be read yet");
+                tracing::debug!(%error, mailbox = %self.mailboxes[index], "the mailbox cannot be \
+                    read yet");
                 sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(1));
             }

@@ -1,4 +1,5 @@
-//! Receipts on their way to the store: gathered, written in batches, kept and repeated while the store is away.
+//! Receipts on their way to the store: gathered, written in batches, kept and repeated while the
+//! store is away.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use crate::metrics::Metrics;
 use crate::store::{Receipt, Result, Store};
 use crate::tasks::Tasks;
 
-/// Receipts that may wait for the store; beyond it they are dropped and counted, and the message comes again.
+/// Receipts that may wait for the store; beyond it they are dropped and counted, and the message
+/// comes again.
 const QUEUE: usize = 65_536;
 /// Receipts in one call.
 const BATCH: usize = 1024;
@@ -65,7 +67,8 @@ impl Recorder {
         let _ = self.queue.try_send(Entry::Replay);
     }
 
-    /// Waits until every receipt taken so far is stored, for `patience` at most. Returns whether they are.
+    /// Waits until every receipt taken so far is stored, for `patience` at most. Returns whether
+    /// they are.
     pub async fn flush(&self, patience: Duration) -> bool {
         let (done, stored) = oneshot::channel();
         let flushed =
@@ -102,7 +105,8 @@ async fn run(store: Arc<impl Store + ?Sized>, mut entries: mpsc::Receiver<Entry>
     }
 }
 
-/// Stores a batch, however often it takes: recording twice does no harm, losing it would repeat messages.
+/// Stores a batch, however often it takes: recording twice does no harm, losing it would repeat
+/// messages.
 async fn store_all<F: Future<Output = Result<()>>>(
     what: &str,
     number: usize,

@@ -1,4 +1,5 @@
-//! After an interruption of the store: what this node holds is put back, and everything is read anew.
+//! After an interruption of the store: what this node holds is put back, and everything is read
+//! anew.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -47,7 +48,8 @@ impl Hub {
                 messages,
                 keys,
                 lost,
-                "the store has lost its data: what this node held was put back; `lost` is what it had accepted and held no more, without what nodes that are gone had accepted",
+                "the store has lost its data: what this node held was put back; `lost` is what it \
+                 had accepted and held no more, without what nodes that are gone had accepted",
             );
         } else if messages > 0 {
             tracing::warn!(
@@ -82,7 +84,8 @@ impl Hub {
         }
     }
 
-    /// Has a mailbox read anew, and its sockets shown what they lack: what was put back lies before what was read of it.
+    /// Has a mailbox read anew, and its sockets shown what they lack: what was put back lies before
+    /// what was read of it.
     pub(super) fn read_channel_anew(&self, mailbox: &Mailbox) {
         let now = self.context.clock.now();
         let subscribers = {
@@ -106,7 +109,8 @@ impl Hub {
         let mailboxes: Vec<Mailbox> = {
             let mut state = self.lock();
             let mailboxes: Vec<Mailbox> = state.channels.keys().cloned().collect();
-            // Presence is the store's to keep, but a node that was away too long has been forgotten.
+            // Presence is the store's to keep, but a node that was away too long has been
+            // forgotten.
             state.changed.extend(mailboxes.iter().cloned());
             mailboxes
         };

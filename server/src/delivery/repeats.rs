@@ -1,4 +1,5 @@
-//! Repeating what a socket does not acknowledge, and telling the client that does not read from the one that forgets.
+//! Repeating what a socket does not acknowledge, and telling the client that does not read from the
+//! one that forgets.
 
 use std::sync::Arc;
 

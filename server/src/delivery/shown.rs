@@ -1,5 +1,5 @@
-//! What a socket was shown in a namespace without acknowledgements: each message once, however often the store is read
-//! again. No I/O.
+//! What a socket was shown in a namespace without acknowledgements: each message once, however
+//! often the store is read again. No I/O.
 
 use std::collections::BTreeSet;
 

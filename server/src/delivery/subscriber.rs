@@ -1,5 +1,6 @@
-//! One socket of a key: shows it what waits in its two mailboxes, in order, within its window, and repeats what stays
-//! unacknowledged. Every entry point ends in `pump`, which emits what may be emitted now; see `emitting`.
+//! One socket of a key: shows it what waits in its two mailboxes, in order, within its window, and
+//! repeats what stays unacknowledged. Every entry point ends in `pump`, which emits what may be
+//! emitted now; see `emitting`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

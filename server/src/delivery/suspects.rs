@@ -1,9 +1,9 @@
-//! Messages that sessions have ended on. A client may break at a message each time it is sent: it must not lose all others
-//! to that one. No I/O.
+//! Messages that sessions have ended on. A client may break at a message each time it is sent: it
+//! must not lose all others to that one. No I/O.
 //!
-//! After a first end each message that was in flight is on trial: the next session gets it alone. A session that ends on a
-//! message that it was given alone, after an earlier end on it, shows it to be poison: the others pass it, and it is tried
-//! again alone, after pauses that double.
+//! After a first end each message that was in flight is on trial: the next session gets it alone. A
+//! session that ends on a message that it was given alone, after an earlier end on it, shows it to
+//! be poison: the others pass it, and it is tried again alone, after pauses that double.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,8 +49,8 @@ pub(super) enum Standing {
 }
 
 impl Suspects {
-    /// Notes that a session of the key ended on a message, which was `alone` in flight or one of several.
-    /// Returns how many ends that makes, if it is poison now.
+    /// Notes that a session of the key ended on a message, which was `alone` in flight or one of
+    /// several. Returns how many ends that makes, if it is poison now.
     pub(super) fn ended_on(
         &self,
         key: &Arc<str>,

@@ -1,4 +1,5 @@
-//! What the hub does beside delivering: reading mailboxes on, telling the store who is here, and retiring what has expired.
+//! What the hub does beside delivering: reading mailboxes on, telling the store who is here, and
+//! retiring what has expired.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +26,8 @@ const EXPIRY_INTERVAL: Duration = Duration::from_millis(500);
 const EXPIRY_BATCH: usize = 5000;
 
 impl Hub {
-    /// Reads every mailbox on, spread over the sweep's interval, and urgent ones at once. A round may take longer
-    /// than the interval, but leaves none out.
+    /// Reads every mailbox on, spread over the sweep's interval, and urgent ones at once. A round
+    /// may take longer than the interval, but leaves none out.
     pub(super) async fn sweep(self: Arc<Self>) {
         loop {
             self.check_keys().await;
@@ -86,7 +87,8 @@ impl Hub {
             return Ok(());
         };
         let until = self.context.clock.now().plus(self.context.tuning.horizon);
-        // Whoever joined has read what was stored before: the first sweep has no sequence number to go on from.
+        // Whoever joined has read what was stored before: the first sweep has no sequence number to
+        // go on from.
         let swept = self
             .context
             .store

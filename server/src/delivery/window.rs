@@ -1,4 +1,5 @@
-//! The window of one socket: messages in flight, and when each must be repeated. No I/O, no clock of its own.
+//! The window of one socket: messages in flight, and when each must be repeated. No I/O, no clock
+//! of its own.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -62,8 +63,8 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Whether another message fits. On polling, the acknowledgements of all in flight must fit in one
-    /// body: clients before v4 do not know the bound and send everything at once.
+    /// Whether another message fits. On polling, the acknowledgements of all in flight must fit in
+    /// one body: clients before v4 do not know the bound and send everything at once.
     pub(super) fn has_room(
         &self,
         polling: bool,
@@ -147,7 +148,8 @@ impl Window {
         })
     }
 
-    /// The number by which a message of this id is acknowledged on this socket: the latest that was shown.
+    /// The number by which a message of this id is acknowledged on this socket: the latest that was
+    /// shown.
     pub(super) fn number_of(&self, id: &str) -> Option<u64> {
         let in_flight = self.in_flight.iter().map(|(n, entry)| (*n, &entry.message));
         let past = self.settled.iter().chain(&self.expired);

@@ -1,6 +1,6 @@
-//! The server's settings: the only place that reads the environment. All mistakes are reported at once.
-//! Names, grammars, ranges and defaults are those of the `timeouts` crate: the deployer refuses what the
-//! server would.
+//! The server's settings: the only place that reads the environment. All mistakes are reported at
+//! once. Names, grammars, ranges and defaults are those of the `timeouts` crate: the deployer
+//! refuses what the server would.
 
 mod limits;
 mod parse;
@@ -34,7 +34,8 @@ impl Environment for ProcessEnvironment {
         reason = "this is the one file that reads the environment"
     )]
     fn get(&self, name: &str) -> Option<String> {
-        // What is no Unicode is no right value either: it is shown as far as it can be, and refused.
+        // What is no Unicode is no right value either: it is shown as far as it can be, and
+        // refused.
         let value = std::env::var_os(name)?.to_string_lossy().into_owned();
         (!value.is_empty()).then_some(value)
     }

@@ -32,7 +32,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The variable's value through `parse`; after a mistake, the value that stands in until the end.
+    /// The variable's value through `parse`; after a mistake, the value that stands in until the
+    /// end.
     fn value<T>(
         &mut self,
         name: &str,
@@ -51,7 +52,8 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The setting's value, by the grammar that environment files share; after a mistake, its default.
+    /// The setting's value, by the grammar that environment files share; after a mistake, its
+    /// default.
     pub(super) fn setting<T>(
         &mut self,
         setting: Setting,
@@ -191,7 +193,8 @@ impl<'a> Reader<'a> {
         self.noted(parsed)
     }
 
-    /// What a variable holds, or the file that another one names, with the name of the one that counts.
+    /// What a variable holds, or the file that another one names, with the name of the one that
+    /// counts.
     fn text_or_file<'n>(
         &self,
         name: &'n str,

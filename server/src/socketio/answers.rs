@@ -1,5 +1,5 @@
-//! What the engine answers over HTTP, put right: the bounds that a handshake announces, and errors in the form that
-//! official servers give them, whose `code` is a number.
+//! What the engine answers over HTTP, put right: the bounds that a handshake announces, and errors
+//! in the form that official servers give them, whose `code` is a number.
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -11,11 +11,12 @@ use crate::problem::Problem;
 
 /// Bytes of an answer that is read here: handshakes and errors are much shorter.
 const MOST: usize = 1024;
-/// Any error that the engine does not name. Source: the error codes of `engine.io`'s `Server.errors`.
+/// Any error that the engine does not name. Source: the error codes of `engine.io`'s
+/// `Server.errors`.
 const BAD_REQUEST: &str = r#"{"code":3,"message":"Bad request"}"#;
 
-/// Puts the answer to a handshake right: the engine announces its own bound on polling answers as `maxPayload`, and an
-/// upgrade that is switched off.
+/// Puts the answer to a handshake right: the engine announces its own bound on polling answers as
+/// `maxPayload`, and an upgrade that is switched off.
 pub(super) async fn handshake(
     response: Response<Body>,
     max_payload: usize,
@@ -55,7 +56,8 @@ async fn rewrite(
     ))
 }
 
-/// A handshake's packet with the bounds that hold. Protocol 4 puts the number of characters in front.
+/// A handshake's packet with the bounds that hold. Protocol 4 puts the number of characters in
+/// front.
 fn announcing(packet: &str, max_payload: usize, has_websocket: bool) -> Option<String> {
     let (before, json) = packet.split_at(packet.find('{')?);
     let mut open: Value = serde_json::from_str(json).ok()?;

@@ -1,5 +1,6 @@
-//! The Engine.IO services of a node: one for the sessions that begin with polling, one for those that begin with a
-//! WebSocket. The engine announces its bound on polling answers to both kinds; a WebSocket has none.
+//! The Engine.IO services of a node: one for the sessions that begin with polling, one for those
+//! that begin with a WebSocket. The engine announces its bound on polling answers to both kinds; a
+//! WebSocket has none.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,8 +16,9 @@ use super::handler::Handler;
 use super::session::UPGRADE_TIMEOUT;
 use crate::settings::Settings;
 
-/// Bytes of one polling answer. With the bound on what clients send (`MAX_PAYLOAD`) instead, the engine would set
-/// packets aside, which it forgets when the session moves to a WebSocket; a full window is far below this.
+/// Bytes of one polling answer. With the bound on what clients send (`MAX_PAYLOAD`) instead, the
+/// engine would set packets aside, which it forgets when the session moves to a WebSocket; a full
+/// window is far below this.
 const MOST_POLLING_ANSWER: u64 = 4 << 20;
 
 /// See the module.

@@ -89,7 +89,8 @@ impl Gate {
             None => answer.await,
             Some(session) => tokio::select! {
                 biased;
-                () = session.ending() => Err(Problem::unavailable("The session has ended; connect again")),
+                () = session.ending() => Err(Problem::unavailable("The session has ended; connect \
+                    again")),
                 response = answer => response,
             },
         }
@@ -263,8 +264,9 @@ impl Gate {
     }
 }
 
-/// Leaves the engine the headers that it needs, and copies of them: it keeps a handshake's request as long as the
-/// session lives, and with it the whole buffer of 8 KiB that the request was read into, of which all parts are slices.
+/// Leaves the engine the headers that it needs, and copies of them: it keeps a handshake's request
+/// as long as the session lives, and with it the whole buffer of 8 KiB that the request was read
+/// into, of which all parts are slices.
 fn keep_needed(parts: &mut Parts) {
     const NEEDED: [header::HeaderName; 5] = [
         header::CONNECTION,

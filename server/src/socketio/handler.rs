@@ -155,8 +155,8 @@ impl Handler {
         settled.is_some()
     }
 
-    /// Takes an event `ack`: of what this socket knows at once, of anything else once the store has answered. Returns
-    /// whether it is more than noise.
+    /// Takes an event `ack`: of what this socket knows at once, of anything else once the store has
+    /// answered. Returns whether it is more than noise.
     fn acknowledged_by_event(
         self: &Arc<Self>,
         session: &Arc<Session>,
@@ -178,7 +178,8 @@ impl Handler {
                 let (handler, session) = (self.clone(), session.clone());
                 let namespace = namespace.to_owned();
                 tokio::spawn(async move {
-                    // Without an answer of the store there is none for the client: it may ask again.
+                    // Without an answer of the store there is none for the client: it may ask
+                    // again.
                     let Ok(settled) = handler.hub.acknowledge(&subscriber, &id).await else {
                         return;
                     };

@@ -63,12 +63,13 @@ impl Handler {
         namespace: String,
         auth: Option<String>,
     ) {
-        // Client v2 puts its `query` behind the namespace, which may hold a key: it is neither logged, nor
-        // sent back, where the client would not know it as its own.
+        // Client v2 puts its `query` behind the namespace, which may hold a key: it is neither
+        // logged, nor sent back, where the client would not know it as its own.
         let (asked, namespace) = (&*namespace, namespace.split('?').next().unwrap_or_default());
         if namespace.is_empty() {
-            // Protocol 4 is in the root already. In protocol 5 some clients ask for it before any other
-            // namespace. There is nothing in it: no mailbox, and the time for joining goes on.
+            // Protocol 4 is in the root already. In protocol 5 some clients ask for it before any
+            // other namespace. There is nothing in it: no mailbox, and the time for joining goes
+            // on.
             if session.protocol() == ProtocolVersion::V4 {
                 let reply = packet::connected(session.protocol(), "", &Sid::new().to_string());
                 session.send(reply);
@@ -95,7 +96,8 @@ impl Handler {
                 ));
             }
             Err(Refusal::Later(error)) => {
-                // A connect_error would be final for the client; after a closed transport it comes back.
+                // A connect_error would be final for the client; after a closed transport it comes
+                // back.
                 self.admission.refused("store_unavailable", session.client);
                 tracing::debug!(connection = session.name, namespace, %error, "join put off");
                 session.close("store_unavailable");

@@ -23,7 +23,8 @@ pub(super) enum Incoming {
     Disconnect,
     /// Acknowledges the event of this number, with these arguments (a JSON array).
     Acknowledgement(u64, String),
-    /// An event with these arguments (a JSON array, the event's name first), and the number to answer it by, if any.
+    /// An event with these arguments (a JSON array, the event's name first), and the number to
+    /// answer it by, if any.
     Event(String, Option<u64>),
 }
 
@@ -171,8 +172,9 @@ fn body(message: &Message) -> String {
     ))
 }
 
-/// Writes characters beyond the Basic Multilingual Plane as JSON escapes; they can stand in strings only. Payloads of
-/// protocol 4 count UTF-16 units, and python-socketio 4 counts characters: it would read the next packet one short.
+/// Writes characters beyond the Basic Multilingual Plane as JSON escapes; they can stand in strings
+/// only. Payloads of protocol 4 count UTF-16 units, and python-socketio 4 counts characters: it
+/// would read the next packet one short.
 fn escape_astral(json: String) -> String {
     const LAST_OF_BMP: char = '\u{ffff}';
     if json.chars().all(|c| c <= LAST_OF_BMP) {

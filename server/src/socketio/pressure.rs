@@ -1,5 +1,6 @@
-//! Whether the node keeps up. When thousands of clients come back at once, those that a node cannot carry are asked to come
-//! again, so that those it has taken are served: without this, all wait until all time out.
+//! Whether the node keeps up. When thousands of clients come back at once, those that a node cannot
+//! carry are asked to come again, so that those it has taken are served: without this, all wait
+//! until all time out.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

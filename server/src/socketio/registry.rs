@@ -40,7 +40,8 @@ impl Sessions {
         lock(&self.all).values().cloned().collect()
     }
 
-    /// Counts the sockets for `/metrics`: here, because a session changes its transport without a word.
+    /// Counts the sockets for `/metrics`: here, because a session changes its transport without a
+    /// word.
     pub fn count(&self, metrics: &Metrics) {
         let mut counts: HashMap<SocketLabels, i64> = HashMap::new();
         for session in self.list() {
@@ -54,7 +55,8 @@ impl Sessions {
         }
     }
 
-    /// Ends all sessions, spread evenly over `spread`, so that their clients do not come back all at once.
+    /// Ends all sessions, spread evenly over `spread`, so that their clients do not come back all
+    /// at once.
     pub async fn drain(&self, spread: Duration) {
         let sessions = self.list();
         let start = Instant::now();

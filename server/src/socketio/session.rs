@@ -24,12 +24,14 @@ use crate::metrics::{Metrics, Reason, SocketLabels};
 const NOISE_BURST: NonZeroU32 = NonZeroU32::new(64).unwrap();
 const NOISE_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).unwrap();
 
-/// How long an upgrade may take once the WebSocket is there: two packets there and back, on the slowest network.
+/// How long an upgrade may take once the WebSocket is there: two packets there and back, on the
+/// slowest network.
 pub(super) const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two looks whether it is done.
 const LOOK: Duration = Duration::from_millis(10);
-/// How long a client that is sent away may take to go by itself. Its session stays that long, so that the packet that
-/// tells it is not lost between two polls, or before the engine writes to a WebSocket that has just come.
+/// How long a client that is sent away may take to go by itself. Its session stays that long, so
+/// that the packet that tells it is not lost between two polls, or before the engine writes to a
+/// WebSocket that has just come.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What the engine keeps for us in its own session; set right after its creation.
@@ -118,10 +120,12 @@ impl Session {
         }
     }
 
-    /// Notes a request that belongs to the session, and the connection it came on if that is to carry its WebSocket.
+    /// Notes a request that belongs to the session, and the connection it came on if that is to
+    /// carry its WebSocket.
     pub(super) fn heard(&self, upgrade: Option<Arc<Link>>) {
         *lock(&self.last_request) = Instant::now();
-        // A second upgrade of a session is refused by the engine: its connection is none of the session's.
+        // A second upgrade of a session is refused by the engine: its connection is none of the
+        // session's.
         if let Some(link) = upgrade.filter(|_| self.is_polling()) {
             link.allow(self.allowance.clone());
             *lock(&self.link) = link;
@@ -141,8 +145,9 @@ impl Session {
 
     /// Ends the session so that the client comes back by itself. `cause` is what is counted.
     ///
-    /// The engine's close packet would do for the JavaScript clients, but python-socketio takes it for final.
-    /// What no client takes for final is a connection that ends: the WebSocket's, or a poll that fails.
+    /// The engine's close packet would do for the JavaScript clients, but python-socketio takes it
+    /// for final. What no client takes for final is a connection that ends: the WebSocket's, or a
+    /// poll that fails.
     pub fn close(self: &Arc<Self>, cause: &'static str) {
         let _ = self.cause.set(cause);
         self.when_settled(|session| {
@@ -150,13 +155,15 @@ impl Session {
                 session.ending.cancel();
                 session.engine.close(DisconnectReason::TransportError);
             } else if !lock(&session.link).end() {
-                // The connection has gone without the engine's notice, as it does when it breaks during the handshake.
+                // The connection has gone without the engine's notice, as it does when it breaks
+                // during the handshake.
                 session.engine.close(DisconnectReason::TransportError);
             }
         });
     }
 
-    /// Tells a client that a socket of its is none any more, for good; after its last one the session ends.
+    /// Tells a client that a socket of its is none any more, for good; after its last one the
+    /// session ends.
     pub(super) fn dismiss(self: &Arc<Self>, namespace: &str, cause: &'static str) {
         let farewell = packet::disconnect(namespace);
         let is_last = self.leave(namespace, cause);
@@ -176,8 +183,9 @@ impl Session {
         }
     }
 
-    /// Ends something once no upgrade is under way. A client whose session ends in the middle of one has no WebSocket and
-    /// never polls again (engine.io-client 6 stays paused): only its heartbeat, minutes later, would tell it.
+    /// Ends something once no upgrade is under way. A client whose session ends in the middle of
+    /// one has no WebSocket and never polls again (engine.io-client 6 stays paused): only its
+    /// heartbeat, minutes later, would tell it.
     fn when_settled(self: &Arc<Self>, end: impl FnOnce(&Arc<Self>) + Send + 'static) {
         if !self.is_upgrading() {
             return end(self);
@@ -231,8 +239,9 @@ impl Session {
             .map(|j| j.subscriber.clone())
     }
 
-    /// Puts a socket into a namespace, telling the client with `reply` before anything else reaches it.
-    /// None if the session has ended, or has joined it already; else whether it is the session's first.
+    /// Puts a socket into a namespace, telling the client with `reply` before anything else reaches
+    /// it. None if the session has ended, or has joined it already; else whether it is the
+    /// session's first.
     pub(super) fn join(
         &self,
         namespace: &str,

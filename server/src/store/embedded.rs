@@ -1,7 +1,8 @@
-//! The embedded store: redb in a directory, or in memory. One process, so presence is kept in memory.
+//! The embedded store: redb in a directory, or in memory. One process, so presence is kept in
+//! memory.
 //!
-//! Writes go through one thread (see `writer`), which commits what has gathered while the disk was busy;
-//! reads run beside it on snapshots.
+//! Writes go through one thread (see `writer`), which commits what has gathered while the disk was
+//! busy; reads run beside it on snapshots.
 
 use std::collections::HashMap;
 use std::ops::Bound;
@@ -258,7 +259,8 @@ impl Store for Embedded {
         }
     }
 
-    /// There is nothing to put back: what this store has answered is on the disk, or ends with the node.
+    /// There is nothing to put back: what this store has answered is on the disk, or ends with the
+    /// node.
     async fn restore(&self, _: Held) -> Result<Restored> {
         Ok(Restored::default())
     }

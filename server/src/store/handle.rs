@@ -1,5 +1,6 @@
-//! The open database. After its disk has failed once, redb refuses everything until it is opened anew: that is done
-//! here, by whoever asks next, as soon as those who still use the old one have let go of it.
+//! The open database. After its disk has failed once, redb refuses everything until it is opened
+//! anew: that is done here, by whoever asks next, as soon as those who still use the old one have
+//! let go of it.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};

@@ -1,8 +1,10 @@
-//! What the server asks of a store, whichever it is: in this process, or remote, slow and sometimes away.
+//! What the server asks of a store, whichever it is: in this process, or remote, slow and sometimes
+//! away.
 //!
-//! A store keeps mailboxes, receipts and keys, has a clock of its own, and announces to every node what it took.
-//! Announcements may be lost, doubled or late: the mailbox is right, and nodes read it on their own. Data may be lost too,
-//! in a failover or by a restart: nodes put back what they hold.
+//! A store keeps mailboxes, receipts and keys, has a clock of its own, and announces to every node
+//! what it took. Announcements may be lost, doubled or late: the mailbox is right, and nodes read
+//! it on their own. Data may be lost too, in a failover or by a restart: nodes put back what they
+//! hold.
 
 mod embedded;
 mod handle;
@@ -139,7 +141,8 @@ pub struct Swept {
 pub struct Held {
     /// Messages in its timers and on their way to its sockets.
     pub messages: Vec<Arc<Message>>,
-    /// The keys of its sockets. None unless the store was emptied: a key that is missing from others was revoked.
+    /// The keys of its sockets. None unless the store was emptied: a key that is missing from
+    /// others was revoked.
     pub keys: Vec<KeyRecord>,
     /// Whether the store lost everything, or perhaps its last moments.
     pub emptied: bool,
@@ -191,14 +194,16 @@ pub enum Announcement {
     Revoked(Arc<str>),
     /// Messages that the store had lost were put back into this mailbox.
     PutBack(Mailbox),
-    /// Announcements may have been lost, and data too: nodes put back what they hold, and read their mailboxes anew.
+    /// Announcements may have been lost, and data too: nodes put back what they hold, and read
+    /// their mailboxes anew.
     Interrupted {
         /// Whether the store has lost everything.
         emptied: bool,
     },
 }
 
-/// Whether a node has sockets on the mailbox of this name: others' messages need not be announced to it.
+/// Whether a node has sockets on the mailbox of this name: others' messages need not be announced
+/// to it.
 pub type Wanted = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// The record of a plugin's key, if it is right and not past its end.
@@ -248,8 +253,8 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Waiting>>;
 
-    /// Reads a mailbox on: live messages that were stored after sequence number `seq`, if one is given, and those
-    /// due after `after` and by `until`.
+    /// Reads a mailbox on: live messages that were stored after sequence number `seq`, if one is
+    /// given, and those due after `after` and by `until`.
     async fn sweep(
         &self,
         mailbox: &Mailbox,
@@ -261,11 +266,13 @@ pub trait Store: Send + Sync + 'static {
     /// Notes what was emitted and acknowledged.
     async fn record(&self, receipts: Vec<Receipt>) -> Result<()>;
 
-    /// Notes what happened to messages; a message that is unknown, or has `MAX_NOTES`, is left as it is.
+    /// Notes what happened to messages; a message that is unknown, or has `MAX_NOTES`, is left as
+    /// it is.
     async fn note(&self, notes: Vec<(Arc<Message>, Note)>) -> Result<()>;
 
-    /// Retires up to `limit` messages that have expired by `now`, and forgets those that did so a day ago.
-    /// Returns those that nobody acknowledged; each is returned to one node, and once more where an answer was lost.
+    /// Retires up to `limit` messages that have expired by `now`, and forgets those that did so a
+    /// day ago. Returns those that nobody acknowledged; each is returned to one node, and once more
+    /// where an answer was lost.
     async fn expire(&self, now: Millis, limit: usize) -> Result<Vec<Expired>>;
 
     /// Puts back what the store has lost of it; what it has is left as it is.
@@ -289,7 +296,7 @@ pub trait Store: Send + Sync + 'static {
     /// Sockets on a mailbox, on all nodes.
     async fn presence(&self, mailbox: &Mailbox) -> Result<u64>;
 
-    /// What is announced from now on; of messages, those to `wanted` mailboxes at least. A receiver that lags loses
-    /// announcements, and is told so. Waits until it listens.
+    /// What is announced from now on; of messages, those to `wanted` mailboxes at least. A receiver
+    /// that lags loses announcements, and is told so. Waits until it listens.
     async fn announcements(&self, wanted: Wanted) -> broadcast::Receiver<Announcement>;
 }

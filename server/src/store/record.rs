@@ -1,6 +1,7 @@
 //! How messages are written in the embedded store: a byte of format version, then JSON.
 //!
-//! During a deploy two releases share a store: a record of a version that this one does not know is left alone.
+//! During a deploy two releases share a store: a record of a version that this one does not know is
+//! left alone.
 
 use std::sync::{Arc, OnceLock};
 
@@ -40,7 +41,8 @@ pub(super) fn encode(message: &Message) -> Result<Vec<u8>, serde_json::Error> {
     Ok(bytes)
 }
 
-/// The message of a record; none when another release wrote it in a way that this one does not know.
+/// The message of a record; none when another release wrote it in a way that this one does not
+/// know.
 pub(super) fn decode(mailbox: &Mailbox, at: Position, bytes: &[u8]) -> Option<Arc<Message>> {
     let (VERSION, json) = bytes
         .split_first()

@@ -7,7 +7,8 @@ use crate::clock::{Millis, system_micros};
 /// mailbox, due, sequence → record of a message that may still be delivered.
 pub(super) const MESSAGES: TableDefinition<'_, (&str, i64, u64), &[u8]> =
     TableDefinition::new("messages");
-/// The same, of messages that expired or were cancelled: kept for a day, out of the way of deliveries.
+/// The same, of messages that expired or were cancelled: kept for a day, out of the way of
+/// deliveries.
 pub(super) const ARCHIVE: TableDefinition<'_, (&str, i64, u64), &[u8]> =
     TableDefinition::new("archive");
 /// mailbox, id → due, sequence.
@@ -32,7 +33,8 @@ pub(super) const RETIRED: TableDefinition<'_, (i64, &str, u64), i64> =
     TableDefinition::new("retired");
 /// mailbox → live messages, bytes of their data.
 pub(super) const LOADS: TableDefinition<'_, &str, (u32, u64)> = TableDefinition::new("loads");
-/// `seq` → last sequence number, `bytes` → bytes of all live messages, `archived` → of all archived ones.
+/// `seq` → last sequence number, `bytes` → bytes of all live messages, `archived` → of all archived
+/// ones.
 pub(super) const COUNTERS: TableDefinition<'_, &str, u64> = TableDefinition::new("counters");
 /// id → key record as JSON.
 pub(super) const KEYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("keys");

@@ -1,4 +1,5 @@
-//! A store under watch: every call is bounded in time and measured, and the last outcome is remembered.
+//! A store under watch: every call is bounded in time and measured, and the last outcome is
+//! remembered.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Wraps a store; see the module.
 pub struct Watched<S: ?Sized> {
     metrics: Arc<Metrics>,
-    /// When a call failed, until one that began later succeeds: a late answer to an earlier one says nothing of now.
+    /// When a call failed, until one that began later succeeds: a late answer to an earlier one
+    /// says nothing of now.
     failed: Mutex<Option<Instant>>,
     inner: Arc<S>,
 }
@@ -89,7 +91,8 @@ impl<S: Store + ?Sized> Watched<S> {
             (before, Some(error)) => {
                 *failed = Some(Instant::now());
                 if before.is_none() {
-                    tracing::error!(call, %error, "the store is away; deliveries go on from memory");
+                    tracing::error!(call, %error, "the store is away; deliveries go on from \
+                                                   memory");
                 }
             }
             (Some(at), None) if start >= at => {
@@ -115,7 +118,8 @@ macro_rules! watched {
                 self.watch("expire", self.inner.expire(now, limit)).await
             }
 
-            /// As long as it takes: it is many calls, and each attempt that were cut short would begin anew.
+            /// As long as it takes: it is many calls, and each attempt that were cut short would
+            /// begin anew.
             async fn restore(&self, held: Held) -> Result<Restored> {
                 self.inner.restore(held).await
             }

@@ -1,7 +1,7 @@
 //! The embedded store's one writer: a thread that commits operations in batches.
 //!
-//! While one commit waits for the disk, operations gather and share the next: throughput grows with load,
-//! and an answer is given only after the commit that carries it.
+//! While one commit waits for the disk, operations gather and share the next: throughput grows with
+//! load, and an answer is given only after the commit that carries it.
 
 use std::sync::Arc;
 
@@ -53,7 +53,8 @@ impl Writer {
                     let committed = db.get().and_then(|db| commit(&db, &announcements, batch));
                     if let Err(error) = committed {
                         db.failed(&error);
-                        // The senders of the batch are dropped: each caller learns that nothing was stored.
+                        // The senders of the batch are dropped: each caller learns that nothing was
+                        // stored.
                         tracing::error!(%error, "the store could not commit");
                     }
                 }

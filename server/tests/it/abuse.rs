@@ -1,4 +1,5 @@
-//! Clients that do what they should not: each gets a clear end or none at all, and no message is lost by it.
+//! Clients that do what they should not: each gets a clear end or none at all, and no message is
+//! lost by it.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -35,7 +36,8 @@ async fn what_is_too_large_is_refused() {
     // Ten megabytes are refused by their announced length, before they are sent.
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let head = format!(
-        "POST /websockets/?EIO=4&transport=polling&sid={} HTTP/1.1\r\nhost: x\r\ncontent-length: 10000000\r\n\r\n",
+        "POST /websockets/?EIO=4&transport=polling&sid={} HTTP/1.1\r\nhost: x\r\ncontent-length: \
+         10000000\r\n\r\n",
         polling.sid
     );
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -279,7 +281,8 @@ async fn a_body_that_breaks_off_harms_nobody() {
     let polling = Polling::join(&server, &key).await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let head = format!(
-        "POST /websockets/?EIO=4&transport=polling&sid={} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n42/drop",
+        "POST /websockets/?EIO=4&transport=polling&sid={} HTTP/1.1\r\nhost: x\r\ncontent-length: \
+         100\r\n\r\n42/drop",
         polling.sid
     );
     stream.write_all(head.as_bytes()).await.unwrap();

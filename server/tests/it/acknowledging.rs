@@ -1,4 +1,5 @@
-//! Acknowledgements as plugins can send them: as an event, after a reconnect, after the expiry, or not at all.
+//! Acknowledgements as plugins can send them: as an event, after a reconnect, after the expiry, or
+//! not at all.
 
 use std::time::Duration;
 
@@ -30,7 +31,8 @@ async fn an_event_acknowledges_on_the_same_socket_and_on_the_next() {
             .tell(json!({ "do": "emit", "arguments": ["ack", "here"] }))
             .await;
         server.becomes(library, "here", "acknowledged").await;
-        // Another socket of the key, which is shown the message again, and one that acknowledges it first.
+        // Another socket of the key, which is shown the message again, and one that acknowledges it
+        // first.
         drop(client);
         let mut client = Client::start(&server, &options);
         client.wait_for("connected").await;

@@ -1,4 +1,5 @@
-//! The official clients, each in every way it can connect: the cases of the tests with real clients.
+//! The official clients, each in every way it can connect: the cases of the tests with real
+//! clients.
 
 use crate::harness::Options;
 

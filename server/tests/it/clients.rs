@@ -1,4 +1,5 @@
-//! Every official client, on every transport, gets what is meant for it: in order, once, without delay.
+//! Every official client, on every transport, gets what is meant for it: in order, once, without
+//! delay.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -30,7 +31,8 @@ async fn every_client_does_the_whole_round() {
     assert_all_went_well(&server).await;
 }
 
-/// Waiting, immediate and scheduled messages; each is acknowledged. Returns the client, still connected.
+/// Waiting, immediate and scheduled messages; each is acknowledged. Returns the client, still
+/// connected.
 async fn round(server: &Server, way: Way) -> Client {
     let channel = way.name();
     let (_, key) = server.key(&channel).await;
@@ -112,7 +114,8 @@ async fn a_long_backlog_arrives_whole() {
     join_all(Way::transports().into_iter().map(async |way| {
         let channel = way.name();
         let (_, key) = server.key(&channel).await;
-        // Ids as long as they may be: protocol 4 sends all acknowledgements in one body of MAX_PAYLOAD.
+        // Ids as long as they may be: protocol 4 sends all acknowledgements in one body of
+        // MAX_PAYLOAD.
         let ids: Vec<String> = (0..500)
             .map(|n| format!("{n:03}{}", "i".repeat(125)))
             .collect();
@@ -138,8 +141,8 @@ async fn a_long_backlog_arrives_whole() {
     assert_all_went_well(&server).await;
 }
 
-/// python-socketio calls each handler in a thread of its own, in any order: its ids are sorted, which is the
-/// order that they were published in.
+/// python-socketio calls each handler in a thread of its own, in any order: its ids are sorted,
+/// which is the order that they were published in.
 fn in_order(way: Way, mut ids: Vec<String>) -> Vec<String> {
     if way.library == "python" {
         ids.sort();

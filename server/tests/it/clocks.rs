@@ -1,4 +1,5 @@
-//! Clocks that leap, by libfaketime: the machine's under the embedded store, and Redis's. Nothing is lost, late or early.
+//! Clocks that leap, by libfaketime: the machine's under the embedded store, and Redis's. Nothing
+//! is lost, late or early.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -102,7 +103,8 @@ async fn publish(server: &Server, id: &str, deliver_in: u64, ttl: u64) {
     server.publish("c", body).await;
 }
 
-/// An hour ahead, then right again: messages with half an hour to live are delivered at their moment, whoever waits.
+/// An hour ahead, then right again: messages with half an hour to live are delivered at their
+/// moment, whoever waits.
 async fn through_leaps(server: &Server, clock: &WallClock, which: &str) {
     const HALF_AN_HOUR: u64 = 1_800_000;
     let (_, key) = server.key("c").await;

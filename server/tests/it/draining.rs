@@ -1,4 +1,5 @@
-//! The end of a process: sessions are closed so that clients come back, and nothing holds it longer than `DRAIN`.
+//! The end of a process: sessions are closed so that clients come back, and nothing holds it longer
+//! than `DRAIN`.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -166,7 +167,8 @@ async fn a_second_signal_ends_at_once() {
 
 #[tokio::test]
 async fn a_task_that_learns_early_moves_its_clients_before_the_signal() {
-    // What ECS answers a task, as far as it is asked; whether and when it changes is ECS's to decide.
+    // What ECS answers a task, as far as it is asked; whether and when it changes is ECS's to
+    // decide.
     let desired = Arc::new(Mutex::new("RUNNING"));
     let answer = desired.clone();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

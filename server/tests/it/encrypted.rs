@@ -1,5 +1,5 @@
-//! A store as the project's template makes it: TLS alone, and one user who may do what the template says. What of
-//! ElastiCache no Redis has is left to AWS.
+//! A store as the project's template makes it: TLS alone, and one user who may do what the template
+//! says. What of ElastiCache no Redis has is left to AWS.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -24,7 +24,8 @@ fn access() -> String {
     line.expect("the template has a user").to_owned()
 }
 
-/// A Redis that speaks TLS alone, with a certificate of an authority of its own. Killed when dropped.
+/// A Redis that speaks TLS alone, with a certificate of an authority of its own. Killed when
+/// dropped.
 struct Encrypted {
     port: u16,
     directory: TempDir,
@@ -74,9 +75,12 @@ impl Encrypted {
 /// Makes an authority, and a certificate of its for `localhost`.
 async fn certify(directory: &TempDir) {
     const STEPS: [&str; 3] = [
-        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -days 2 -subj /CN=authority",
-        "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout redis.key -out redis.csr -subj /CN=localhost",
-        "x509 -req -in redis.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out redis.crt -days 2 -extfile names",
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt \
+         -days 2 -subj /CN=authority",
+        "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout redis.key -out redis.csr \
+         -subj /CN=localhost",
+        "x509 -req -in redis.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out redis.crt -days 2 \
+         -extfile names",
     ];
     std::fs::write(
         directory.path().join("names"),

@@ -1,4 +1,5 @@
-//! A store that can be away, slow or deaf at will, on top of a real one; and nodes in this process that use it.
+//! A store that can be away, slow or deaf at will, on top of a real one; and nodes in this process
+//! that use it.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Clients that send more than anyone has reason to, or have answers pile up: each is cut, costs little memory until
-//! then, and harms nobody else.
+//! Clients that send more than anyone has reason to, or have answers pile up: each is cut, costs
+//! little memory until then, and harms nobody else.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,7 +34,8 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 async fn websocket(server: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(server).await.unwrap();
     let head = "GET /websockets/?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\n\
-                upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+                upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: \
+                dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\n") {
@@ -49,7 +50,8 @@ async fn send_without_end(mut to: impl AsyncWriteExt + Unpin, frames: Vec<u8>) {
     while to.write_all(&frames).await.is_ok() {}
 }
 
-/// Attacks with `attack` on every connection at once; the server must end them all, and grow by little meanwhile.
+/// Attacks with `attack` on every connection at once; the server must end them all, and grow by
+/// little meanwhile.
 async fn attack_for_memory<A: Future<Output = ()> + Send + 'static>(
     attack: impl Fn(TcpStream) -> A,
 ) {

@@ -1,4 +1,5 @@
-//! An address that leads to a server, and later to another one: what ElastiCache's primary endpoint does by DNS.
+//! An address that leads to a server, and later to another one: what ElastiCache's primary endpoint
+//! does by DNS.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -49,7 +50,8 @@ impl Forwarder {
         *self.target.lock().unwrap() = target;
     }
 
-    /// Nothing passes any more on the connections that there are, and nobody is told: a host that is gone without a word.
+    /// Nothing passes any more on the connections that there are, and nobody is told: a host that
+    /// is gone without a word.
     pub(crate) fn freeze(&self) {
         self.freezing.send(()).unwrap();
     }

@@ -1,4 +1,5 @@
-//! A server process of its own for each test, a backend that talks to it, and clients that connect to it.
+//! A server process of its own for each test, a backend that talks to it, and clients that connect
+//! to it.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -172,7 +173,8 @@ impl Server {
         .await;
     }
 
-    /// The value of a metric's line, such as `holdfast_redeliveries_total`, or zero without such a line.
+    /// The value of a metric's line, such as `holdfast_redeliveries_total`, or zero without such a
+    /// line.
     pub(crate) async fn metric(&self, name: &str) -> f64 {
         let page = self
             .http
@@ -215,8 +217,8 @@ impl Server {
     }
 }
 
-/// A port that nobody listens on, below those that Linux gives to outgoing connections: one of them could take it before
-/// the process that it is for.
+/// A port that nobody listens on, below those that Linux gives to outgoing connections: one of them
+/// could take it before the process that it is for.
 pub(crate) fn free_port() -> u16 {
     loop {
         let port = 15_000 + (getrandom::u32().unwrap() % 17_000) as u16;

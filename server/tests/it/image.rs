@@ -1,5 +1,6 @@
-//! The image as an engine runs it: built from the project's Dockerfile by `tools/test-image`, which says what it
-//! substitutes, and run by podman as ECS would: as nobody, without capabilities, on a read-only root.
+//! The image as an engine runs it: built from the project's Dockerfile by `tools/test-image`, which
+//! says what it substitutes, and run by podman as ECS would: as nobody, without capabilities, on a
+//! read-only root.
 
 use std::net::SocketAddr;
 use std::path::Path;

@@ -1,5 +1,6 @@
-//! Redis gone, restarted with and without its data, hanging, full, failing over, its connections cut: two nodes on a real
-//! one. Sockets stay, what was accepted arrives, and everything works again within two seconds.
+//! Redis gone, restarted with and without its data, hanging, full, failing over, its connections
+//! cut: two nodes on a real one. Sockets stay, what was accepted arrives, and everything works
+//! again within two seconds.
 
 use std::time::{Duration, Instant};
 
@@ -155,7 +156,8 @@ async fn a_restart_without_its_data_is_made_good() {
 async fn what_no_node_can_put_back_is_counted_as_lost() {
     let mut redis = Redis::start().await;
     let pair = Pair::on(&redis).await;
-    // More than the 32 MiB that a node remembers of what it accepted; nobody is there to hold it otherwise.
+    // More than the 32 MiB that a node remembers of what it accepted; nobody is there to hold it
+    // otherwise.
     let data = "x".repeat(16_000);
     for batch in 0..25 {
         let body = Vec::from_iter((0..100).map(|n| {
@@ -259,7 +261,8 @@ async fn a_failover_loses_nothing_that_was_confirmed() {
         "0",
     ])
     .await;
-    // The primary's endpoint, as ElastiCache has one: its name leads to whichever node is the primary.
+    // The primary's endpoint, as ElastiCache has one: its name leads to whichever node is the
+    // primary.
     let endpoint = Forwarder::to(address).await;
     let mut pair = Pair::at(endpoint.connect().await, endpoint.connect().await).await;
     eventually("the replica is seen", async || {
@@ -295,7 +298,8 @@ async fn a_failover_loses_nothing_that_was_confirmed() {
 }
 
 impl Pair {
-    /// The same for a message that was stored, but not accepted: the client may have had it already.
+    /// The same for a message that was stored, but not accepted: the client may have had it
+    /// already.
     async fn arrives_again(&mut self, id: &str) {
         eventually(&format!("{id} is accepted"), async || {
             matches!(self.publish(id, 0).await.0, 200 | 202).then_some(())

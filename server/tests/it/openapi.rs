@@ -1,4 +1,5 @@
-//! The OpenAPI document against a real server: schemathesis drives every call from it and checks every answer.
+//! The OpenAPI document against a real server: schemathesis drives every call from it and checks
+//! every answer.
 
 use std::path::Path;
 use std::time::Duration;

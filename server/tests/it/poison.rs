@@ -64,7 +64,8 @@ async fn two_ends_on_a_message_let_the_others_pass() {
     assert_eq!(poison, cases.len() as f64);
 }
 
-/// python-socketio 4 leaves a polling session that it cannot read without a word, and begins a new one.
+/// python-socketio 4 leaves a polling session that it cannot read without a word, and begins a new
+/// one.
 #[tokio::test]
 async fn sessions_that_are_left_without_a_word_count_too() {
     let server = Server::start(&[]).await;

@@ -1,4 +1,5 @@
-//! A Redis of a test's own: a real process on a free port, which can be stopped, killed and started again.
+//! A Redis of a test's own: a real process on a free port, which can be stopped, killed and started
+//! again.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;

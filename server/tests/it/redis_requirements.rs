@@ -1,5 +1,5 @@
-//! What only looks as if it worked: connections on which nothing passes, a Redis that has gone back in time, and one that
-//! cannot do the work at all.
+//! What only looks as if it worked: connections on which nothing passes, a Redis that has gone back
+//! in time, and one that cannot do the work at all.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +15,8 @@ use crate::harness::{Client, Options, eventually};
 use crate::interruption::Pair;
 use crate::redis::Redis;
 
-/// Within this a connection that is dead without a word is given up and made anew, and a call that waited on it ends.
+/// Within this a connection that is dead without a word is given up and made anew, and a call that
+/// waited on it ends.
 const NOTICED: Duration = Duration::from_secs(6);
 
 #[tokio::test]
@@ -135,7 +136,8 @@ async fn what_another_node_puts_back_late_reaches_who_is_there() {
     let path = "/v1/namespaces/dropcodes/channels/c/messages";
     let (status, _, stored) = call(&late, Method::POST, path, Some(message)).await;
     assert_eq!(status, 202, "{stored}");
-    // To the others it is a store that was emptied, and what comes back lies before all that they have read.
+    // To the others it is a store that was emptied, and what comes back lies before all that they
+    // have read.
     let mut pair = Pair::on(&after).await;
     pair.arrives("newer").await;
     forwarder.lead_to(after.address);

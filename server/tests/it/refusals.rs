@@ -1,4 +1,5 @@
-//! Who may not come in, and how each client is told: 401 before a session exists, then `connect_error`.
+//! Who may not come in, and how each client is told: 401 before a session exists, then
+//! `connect_error`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -213,7 +214,8 @@ async fn a_key_revoked_during_the_upgrade_leaves_no_client_in_the_dark() {
     .await;
 }
 
-/// On a slow network an upgrade takes seconds. Whoever is sent away in the middle of one is told at its end.
+/// On a slow network an upgrade takes seconds. Whoever is sent away in the middle of one is told at
+/// its end.
 #[tokio::test]
 async fn a_key_revoked_in_the_middle_of_a_slow_upgrade_is_told_at_its_end() {
     const ROUND_TRIP: Duration = Duration::from_secs(2);
@@ -239,7 +241,8 @@ async fn a_key_revoked_between_two_polls_is_told_by_the_next() {
     let server = Server::start(&[]).await;
     let (id, key) = server.key("c").await;
     let session = Polling::join(&server, &key).await;
-    // The engine's first ping comes at once; without it, the poll below finds the farewell or waits for it.
+    // The engine's first ping comes at once; without it, the poll below finds the farewell or waits
+    // for it.
     server.revoke(&id).await;
     assert_eq!(session.poll().await, "41/dropcodes,");
     eventually("the session is closed", async || {

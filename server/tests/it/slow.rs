@@ -1,4 +1,5 @@
-//! Clients that stop reading, and clients that never acknowledge: told apart, and neither loses anything.
+//! Clients that stop reading, and clients that never acknowledge: told apart, and neither loses
+//! anything.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,8 @@ async fn fill(server: &Server, channel: &str) {
     }
 }
 
-/// Stops a client that has messages to come; the server must cut it, and give it everything when it is back.
+/// Stops a client that has messages to come; the server must cut it, and give it everything when it
+/// is back.
 async fn stop_and_return(server: &Server, transport: &'static str, cause_count: &str) {
     let (_, key) = server.key(transport).await;
     let options = Options::new(&key).transports(&[transport]);
@@ -103,7 +105,8 @@ async fn a_client_that_never_acknowledges_is_not_cut() {
             false
         );
     }
-    // Emitted at once, and again after 15 s and 45 s: a client that did not read would be cut by then.
+    // Emitted at once, and again after 15 s and 45 s: a client that did not read would be cut by
+    // then.
     for wait in [20, 40] {
         for client in &mut clients {
             let again =

@@ -1,4 +1,5 @@
-//! The contract of a store: what every implementation must do. Each test runs on each implementation.
+//! The contract of a store: what every implementation must do. Each test runs on each
+//! implementation.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -44,7 +44,8 @@ async fn holding(answer: bool) -> (std::net::SocketAddr, mpsc::Receiver<()>, mps
     (address, on_come, go)
 }
 
-/// "stops sending requests to targets that are deregistering … can help in-flight requests to the target to complete".
+/// "stops sending requests to targets that are deregistering … can help in-flight requests to the
+/// target to complete".
 #[tokio::test]
 async fn a_request_under_way_may_end_and_no_new_one_comes() {
     let (held, mut came, go) = holding(true).await;
@@ -81,12 +82,13 @@ async fn a_request_under_way_may_end_and_no_new_one_comes() {
     }
     go.send(()).await.unwrap();
     assert_eq!(request.await.unwrap().body, "done");
-    // "If a deregistering target has no in-flight requests and no active connections, Elastic Load Balancing
-    // immediately completes the deregistration process."
+    // "If a deregistering target has no in-flight requests and no active connections, Elastic Load
+    // Balancing immediately completes the deregistration process."
     timeout(BOUND, done).await.expect("deregistration goes on");
 }
 
-/// 502: "The deregistration delay period elapsed for a request being handled by a target that was deregistered."
+/// 502: "The deregistration delay period elapsed for a request being handled by a target that was
+/// deregistered."
 #[tokio::test]
 async fn a_request_longer_than_the_delay_is_502() {
     let (held, mut came, _go) = holding(true).await;
@@ -104,8 +106,8 @@ async fn a_request_longer_than_the_delay_is_502() {
     assert_eq!(stack.balancer.targets(), []);
 }
 
-/// At the end of the delay "the load balancer breaks the connection": an open WebSocket, too, whose process may not
-/// have been told anything yet. Until then it works.
+/// At the end of the delay "the load balancer breaks the connection": an open WebSocket, too, whose
+/// process may not have been told anything yet. Until then it works.
 #[tokio::test]
 async fn an_open_websocket_is_cut_at_the_end_of_the_delay() {
     unless_stalled(|| async {
@@ -144,8 +146,8 @@ async fn an_open_websocket_is_cut_at_the_end_of_the_delay() {
     .await;
 }
 
-/// The other order, SIGTERM first: "If a deregistering target terminates the connection before the deregistration
-/// delay elapses, the client receives a 500-level error response."
+/// The other order, SIGTERM first: "If a deregistering target terminates the connection before the
+/// deregistration delay elapses, the client receives a 500-level error response."
 #[tokio::test]
 async fn a_draining_target_that_closes_gives_502() {
     let (held, mut came, go) = holding(false).await;
@@ -169,7 +171,8 @@ async fn a_draining_target_that_closes_gives_502() {
         .expect("nothing is open any more");
 }
 
-/// A deregistered target "enters the `draining` state"; alone in its group, it leaves nobody to send to.
+/// A deregistered target "enters the `draining` state"; alone in its group, it leaves nobody to
+/// send to.
 #[tokio::test]
 async fn only_draining_targets_are_503() {
     let (held, mut came, _go) = holding(true).await;

@@ -12,7 +12,8 @@ use testkit::stall::unless_stalled;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-/// 502: "The load balancer received a TCP RST from the target when attempting to establish a connection."
+/// 502: "The load balancer received a TCP RST from the target when attempting to establish a
+/// connection."
 #[tokio::test]
 async fn a_refused_connection_is_502() {
     let closes = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -35,8 +36,8 @@ async fn a_refused_connection_is_502() {
     assert_eq!(stack.failure().await, (502, Cause::ConnectFailed));
 }
 
-/// 502: "The target closed the connection with a TCP RST or a TCP FIN while the load balancer had an outstanding
-/// request to the target."
+/// 502: "The target closed the connection with a TCP RST or a TCP FIN while the load balancer had
+/// an outstanding request to the target."
 #[tokio::test]
 async fn a_target_that_closes_on_a_request_is_502() {
     let target = raw(|tcp, _| async move { drop(tcp) }).await;
@@ -45,8 +46,8 @@ async fn a_target_that_closes_on_a_request_is_502() {
     assert_eq!(stack.failure().await, (502, Cause::TargetClosed));
 }
 
-/// 502: "Check whether the keep-alive duration of the target is shorter than the idle timeout value of the load
-/// balancer": the request meets the close on its way, and is not repeated elsewhere.
+/// 502: "Check whether the keep-alive duration of the target is shorter than the idle timeout value
+/// of the load balancer": the request meets the close on its way, and is not repeated elsewhere.
 #[tokio::test]
 async fn a_request_that_meets_the_targets_close_is_502() {
     let (closed, mut on_close) = tokio::sync::mpsc::channel(1);
@@ -122,7 +123,8 @@ async fn no_registered_target_is_503() {
     assert_eq!(stack.failure().await, (503, Cause::NoTargets));
 }
 
-/// 504: "failed to establish a connection to the target before the connection timeout expired (10 seconds)".
+/// 504: "failed to establish a connection to the target before the connection timeout expired (10
+/// seconds)".
 #[tokio::test]
 async fn a_connection_that_is_not_accepted_in_time_is_504() {
     unless_stalled(|| async {
@@ -190,8 +192,8 @@ async fn a_malformed_request_is_400() {
     }
 }
 
-/// 460: "received a request from a client, but the client closed the connection … before the idle timeout period
-/// elapsed". The client sees nothing of it; the log does.
+/// 460: "received a request from a client, but the client closed the connection … before the idle
+/// timeout period elapsed". The client sees nothing of it; the log does.
 #[tokio::test]
 async fn a_client_that_leaves_early_is_460() {
     let target = raw(|mut tcp, _| async move { while tcp.read_u8().await.is_ok() {} }).await;
@@ -212,7 +214,8 @@ async fn a_client_that_leaves_early_is_460() {
     assert_eq!(stack.failure().await, (460, Cause::ClientClosed));
 }
 
-/// "The load balancer forwards valid HTTP responses from targets to the client, including HTTP errors."
+/// "The load balancer forwards valid HTTP responses from targets to the client, including HTTP
+/// errors."
 #[tokio::test]
 async fn a_targets_own_error_passes_unchanged() {
     let target = raw(|mut tcp, _| async move {

@@ -60,7 +60,8 @@ async fn preserve_keeps_and_remove_takes_away() {
     );
 }
 
-/// "When the client port preservation attribute … is enabled": `client-ip-address:client-port-number`.
+/// "When the client port preservation attribute … is enabled":
+/// `client-ip-address:client-port-number`.
 #[tokio::test]
 async fn the_clients_port_can_be_added() {
     let got = x_forwarded_for(
@@ -156,7 +157,11 @@ async fn a_response_head_over_32_k_is_502() {
         let large = "x".repeat(size);
         let _ = tcp
             .write_all(
-                format!("HTTP/1.1 200 OK\r\na: {large}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").as_bytes(),
+                format!(
+                    "HTTP/1.1 200 OK\r\na: {large}\r\nConnection: close\r\nContent-Length: \
+                         0\r\n\r\n"
+                )
+                .as_bytes(),
             )
             .await;
     })

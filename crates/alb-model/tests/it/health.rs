@@ -13,7 +13,8 @@ use testkit::backend::{get, read_head};
 use testkit::balancer::{Stack, config, group};
 use testkit::stall::unless_stalled;
 
-/// A target whose health check answers with a status of the test's choice (0: never), and shows what it was asked.
+/// A target whose health check answers with a status of the test's choice (0: never), and shows
+/// what it was asked.
 async fn target(status: &Arc<AtomicU16>) -> (std::net::SocketAddr, mpsc::Receiver<(String, bool)>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -28,7 +29,11 @@ async fn target(status: &Arc<AtomicU16>) -> (std::net::SocketAddr, mpsc::Receive
                 if status > 0 {
                     let _ = tcp
                         .write_all(
-                            format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").as_bytes(),
+                            format!(
+                                "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: \
+                                     0\r\n\r\n"
+                            )
+                            .as_bytes(),
                         )
                         .await;
                 }
@@ -50,8 +55,8 @@ async fn next(stack: &mut Stack) -> (Health, String) {
     }
 }
 
-/// "the `User-Agent` is set to `ELB-HealthChecker/2.0`"; "`Host: 10.0.0.10:8080`"; "the load balancer node closes the
-/// connection that was established for the health check".
+/// "the `User-Agent` is set to `ELB-HealthChecker/2.0`"; "`Host: 10.0.0.10:8080`"; "the load
+/// balancer node closes the connection that was established for the health check".
 #[tokio::test]
 async fn a_health_check_looks_like_awss() {
     let (address, mut asks) = target(&Arc::new(AtomicU16::new(200))).await;
@@ -67,7 +72,8 @@ async fn a_health_check_looks_like_awss() {
     assert!(closed);
 }
 
-/// "After your target is registered, it must pass one health check to be considered healthy"; then the thresholds.
+/// "After your target is registered, it must pass one health check to be considered healthy"; then
+/// the thresholds.
 #[tokio::test]
 async fn one_pass_admits_and_thresholds_eject_and_bring_back() {
     unless_stalled(|| async {
@@ -136,8 +142,8 @@ async fn the_matcher_decides_what_passes() {
     .await;
 }
 
-/// "If a target group contains only unhealthy registered targets, the load balancer routes requests to all those
-/// targets, regardless of their health status."
+/// "If a target group contains only unhealthy registered targets, the load balancer routes requests
+/// to all those targets, regardless of their health status."
 #[tokio::test]
 async fn all_targets_unhealthy_fails_open() {
     let status = Arc::new(AtomicU16::new(500));

@@ -39,7 +39,8 @@ fn assert_about(elapsed: Duration, expected: Duration) {
     );
 }
 
-/// 504: "the target did not respond before the idle timeout period elapsed": how a held long poll ends.
+/// 504: "the target did not respond before the idle timeout period elapsed": how a held long poll
+/// ends.
 #[tokio::test]
 async fn a_target_that_does_not_answer_is_504_at_the_idle_timeout() {
     unless_stalled(|| async {
@@ -54,7 +55,8 @@ async fn a_target_that_does_not_answer_is_504_at_the_idle_timeout() {
     .await;
 }
 
-/// "send at least 1 byte of data before each idle timeout period elapses": from the target, it holds a response open.
+/// "send at least 1 byte of data before each idle timeout period elapses": from the target, it
+/// holds a response open.
 #[tokio::test]
 async fn a_byte_from_the_target_resets_the_clock() {
     unless_stalled(|| async {
@@ -143,8 +145,8 @@ async fn a_client_that_stops_in_its_request_is_408() {
     .await;
 }
 
-/// "the period of time an existing client … connection can remain inactive … before the load balancer closes the
-/// connection", without a word to a client that has asked for nothing.
+/// "the period of time an existing client … connection can remain inactive … before the load
+/// balancer closes the connection", without a word to a client that has asked for nothing.
 #[tokio::test]
 async fn an_idle_client_connection_is_closed() {
     unless_stalled(|| async {
@@ -170,7 +172,8 @@ async fn an_idle_client_connection_is_closed() {
     .await;
 }
 
-/// "an existing … target connection": kept for reuse until it has been idle that long, then closed by the balancer.
+/// "an existing … target connection": kept for reuse until it has been idle that long, then closed
+/// by the balancer.
 #[tokio::test]
 async fn connections_to_targets_are_reused_until_idle() {
     unless_stalled(|| async {
@@ -205,7 +208,8 @@ async fn connections_to_targets_are_reused_until_idle() {
     .await;
 }
 
-/// "Elastic Load Balancing … can reuse backend connections": requests at the same time need one each.
+/// "Elastic Load Balancing … can reuse backend connections": requests at the same time need one
+/// each.
 #[tokio::test]
 async fn requests_at_the_same_time_take_a_connection_each() {
     let target = echo().await;
@@ -219,7 +223,8 @@ async fn requests_at_the_same_time_take_a_connection_each() {
     assert!(target.connections.load(Ordering::SeqCst) > checks);
 }
 
-/// …#http-client-keep-alive-duration: after it, "the load balancer accepts one more request and then … closes".
+/// …#http-client-keep-alive-duration: after it, "the load balancer accepts one more request and
+/// then … closes".
 #[tokio::test]
 async fn an_old_client_connection_gets_one_more_answer() {
     unless_stalled(|| async {

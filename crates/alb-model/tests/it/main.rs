@@ -1,4 +1,5 @@
-//! The load balancer model against real sockets: each test is one behaviour of AWS's and cites its page.
+//! The load balancer model against real sockets: each test is one behaviour of AWS's and cites its
+//! page.
 
 #![expect(
     clippy::unwrap_used,

@@ -39,8 +39,8 @@ fn rule(priority: u32, conditions: Vec<Condition>) -> Rule {
     }
 }
 
-/// "Rules are evaluated in priority order, from the lowest value to the highest value. The default rule is evaluated
-/// last."
+/// "Rules are evaluated in priority order, from the lowest value to the highest value. The default
+/// rule is evaluated last."
 #[tokio::test]
 async fn the_lowest_priority_number_wins() {
     let path = |pattern: &str| vec![Condition::Path(vec![pattern.into()])];

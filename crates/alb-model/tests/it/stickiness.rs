@@ -17,7 +17,8 @@ fn sticky(duration: Duration) -> Group {
     }
 }
 
-/// "By default, an Application Load Balancer routes each request independently to a registered target."
+/// "By default, an Application Load Balancer routes each request independently to a registered
+/// target."
 #[tokio::test]
 async fn without_stickiness_requests_go_round() {
     let (a, b) = (echo().await, echo().await);
@@ -51,8 +52,8 @@ async fn the_cookie_leads_to_the_same_target() {
     assert_eq!(twin.seen().target, first.seen().target);
 }
 
-/// "has its own expiry of 7 days which is non-configurable"; "use the Expires attribute … instead of Max-Age";
-/// AWSALBCORS "includes the same information … plus the SameSite attribute".
+/// "has its own expiry of 7 days which is non-configurable"; "use the Expires attribute … instead
+/// of Max-Age"; AWSALBCORS "includes the same information … plus the SameSite attribute".
 #[tokio::test]
 async fn both_cookies_have_awss_attributes() {
     let a = echo().await;
@@ -93,8 +94,8 @@ async fn both_cookies_have_awss_attributes() {
     }
 }
 
-/// "resets the expiry of the cookies it generates after every request", and a cookie older than the stickiness
-/// duration is stale, whatever its Expires says.
+/// "resets the expiry of the cookies it generates after every request", and a cookie older than the
+/// stickiness duration is stale, whatever its Expires says.
 #[tokio::test]
 async fn the_balancer_enforces_the_duration_and_renews_it() {
     unless_stalled(|| async {
@@ -126,7 +127,8 @@ async fn the_balancer_enforces_the_duration_and_renews_it() {
     .await;
 }
 
-/// "if it refers to a target that was deregistered …, the load balancer selects a new target and updates the cookie".
+/// "if it refers to a target that was deregistered …, the load balancer selects a new target and
+/// updates the cookie".
 #[tokio::test]
 async fn a_cookie_to_a_deregistered_target_gets_another() {
     let (a, b) = (echo().await, echo().await);
@@ -144,7 +146,8 @@ async fn a_cookie_to_a_deregistered_target_gets_another() {
     assert_eq!(third.seen().target, second.seen().target);
 }
 
-/// "If the cookie is present but cannot be decoded … the load balancer selects a new target and updates the cookie".
+/// "If the cookie is present but cannot be decoded … the load balancer selects a new target and
+/// updates the cookie".
 #[tokio::test]
 async fn a_cookie_of_nobodys_is_replaced() {
     let a = echo().await;

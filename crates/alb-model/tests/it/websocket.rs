@@ -1,5 +1,6 @@
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-listeners.html#listener-configuration>:
-//! "You can upgrade an existing HTTP/1.1 connection into a WebSocket"; after that, bytes pass as they are.
+//! "You can upgrade an existing HTTP/1.1 connection into a WebSocket"; after that, bytes pass as
+//! they are.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -111,7 +112,8 @@ async fn a_quiet_websocket_is_cut_at_the_idle_timeout() {
     .await;
 }
 
-/// A byte in one direction alone resets the clock: ten idle timeouts with the client silent, then with the target.
+/// A byte in one direction alone resets the clock: ten idle timeouts with the client silent, then
+/// with the target.
 #[tokio::test]
 async fn a_byte_either_way_keeps_a_websocket() {
     unless_stalled(|| async {
@@ -163,8 +165,8 @@ async fn a_byte_either_way_keeps_a_websocket() {
     .await;
 }
 
-/// "the target that returns an HTTP 101 status code … is the target used in the WebSockets connection"; the cookie
-/// comes with the 101.
+/// "the target that returns an HTTP 101 status code … is the target used in the WebSockets
+/// connection"; the cookie comes with the 101.
 #[tokio::test]
 async fn an_upgrade_is_sticky_and_carries_the_cookie() {
     let target = raw(echo_upgrade).await;

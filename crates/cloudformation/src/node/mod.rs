@@ -1,7 +1,8 @@
-//! The one type into which environment files and templates are read: every node knows the place it came from.
+//! The one type into which environment files and templates are read: every node knows the place it
+//! came from.
 //!
-//! A rendered template is made of the same nodes: there, an [`Origin`] leads from a leaf back to the environment
-//! file, and a [`Call`] that is left is a value that only AWS knows.
+//! A rendered template is made of the same nodes: there, an [`Origin`] leads from a leaf back to
+//! the environment file, and a [`Call`] that is left is a value that only AWS knows.
 
 mod function;
 mod intrinsic;
@@ -108,8 +109,8 @@ impl Node {
         }
     }
 
-    /// The scalar's text, where this is a known scalar. Numbers and truth values have a text too: CloudFormation
-    /// passes all of them as strings.
+    /// The scalar's text, where this is a known scalar. Numbers and truth values have a text too:
+    /// CloudFormation passes all of them as strings.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self.leaf()? {
@@ -148,7 +149,8 @@ impl Node {
         }
     }
 
-    /// The logical id of the resource that this value stands for: the argument of a `Ref`, the first part of a `GetAtt`.
+    /// The logical id of the resource that this value stands for: the argument of a `Ref`, the
+    /// first part of a `GetAtt`.
     #[must_use]
     pub fn refers_to(&self) -> Option<&str> {
         let Value::Call(call) = &self.value else {

@@ -1,7 +1,8 @@
 //! Reads YAML, of which JSON is a part, into nodes.
 //!
-//! Refused are the parts of YAML that CloudFormation does not read either, so that nothing means one thing here and
-//! another there: aliases, merges, several documents, and keys given twice. Depth and size are bounded.
+//! Refused are the parts of YAML that CloudFormation does not read either, so that nothing means
+//! one thing here and another there: aliases, merges, several documents, and keys given twice.
+//! Depth and size are bounded.
 
 use std::sync::Arc;
 

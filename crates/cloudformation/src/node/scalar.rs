@@ -1,5 +1,5 @@
-//! A scalar keeps the text as it was written: CloudFormation passes all of them as strings, and `012` is an account's
-//! start to one reader and ten to another.
+//! A scalar keeps the text as it was written: CloudFormation passes all of them as strings, and
+//! `012` is an account's start to one reader and ten to another.
 
 /// A scalar: its text, and what a YAML reader takes it for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,7 +45,8 @@ impl Scalar {
         }
     }
 
-    /// What an unquoted scalar of a template is taken for: CloudFormation reads YAML 1.1, which has more truth values.
+    /// What an unquoted scalar of a template is taken for: CloudFormation reads YAML 1.1, which has
+    /// more truth values.
     #[must_use]
     pub fn plain_in_template(text: &str) -> Self {
         match text {
@@ -71,8 +72,8 @@ impl Scalar {
     }
 }
 
-/// Whether JSON has this number too. `1_000`, `0x10`, `+1`, `.5`, `012` and `1:30` are numbers to some YAML reader or
-/// other; they stay text, which is how CloudFormation passes them on.
+/// Whether JSON has this number too. `1_000`, `0x10`, `+1`, `.5`, `012` and `1:30` are numbers to
+/// some YAML reader or other; they stay text, which is how CloudFormation passes them on.
 fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let leading_zero = digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.");

@@ -1,4 +1,5 @@
-//! Writes nodes as YAML with short tags, or as JSON with long function names: the same nodes give the same text.
+//! Writes nodes as YAML with short tags, or as JSON with long function names: the same nodes give
+//! the same text.
 
 use serde_json::{Map as JsonMap, Value as Json, json};
 

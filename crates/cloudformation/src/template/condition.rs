@@ -79,8 +79,8 @@ impl Resolver<'_> {
         truth
     }
 
-    /// A value that a condition chose: what decided the condition also decided the value, and comes first for what
-    /// the template itself says.
+    /// A value that a condition chose: what decided the condition also decided the value, and comes
+    /// first for what the template itself says.
     pub(super) fn chosen(&mut self, condition: &str, branch: &Node) -> Option<Node> {
         let mut node = self.node(branch)?;
         if let Some(State::Done(_, deciders)) = self.conditions.get(condition) {

@@ -1,4 +1,5 @@
-//! Resources that need each other: CloudFormation refuses them, and no order exists to create them in.
+//! Resources that need each other: CloudFormation refuses them, and no order exists to create them
+//! in.
 
 use std::collections::HashMap;
 
@@ -26,7 +27,8 @@ pub(super) fn check(resources: &IndexMap<String, Resource>, mistakes: &mut Mista
     }
 }
 
-/// Walks from one resource along what it needs, without recursion: chains are as long as the template.
+/// Walks from one resource along what it needs, without recursion: chains are as long as the
+/// template.
 fn visit<'r>(
     start: &'r str,
     resources: &IndexMap<String, Resource>,
@@ -65,7 +67,8 @@ fn visit<'r>(
                     "these resources depend on each other: {}",
                     names.join(" → ")
                 );
-                let help = "remove one reference: a separate resource (`AWS::EC2::SecurityGroupIngress`, say) can join the two";
+                let help = "remove one reference: a separate resource \
+                            (`AWS::EC2::SecurityGroupIngress`, say) can join the two";
                 mistakes.push(Mistake {
                     message,
                     place,

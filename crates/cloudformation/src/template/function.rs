@@ -1,5 +1,6 @@
-//! The intrinsic functions that give a value. Each takes its argument filled in, and gives back a call of itself
-//! where a part of it is known to AWS alone. Those that put strings and lists together are in `text`.
+//! The intrinsic functions that give a value. Each takes its argument filled in, and gives back a
+//! call of itself where a part of it is known to AWS alone. Those that put strings and lists
+//! together are in `text`.
 
 use super::resolve::Resolver;
 use super::{Truth, suggest};
@@ -63,7 +64,8 @@ impl Resolver<'_> {
     fn choose(&mut self, node: &Node, argument: &Node) -> Outcome {
         let Some([name, yes, no]) = argument.as_list() else {
             return Err(Expected(
-                "a list: a condition's name, the value where it is true, the value where it is false",
+                "a list: a condition's name, the value where it is true, the value where it is \
+                 false",
             ));
         };
         let (Some(condition), Some(place)) = (name.as_text(), name.place()) else {

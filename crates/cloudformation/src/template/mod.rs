@@ -1,7 +1,8 @@
 //! CloudFormation templates: ours and anyone's.
 //!
-//! [`Template::read`] knows the sections, [`Template::render`] fills in what can be known before deploying and gives
-//! a [`Rendered`]. What only AWS knows stays in it as a [`Call`](crate::node::Call): nothing is guessed.
+//! [`Template::read`] knows the sections, [`Template::render`] fills in what can be known before
+//! deploying and gives a [`Rendered`]. What only AWS knows stays in it as a
+//! [`Call`](crate::node::Call): nothing is guessed.
 
 mod condition;
 mod cycle;
@@ -39,7 +40,8 @@ const SECTIONS: [&str; 11] = [
     "Hooks",
 ];
 
-/// The attributes of a resource ("Resource attribute reference"); `Version` is that of a custom resource.
+/// The attributes of a resource ("Resource attribute reference"); `Version` is that of a custom
+/// resource.
 const ATTRIBUTES: [&str; 10] = [
     "Type",
     "Properties",
@@ -189,7 +191,11 @@ fn check_resource(name: &str, entry: &Entry, has_macro: bool, mistakes: &mut Mis
             &entry.key,
             format!("`{name}`: macros in `Resources` are not expanded"),
         );
-        mistakes.push(mistake.help("write the resources out, or render the processed template (`aws cloudformation get-template --template-stage Processed`)"));
+        mistakes.push(mistake.help(
+            "write the resources out, or render the processed template \
+                                    (`aws cloudformation get-template --template-stage \
+                                    Processed`)",
+        ));
         return;
     }
     let Some(attributes) = entry.node.as_map() else {

@@ -125,7 +125,8 @@ impl Parameter {
         self.kind == "CommaDelimitedList" || self.kind.starts_with("List<")
     }
 
-    /// The value of `!Ref name`, from what was given or else the default; symbolic where there is neither.
+    /// The value of `!Ref name`, from what was given or else the default; symbolic where there is
+    /// neither.
     pub(super) fn value(&self, name: &str, given: Option<&Node>) -> Result<Node, Mistakes> {
         let Some(value) = given.or(self.default.as_ref()) else {
             return Ok(self.symbolic(name));
@@ -148,8 +149,8 @@ impl Parameter {
         })
     }
 
-    /// The items of a list, or the one value of anything else. An empty list is one of an empty string, as
-    /// templates rely on: `!Equals [!Select [0, !Ref List], ""]`.
+    /// The items of a list, or the one value of anything else. An empty list is one of an empty
+    /// string, as templates rely on: `!Equals [!Select [0, !Ref List], ""]`.
     fn items(&self, name: &str, value: &Node) -> Result<Vec<Node>, Mistake> {
         let item = |text: &str| Node {
             value: Value::Scalar(Scalar::text(text.trim())),
@@ -229,7 +230,8 @@ impl Parameter {
             return self.check_number(text).or_else(wrong);
         }
         if let Some(pattern) = self.constraint("AllowedPattern") {
-            // Java's expressions can say more than this crate's: what it does not read is left to AWS.
+            // Java's expressions can say more than this crate's: what it does not read is left to
+            // AWS.
             if let Ok(regex) = regex_lite::Regex::new(&format!("^(?:{pattern})$"))
                 && !regex.is_match(text)
             {
@@ -267,7 +269,8 @@ impl Parameter {
         self.constraint(key)?.parse().ok()
     }
 
-    /// A mistake at the value where a file gave it, and with the template's own words where it has some.
+    /// A mistake at the value where a file gave it, and with the template's own words where it has
+    /// some.
     fn mistake(&self, value: &Node, message: String) -> Mistake {
         let mistake = match value.place() {
             Some(place) => Mistake::at(place, message),

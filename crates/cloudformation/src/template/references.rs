@@ -1,4 +1,5 @@
-//! What a resolved document keeps beside resources and outputs: its head, and whatever symbolic values still refer to.
+//! What a resolved document keeps beside resources and outputs: its head, and whatever symbolic
+//! values still refer to.
 
 use std::collections::HashSet;
 
@@ -50,7 +51,8 @@ impl Resolver<'_> {
         sections
     }
 
-    /// The conditions that are not known before deploying and still spoken of, with those that they speak of.
+    /// The conditions that are not known before deploying and still spoken of, with those that they
+    /// speak of.
     fn conditions_for(&mut self, references: &mut References) -> Map {
         let template = self.template;
         let mut kept = Map::new();

@@ -7,7 +7,8 @@ use crate::node::{Entry, Map, Node, Place, Scalar, Source, Value};
 
 /// A template, resolved: what would be applied.
 ///
-/// Every other part of Holdfast reads this and never the environment file or the template behind it:
+/// Every other part of Holdfast reads this and never the environment file or the template behind
+/// it:
 ///
 /// ```
 /// use cloudformation::node::Leaf;
@@ -42,15 +43,18 @@ use crate::node::{Entry, Map, Node, Place, Scalar, Source, Value};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rendered {
-    /// Each declared parameter's value; symbolic where it has none, or where AWS looks it up (`AWS::SSM::…`).
+    /// Each declared parameter's value; symbolic where it has none, or where AWS looks it up
+    /// (`AWS::SSM::…`).
     pub parameters: IndexMap<String, Node>,
     /// Each condition's outcome.
     pub conditions: IndexMap<String, Truth>,
-    /// The resources that would exist, by logical id, in the template's order. Those with a false condition are gone.
+    /// The resources that would exist, by logical id, in the template's order. Those with a false
+    /// condition are gone.
     pub resources: IndexMap<String, Resource>,
     /// The outputs that would exist, by name.
     pub outputs: IndexMap<String, Output>,
-    /// What the document needs beside resources and outputs: description, and what symbolic values refer to.
+    /// What the document needs beside resources and outputs: description, and what symbolic values
+    /// refer to.
     pub(super) sections: Map,
 }
 
@@ -149,8 +153,8 @@ impl Rendered {
             .map(|(name, parameter)| (name.as_str(), parameter))
     }
 
-    /// The whole as one document, stable: the same inputs give the same text. Write it with [`crate::node::yaml`]
-    /// or [`crate::node::json`].
+    /// The whole as one document, stable: the same inputs give the same text. Write it with
+    /// [`crate::node::yaml`] or [`crate::node::json`].
     #[must_use]
     pub fn document(&self) -> Node {
         let mut document = self.sections.clone();

@@ -109,7 +109,8 @@ impl<'t> Resolver<'t> {
         })
     }
 
-    /// A value that is copied to the place of `user`: its origin comes first, then the place that uses it.
+    /// A value that is copied to the place of `user`: its origin comes first, then the place that
+    /// uses it.
     pub(super) fn used(&mut self, value: &Node, user: &Node) -> Option<Node> {
         self.spend(size(value), user)?;
         Some(Node {
@@ -134,15 +135,16 @@ impl<'t> Resolver<'t> {
         None
     }
 
-    /// What a name stands for: a parameter, a pseudo parameter, or else a resource, which stays symbolic.
-    /// The outer `None` is `AWS::NoValue`.
+    /// What a name stands for: a parameter, a pseudo parameter, or else a resource, which stays
+    /// symbolic. The outer `None` is `AWS::NoValue`.
     pub(super) fn reference(&mut self, name: &str, user: &Node) -> Option<Node> {
         if name == "AWS::NoValue" {
             return None;
         }
         let symbolic = Some(user.clone());
         if let Some(parameter) = self.template.parameters().get(name) {
-            // Its value has a mistake of its own, or is a secret that nobody should read on a screen.
+            // Its value has a mistake of its own, or is a secret that nobody should read on a
+            // screen.
             let Some(value) = self.parameters.get(name).cloned() else {
                 return symbolic;
             };

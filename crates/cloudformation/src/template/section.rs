@@ -11,7 +11,8 @@ impl Template {
     /// Fills in everything that can be known before deploying.
     ///
     /// # Errors
-    /// Every mistake: unknown names and functions, cycles, parameters that break their constraints, with their places.
+    /// Every mistake: unknown names and functions, cycles, parameters that break their constraints,
+    /// with their places.
     pub fn render(&self, inputs: &Inputs) -> Result<Rendered, Mistakes> {
         let mut resolver = Resolver::new(self, inputs);
         resolver.check_given(inputs);

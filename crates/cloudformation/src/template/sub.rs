@@ -86,7 +86,8 @@ impl Resolver<'_> {
                         self.spend(scalar.text.len(), node)?;
                         origin = origin.then(&value.origin);
                         known.push_str(&scalar.text);
-                        // A value may hold `${` itself, and must not be read as a variable of what is left.
+                        // A value may hold `${` itself, and must not be read as a variable of what
+                        // is left.
                         symbolic.push_str(&scalar.text.replace("${", "${!"));
                         continue;
                     }

@@ -111,7 +111,8 @@ impl Resolver<'_> {
     /// Subnets of an IPv4 block; IPv6 blocks are AWS's to give out, so they stay symbolic.
     pub(super) fn cidr(&mut self, node: &Node, argument: &Node) -> Outcome {
         const FORM: Expected = Expected(
-            "a list: an IPv4 block, a count from 1 to 256, and the bits that each subnet leaves to hosts",
+            "a list: an IPv4 block, a count from 1 to 256, and the bits that each subnet leaves \
+             to hosts",
         );
         let parts = self.parts(argument).unwrap_or_default();
         let (block, count, bits) = match parts.as_slice() {

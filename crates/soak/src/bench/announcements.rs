@@ -1,5 +1,5 @@
-//! What a node pays for announcements of channels that none of its clients is on: real ones, caught on their way and
-//! sent again, twenty thousand a second.
+//! What a node pays for announcements of channels that none of its clients is on: real ones, caught
+//! on their way and sent again, twenty thousand a second.
 
 use std::time::Duration;
 

@@ -37,7 +37,8 @@ pub(super) async fn run() -> anyhow::Result<()> {
         let (one_cpu, one_operations) = *first.get_or_insert((cpu, operations));
         print(&format!(
             "  {nodes} nodes: {cpu:.0} µs CPU per delivered message (x {:.2}), {operations:.1} Redis operations per message \
-             (x {:.2}), {redis_cpu:.0} µs of Redis's CPU per message; idle: {:.2} % of a core a node, {:.0} Redis operations/s",
+             (x {:.2}), {redis_cpu:.0} µs of Redis's CPU per message; idle: {:.2} % of a core a \
+             node, {:.0} Redis operations/s",
             cpu / one_cpu,
             operations / one_operations,
             idle.nodes_cpu / IDLE.as_secs_f64() / nodes as f64 * 100.0,

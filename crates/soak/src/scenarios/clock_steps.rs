@@ -1,5 +1,6 @@
-//! The clock of Redis leaps by up to two hours, and those of all nodes with it, for seconds, again and again. Messages
-//! have twenty minutes to live: nothing may expire, and nothing be early or late.
+//! The clock of Redis leaps by up to two hours, and those of all nodes with it, for seconds, again
+//! and again. Messages have twenty minutes to live: nothing may expire, and nothing be early or
+//! late.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -22,7 +23,8 @@ const LEAP: std::ops::Range<i64> = 2..7_200;
 const WRONG: std::ops::Range<u64> = 500..6_000;
 /// Between two leaps, in ms: as long as it takes until a clock is steady again.
 const RIGHT: std::ops::Range<u64> = 2_000..4_000;
-/// From the start of the nodes to the first leap: a node that has just started believes the clock that it finds.
+/// From the start of the nodes to the first leap: a node that has just started believes the clock
+/// that it finds.
 const BELIEVED: Duration = Duration::from_secs(15);
 /// How early or late half of the messages, or the earliest, may be, in ms.
 const OFF: f64 = 500.0;

@@ -1,4 +1,5 @@
-//! The clock of one node is two seconds fast, that of another two seconds slow. Messages are due by the store's.
+//! The clock of one node is two seconds fast, that of another two seconds slow. Messages are due by
+//! the store's.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,7 +14,8 @@ use crate::redis::Redis;
 use crate::report::Report;
 use crate::stage::{Cast, Stage};
 
-/// How early or late half of the messages, or the earliest, may be, in ms: far less than the clocks are wrong.
+/// How early or late half of the messages, or the earliest, may be, in ms: far less than the clocks
+/// are wrong.
 const OFF: f64 = 500.0;
 
 pub(super) async fn run(size: Size, directory: &Path) -> anyhow::Result<Report> {
@@ -21,7 +23,8 @@ pub(super) async fn run(size: Size, directory: &Path) -> anyhow::Result<Report> 
     let server = directory.join("server-with-a-wrong-clock");
     let script = format!(
         "#!/bin/sh\nexport FAKETIME_DONT_FAKE_MONOTONIC=1\ncase $NODE_ID in\n  \
-         node-2) exec faketime -f +2s {0} ;;\n  node-3) exec faketime -f -2s {0} ;;\nesac\nexec {0}\n",
+         node-2) exec faketime -f +2s {0} ;;\n  node-3) exec faketime -f -2s {0} ;;\nesac\nexec \
+         {0}\n",
         beside("server")?.display()
     );
     fs::write(&server, script)

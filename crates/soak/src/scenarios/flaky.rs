@@ -1,5 +1,5 @@
-//! Every client drops its connection every few seconds, stays away for up to three, and some of what it is sent is
-//! worth rendering for two alone.
+//! Every client drops its connection every few seconds, stays away for up to three, and some of
+//! what it is sent is worth rendering for two alone.
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
-//! All nodes are killed at once; every client comes back as soon as there is a node, and gets what fell due meanwhile.
+//! All nodes are killed at once; every client comes back as soon as there is a node, and gets what
+//! fell due meanwhile.
 
 use std::path::Path;
 use std::time::Duration;
@@ -35,7 +36,8 @@ pub(super) async fn run(size: Size, directory: &Path) -> anyhow::Result<Report> 
     stage.all_back(cut).await;
     let back = killed.elapsed();
     stage.remark(format!(
-        "{clients} clients; all nodes were healthy again {:.1} s after they were killed, all clients back after {:.1} s",
+        "{clients} clients; all nodes were healthy again {:.1} s after they were killed, all \
+         clients back after {:.1} s",
         there.as_secs_f64(),
         back.as_secs_f64()
     ));

@@ -1,4 +1,5 @@
-//! What can go wrong, one file each. Every scenario sets a stage, makes trouble under load, and reports.
+//! What can go wrong, one file each. Every scenario sets a stage, makes trouble under load, and
+//! reports.
 
 mod attacks;
 mod clock_steps;

@@ -1,5 +1,5 @@
-//! Everything that happens to a Redis, one after the other under one load: killed and restarted with its data, its
-//! connections killed, hung, failed over as planned and by a death, and full.
+//! Everything that happens to a Redis, one after the other under one load: killed and restarted
+//! with its data, its connections killed, hung, failed over as planned and by a death, and full.
 
 use std::path::Path;
 use std::time::Duration;
@@ -111,7 +111,8 @@ impl Play {
         Ok(())
     }
 
-    /// The primary dies, its replica is promoted, and the dead one comes back as the new one's replica.
+    /// The primary dies, its replica is promoted, and the dead one comes back as the new one's
+    /// replica.
     async fn death_of_the_primary(&mut self) -> anyhow::Result<()> {
         let from = now();
         self.primary.kill().await?;

@@ -1,5 +1,5 @@
-//! A node stops (SIGSTOP) and goes on, every few seconds: its connections stay, nothing answers, its clocks jump, and the
-//! others take it for dead after four seconds.
+//! A node stops (SIGSTOP) and goes on, every few seconds: its connections stay, nothing answers,
+//! its clocks jump, and the others take it for dead after four seconds.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,9 +15,11 @@ use crate::stage::{Stage, again_and_again};
 
 /// Between two pauses, in ms.
 const BETWEEN: std::ops::Range<u64> = 1_000..3_000;
-/// How long a node stands still, in ms: less than the balancer takes to find it unhealthy and have it replaced.
+/// How long a node stands still, in ms: less than the balancer takes to find it unhealthy and have
+/// it replaced.
 const STILL: std::ops::Range<u64> = 500..9_000;
-/// How long an acknowledgement may wait in the node that stood still before it is in the store, in ms.
+/// How long an acknowledgement may wait in the node that stood still before it is in the store, in
+/// ms.
 const AFTER: Ms = 10_000.0;
 
 pub(super) async fn run(size: Size, directory: &Path) -> anyhow::Result<Report> {

@@ -1,5 +1,5 @@
-//! Every third client loses its session at each message of a kind, until the end: its other messages must pass those, and
-//! nobody may be kept off by them.
+//! Every third client loses its session at each message of a kind, until the end: its other
+//! messages must pass those, and nobody may be kept off by them.
 
 use std::path::Path;
 

@@ -7,7 +7,8 @@ use crate::redis::Redis;
 use crate::report::Report;
 use crate::stage::Stage;
 
-/// The longest that a client may be away beyond its own back-off, for all but one in a hundred, in ms.
+/// The longest that a client may be away beyond its own back-off, for all but one in a hundred, in
+/// ms.
 const AWAY: f64 = 5_000.0;
 
 pub(super) async fn run(size: Size, directory: &Path) -> anyhow::Result<Report> {

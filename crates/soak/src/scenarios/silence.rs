@@ -1,5 +1,5 @@
-//! The network goes silent again and again: open connections stay, and nothing passes on them. Clients notice by their
-//! heartbeat, which is quick here, and come back.
+//! The network goes silent again and again: open connections stay, and nothing passes on them.
+//! Clients notice by their heartbeat, which is quick here, and come back.
 
 use std::path::Path;
 

@@ -30,7 +30,8 @@ fn acknowledged(client: usize, at: Ms) -> Event {
     Event::Acknowledged { client, at, id }
 }
 
-/// Two clients of one channel and one of another; `m` is for the first channel, due at 10 s, expires at 20 s.
+/// Two clients of one channel and one of another; `m` is for the first channel, due at 10 s,
+/// expires at 20 s.
 fn tracker(events: &[Event]) -> Tracker {
     let mut tracker = Tracker::new([0, 0, 1]);
     for client in 0..3 {

@@ -1,5 +1,6 @@
-//! Every scenario, small: nothing is lost, nothing comes more often than the rules allow, everyone is back. Figures are
-//! printed and not judged. One at a time, so that they are figures of one scenario.
+//! Every scenario, small: nothing is lost, nothing comes more often than the rules allow, everyone
+//! is back. Figures are printed and not judged. One at a time, so that they are figures of one
+//! scenario.
 
 #![expect(
     clippy::unwrap_used,
@@ -21,8 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 static ONE: Mutex<()> = Mutex::const_new(());
 
-/// The programs under test, which are looked for beside this crate's own. As tests of the whole workspace: that is how
-/// they were just built, mostly, while a plain build would compile the AWS SDK without its mocks, all of it once more.
+/// The programs under test, which are looked for beside this crate's own. As tests of the whole
+/// workspace: that is how they were just built, mostly, while a plain build would compile the AWS
+/// SDK without its mocks, all of it once more.
 fn build() {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {

@@ -7,8 +7,11 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Deploys,
     levels: &[Error, Warning],
     summary: "ECS stops healthy tasks to spread them over zones",
-    breaks: "Every socket of a task that is moved is cut, at a moment that nobody chose. ENABLED is the default for new services, and is refused with a maximum percent of 100 or less.",
-    holds: "service.az_rebalancing is DISABLED, or accepted knowingly; never with service.deployment.maximum_percent ≤ 100",
+    breaks: "Every socket of a task that is moved is cut, at a moment that nobody chose. ENABLED \
+             is the default for new services, and is refused with a maximum percent of 100 or \
+             less.",
+    holds: "service.az_rebalancing is DISABLED, or accepted knowingly; never with \
+            service.deployment.maximum_percent ≤ 100",
     fix: "set AvailabilityZoneRebalancing to DISABLED, or ignore this rule with a reason",
     sources: &[ECS_REBALANCING, ECS_SERVICE],
     settings: &[AzRebalancing, MaximumPercent],

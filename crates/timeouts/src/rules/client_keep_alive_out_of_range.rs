@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Heartbeat,
     levels: &[Error],
     summary: "AWS refuses this client keep-alive",
-    breaks: "The deployment fails while it is applied. The setting itself ends a client's HTTP connection after one more request; nothing says that it cuts WebSockets.",
+    breaks: "The deployment fails while it is applied. The setting itself ends a client's HTTP \
+             connection after one more request; nothing says that it cuts WebSockets.",
     holds: "60s ≤ load_balancer.client_keep_alive ≤ 604800s",
     fix: "choose a client keep-alive within the range",
     sources: &[ALB_ATTRIBUTES],

@@ -7,8 +7,11 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Shape,
     levels: &[Error],
     summary: "the load balancer sends to a container or port that the task does not have",
-    breaks: "ECS refuses the service, or every health check fails and tasks are replaced in a loop.",
-    holds: "service.container is one of service.containers, service.container_port is mapped by it, and is server.port where it is the server's own; a numeric health check port is one of the task's",
+    breaks: "ECS refuses the service, or every health check fails and tasks are replaced in a \
+             loop.",
+    holds: "service.container is one of service.containers, service.container_port is mapped by \
+            it, and is server.port where it is the server's own; a numeric health check port is \
+            one of the task's",
     fix: "name the container and port of the task definition",
     sources: &[ECS_SERVICE, ECS_LOAD_BALANCING],
     settings: &[

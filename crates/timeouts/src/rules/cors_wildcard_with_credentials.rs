@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Stickiness,
     levels: &[Error],
     summary: "every origin may connect with credentials",
-    breaks: "Browsers refuse the combination of `*` and credentials: cookies are not sent, so stickiness fails, and requests are blocked.",
+    breaks: "Browsers refuse the combination of `*` and credentials: cookies are not sent, so \
+             stickiness fails, and requests are blocked.",
     holds: "server.cors_origins without *",
     fix: "list the exact origins",
     sources: &[SOCKET_IO_CORS],

@@ -7,7 +7,9 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Stickiness,
     levels: &[Error, Warning],
     summary: "browsers drop the stickiness cookie of pages on another site",
-    breaks: "The cookie for other sites, `AWSALBCORS`, is `SameSite=None; Secure`. Over plain HTTP every browser drops it, and polls are answered 400 with `Session ID unknown`. Over TLS, browsers that block third-party cookies (Safari) still do.",
+    breaks: "The cookie for other sites, `AWSALBCORS`, is `SameSite=None; Secure`. Over plain \
+             HTTP every browser drops it, and polls are answered 400 with `Session ID unknown`. \
+             Over TLS, browsers that block third-party cookies (Safari) still do.",
     holds: "with polling, stickiness and CORS origins on another site than domain: TLS on the way",
     fix: "terminate TLS at the load balancer, or offer WebSocket alone",
     sources: &[STICKY, SOCKET_IO_CORS],
@@ -67,8 +69,9 @@ fn behind_cloudfront(r: &Reading) -> Fact {
     Ok(r.is_unset(CloudFrontTimeout).is_ok_and(|unset| !unset))
 }
 
-/// Whether an origin lies on another site than the server. The site is taken to be the last two labels of a name, so
-/// that under a suffix such as `co.uk` too little is reported rather than too much.
+/// Whether an origin lies on another site than the server. The site is taken to be the last two
+/// labels of a name, so that under a suffix such as `co.uk` too little is reported rather than too
+/// much.
 fn cross_site(r: &Reading) -> Fact {
     let origins = r.list(CorsOrigins)?.value;
     let Ok(domain) = r.text(Domain) else {

@@ -7,8 +7,12 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Deploys,
     levels: &[Warning],
     summary: "a deployment takes longer than CloudFormation waits for it",
-    breaks: "ECS replaces tasks in batches and waits out the whole deregistration delay of each, even when no connection is left. Deploys seem stuck, and past three hours CloudFormation rolls a healthy one back.",
-    holds: "rounds × (start-up or grace period + health check interval + deregistration delay + stop timeout) < 3h, rounds = ceil(tasks / (floor(tasks × maximum percent) − ceil(tasks × minimum percent)))",
+    breaks: "ECS replaces tasks in batches and waits out the whole deregistration delay of each, \
+             even when no connection is left. Deploys seem stuck, and past three hours \
+             CloudFormation rolls a healthy one back.",
+    holds: "rounds × (start-up or grace period + health check interval + deregistration delay + \
+            stop timeout) < 3h, rounds = ceil(tasks / (floor(tasks × maximum percent) − \
+            ceil(tasks × minimum percent)))",
     fix: "shorten the deregistration delay, or allow larger batches",
     sources: &[ECS_DEPLOYMENT, CFN_SERVICE],
     settings: &[

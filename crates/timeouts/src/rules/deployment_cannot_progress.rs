@@ -7,8 +7,10 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Deploys,
     levels: &[Error],
     summary: "a deployment can neither start a new task nor stop an old one",
-    breaks: "ECS may run no more tasks than the maximum percent and stop none below the minimum percent: 150 % of one task is one task. The deployment hangs until it times out.",
-    holds: "for each number of tasks n from service.tasks.min to service.tasks.max: floor(n × maximum percent) > n or ceil(n × minimum percent) < n",
+    breaks: "ECS may run no more tasks than the maximum percent and stop none below the minimum \
+             percent: 150 % of one task is one task. The deployment hangs until it times out.",
+    holds: "for each number of tasks n from service.tasks.min to service.tasks.max: floor(n × \
+            maximum percent) > n or ceil(n × minimum percent) < n",
     fix: "raise the maximum percent to 200, or lower the minimum percent",
     sources: &[ECS_DEPLOYMENT],
     settings: &[MaximumPercent, MinimumHealthyPercent, TasksMin, TasksMax],

@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Deploys,
     levels: &[Warning],
     summary: "open connections are broken as soon as a task is deregistered",
-    breaks: "A deploy cuts streams and requests in flight. AWS advises delays of a few seconds for short requests only, not for long-lived connections.",
+    breaks: "A deploy cuts streams and requests in flight. AWS advises delays of a few seconds \
+             for short requests only, not for long-lived connections.",
     holds: "load_balancer.deregistration_delay ≥ 10s",
     fix: "raise the deregistration delay",
     sources: &[ECS_DRAINING],

@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Deploys,
     levels: &[Error],
     summary: "each update of the stack resets the number of tasks",
-    breaks: "CloudFormation sets DesiredCount again: a service that was scaled out loses tasks, and every connection on them.",
+    breaks: "CloudFormation sets DesiredCount again: a service that was scaled out loses tasks, \
+             and every connection on them.",
     holds: "service.desired_count is not set where service.autoscaling is on",
     fix: "remove DesiredCount; the scalable target's minimum takes its place",
     sources: &[CFN_SERVICE],

@@ -8,7 +8,9 @@ pub(super) const RULE: Rule = Rule {
     levels: &[Error],
     summary: "Fargate has no task of this size",
     breaks: "The task definition is refused while it is applied.",
-    holds: "on Fargate: 256 CPU units with 512, 1024 or 2048 MiB; 512 with 1-4 GB; 1024 with 2-8; 2048 with 4-16; 4096 with 8-30; 8192 with 16-60 by 4; 16384 with 32-120 by 8; 32768 with 60, 120 or 244",
+    holds: "on Fargate: 256 CPU units with 512, 1024 or 2048 MiB; 512 with 1-4 GB; 1024 with 2-8; \
+            2048 with 4-16; 4096 with 8-30; 8192 with 16-60 by 4; 16384 with 32-120 by 8; 32768 \
+            with 60, 120 or 244",
     fix: "choose a size that Fargate has",
     sources: &[ECS_FARGATE, CFN_LINT_SIZES],
     settings: &[Cpu, Memory, LaunchType, CapacityProviders],

@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Deploys,
     levels: &[Warning],
     summary: "tasks run on capacity that AWS takes back",
-    breaks: "A task gets SIGTERM first and has two minutes at most; all its clients reconnect at a moment that nobody chose.",
+    breaks: "A task gets SIGTERM first and has two minutes at most; all its clients reconnect at \
+             a moment that nobody chose.",
     holds: "service.capacity_providers without FARGATE_SPOT",
     fix: "use FARGATE for what holds connections",
     sources: &[FARGATE_STOP],

@@ -7,7 +7,10 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Shape,
     levels: &[Warning],
     summary: "a fixed name stands in the way of a replacement",
-    breaks: "CloudFormation creates the new resource before it deletes the old one, and a name can be taken once: the update fails. A target group is replaced when its port, protocol, VPC or target type changes, a load balancer when its scheme does, a service when its role or cluster does.",
+    breaks: "CloudFormation creates the new resource before it deletes the old one, and a name \
+             can be taken once: the update fails. A target group is replaced when its port, \
+             protocol, VPC or target type changes, a load balancer when its scheme does, a \
+             service when its role or cluster does.",
     holds: "no name, or one that ends in a hash of what makes it be replaced",
     fix: "leave the name out, or end it in a hash of the immutable properties",
     sources: &[CFN_UPDATES, CREATE_TARGET_GROUP],
@@ -34,7 +37,8 @@ fn check(r: &Reading) -> Verdict {
     )
 }
 
-/// A last part of six hexadecimal digits, or of four with a number among them: people do not name things so.
+/// A last part of six hexadecimal digits, or of four with a number among them: people do not name
+/// things so.
 fn ends_in_hash(name: &str) -> bool {
     let last = name.rsplit('-').next().unwrap_or(name);
     let hexadecimal = last.chars().all(|c| c.is_ascii_hexdigit());

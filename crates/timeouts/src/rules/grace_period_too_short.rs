@@ -7,8 +7,10 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Health,
     levels: &[Error, Warning],
     summary: "ECS judges tasks before they have started",
-    breaks: "A new task needs one passing check. Failing checks outside of the grace period get it killed, and its successor too: every deploy loops. The default is no grace at all.",
-    holds: "server.start_up ≤ service.health_check_grace_period + interval × unhealthy (error), server.start_up + interval ≤ service.health_check_grace_period (warning)",
+    breaks: "A new task needs one passing check. Failing checks outside of the grace period get \
+             it killed, and its successor too: every deploy loops. The default is no grace at all.",
+    holds: "server.start_up ≤ service.health_check_grace_period + interval × unhealthy (error), \
+            server.start_up + interval ≤ service.health_check_grace_period (warning)",
     fix: "raise the grace period",
     sources: &[ECS_SERVICE, HEALTH, INFERRED],
     settings: &[

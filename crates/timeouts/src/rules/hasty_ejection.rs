@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Health,
     levels: &[Warning],
     summary: "a stall of a few seconds gets a task killed",
-    breaks: "ECS replaces a task that its load balancer finds unhealthy, with all its sockets: a pause that clients would not have noticed makes all of them reconnect.",
+    breaks: "ECS replaces a task that its load balancer finds unhealthy, with all its sockets: a \
+             pause that clients would not have noticed makes all of them reconnect.",
     holds: "load_balancer.health_check.interval × load_balancer.health_check.unhealthy > 10s",
     fix: "raise the unhealthy threshold or the interval",
     sources: &[HEALTH, ECS_LOAD_BALANCING],

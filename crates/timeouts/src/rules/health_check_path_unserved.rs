@@ -7,8 +7,10 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Health,
     levels: &[Error],
     summary: "health checks ask for a path that the server does not answer",
-    breaks: "Every task fails its checks and is replaced, in a loop. Health checks do not speak Socket.IO: a GET of its path is answered 400.",
-    holds: "load_balancer.health_check.path is one of server.served_paths, and not below server.path",
+    breaks: "Every task fails its checks and is replaced, in a loop. Health checks do not speak \
+             Socket.IO: a GET of its path is answered 400.",
+    holds: "load_balancer.health_check.path is one of server.served_paths, and not below \
+            server.path",
     fix: "point the health check at the server's health endpoint",
     sources: &[HEALTH],
     settings: &[HealthCheckPath, ServedPaths, SocketPath],

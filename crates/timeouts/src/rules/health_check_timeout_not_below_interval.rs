@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Health,
     levels: &[Error],
     summary: "health checks overlap",
-    breaks: "AWS refuses the target group, when it is applied. Where no timeout is stated the documents contradict each other (5 s and 6 s), so the longer is assumed.",
+    breaks: "AWS refuses the target group, when it is applied. Where no timeout is stated the \
+             documents contradict each other (5 s and 6 s), so the longer is assumed.",
     holds: "load_balancer.health_check.timeout < load_balancer.health_check.interval",
     fix: "lower the health check timeout",
     sources: &[CREATE_TARGET_GROUP, HEALTH],

@@ -7,8 +7,12 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Heartbeat,
     levels: &[Warning],
     summary: "the load balancer gives up a slow client before the server does",
-    breaks: "The server pings and waits for the pong in silence. The load balancer cuts a client that is slow to answer, so the ping timeout that was meant for it is never reached. A protocol 4 client pings by itself, and may be silent for interval and timeout together.",
-    holds: "load_balancer.idle_timeout > max(server.ping_interval, server.ping_timeout); with protocol 4 > server.ping_interval + server.ping_timeout",
+    breaks: "The server pings and waits for the pong in silence. The load balancer cuts a client \
+             that is slow to answer, so the ping timeout that was meant for it is never reached. \
+             A protocol 4 client pings by itself, and may be silent for interval and timeout \
+             together.",
+    holds: "load_balancer.idle_timeout > max(server.ping_interval, server.ping_timeout); with \
+            protocol 4 > server.ping_interval + server.ping_timeout",
     fix: "raise the idle timeout, or shorten the ping timeout",
     sources: &[SOCKET_IO_OPTIONS, SOCKET_IO_PROXY, ALB_IDLE],
     settings: &[IdleTimeout, PingInterval, PingTimeout, Protocols],

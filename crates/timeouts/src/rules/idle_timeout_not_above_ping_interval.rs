@@ -7,7 +7,9 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Heartbeat,
     levels: &[Error],
     summary: "the load balancer gives up a quiet connection before the server's next ping",
-    breaks: "Quiet WebSockets are cut without a close frame, clients reconnect in a loop and fall back to polling, and a held long poll is answered 504. Only payload bytes reset the timer: TCP keep-alive and HTTP/2 PING do not.",
+    breaks: "Quiet WebSockets are cut without a close frame, clients reconnect in a loop and fall \
+             back to polling, and a held long poll is answered 504. Only payload bytes reset the \
+             timer: TCP keep-alive and HTTP/2 PING do not.",
     holds: "load_balancer.idle_timeout ≥ server.ping_interval + 5s",
     fix: "raise the idle timeout above the ping interval, or ping more often",
     sources: &[ALB_IDLE, SOCKET_IO_PROXY, MATTERMOST, COMFYUI],

@@ -7,7 +7,9 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Heartbeat,
     levels: &[Error],
     summary: "the server closes idle connections that the load balancer still uses",
-    breaks: "The load balancer sends a request on a connection that the server has just closed, and answers it 502. It is rare, unrelated to load, and more frequent when traffic is low.",
+    breaks: "The load balancer sends a request on a connection that the server has just closed, \
+             and answers it 502. It is rare, unrelated to load, and more frequent when traffic is \
+             low.",
     holds: "server.keep_alive > load_balancer.idle_timeout",
     fix: "raise the server's keep-alive above the idle timeout",
     sources: &[ALB_IDLE, ALB_TROUBLE],

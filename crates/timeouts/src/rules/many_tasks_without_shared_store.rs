@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Shape,
     levels: &[Error, Warning],
     summary: "tasks do not share their messages",
-    breaks: "A message that a backend publishes on one task never reaches the clients of another. With one task it shows during deploys, while two overlap.",
+    breaks: "A message that a backend publishes on one task never reaches the clients of another. \
+             With one task it shows during deploys, while two overlap.",
     holds: "store is redis where tasks overlap",
     fix: "use Redis as the store",
     sources: &[DELIVERY, SOCKET_IO_NODES],

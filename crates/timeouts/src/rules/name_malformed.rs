@@ -8,7 +8,8 @@ pub(super) const RULE: Rule = Rule {
     levels: &[Error],
     summary: "AWS refuses this name for its characters",
     breaks: "The deployment fails after minutes, when the resource is created.",
-    holds: "letters, digits and inner hyphens; a load balancer is not internal-…; a replication group starts with a letter and has no two hyphens in a row",
+    holds: "letters, digits and inner hyphens; a load balancer is not internal-…; a replication \
+            group starts with a letter and has no two hyphens in a row",
     fix: "use letters, digits and single inner hyphens",
     sources: &[CREATE_LOAD_BALANCER, CREATE_TARGET_GROUP, ELASTICACHE_GROUP],
     settings: &[LoadBalancerName, TargetGroupName, ReplicationGroupName],

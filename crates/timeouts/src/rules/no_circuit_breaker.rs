@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Deploys,
     levels: &[Warning],
     summary: "nothing stops a deployment whose tasks do not start",
-    breaks: "ECS starts failing tasks again and again, and CloudFormation waits about three hours before it gives up.",
+    breaks: "ECS starts failing tasks again and again, and CloudFormation waits about three hours \
+             before it gives up.",
     holds: "service.circuit_breaker with rollback on",
     fix: "set DeploymentCircuitBreaker to enabled with rollback",
     sources: &[ECS_BREAKER],

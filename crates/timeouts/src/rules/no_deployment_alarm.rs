@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Deploys,
     levels: &[Warning],
     summary: "no alarm guards the deployment",
-    breaks: "The circuit breaker sees tasks that do not start. It does not see a release that starts well and refuses connects or makes every client reconnect.",
+    breaks: "The circuit breaker sees tasks that do not start. It does not see a release that \
+             starts well and refuses connects or makes every client reconnect.",
     holds: "service.deployment_alarms names one alarm at least",
     fix: "name an alarm on refused connects, reconnects or 5xx in DeploymentConfiguration Alarms",
     sources: &[ECS_ALARMS],

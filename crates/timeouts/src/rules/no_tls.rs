@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Shape,
     levels: &[Warning],
     summary: "requests reach the server over plain HTTP",
-    breaks: "Keys of plugins and backends can be read on the way, and browsers refuse a plain WebSocket from a secure page.",
+    breaks: "Keys of plugins and backends can be read on the way, and browsers refuse a plain \
+             WebSocket from a secure page.",
     holds: "every listener that forwards is HTTPS; HTTP only redirects",
     fix: "add a certificate, and let the HTTP listener redirect",
     sources: &[ALB_ATTRIBUTES, SOCKET_IO_CORS],

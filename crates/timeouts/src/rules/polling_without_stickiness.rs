@@ -7,8 +7,11 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Stickiness,
     levels: &[Error],
     summary: "polling clients are spread over tasks that do not know them",
-    breaks: "Each poll is a request of its own. Without stickiness it reaches a task that has never seen the session, which answers 400 with `Session ID unknown`. It shows as soon as two tasks run: in a deploy at the latest.",
-    holds: "server.transports without polling, or floor(service.tasks.max × service.deployment.maximum_percent / 100) ≤ 1, or load_balancer.stickiness on",
+    breaks: "Each poll is a request of its own. Without stickiness it reaches a task that has \
+             never seen the session, which answers 400 with `Session ID unknown`. It shows as \
+             soon as two tasks run: in a deploy at the latest.",
+    holds: "server.transports without polling, or floor(service.tasks.max × \
+            service.deployment.maximum_percent / 100) ≤ 1, or load_balancer.stickiness on",
     fix: "switch stickiness on, or offer WebSocket alone",
     sources: &[SOCKET_IO_NODES, STICKY, SOCKET_IO_COOKIES],
     settings: &[Stickiness, Transports, TasksMax, MaximumPercent],

@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Shape,
     levels: &[Error],
     summary: "the target group does not speak HTTP/1.1",
-    breaks: "Requests of HTTP/1.1 clients to an HTTP2 or GRPC group fail, and a WebSocket cannot be opened at all.",
+    breaks: "Requests of HTTP/1.1 clients to an HTTP2 or GRPC group fail, and a WebSocket cannot \
+             be opened at all.",
     holds: "load_balancer.protocol_version is HTTP1",
     fix: "set the target group's ProtocolVersion to HTTP1, or leave it out",
     sources: &[TARGET_GROUPS],

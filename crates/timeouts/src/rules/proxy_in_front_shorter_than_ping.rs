@@ -7,8 +7,12 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Heartbeat,
     levels: &[Error],
     summary: "a proxy in front of the load balancer gives up before the server's next ping",
-    breaks: "Held polls are answered 504 by CloudFront after its response timeout, quiet WebSockets are cut by it after ten minutes and by a Network Load Balancer after its idle timeout. The load balancer's own logs show nothing.",
-    holds: "behind CloudFront: server.ping_interval < its response timeout with polling, < 10m with WebSocket; behind a Network Load Balancer: server.ping_interval < its idle timeout",
+    breaks: "Held polls are answered 504 by CloudFront after its response timeout, quiet \
+             WebSockets are cut by it after ten minutes and by a Network Load Balancer after its \
+             idle timeout. The load balancer's own logs show nothing.",
+    holds: "behind CloudFront: server.ping_interval < its response timeout with polling, < 10m \
+            with WebSocket; behind a Network Load Balancer: server.ping_interval < its idle \
+            timeout",
     fix: "raise the proxy's timeout, ping more often, or offer WebSocket alone",
     sources: &[CLOUDFRONT_TIMEOUT, NLB_IDLE],
     settings: &[PingInterval, CloudFrontTimeout, NlbIdleTimeout, Transports],

@@ -7,8 +7,10 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Shape,
     levels: &[Error],
     summary: "a security group blocks the way",
-    breaks: "Targets are never healthy, and tasks are replaced in a loop; or the server cannot reach its store and serves in degraded state.",
-    holds: "network.balancer_to_task holds service.container_port and the health check port; network.task_to_store holds store.port",
+    breaks: "Targets are never healthy, and tasks are replaced in a loop; or the server cannot \
+             reach its store and serves in degraded state.",
+    holds: "network.balancer_to_task holds service.container_port and the health check port; \
+            network.task_to_store holds store.port",
     fix: "allow the port from the other side's security group",
     sources: &[SECURITY_GROUPS],
     settings: &[

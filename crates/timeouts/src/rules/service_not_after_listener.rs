@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Deploys,
     levels: &[Error],
     summary: "the service may be created before its listener",
-    breaks: "ECS refuses it: the target group does not have an associated load balancer. It depends on which resource CloudFormation happens to create first.",
+    breaks: "ECS refuses it: the target group does not have an associated load balancer. It \
+             depends on which resource CloudFormation happens to create first.",
     holds: "the service depends on the listener or listener rule that forwards to its target group",
     fix: "add the listener to the service's DependsOn",
     sources: &[CDK_LISTENER, ECS_LOAD_BALANCING],

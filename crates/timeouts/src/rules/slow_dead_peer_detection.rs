@@ -7,7 +7,9 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Heartbeat,
     levels: &[Warning],
     summary: "a client that vanished counts as connected for minutes",
-    breaks: "Its socket takes memory, its deliveries wait for their expiry and presence is wrong, until interval and timeout together have passed. Clients use the same sum to notice that the server is gone.",
+    breaks: "Its socket takes memory, its deliveries wait for their expiry and presence is wrong, \
+             until interval and timeout together have passed. Clients use the same sum to notice \
+             that the server is gone.",
     holds: "server.ping_interval + server.ping_timeout ≤ 5m",
     fix: "shorten the ping timeout",
     sources: &[SOCKET_IO_OPTIONS],

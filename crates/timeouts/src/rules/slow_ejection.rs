@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Health,
     levels: &[Warning],
     summary: "a dead task gets traffic for more than a minute",
-    breaks: "New connections and API calls that reach it fail, until enough health checks have failed.",
+    breaks: "New connections and API calls that reach it fail, until enough health checks have \
+             failed.",
     holds: "load_balancer.health_check.interval × load_balancer.health_check.unhealthy ≤ 60s",
     fix: "lower the unhealthy threshold or the interval",
     sources: &[HEALTH, ECS_LOAD_BALANCING],

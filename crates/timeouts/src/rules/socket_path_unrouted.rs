@@ -8,7 +8,8 @@ pub(super) const RULE: Rule = Rule {
     levels: &[Error],
     summary: "the load balancer does not send these requests to the server",
     breaks: "Clients get 404 from the load balancer itself, and no task logs anything.",
-    holds: "one of load_balancer.paths matches server.path and, for the server of this project, /v1/…",
+    holds: "one of load_balancer.paths matches server.path and, for the server of this project, \
+            /v1/…",
     fix: "add the path to a listener rule, or forward by default",
     sources: &[LISTENER_RULES],
     settings: &[RoutedPaths, SocketPath, ServedPaths],

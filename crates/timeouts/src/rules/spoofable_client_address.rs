@@ -7,7 +7,10 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Shape,
     levels: &[Error, Warning],
     summary: "clients choose the address under which they are limited",
-    breaks: "The server takes the rightmost entry of X-Forwarded-For, which the load balancer appends. With `preserve` it is what the client wrote, so anyone evades limits by address; with `remove` there is none, and all share one. A port in it makes each connection an address of its own.",
+    breaks: "The server takes the rightmost entry of X-Forwarded-For, which the load balancer \
+             appends. With `preserve` it is what the client wrote, so anyone evades limits by \
+             address; with `remove` there is none, and all share one. A port in it makes each \
+             connection an address of its own.",
     holds: "load_balancer.xff_mode is append, without the client's port",
     fix: "leave routing.http.xff_header_processing.mode at append",
     sources: &[FORWARDED],

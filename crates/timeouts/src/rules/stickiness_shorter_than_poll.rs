@@ -7,8 +7,11 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Stickiness,
     levels: &[Error, Warning],
     summary: "the stickiness can end between two polls",
-    breaks: "Each answer renews the cookie, and an answer comes at the next ping at the latest. A stickiness that ends sooner sends the next poll to another task, which answers 400 with `Session ID unknown`.",
-    holds: "load_balancer.stickiness > server.ping_interval (error), > server.ping_interval + server.ping_timeout (warning)",
+    breaks: "Each answer renews the cookie, and an answer comes at the next ping at the latest. A \
+             stickiness that ends sooner sends the next poll to another task, which answers 400 \
+             with `Session ID unknown`.",
+    holds: "load_balancer.stickiness > server.ping_interval (error), > server.ping_interval + \
+            server.ping_timeout (warning)",
     fix: "lengthen the stickiness",
     sources: &[STICKY, SOCKET_IO_NODES, INFERRED],
     settings: &[

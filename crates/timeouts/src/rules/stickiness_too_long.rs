@@ -7,7 +7,9 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Stickiness,
     levels: &[Warning],
     summary: "clients stick to the tasks that they knew for too long",
-    breaks: "After a scale-out reconnecting clients go back to the old, full tasks, and the new ones stay empty: stickiness overrides the balancing algorithm. The default of AWS is a day.",
+    breaks: "After a scale-out reconnecting clients go back to the old, full tasks, and the new \
+             ones stay empty: stickiness overrides the balancing algorithm. The default of AWS is \
+             a day.",
     holds: "load_balancer.stickiness ≤ 12h",
     fix: "shorten the stickiness to an hour or so",
     sources: &[STICKY],

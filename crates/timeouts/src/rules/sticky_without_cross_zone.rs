@@ -9,7 +9,8 @@ pub(super) const RULE: Rule = Rule {
     summary: "the target group is sticky with cross-zone load balancing off",
     breaks: "AWS refuses the combination.",
     holds: "load_balancer.cross_zone is not false where load_balancer.stickiness is on",
-    fix: "leave the target group's cross-zone attribute out, or set it to use_load_balancer_configuration",
+    fix: "leave the target group's cross-zone attribute out, or set it to \
+          use_load_balancer_configuration",
     sources: &[STICKY, TARGET_ATTRIBUTES],
     settings: &[CrossZone, Stickiness],
     check,

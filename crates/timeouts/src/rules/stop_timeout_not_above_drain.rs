@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Deploys,
     levels: &[Error],
     summary: "ECS kills the server while it still drains",
-    breaks: "SIGKILL comes while clients are being moved: the rest are cut at once and reconnect together. The default of ECS is 30 s.",
+    breaks: "SIGKILL comes while clients are being moved: the rest are cut at once and reconnect \
+             together. The default of ECS is 30 s.",
     holds: "service.stop_timeout ≥ server.drain + 5s",
     fix: "raise the stop timeout, or shorten the drain",
     sources: &[ECS_CONTAINER],

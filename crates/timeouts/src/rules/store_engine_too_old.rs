@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Shape,
     levels: &[Error],
     summary: "the store's engine does not know sharded pub/sub",
-    breaks: "Announcements between nodes fail with an unknown command, and messages wait for the next sweep of the mailbox.",
+    breaks: "Announcements between nodes fail with an unknown command, and messages wait for the \
+             next sweep of the mailbox.",
     holds: "store.engine is valkey, or redis with store.engine_version ≥ 7",
     fix: "use Valkey, or Redis 7",
     sources: &[REDIS_PUBSUB],

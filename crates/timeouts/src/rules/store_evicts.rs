@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Shape,
     levels: &[Error],
     summary: "the store drops messages when its memory is full",
-    breaks: "Mailboxes vanish without an error while the store is under memory pressure. ElastiCache's default is volatile-lru.",
+    breaks: "Mailboxes vanish without an error while the store is under memory pressure. \
+             ElastiCache's default is volatile-lru.",
     holds: "store.maxmemory_policy is noeviction",
     fix: "set maxmemory-policy to noeviction in the parameter group",
     sources: &[ELASTICACHE_PARAMETERS],

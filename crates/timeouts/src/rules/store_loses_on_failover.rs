@@ -7,7 +7,9 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Shape,
     levels: &[Warning],
     summary: "the store does not outlive its node or zone",
-    breaks: "When the node or its zone fails nothing takes over. Even with replicas replication is asynchronous: writes that were acknowledged can be lost in a failover. WAIT narrows that, MemoryDB closes it.",
+    breaks: "When the node or its zone fails nothing takes over. Even with replicas replication \
+             is asynchronous: writes that were acknowledged can be lost in a failover. WAIT \
+             narrows that, MemoryDB closes it.",
     holds: "store.automatic_failover and store.multi_az are on",
     fix: "use a replica, with automatic failover and multi-AZ on",
     sources: &[ELASTICACHE_FAILOVER],
@@ -20,9 +22,10 @@ fn check(r: &Reading) -> Verdict {
     demand(
         any([not(redis(r)), all([on(Failover), on(MultiAz)])])?,
         || {
-            Violation::warning(RULE.summary)
-            .with(r, RULE.settings)
-            .fix("set AutomaticFailoverEnabled and MultiAZEnabled to true, with one replica at least")
+            Violation::warning(RULE.summary).with(r, RULE.settings).fix(
+                "set AutomaticFailoverEnabled and MultiAZEnabled to true, with one replica at \
+                  least",
+            )
         },
     )
 }

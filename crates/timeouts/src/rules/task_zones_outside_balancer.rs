@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Shape,
     levels: &[Error],
     summary: "tasks run in a zone that the load balancer does not serve",
-    breaks: "Their targets stay `unused`: the tasks start, are never healthy and never get a connection.",
+    breaks: "Their targets stay `unused`: the tasks start, are never healthy and never get a \
+             connection.",
     holds: "each of network.task_zones is one of network.zones",
     fix: "give the load balancer a subnet in that zone, or take the tasks' subnet away",
     sources: &[TARGET_GROUPS],

@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Shape,
     levels: &[Error],
     summary: "the planned connections do not fit into the task's memory",
-    breaks: "The kernel kills the task at its limit, and all its clients reconnect to tasks that are as full. A fifth is left for bursts.",
+    breaks: "The kernel kills the task at its limit, and all its clients reconnect to tasks that \
+             are as full. A fifth is left for bursts.",
     holds: "service.connections_per_task × 32 KiB + 64 MiB < 0.8 × service.memory",
     fix: "give the task more memory, or plan fewer connections per task",
     sources: &[MEASURED],
@@ -16,7 +17,8 @@ pub(super) const RULE: Rule = Rule {
 };
 
 const KIB: u64 = 1_024;
-/// An idle connection of a bare socketioxide server takes 29 KiB; the rest is for what is in flight.
+/// An idle connection of a bare socketioxide server takes 29 KiB; the rest is for what is in
+/// flight.
 const PER_CONNECTION: u64 = 32 * KIB;
 /// The process itself.
 const BASE: u64 = 64 * KIB * KIB;

@@ -7,9 +7,12 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Shape,
     levels: &[Error, Warning],
     summary: "a task may not open a file for each of its connections",
-    breaks: "Once the limit is reached new clients fail at random, and so do health checks and the store. Tasks without a stated limit have been seen with 1024, where 65535 is documented.",
+    breaks: "Once the limit is reached new clients fail at random, and so do health checks and \
+             the store. Tasks without a stated limit have been seen with 1024, where 65535 is \
+             documented.",
     holds: "service.connections_per_task + 1000 < service.nofile",
-    fix: "state a nofile limit in the container's Ulimits (1048576 at most), or plan fewer connections per task",
+    fix: "state a nofile limit in the container's Ulimits (1048576 at most), or plan fewer \
+          connections per task",
     sources: &[ECS_CONTAINER],
     settings: &[Nofile, ConnectionsPerTask],
     check,

@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Shape,
     levels: &[Error, Warning],
     summary: "AWS does not know this attribute",
-    breaks: "The deployment fails after minutes with `key not recognized`. A misspelt key also means that what it was to set is not set.",
+    breaks: "The deployment fails after minutes with `key not recognized`. A misspelt key also \
+             means that what it was to set is not set.",
     holds: "load balancer and target group attributes are known keys, 20 at most",
     fix: "correct the key",
     sources: &[ALB_ATTRIBUTES, TARGET_ATTRIBUTES],

@@ -7,7 +7,8 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Heartbeat,
     levels: &[Warning],
     summary: "the load balancer gives up an upgrade to WebSocket before the server does",
-    breaks: "A slow upgrade is cut in the middle, so the client neither falls back to polling in order nor sees why.",
+    breaks: "A slow upgrade is cut in the middle, so the client neither falls back to polling in \
+             order nor sees why.",
     holds: "server.upgrade_timeout < load_balancer.idle_timeout",
     fix: "shorten the upgrade timeout, or raise the idle timeout",
     sources: &[SOCKET_IO_OPTIONS, ALB_IDLE],

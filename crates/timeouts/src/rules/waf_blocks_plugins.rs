@@ -7,9 +7,11 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Shape,
     levels: &[Warning],
     summary: "the firewall refuses what plugins send",
-    breaks: "Rules on a missing User-Agent and on body size answer 403 to clients that are no browsers, and to large polls. Rules on request rates count each poll.",
+    breaks: "Rules on a missing User-Agent and on body size answer 403 to clients that are no \
+             browsers, and to large polls. Rules on request rates count each poll.",
     holds: "no blocking rule on User-Agent or body size applies to server.path",
-    fix: "count instead of block in these rules, or except the Socket.IO path by a scope-down statement",
+    fix: "count instead of block in these rules, or except the Socket.IO path by a scope-down \
+          statement",
     sources: &[WAF_COMMON],
     settings: &[WafRules],
     check,

@@ -7,8 +7,11 @@ pub(super) const RULE: Rule = Rule {
     topic: Topic::Stickiness,
     levels: &[Error],
     summary: "polls of one session are spread over several target groups",
-    breaks: "A forward action chooses a group for each request. A sticky target does not help when the next poll goes to the other group, which answers 400 with `Session ID unknown`.",
-    holds: "load_balancer.group_stickiness where a forward has several target groups and clients poll",
+    breaks: "A forward action chooses a group for each request. A sticky target does not help \
+             when the next poll goes to the other group, which answers 400 with `Session ID \
+             unknown`.",
+    holds: "load_balancer.group_stickiness where a forward has several target groups and clients \
+            poll",
     fix: "switch the forward's TargetGroupStickinessConfig on",
     sources: &[STICKY, LISTENER_RULES],
     settings: &[GroupStickiness, ForwardGroups, Transports],

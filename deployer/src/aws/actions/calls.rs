@@ -1,5 +1,5 @@
-//! What the deployer calls itself. A test reads the source of the modules around this one and fails for a call that
-//! is not here, and for one that is here in vain.
+//! What the deployer calls itself. A test reads the source of the modules around this one and fails
+//! for a call that is not here, and for one that is here in vain.
 
 use super::Grant;
 
@@ -50,7 +50,8 @@ pub static CALLS: &[Grant] = &[
     },
     Grant {
         sid: "Read",
-        why: "read the task definition, the load balancer and the health of its targets; AWS limits none of these to a resource",
+        why: "read the task definition, the load balancer and the health of its targets; AWS \
+              limits none of these to a resource",
         actions: &[
             "ecs:DescribeTaskDefinition",
             "elasticloadbalancing:DescribeListeners",

@@ -1,6 +1,6 @@
-//! Every action on AWS that a deployment takes, and the IAM policies that allow them and nothing more: what the
-//! deployer calls itself, and what CloudFormation does with the caller's permissions. How calls are made is the
-//! business of the modules around this one.
+//! Every action on AWS that a deployment takes, and the IAM policies that allow them and nothing
+//! more: what the deployer calls itself, and what CloudFormation does with the caller's
+//! permissions. How calls are made is the business of the modules around this one.
 
 mod calls;
 mod stack;
@@ -21,19 +21,20 @@ pub struct Grant {
     pub why: &'static str,
     /// `service:Action`, each once.
     pub actions: &'static [&'static str],
-    /// ARNs as CloudFormation's `Fn::Sub` takes them: `${AWS::Region}`, `${Prefix}`, `${Name}`, `${Environment}`.
+    /// ARNs as CloudFormation's `Fn::Sub` takes them: `${AWS::Region}`, `${Prefix}`, `${Name}`,
+    /// `${Environment}`.
     pub on: &'static [&'static str],
     /// A condition beside: operator, key, values.
     pub only_if: Option<(&'static str, &'static str, &'static [&'static str])>,
 }
 
-/// The policies by name. Each fits into a managed policy (6,144 characters without white space, "IAM and AWS STS
-/// quotas"), of which a role takes ten.
+/// The policies by name. Each fits into a managed policy (6,144 characters without white space,
+/// "IAM and AWS STS quotas"), of which a role takes ten.
 pub static POLICIES: [(&str, &[Grant]); 3] =
     [("Calls", CALLS), ("Resources", RESOURCES), ("Store", STORE)];
 
-/// The policy document of some grants, as CloudFormation takes it: what differs between accounts and environments
-/// stands as `Fn::Sub`.
+/// The policy document of some grants, as CloudFormation takes it: what differs between accounts
+/// and environments stands as `Fn::Sub`.
 #[must_use]
 pub fn policy(grants: &[Grant]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": grants.iter().map(statement).collect::<Vec<_>>() })

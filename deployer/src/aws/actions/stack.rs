@@ -1,5 +1,6 @@
-//! What CloudFormation does for the resources of the service's template, with the permissions of whoever deploys. The
-//! lists follow the `handlers` of the resource types' schemas, less what the template does not use; a test compares.
+//! What CloudFormation does for the resources of the service's template, with the permissions of
+//! whoever deploys. The lists follow the `handlers` of the resource types' schemas, less what the
+//! template does not use; a test compares.
 
 use super::Grant;
 

@@ -120,7 +120,8 @@ async fn a_roll_back_that_fails_says_the_way_out() {
     let text = outcome.text();
     assert!(!outcome.reached);
     for words in [
-        "first cause: RefusedRequests (AWS::CloudWatch::Alarm) UPDATE_FAILED\n    User is not authorized",
+        "first cause: RefusedRequests (AWS::CloudWatch::Alarm) UPDATE_FAILED\n    User is not \
+         authorized",
         "now: acme-drops-prod is UPDATE_ROLLBACK_FAILED",
         "the deploying role lacks this permission",
         "then run `deployer rollback --stack acme-drops-prod --region eu-west-1`",
@@ -239,7 +240,8 @@ fn unpullable(then: &[(&str, usize)]) -> (aws_smithy_mocks::Rule, Vec<aws_smithy
         sequence = sequence.http_status(200, stack(status)).times(*times);
     }
     let stacks = sequence.build();
-    let pull = "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref registry.example.com/drops:1.5.0: not found";
+    let pull = "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed \
+                to resolve ref registry.example.com/drops:1.5.0: not found";
     let task = json!({ "failures": [], "tasks": [{
         "taskArn": "arn:aws:ecs:eu-west-1:111122223333:task/acme-drops-prod/3f2a", "taskDefinitionArn": definition(42),
         "lastStatus": "STOPPED", "stopCode": "TaskFailedToStart", "stoppedReason": pull, "stoppedAt": 1_767_323_100.0,

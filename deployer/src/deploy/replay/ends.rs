@@ -1,4 +1,5 @@
-//! When an operation is over: states and events come from different calls, and either may lag behind.
+//! When an operation is over: states and events come from different calls, and either may lag
+//! behind.
 
 use aws_sdk_cloudformation::Client as Stacks;
 use aws_smithy_mocks::mock;

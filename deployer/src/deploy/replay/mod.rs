@@ -1,5 +1,6 @@
-//! What no emulator does, replayed with AWS's own words on the wire: throttling, roll-backs that fail, the circuit
-//! breaker, credentials that run out, images that cannot be pulled, change sets that are gone.
+//! What no emulator does, replayed with AWS's own words on the wire: throttling, roll-backs that
+//! fail, the circuit breaker, credentials that run out, images that cannot be pulled, change sets
+//! that are gone.
 
 mod cases;
 mod ends;
@@ -90,7 +91,8 @@ impl Reporter for Told {
     }
 }
 
-/// The events of an operation: these for so many looks, and then that the stack has come to rest in `end`.
+/// The events of an operation: these for so many looks, and then that the stack has come to rest in
+/// `end`.
 fn told_until(so_far: &[(&str, &str, &str, &str, &str)], looks: usize, end: &str) -> Rule {
     let name = "acme-drops-prod";
     let rest = (name, "AWS::CloudFormation::Stack", wire::STACK_ID, end, "");

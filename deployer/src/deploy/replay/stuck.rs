@@ -1,4 +1,5 @@
-//! Stacks that come to rest where nobody wants them: what is in the way, and the tool's own way out.
+//! Stacks that come to rest where nobody wants them: what is in the way, and the tool's own way
+//! out.
 
 use aws_sdk_cloudformation::Client as Stacks;
 use aws_smithy_mocks::mock;
@@ -85,7 +86,9 @@ async fn what_refuses_to_go_back_is_named_beside_the_first_cause() {
         &[
             "first cause: Taken (AWS::SSM::Parameter) CREATE_FAILED\n    /taken already exists",
             "rollback failed: Stub (AWS::SNS::Topic) UPDATE_FAILED\n    Internal failure",
-            "what to do: fix what blocks Stub, then run `deployer rollback --stack acme-drops-prod --region eu-west-1` (if a resource cannot be fixed, with `--skip Stub`); then fix the first cause and deploy again",
+            "what to do: fix what blocks Stub, then run `deployer rollback --stack \
+             acme-drops-prod --region eu-west-1` (if a resource cannot be fixed, with `--skip \
+             Stub`); then fix the first cause and deploy again",
         ],
     );
     assert_eq!(outcome.json()["stuck"][0]["logical_id"], "Stub");
@@ -119,9 +122,11 @@ async fn a_resource_that_stays_is_named_with_the_way_to_remove_it() {
     says(
         &outcome,
         &[
-            "stays: TaskGroup (AWS::EC2::SecurityGroup) DELETE_FAILED\n    resource sg-0a1b has a dependent object",
+            "stays: TaskGroup (AWS::EC2::SecurityGroup) DELETE_FAILED\n    resource sg-0a1b has a \
+             dependent object",
             "now: acme-drops-prod is DELETE_FAILED",
-            "what to do: something outside the stack still uses it: remove that first, then run `deployer down --stack acme-drops-prod --region eu-west-1`\n",
+            "what to do: something outside the stack still uses it: remove that first, then run \
+             `deployer down --stack acme-drops-prod --region eu-west-1`\n",
         ],
     );
 }
@@ -146,7 +151,8 @@ async fn a_creation_whose_rest_cannot_be_deleted_is_still_to_be_mended() {
         &[
             "first cause: Taken (AWS::SSM::Parameter) CREATE_FAILED",
             "stays: TaskGroup (AWS::EC2::SecurityGroup) DELETE_FAILED\n    in use by eni-0a1b",
-            "fix what blocks TaskGroup, then run `deployer down --stack acme-drops-prod --region eu-west-1`; then fix the first cause and deploy again",
+            "fix what blocks TaskGroup, then run `deployer down --stack acme-drops-prod --region \
+             eu-west-1`; then fix the first cause and deploy again",
         ],
     );
 }

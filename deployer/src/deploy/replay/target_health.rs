@@ -1,4 +1,5 @@
-//! A deployment whose targets fail their health checks: why is told at its end too, when they have long drained.
+//! A deployment whose targets fail their health checks: why is told at its end too, when they have
+//! long drained.
 
 use aws_sdk_cloudformation::Client as Stacks;
 use aws_sdk_ecs::Client as Services;

@@ -1,4 +1,5 @@
-//! Deployments that are to end once too many tasks have failed, onto a service whose tasks failed before.
+//! Deployments that are to end once too many tasks have failed, onto a service whose tasks failed
+//! before.
 
 use aws_sdk_cloudformation::Client as Stacks;
 use aws_sdk_ecs::Client as Services;
@@ -28,8 +29,8 @@ fn crashing() -> Value {
     )
 }
 
-/// Watches an update that is ended at three failed tasks. `revision` is its task definition, `looks` what ECS says of the service,
-/// `started_by` whose tasks stop meanwhile.
+/// Watches an update that is ended at three failed tasks. `revision` is its task definition,
+/// `looks` what ECS says of the service, `started_by` whose tasks stop meanwhile.
 async fn outcome(revision: u32, looks: &[Vec<Value>], started_by: &str) -> Outcome {
     let stacks = mock!(Stacks::describe_stacks)
         .sequence()

@@ -1,4 +1,5 @@
-//! Answers as AWS's services write them: CloudFormation and ELB in XML, ECS and CloudWatch Logs in JSON.
+//! Answers as AWS's services write them: CloudFormation and ELB in XML, ECS and CloudWatch Logs in
+//! JSON.
 
 use serde_json::{Value, json};
 

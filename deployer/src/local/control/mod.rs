@@ -1,5 +1,6 @@
-//! Talking to a running stack from another terminal: a line of JSON with a command goes in, lines of JSON with what
-//! happens come out, over a Unix socket that this user alone can reach. What the commands do is the stack's affair.
+//! Talking to a running stack from another terminal: a line of JSON with a command goes in, lines
+//! of JSON with what happens come out, over a Unix socket that this user alone can reach. What the
+//! commands do is the stack's affair.
 
 mod call;
 mod serve;
@@ -88,11 +89,13 @@ pub struct Rollout {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
-    /// The end of the deregistration delay cuts its connections, and SIGTERM comes after it: a rolling deployment.
+    /// The end of the deregistration delay cuts its connections, and SIGTERM comes after it: a
+    /// rolling deployment.
     #[default]
     CutFirst,
     /// SIGTERM comes as soon as it is deregistered: `StopTask` and Fargate Spot
-    /// (<https://github.com/aws/containers-roadmap/issues/708>, <https://github.com/aws/containers-roadmap/issues/2673>).
+    /// (<https://github.com/aws/containers-roadmap/issues/708>,
+    /// <https://github.com/aws/containers-roadmap/issues/2673>).
     SigtermFirst,
 }
 

@@ -29,14 +29,16 @@ impl Drop for Socket {
     }
 }
 
-/// Passes what is asked at `path` on to `requests`. Whoever may enter the directory of `path` may ask.
+/// Passes what is asked at `path` on to `requests`. Whoever may enter the directory of `path` may
+/// ask.
 ///
 /// # Errors
 /// When the system refuses.
 pub fn serve(path: &Path, requests: mpsc::Sender<Request>) -> io::Result<Socket> {
     let listener = UnixListener::bind(path)?;
     let serving = tokio::spawn(async move {
-        // An error here is this process's own, out of file descriptors: whoever asks next finds nobody.
+        // An error here is this process's own, out of file descriptors: whoever asks next finds
+        // nobody.
         while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(converse(stream, requests.clone()));
         }
@@ -61,7 +63,8 @@ async fn converse(stream: UnixStream, requests: mpsc::Sender<Request>) {
         }
         Err(error) => {
             let message = format!(
-                "the stack does not know this command ({error}); is its deployer of another version?"
+                "the stack does not know this command ({error}); is its deployer of another \
+                 version?"
             );
             let _ = answers.send(Answer::Refused { message }).await;
             drop(answers);

@@ -17,11 +17,13 @@ pub enum Error {
         source: std::io::Error,
     },
     /// No server binary.
-    #[error("no server binary at {}; build it with `cargo build -p server`, or name it with --server-bin", .0.display())]
+    #[error("no server binary at {}; build it with `cargo build -p server`, or name it with \
+             --server-bin", .0.display())]
     NoServer(PathBuf),
     /// The template needs a Redis, and there is none.
     #[error(
-        "the template's store is a Redis, and neither redis-server nor valkey-server is on this machine; install one, or give --redis URL"
+        "the template's store is a Redis, and neither redis-server nor valkey-server is on this \
+         machine; install one, or give --redis URL"
     )]
     NoRedis,
     /// `--redis` is not a URL of one.
@@ -87,7 +89,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether nothing was started because of what the user gave, rather than that what was started failed.
+    /// Whether nothing was started because of what the user gave, rather than that what was started
+    /// failed.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         matches!(

@@ -75,8 +75,9 @@ pub(super) async fn listening(life: &Life, address: SocketAddr) -> Result<(), Er
     }
 }
 
-/// An address that nobody listens on, at a random port below those that Linux gives to outgoing connections: one of them
-/// could take it before the process that it is for. Another listener still could; the process then ends and says so.
+/// An address that nobody listens on, at a random port below those that Linux gives to outgoing
+/// connections: one of them could take it before the process that it is for. Another listener still
+/// could; the process then ends and says so.
 pub(super) fn free_address() -> std::io::Result<SocketAddr> {
     let mut busy = std::io::ErrorKind::AddrInUse.into();
     for _ in 0..TRIES {

@@ -1,4 +1,5 @@
-//! How a node leaves: deregistered, its connections cut at the end of the delay, SIGTERM, and SIGKILL at the stop timeout.
+//! How a node leaves: deregistered, its connections cut at the end of the delay, SIGTERM, and
+//! SIGKILL at the stop timeout.
 
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use crate::local::control::Order;
 use crate::local::process::Signal;
 
 impl Stack {
-    /// Deregisters a node, which also learns from its task metadata that it is to stop; the rest follows by itself.
+    /// Deregisters a node, which also learns from its task metadata that it is to stop; the rest
+    /// follows by itself.
     pub(super) async fn leave(&mut self, at: usize) {
         let how = self.rolling.as_ref().map(|rolling| &rolling.how);
         let order = how.map_or(Order::default(), |how| how.order);
@@ -26,8 +28,9 @@ impl Stack {
             Ok(cut) => {
                 let told = name.clone();
                 self.later(async move {
-                    // ECS waits out the delay although the balancer is done with a quiet target before: until then
-                    // "the status of the target is displayed as draining". <https://docs.aws.amazon.com/
+                    // ECS waits out the delay although the balancer is done with a quiet target
+                    // before: until then "the status of the target is displayed as draining".
+                    // <https://docs.aws.amazon.com/
                     // elasticloadbalancing/latest/application/edit-target-group-attributes.html#deregistration-delay>
                     let (cut, ()) = tokio::join!(cut, sleep(delay));
                     Happened::Delayed(told, cut)
@@ -84,8 +87,8 @@ impl Stack {
         self.nodes.iter().position(|node| node.name() == name)
     }
 
-    /// Stops: no new requests, SIGTERM to every node, and SIGKILL to those that are not gone after the stop timeout
-    /// or when `hurry` ends. Returns when no node is left.
+    /// Stops: no new requests, SIGTERM to every node, and SIGKILL to those that are not gone after
+    /// the stop timeout or when `hurry` ends. Returns when no node is left.
     pub async fn stop(mut self, hurry: impl Future<Output = ()>) {
         let group = &self.setup.task.group;
         for node in &self.nodes {

@@ -23,7 +23,8 @@ pub struct Node {
     pub address: SocketAddr,
     /// When it was started.
     pub(super) since: Instant,
-    /// What the balancer thought of it when [`Stack::look`] looked; none while it is not registered.
+    /// What the balancer thought of it when [`Stack::look`] looked; none while it is not
+    /// registered.
     pub(super) health: Option<Health>,
     pub(super) stage: Stage,
     /// The program that it runs.
@@ -73,7 +74,8 @@ impl Node {
 }
 
 impl Stack {
-    /// Starts one more node on `server`. It is registered once it listens: ECS registers a task when it runs.
+    /// Starts one more node on `server`. It is registered once it listens: ECS registers a task
+    /// when it runs.
     pub(super) fn start_node(&mut self, server: PathBuf, of_rollout: bool) -> Result<(), Error> {
         self.started += 1;
         let name = format!("node-{}", self.started);

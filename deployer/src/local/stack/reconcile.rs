@@ -1,5 +1,6 @@
-//! Keeping a stack as it should be, as the ECS service scheduler does: what is missing is started, what is outdated or
-//! unhealthy is replaced. Everything that happens comes in here, one thing after the other.
+//! Keeping a stack as it should be, as the ECS service scheduler does: what is missing is started,
+//! what is outdated or unhealthy is replaced. Everything that happens comes in here, one thing
+//! after the other.
 
 use std::time::Duration;
 
@@ -63,8 +64,9 @@ impl Stack {
         Ok(())
     }
 
-    /// Reads what the balancer thinks of the nodes, until there is nothing left to tell: it sends each change before that
-    /// can be read, so what is done about one comes after it in what is told.
+    /// Reads what the balancer thinks of the nodes, until there is nothing left to tell: it sends
+    /// each change before that can be read, so what is done about one comes after it in what is
+    /// told.
     async fn look(&mut self) {
         loop {
             let targets = self.balancer.targets();

@@ -1,4 +1,5 @@
-//! What somebody in another terminal asks of the stack: refused at once, done at once, or waited for.
+//! What somebody in another terminal asks of the stack: refused at once, done at once, or waited
+//! for.
 
 use serde_json::{Value, json};
 

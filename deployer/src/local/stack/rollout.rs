@@ -1,7 +1,9 @@
-//! Replacing nodes while the others serve: one of them, or all, within the limits of the service's deployments.
+//! Replacing nodes while the others serve: one of them, or all, within the limits of the service's
+//! deployments.
 //!
-//! As with a deployment circuit breaker that rolls back, the first new node that fails ends it, and the old ones stay or
-//! come back. ECS tries three times at least (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>).
+//! As with a deployment circuit breaker that rolls back, the first new node that fails ends it, and
+//! the old ones stay or come back. ECS tries three times at least
+//! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>).
 
 use std::path::PathBuf;
 
@@ -29,7 +31,8 @@ impl Stack {
     pub(super) async fn begin(&mut self, node: Option<&str>, how: Rollout) -> Result<(), String> {
         if let Some(rolling) = &self.rolling {
             return Err(format!(
-                "a deployment is under way, which replaces {}; wait for it with `deployer local status --wait`",
+                "a deployment is under way, which replaces {}; wait for it with `deployer local \
+                 status --wait`",
                 rolling.nodes.join(", ")
             ));
         }

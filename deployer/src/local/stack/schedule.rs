@@ -1,7 +1,9 @@
-//! How many tasks ECS would start and stop next: the arithmetic of a rolling deployment, and nothing that runs.
+//! How many tasks ECS would start and stop next: the arithmetic of a rolling deployment, and
+//! nothing that runs.
 //!
-//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html>. It does not say whether
-//! a task that is being stopped counts towards `maximumPercent`; here it does, as long as its process is there.
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html>. It
+//! does not say whether a task that is being stopped counts towards `maximumPercent`; here it does,
+//! as long as its process is there.
 
 /// What a service allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +53,9 @@ pub(super) struct Plan {
 
 /// The next step from `tasks` towards as many current tasks as are desired.
 ///
-/// An outdated task leaves when enough healthy ones remain, the unhealthy ones first: they cost nothing. Where there is
-/// room for its replacement, an unhealthy task stays until that is healthy, as ECS does it.
+/// An outdated task leaves when enough healthy ones remain, the unhealthy ones first: they cost
+/// nothing. Where there is room for its replacement, an unhealthy task stays until that is healthy,
+/// as ECS does it.
 pub(super) fn plan(limits: Limits, tasks: &[Task]) -> Plan {
     let staying = || tasks.iter().filter(|task| !task.leaving);
     let current = staying().filter(|task| !task.outdated).count();
@@ -149,7 +152,8 @@ mod tests {
         assert_eq!(plan(Limits::new(1, 100, 0), &[SICK]).leave, [0]);
     }
 
-    /// Whatever the percentages: a deployment that can progress ends, within its limits all the way.
+    /// Whatever the percentages: a deployment that can progress ends, within its limits all the
+    /// way.
     #[test]
     fn every_deployment_ends_within_its_limits() {
         for desired in 1..=7 {

@@ -1,4 +1,5 @@
-//! The stack's store, and the Redis that it started for it: watched, and treated as somebody asks for.
+//! The stack's store, and the Redis that it started for it: watched, and treated as somebody asks
+//! for.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

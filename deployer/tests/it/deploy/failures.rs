@@ -5,7 +5,8 @@ use aws_sdk_cloudformation::types::{Capability, ChangeSetType};
 use super::{PATIENCE, STACK, Site, in_order};
 
 /// A resource whose name somebody else has.
-pub(crate) const TAKEN: &str = "  Taken: { Type: 'AWS::SSM::Parameter', Properties: { Name: /taken, Type: String, Value: mine } }";
+pub(crate) const TAKEN: &str = "  Taken: { Type: 'AWS::SSM::Parameter', Properties: { Name: \
+                                /taken, Type: String, Value: mine } }";
 
 impl Site {
     /// Somebody else's stack, with the name that [`TAKEN`] wants.

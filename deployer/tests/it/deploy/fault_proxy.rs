@@ -1,5 +1,5 @@
-//! What goes wrong between the deployer and AWS while AWS does what it was told: answers that are lost or late, calls that
-//! are refused.
+//! What goes wrong between the deployer and AWS while AWS does what it was told: answers that are
+//! lost or late, calls that are refused.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

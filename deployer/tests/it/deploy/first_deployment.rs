@@ -1,4 +1,5 @@
-//! The way up: a plan, the first deployment, nothing to do, an update, and what was changed behind the stack's back.
+//! The way up: a plan, the first deployment, nothing to do, an update, and what was changed behind
+//! the stack's back.
 
 use serde_json::Value;
 

@@ -1,4 +1,5 @@
-//! `deployer plan` and `deployer up` onto AWS, as their user meets them: the real binary against an AWS emulator.
+//! `deployer plan` and `deployer up` onto AWS, as their user meets them: the real binary against an
+//! AWS emulator.
 
 pub(crate) mod failures;
 mod fault_proxy;
@@ -63,7 +64,8 @@ impl Site {
     /// Writes the environment file anew.
     pub(crate) fn environment(&self, more: &str) {
         let text = format!(
-            "extends: base\nignore:\n  - {{ rule: too-few-zones, reason: the emulator has one zone }}\n{more}\n"
+            "extends: base\nignore:\n  - {{ rule: too-few-zones, reason: the emulator has one \
+             zone }}\n{more}\n"
         );
         write(&self.directory.join("environments/staging.yaml"), &text);
     }

@@ -1,5 +1,5 @@
-//! The probe that ends a deployment: real sessions to a real server, with a key that is issued for it from the stack's
-//! secret, and revoked.
+//! The probe that ends a deployment: real sessions to a real server, with a key that is issued for
+//! it from the stack's secret, and revoked.
 
 use serde_json::Value;
 
@@ -9,7 +9,8 @@ use crate::trials::participants::Server;
 #[tokio::test]
 async fn a_deployment_ends_with_real_sessions() {
     // Plain HTTP to a server of this machine stands for the domain.
-    let unlike_aws = "ignore:\n  - { rule: no-tls, reason: nothing leaves this machine }\n  - { rule: too-few-zones, reason: the emulator has one zone }\n";
+    let unlike_aws = "ignore:\n  - { rule: no-tls, reason: nothing leaves this machine }\n  - { \
+                      rule: too-few-zones, reason: the emulator has one zone }\n";
     let site = Site::new("probed", "");
     let environment = |domain: &str| {
         let text = format!(

@@ -1,4 +1,5 @@
-//! `deployer local` as its user meets it: from another terminal, on a running stack of real servers.
+//! `deployer local` as its user meets it: from another terminal, on a running stack of real
+//! servers.
 
 mod nodes;
 mod redis;

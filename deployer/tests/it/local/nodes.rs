@@ -90,8 +90,9 @@ async fn a_stopped_node_stands_still_until_it_may_go_on() {
     assert!(runs(pid));
 }
 
-/// <https://aws.amazon.com/blogs/containers/a-deep-dive-into-amazon-ecs-task-health-and-task-replacement/>: a task that
-/// fails the load balancer's health checks is replaced, its replacement started first where there is room.
+/// <https://aws.amazon.com/blogs/containers/a-deep-dive-into-amazon-ecs-task-health-and-task-replacement/>:
+/// a task that fails the load balancer's health checks is replaced, its replacement started first
+/// where there is room.
 #[tokio::test]
 async fn a_node_that_stays_stopped_is_unhealthy_and_is_replaced() {
     let environment = THREE.replace("service:\n", "service:\n  health_check_grace_period: 1s\n");

@@ -82,7 +82,8 @@ async fn a_deployment_replaces_every_node_and_cuts_before_it_terminates() {
     until("the plugin is back", async || sockets(&stack).await == 1).await;
 }
 
-/// A server that hears of its end moves its clients by itself; from one that hears nothing they are cut.
+/// A server that hears of its end moves its clients by itself; from one that hears nothing they are
+/// cut.
 #[tokio::test]
 async fn the_end_of_the_delay_cuts_what_is_still_open() {
     let stack = Stack::start(THREE).await;
@@ -141,7 +142,8 @@ async fn without_room_the_old_node_ends_before_the_new_one_starts() {
     let steps = ran.steps();
     assert!(at(&steps, "node_ended", "node-1") < at(&steps, "node_started", "node-2"));
     // Percentages with which ECS could do nothing.
-    let stuck = "extends: local\nservice: { deployment: { maximum_percent: 150, minimum_healthy_percent: 100 } }\n";
+    let stuck = "extends: local\nservice: { deployment: { maximum_percent: 150, \
+                 minimum_healthy_percent: 100 } }\n";
     let ran = Stack::start(stuck).await.local(&["deploy"]).await;
     assert_eq!(ran.code, 2);
     assert!(

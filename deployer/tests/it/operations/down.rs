@@ -1,4 +1,5 @@
-//! `deployer down`: what goes is shown, the name is asked for, and protection holds until it is switched off knowingly.
+//! `deployer down`: what goes is shown, the name is asked for, and protection holds until it is
+//! switched off knowingly.
 
 use serde_json::Value;
 
@@ -73,7 +74,8 @@ async fn a_protected_stack_stays_until_its_protection_is_switched_off() {
         in_order(
             &refused.stderr,
             &[
-                "nothing was changed: protected against deletion: the stack acme-drops-staging (termination protection), the load balancer arn:",
+                "nothing was changed: protected against deletion: the stack acme-drops-staging \
+                 (termination protection), the load balancer arn:",
                 "--unprotect"
             ]
         ),

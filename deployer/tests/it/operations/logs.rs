@@ -207,7 +207,8 @@ async fn following_loses_and_doubles_nothing() {
             .to_owned()
     };
     assert_eq!(next().await, "before");
-    // Half of them show late, as if their task had been slow to send: up to 30 s behind what was shown already.
+    // Half of them show late, as if their task had been slow to send: up to 30 s behind what was
+    // shown already.
     let write = async {
         for n in 0..LINES {
             let ago = if n % 2 == 0 {

@@ -1,4 +1,5 @@
-//! `deployer rollback`: back to the template, the parameters and the image that ran before, and forward again.
+//! `deployer rollback`: back to the template, the parameters and the image that ran before, and
+//! forward again.
 
 use std::process::Stdio;
 
@@ -101,7 +102,8 @@ async fn back_and_forth() {
         (NEW, "315")
     );
 
-    // The environment file and the template of this directory have no say: what was deployed counts.
+    // The environment file and the template of this directory have no say: what was deployed
+    // counts.
     site.environment("load_balancer: { idle_timeout: 400s }");
     let back = site.roll_back(&[]).await;
     assert_eq!(back.code, 0, "{back}");
@@ -229,7 +231,8 @@ async fn an_update_in_progress_is_cancelled() {
     assert!(
         down.code == 2
             && down.stderr.contains(
-                "is UPDATE_IN_PROGRESS, and CloudFormation cannot delete a stack during an operation"
+                "is UPDATE_IN_PROGRESS, and CloudFormation cannot delete a stack during an \
+                 operation"
             ),
         "{down}"
     );
@@ -341,7 +344,8 @@ async fn a_roll_back_that_failed_is_gone_on_with() {
     assert_eq!(nothing.code, 2, "{nothing}");
     assert!(
         nothing.stderr.contains(
-            "nothing was changed: acme-drops-staging is UPDATE_ROLLBACK_COMPLETE, so no roll-back has failed"
+            "nothing was changed: acme-drops-staging is UPDATE_ROLLBACK_COMPLETE, so no roll-back \
+             has failed"
         ),
         "{nothing}"
     );

@@ -40,7 +40,13 @@ async fn who_deployed_what_and_how_it_stands() {
     let site = Site::new("status", "");
     let none = site.run(&["status", "--env", "staging"]).await;
     assert_eq!(none.code, 2, "{none}");
-    assert!(none.stderr.contains("there is no stack `acme-drops-staging` in eu-west-1 in this account; `deployer up --env staging` makes it"), "{none}");
+    assert!(
+        none.stderr.contains(
+            "there is no stack `acme-drops-staging` in eu-west-1 in this \
+                                  account; `deployer up --env staging` makes it"
+        ),
+        "{none}"
+    );
     site.up(&["--image", "example.com/drops:1.4.2"]).await;
 
     let ill = site.run(&["status", "--env", "staging"]).await;

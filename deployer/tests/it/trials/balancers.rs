@@ -98,7 +98,8 @@ fn configuration(setup: &BalancerSettings, address: SocketAddr, targets: &[Socke
             format!("  server t{n} {target} {cookie}\n")
         })
         .collect();
-    // A response that does not come in time, a tunnel and an idle client are all cut by the same clock, as at AWS's.
+    // A response that does not come in time, a tunnel and an idle client are all cut by the same
+    // clock, as at AWS's.
     format!(
         "global\n  maxconn 1000\ndefaults\n  mode http\n  retries 0\n  timeout connect 5s\n  timeout client {idle}ms\n  \
          timeout server {idle}ms\n  timeout tunnel {idle}ms\n  timeout http-keep-alive {idle}ms\n\

@@ -1,5 +1,5 @@
-//! Every client library of the server's own tests, on each transport, through the balancer to the real server: a
-//! message on time, acknowledged.
+//! Every client library of the server's own tests, on each transport, through the balancer to the
+//! real server: a message on time, acknowledged.
 
 use std::time::Duration;
 
@@ -64,8 +64,8 @@ async fn every_client_library_gets_its_message_through_the_balancer() {
     stack.stop(std::future::pending()).await;
 }
 
-/// The real server's heartbeat, twice as fast as the idle timeout's clock: a quiet plugin stays for ten idle timeouts
-/// on either transport, and still gets its message.
+/// The real server's heartbeat, twice as fast as the idle timeout's clock: a quiet plugin stays for
+/// ten idle timeouts on either transport, and still gets its message.
 #[tokio::test]
 async fn a_quiet_plugin_stays_and_gets_its_message() {
     let idle = Duration::from_millis(1500);
@@ -94,7 +94,8 @@ async fn a_quiet_plugin_stays_and_gets_its_message() {
     tokio::join!(stays("websocket"), stays("polling"));
 }
 
-/// A heartbeat slower than the idle timeout: the plugin is cut, comes back and still gets what was sent meanwhile.
+/// A heartbeat slower than the idle timeout: the plugin is cut, comes back and still gets what was
+/// sent meanwhile.
 #[tokio::test]
 async fn a_plugin_that_is_cut_comes_back_for_its_message() {
     let idle = Duration::from_millis(1200);

@@ -1,5 +1,5 @@
-//! Requests that a server refuses by their head alone: the balancer is still sending the body then, and must not
-//! answer 502 in the server's name. An alarm that rolls deployments back counts those.
+//! Requests that a server refuses by their head alone: the balancer is still sending the body then,
+//! and must not answer 502 in the server's name. An alarm that rolls deployments back counts those.
 
 use std::net::SocketAddr;
 
@@ -38,7 +38,8 @@ async fn bodies_that_nobody_wants_make_no_502() {
     }
 }
 
-/// Sends a body that nobody has asked for, chunked or with its length, and returns the answer's status.
+/// Sends a body that nobody has asked for, chunked or with its length, and returns the answer's
+/// status.
 async fn post(address: SocketAddr, head: &str, chunked: bool) -> u16 {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let framing = match chunked {

@@ -12,11 +12,13 @@ use super::participants::{Client, PATIENCE, Target};
 const IDLE: Duration = Duration::from_millis(1200);
 
 trials! {
-    /// The ping comes too late: quiet WebSockets are cut at the idle timeout, and clients come back only to be cut again.
+    /// The ping comes too late: quiet WebSockets are cut at the idle timeout, and clients come back
+    /// only to be cut again.
     quiet_websockets_are_cut: super::quiet_websockets_are_cut;
     /// … and a held poll is answered 504 by the balancer.
     held_polls_get_504: super::held_polls_get_504;
-    /// The cure: with the ping interval below it, a quiet client stays for ten idle timeouts on either transport.
+    /// The cure: with the ping interval below it, a quiet client stays for ten idle timeouts on
+    /// either transport.
     a_quiet_client_stays: super::a_quiet_client_stays;
 }
 

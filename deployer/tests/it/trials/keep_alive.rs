@@ -13,7 +13,8 @@ use testkit::backend::{Session, keeping_alive, raw, read_head};
 use testkit::balancer::{Stack, config, group};
 
 trials! {
-    /// What the race looks like from the balancer: the target closes a kept connection on the request that comes.
+    /// What the race looks like from the balancer: the target closes a kept connection on the
+    /// request that comes.
     a_target_that_closes_on_a_reused_connection_is_502: super::a_target_that_closes_on_a_reused_connection_is_502;
     /// Keep-alive above the idle timeout: no 502 in 1,000 requests of slow traffic.
     above_the_idle_timeout_there_are_none: super::above_the_idle_timeout_there_are_none;
@@ -37,8 +38,8 @@ async fn a_target_that_closes_on_a_reused_connection_is_502(
         vec![target],
     )
     .await;
-    // HAProxy closes a client's connection without a word where the client could repeat the request by itself; a
-    // POST it cannot. So does this trial, on a connection of its own for each request.
+    // HAProxy closes a client's connection without a word where the client could repeat the request
+    // by itself; a POST it cannot. So does this trial, on a connection of its own for each request.
     let mut statuses = vec![];
     for _ in 0..4 {
         statuses.push(
@@ -52,8 +53,9 @@ async fn a_target_that_closes_on_a_reused_connection_is_502(
     assert_eq!(statuses, [200, 502, 200, 502]);
 }
 
-/// Keep-alive below the idle timeout: 502s under slow traffic, because a request meets the close on its way. The
-/// way to a target takes 25 ms here; on loopback there is none, so HAProxy cannot show this.
+/// Keep-alive below the idle timeout: 502s under slow traffic, because a request meets the close on
+/// its way. The way to a target takes 25 ms here; on loopback there is none, so HAProxy cannot show
+/// this.
 #[tokio::test]
 async fn below_the_idle_timeout_there_are_502s() {
     let keep_alive = Duration::from_millis(300);
@@ -66,7 +68,8 @@ async fn below_the_idle_timeout_there_are_502s() {
     let mut stack = Stack::start(config, &[target]).await;
     let mut session = Session::open(stack.address).await;
     let mut failed = 0;
-    // A request at about the time when the target gives the connection up: early, late, and in between.
+    // A request at about the time when the target gives the connection up: early, late, and in
+    // between.
     for step in 0..20 {
         tokio::time::sleep(
             keep_alive - Duration::from_millis(20) + Duration::from_millis(4) * step,
@@ -92,7 +95,8 @@ async fn above_the_idle_timeout_there_are_none(
     )
     .await;
     let address = front.address();
-    // Fifty clients at a time, each with pauses around the idle timeout, which closes connections all the while.
+    // Fifty clients at a time, each with pauses around the idle timeout, which closes connections
+    // all the while.
     let clients = (0..50_u32).map(|client| async move {
         let mut statuses = vec![];
         for n in 0..20 {

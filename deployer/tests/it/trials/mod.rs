@@ -1,5 +1,5 @@
-//! The failures that this project exists for, and their cures: real servers and real clients, behind the model and
-//! behind HAProxy.
+//! The failures that this project exists for, and their cures: real servers and real clients,
+//! behind the model and behind HAProxy.
 
 mod balancers;
 mod clients;

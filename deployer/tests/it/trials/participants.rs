@@ -1,4 +1,5 @@
-//! Who takes part in the trials: targets on the official server library, clients on the official client libraries.
+//! Who takes part in the trials: targets on the official server library, clients on the official
+//! client libraries.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -124,7 +125,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Starts one: `library` is `v4`, `v3`, `v2` or `python`; `config` has what the script takes beside it.
+    /// Starts one: `library` is `v4`, `v3`, `v2` or `python`; `config` has what the script takes
+    /// beside it.
     pub(crate) fn start(library: &str, url: &str, mut config: Value) -> Self {
         config["library"] = json!(library);
         config["url"] = json!(url);

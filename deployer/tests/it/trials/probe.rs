@@ -1,4 +1,5 @@
-//! `deployer probe` where all is well, and for each failure that it is for: on the official server library.
+//! `deployer probe` where all is well, and for each failure that it is for: on the official server
+//! library.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -14,7 +14,8 @@ trials! {
     without_stickiness_polling_is_400: super::without_stickiness_polling_is_400;
     /// With stickiness, and a client that keeps cookies, the session stays on its node.
     with_stickiness_polling_works: super::with_stickiness_polling_works;
-    /// A client that keeps no cookies: polling fails in spite of stickiness, WebSocket alone does not need it.
+    /// A client that keeps no cookies: polling fails in spite of stickiness, WebSocket alone does
+    /// not need it.
     a_client_without_cookies_needs_websocket: super::a_client_without_cookies_needs_websocket;
 }
 

@@ -1,5 +1,6 @@
-//! The delivery under trial: a hub, its channels, queues and recorder over a store whose answers are held back, on a
-//! paused clock, while announcements and messages are lost, and clients come and go. Each run has a seed.
+//! The delivery under trial: a hub, its channels, queues and recorder over a store whose answers
+//! are held back, on a paused clock, while announcements and messages are lost, and clients come
+//! and go. Each run has a seed.
 
 mod client;
 mod store;
@@ -24,7 +25,8 @@ use crate::tasks::Tasks;
 const CHANNELS: [&str; 3] = ["a", "b", "c"];
 /// For how long things happen.
 const TROUBLE: Duration = Duration::from_secs(150);
-/// How late a message may be once nothing happens any more: what is repaired must not wait for the next round of sweeps.
+/// How late a message may be once nothing happens any more: what is repaired must not wait for the
+/// next round of sweeps.
 const REPAIR: Duration = Duration::from_secs(5);
 
 /// The key of a client; its name is its channel, with a number behind.
@@ -61,7 +63,8 @@ async fn hub(store: &Arc<HeldStore>) -> Arc<Hub> {
     hub
 }
 
-/// Runs `trial` on a runtime of its own, with time that passes only when nothing else is left to do.
+/// Runs `trial` on a runtime of its own, with time that passes only when nothing else is left to
+/// do.
 fn run(seed: u64, trial: impl Future<Output = ()>) {
     fastrand::seed(seed);
     let runtime = runtime::Builder::new_current_thread()
@@ -138,7 +141,8 @@ impl Trial {
         });
     }
 
-    /// The listener's connection breaks, and often the store loses messages; another node puts those back.
+    /// The listener's connection breaks, and often the store loses messages; another node puts
+    /// those back.
     async fn interrupt(&self) {
         self.store.deafen();
         let lost: Vec<_> = {
@@ -161,7 +165,8 @@ impl Trial {
         self.store.resume();
     }
 
-    /// Every message reaches every client of its mailbox in time, and each key's acknowledgement the store.
+    /// Every message reaches every client of its mailbox in time, and each key's acknowledgement
+    /// the store.
     async fn check(&self, seed: u64, end: Millis) {
         for (message, (name, client)) in self
             .published

@@ -1,5 +1,5 @@
-//! A store whose answers are held back: a question is read some time after it was asked, and its answer arrives some
-//! time after that. It can lose messages, and announcements.
+//! A store whose answers are held back: a question is read some time after it was asked, and its
+//! answer arrives some time after that. It can lose messages, and announcements.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock};

@@ -1,4 +1,5 @@
-//! What this node has been told is stored, until it ends: put back if the store loses it, counted if that cannot be done.
+//! What this node has been told is stored, until it ends: put back if the store loses it, counted
+//! if that cannot be done.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -10,13 +11,15 @@ use crate::message::{Mailbox, Message};
 const MOST_BYTES: usize = 32 << 20;
 /// What a message takes beside its `data`.
 const OVERHEAD: usize = 512;
-/// Messages that are only counted are told apart by the minute in which they end: of 37 days that is a few megabytes.
+/// Messages that are only counted are told apart by the minute in which they end: of 37 days that
+/// is a few megabytes.
 const BUCKET: i64 = 60_000;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Accepted {
-    /// By expiry: the end is dropped first, the last to end is given up first when there is no room.
+    /// By expiry: the end is dropped first, the last to end is given up first when there is no
+    /// room.
     held: BTreeMap<(Millis, Mailbox, u64), Arc<Message>>,
     /// When each of them expires, for those that are withdrawn by name.
     ends: HashMap<(Mailbox, u64), Millis>,

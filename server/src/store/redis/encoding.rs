@@ -70,8 +70,8 @@ pub(super) fn recording(receipts: &[Receipt]) -> Cmd {
     let mut command = script::RECORD.on_mailbox(&receipts[0].message.mailbox);
     for receipt in receipts {
         let message = &receipt.message;
-        // Those of a message to everyone too, although there are as many as keys: its end folds them into counts, and
-        // a clock that leaps by an hour must not take them from a live one.
+        // Those of a message to everyone too, although there are as many as keys: its end folds
+        // them into counts, and a clock that leaps by an hour must not take them from a live one.
         command
             .arg(&message.id)
             .arg(message.seq)
@@ -109,8 +109,8 @@ pub(super) fn status(
     }
 }
 
-/// A position as scripts take it: moment and member, both empty for none. A member is a sequence number and an id: `~`
-/// comes after every character of an id, and nothing before.
+/// A position as scripts take it: moment and member, both empty for none. A member is a sequence
+/// number and an id: `~` comes after every character of an id, and nothing before.
 pub(super) fn add_position(command: &mut Cmd, at: Option<Position>, id: &str) {
     match at {
         Some(at) => command

@@ -1,8 +1,9 @@
 //! Retiring what has expired, each mailbox by one node at a time.
 //!
-//! An index holds mailboxes by the moment at which their first message expires. It is another slot than a mailbox: a
-//! publisher writes the message first, then the index; whoever retires writes the index, then looks at the mailbox again.
-//! However the two interleave, a mailbox with live messages stays in the index.
+//! An index holds mailboxes by the moment at which their first message expires. It is another slot
+//! than a mailbox: a publisher writes the message first, then the index; whoever retires writes the
+//! index, then looks at the mailbox again. However the two interleave, a mailbox with live messages
+//! stays in the index.
 
 use std::time::Duration;
 
@@ -24,12 +25,13 @@ const ROUND: Duration = Duration::from_millis(500);
 /// For how long a node has a mailbox to itself, in milliseconds.
 const CLAIM: i64 = 5_000;
 
-/// A mailbox's next expiry, or an empty text; then id and number of keys of each message that nobody acknowledged.
+/// A mailbox's next expiry, or an empty text; then id and number of keys of each message that
+/// nobody acknowledged.
 type Retired = (String, Vec<(String, u32)>);
 
 impl Shared {
-    /// Retires what has expired by `now`, for as long as there is something and the call may take. What was found before
-    /// an error is told; the rest is found again.
+    /// Retires what has expired by `now`, for as long as there is something and the call may take.
+    /// What was found before an error is told; the rest is found again.
     pub(super) async fn expire(&self, now: Millis, limit: usize) -> Result<Vec<Expired>> {
         let start = Instant::now();
         let mut expired = Vec::new();
@@ -46,10 +48,11 @@ impl Shared {
         }
     }
 
-    /// Retires what has expired in some mailboxes: three trips, however many they are. Returns how many there were.
+    /// Retires what has expired in some mailboxes: three trips, however many they are. Returns how
+    /// many there were.
     ///
-    /// What nobody acknowledged is kept in a list of the mailbox until this node has read it: an answer that is lost
-    /// is given once more, to whoever takes the mailbox next.
+    /// What nobody acknowledged is kept in a list of the mailbox until this node has read it: an
+    /// answer that is lost is given once more, to whoever takes the mailbox next.
     async fn expire_some(&self, now: Millis, expired: &mut Vec<Expired>) -> Result<usize> {
         let mut claim = script::CLAIM.on(&[names::EXPIRIES]);
         claim.arg(now.0).arg(MAILBOXES).arg(CLAIM);

@@ -19,7 +19,8 @@ const RIGHTS: &str = "the user needs `~hf:* &hf:* +@all -@dangerous +info`";
 /// Waits until a Redis is there and is a primary, and refuses one that cannot do the work.
 ///
 /// # Errors
-/// It is not reached in time, refuses the credentials or a command, is too old, a replica or a cluster; says which.
+/// It is not reached in time, refuses the credentials or a command, is too old, a replica or a
+/// cluster; says which.
 pub(super) async fn wait_for(client: &Client, patience: Duration) -> anyhow::Result<()> {
     let start = Instant::now();
     loop {

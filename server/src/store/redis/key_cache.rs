@@ -1,5 +1,6 @@
-//! The keys that this node has issued or looked up, and those revoked lately: put back, or revoked anew, if the store loses
-//! them. Without it a plugin that is reconnecting just then would be refused for good.
+//! The keys that this node has issued or looked up, and those revoked lately: put back, or revoked
+//! anew, if the store loses them. Without it a plugin that is reconnecting just then would be
+//! refused for good.
 
 use std::collections::HashMap;
 use std::sync::Arc;

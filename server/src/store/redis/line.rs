@@ -1,7 +1,9 @@
-//! How a message is written in Redis: a line whose head the scripts read (see `lua/prelude.lua`), then JSON.
+//! How a message is written in Redis: a line whose head the scripts read (see `lua/prelude.lua`),
+//! then JSON.
 //!
-//! `A seq deliver_at expires_at size digest {json}`. The letter is the format's version: during a deploy two releases
-//! share the store, and a line of a version that this one does not know is left alone.
+//! `A seq deliver_at expires_at size digest {json}`. The letter is the format's version: during a
+//! deploy two releases share the store, and a line of a version that this one does not know is left
+//! alone.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

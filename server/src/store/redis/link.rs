@@ -1,6 +1,8 @@
-//! A connection to Redis that comes back: made anew after each break, with a pause that grows and varies.
+//! A connection to Redis that comes back: made anew after each break, with a pause that grows and
+//! varies.
 //!
-//! A call on a link without a connection fails at once: whoever asks knows better than a queue what to do meanwhile.
+//! A call on a link without a connection fails at once: whoever asks knows better than a queue what
+//! to do meanwhile.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +25,8 @@ const CONNECT: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_millis(1_800);
 /// From one look whether Redis is there to the next.
 pub(super) const BEAT: Duration = Duration::from_millis(500);
-/// How long that may take before the connection is given up; the writer's waits for replicas meanwhile.
+/// How long that may take before the connection is given up; the writer's waits for replicas
+/// meanwhile.
 pub(super) const PATIENCE: Duration = Duration::from_millis(1_500);
 /// The pause before the second try to connect; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -92,8 +95,8 @@ impl Link {
         Ok(answers)
     }
 
-    /// Asks whether Redis is there: a connection may be dead although nothing has said so, and one that nobody uses
-    /// breaks unnoticed.
+    /// Asks whether Redis is there: a connection may be dead although nothing has said so, and one
+    /// that nobody uses breaks unnoticed.
     async fn beat(&self) {
         let generation = self.lock().generation;
         if timeout(PATIENCE, self.ask(&cmd("PING"))).await.is_err() {
@@ -182,7 +185,8 @@ impl Link {
     }
 }
 
-/// Tries until it comes off, with pauses that grow up to a bound and vary, so that nodes do not try in step.
+/// Tries until it comes off, with pauses that grow up to a bound and vary, so that nodes do not try
+/// in step.
 pub(super) async fn retry<T, F>(attempt: impl Fn() -> F, failed: impl Fn(String)) -> T
 where
     F: Future<Output = RedisResult<T>>,

@@ -1,5 +1,6 @@
-//! Listening to announcements, on a connection of its own. Each time that it had to be made anew, announcements may have
-//! been lost, and with a failover or a restart data too: whoever listens is told.
+//! Listening to announcements, on a connection of its own. Each time that it had to be made anew,
+//! announcements may have been lost, and with a failover or a restart data too: whoever listens is
+//! told.
 
 use std::sync::Arc;
 
@@ -63,7 +64,8 @@ async fn subscribe_in_time(client: &Client) -> RedisResult<(PubSubSink, PubSubSt
     subscribed.unwrap_or_else(|_| Err((ErrorKind::Io, "no answer in time").into()))
 }
 
-/// Ends when Redis does not answer on this connection any more, which may be dead although nothing has said so.
+/// Ends when Redis does not answer on this connection any more, which may be dead although nothing
+/// has said so.
 async fn falls_silent(subscription: &mut PubSubSink) {
     loop {
         sleep(BEAT).await;
@@ -74,8 +76,8 @@ async fn falls_silent(subscription: &mut PubSubSink) {
     }
 }
 
-/// Passes an announcement on, if it is of a mailbox that this node has sockets on. One that another release makes
-/// in another way is passed over; the sweep finds what it told.
+/// Passes an announcement on, if it is of a mailbox that this node has sockets on. One that another
+/// release makes in another way is passed over; the sweep finds what it told.
 fn heard(shared: &Shared, wanted: &Wanted, message: &Msg) {
     if let Some(announcement) = parse(message.get_payload_bytes(), wanted) {
         if let Announcement::Cancelled(mailbox, at) = &announcement {
@@ -117,7 +119,8 @@ fn parse(payload: &[u8], wanted: &Wanted) -> Option<Announcement> {
     }
 }
 
-/// A channel for announcements; a listener that is behind by more than this is told that it lost some.
+/// A channel for announcements; a listener that is behind by more than this is told that it lost
+/// some.
 pub(super) fn channel() -> broadcast::Sender<Announcement> {
     broadcast::Sender::new(16_384)
 }

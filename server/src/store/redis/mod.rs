@@ -1,8 +1,10 @@
-//! The store that nodes share: mailboxes, receipts, keys and presence in a Redis or Valkey of version 7 at least.
+//! The store that nodes share: mailboxes, receipts, keys and presence in a Redis or Valkey of
+//! version 7 at least.
 //!
-//! Each step that must be atomic is a script; what must not be lost goes through the `writer`; announcements come in
-//! through the `listener`; the `pulse` says that this node lives. What is absent: no node leads, and no node takes a
-//! message for itself. A cluster is not spoken yet, but the keys of a mailbox share a slot.
+//! Each step that must be atomic is a script; what must not be lost goes through the `writer`;
+//! announcements come in through the `listener`; the `pulse` says that this node lives. What is
+//! absent: no node leads, and no node takes a message for itself. A cluster is not spoken yet, but
+//! the keys of a mailbox share a slot.
 
 mod accepted;
 mod calls;
@@ -42,11 +44,13 @@ use writer::Writer;
 
 /// How long a node waits for Redis when it starts.
 const FIRST_CONNECTION: Duration = Duration::from_secs(15);
-/// How far the store may go back with a failover or a restart from its log, which nobody need be told, in milliseconds.
+/// How far the store may go back with a failover or a restart from its log, which nobody need be
+/// told, in milliseconds.
 const WENT_BACK: i64 = 5_000;
 /// How long nodes may take to put back what the store has lost.
 const PUT_BACK: Duration = Duration::from_secs(10);
-/// From this share of its memory on, Redis is not given new messages: receipts and keys need the rest.
+/// From this share of its memory on, Redis is not given new messages: receipts and keys need the
+/// rest.
 const FULL_PERCENT: u64 = 90;
 /// From this share on, messages that have ended are forgotten at once.
 const SHORT_PERCENT: u64 = 80;
@@ -71,7 +75,8 @@ struct Shared {
     known_keys: Mutex<KnownKeys>,
     /// What the store was marked with when this node first saw it.
     epoch: Mutex<Option<String>>,
-    /// The time that this node has written into the store last, in milliseconds; 0 before the first.
+    /// The time that this node has written into the store last, in milliseconds; 0 before the
+    /// first.
     beat: AtomicI64,
     /// When the store was last seen to have lost data.
     lost_data: Mutex<Option<Instant>>,
@@ -155,7 +160,8 @@ impl Shared {
         let _ = self.announcements.send(announcement);
     }
 
-    /// Announcements are heard again. What was announced meanwhile was not, and data may have gone too.
+    /// Announcements are heard again. What was announced meanwhile was not, and data may have gone
+    /// too.
     async fn resumed(&self, first: bool) {
         loop {
             match self.look_at_epoch().await {
@@ -167,7 +173,8 @@ impl Shared {
         }
     }
 
-    /// Whether data has gone since the last look, by a restart without it or from an old snapshot; says so to the node.
+    /// Whether data has gone since the last look, by a restart without it or from an old snapshot;
+    /// says so to the node.
     async fn look_at_epoch(&self) -> Result<bool> {
         let mut both = cmd("MGET");
         both.arg(names::EPOCH).arg(names::beat(&self.instance));

@@ -1,4 +1,5 @@
-//! The names of what is kept in Redis. All of one mailbox share a hash tag, so that a cluster stays possible.
+//! The names of what is kept in Redis. All of one mailbox share a hash tag, so that a cluster stays
+//! possible.
 
 use crate::message::Mailbox;
 
@@ -6,7 +7,8 @@ use crate::message::Mailbox;
 pub(super) const PARTITIONS: u32 = 16;
 /// Mailboxes by the moment at which their first message expires.
 pub(super) const EXPIRIES: &str = "hf:expiries";
-/// Written once by the first node that finds the store empty: another value means that the data has gone.
+/// Written once by the first node that finds the store empty: another value means that the data has
+/// gone.
 pub(super) const EPOCH: &str = "hf:epoch";
 /// Nodes by when they were last seen.
 pub(super) const NODES: &str = "hf:nodes";
@@ -49,7 +51,8 @@ pub(super) fn node(name: &str) -> String {
     format!("hf:node:{name}")
 }
 
-/// When a node said last that it lives: an older value than it knows of means that the store has gone back in time.
+/// When a node said last that it lives: an older value than it knows of means that the store has
+/// gone back in time.
 pub(super) fn beat(instance: &str) -> String {
     format!("hf:beat:{instance}")
 }

@@ -1,5 +1,6 @@
-//! Who is where: a hash a node, mailbox to sockets, that vanishes with the node. A node that has died, hangs or is cut off
-//! is counted no longer than its lease; one that comes back says everything again.
+//! Who is where: a hash a node, mailbox to sockets, that vanishes with the node. A node that has
+//! died, hangs or is cut off is counted no longer than its lease; one that comes back says
+//! everything again.
 
 use redis::{Pipeline, cmd};
 
@@ -10,7 +11,8 @@ use crate::store::Result;
 
 /// Mailboxes in one call.
 const CHUNK: usize = 1000;
-/// A field that is there as long as the rest is: without it the hash has vanished and was begun anew.
+/// A field that is there as long as the rest is: without it the hash has vanished and was begun
+/// anew.
 const WHOLE: &str = "";
 /// For how long nodes that have gone are remembered, in milliseconds.
 const GONE: i64 = 3_600_000;
@@ -49,8 +51,8 @@ impl Shared {
         self.say(&mut pipeline, &node).await
     }
 
-    /// Says something of a node; where Redis takes only a part, as a full one does, everything is said again with the
-    /// next pulse.
+    /// Says something of a node; where Redis takes only a part, as a full one does, everything is
+    /// said again with the next pulse.
     async fn say(&self, pipeline: &mut Pipeline, node: &str) -> Result<()> {
         let answers = self.calls.ask_all(pipeline).await?;
         if let Some(Err(error)) = answers.into_iter().find(std::result::Result::is_err) {

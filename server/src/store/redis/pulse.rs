@@ -1,5 +1,5 @@
-//! Once a second: says that this node lives, asks which keys were revoked, whether data has gone, how many replicas there
-//! are and how full the store is.
+//! Once a second: says that this node lives, asks which keys were revoked, whether data has gone,
+//! how many replicas there are and how full the store is.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,8 +19,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 pub(super) const LEASE: Duration = Duration::from_secs(4);
 /// How long a node's last beat is kept, in milliseconds.
 const BEATS_KEPT: i64 = 86_400_000;
-/// How long ago a revocation may have been announced that is asked for again, in milliseconds: clocks of a failover's two
-/// sides differ.
+/// How long ago a revocation may have been announced that is asked for again, in milliseconds:
+/// clocks of a failover's two sides differ.
 const OVERLAP: i64 = 10_000;
 
 /// Beats for ever.

@@ -1,4 +1,5 @@
-//! Putting back what the store has lost: after a failover its last moments, after a restart without persistence everything.
+//! Putting back what the store has lost: after a failover its last moments, after a restart without
+//! persistence everything.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -36,8 +37,8 @@ impl Shared {
         Ok(restored)
     }
 
-    /// Puts back the keys of this node's sockets, and those that it has issued or looked up; revokes once more what was
-    /// revoked lately, which an old snapshot has brought back.
+    /// Puts back the keys of this node's sockets, and those that it has issued or looked up;
+    /// revokes once more what was revoked lately, which an old snapshot has brought back.
     async fn put_keys_back(&self, held: &Held) -> Result<u64> {
         if !held.emptied {
             return Ok(0);
@@ -115,7 +116,8 @@ impl Shared {
         Ok(restored)
     }
 
-    /// Has every node read these mailboxes anew: what was put back lies before what they have read already.
+    /// Has every node read these mailboxes anew: what was put back lies before what they have read
+    /// already.
     async fn announce_put_back(&self, mailboxes: &HashSet<&Mailbox>) -> Result<()> {
         let mut pipeline = redis::pipe();
         for mailbox in mailboxes {

@@ -1,5 +1,5 @@
-//! The scripts: each step that must be atomic, run inside Redis. They are called by their hash, so that two releases with
-//! different scripts share a store without a word.
+//! The scripts: each step that must be atomic, run inside Redis. They are called by their hash, so
+//! that two releases with different scripts share a store without a word.
 
 use std::sync::OnceLock;
 
@@ -15,7 +15,8 @@ pub(super) struct Script {
     hash: OnceLock<String>,
 }
 
-/// A script of a mailbox. Those that run when memory is full (`allow-oom`) free some, or note what little must be noted.
+/// A script of a mailbox. Those that run when memory is full (`allow-oom`) free some, or note what
+/// little must be noted.
 macro_rules! mailbox_script {
     ($name:ident, $file:literal, $flags:literal) => {
         pub(super) static $name: Script = Script::new(concat!(

@@ -1,5 +1,5 @@
-//! What must not be lost goes through here: writes that gather while one batch is under way share the next, and with
-//! it the wait until a replica has confirmed, where there is one.
+//! What must not be lost goes through here: writes that gather while one batch is under way share
+//! the next, and with it the wait until a replica has confirmed, where there is one.
 //!
 //! The connection is the writer's own: `WAIT` holds up whatever else is on it.
 
@@ -74,7 +74,8 @@ async fn run(link: Arc<Link>, mut calls: mpsc::Receiver<Call>, replicas: Arc<Ato
     }
 }
 
-/// The next `number` answers, or the first error among them. All of them are taken: the rest are other callers'.
+/// The next `number` answers, or the first error among them. All of them are taken: the rest are
+/// other callers'.
 fn own(
     answers: &mut impl Iterator<Item = RedisResult<Value>>,
     number: usize,
@@ -97,7 +98,8 @@ async fn write(
     if replicas.load(Ordering::Relaxed) == 0 {
         return link.ask_all(&mut pipeline).await;
     }
-    // A repeated request writes nothing, and must be confirmed all the same: `WAIT` looks at this connection's last write.
+    // A repeated request writes nothing, and must be confirmed all the same: `WAIT` looks at this
+    // connection's last write.
     pipeline.add_command(script::CONFIRM.on(&["hf:confirm"]));
     pipeline.cmd("WAIT").arg(1).arg(CONFIRM.as_millis() as u64);
     let mut answers = link.ask_all(&mut pipeline).await?;

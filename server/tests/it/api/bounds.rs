@@ -105,7 +105,8 @@ async fn a_channel_holds_so_many_bytes() {
         let bytes = if n < 15 { 1 << 20 } else { (1 << 20) - 10 };
         let mut message = body(bytes);
         message["id"] = json!(n.to_string());
-        // A busy machine may take longer than a publisher is kept waiting: the same request again is safe.
+        // A busy machine may take longer than a publisher is kept waiting: the same request again
+        // is safe.
         let status = eventually("it is stored", async || {
             let status = post(&server, MESSAGES, &message).await.status;
             (status != 503).then_some(status)

@@ -1,4 +1,5 @@
-//! The HTTP interface call by call: what is accepted, what is refused and how, at both sides of each bound.
+//! The HTTP interface call by call: what is accepted, what is refused and how, at both sides of
+//! each bound.
 
 mod backends;
 mod bounds;

@@ -1,4 +1,5 @@
-//! Those beside the attack: listeners that stay, newcomers that come, and a backend that publishes to the listeners.
+//! Those beside the attack: listeners that stay, newcomers that come, and a backend that publishes
+//! to the listeners.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

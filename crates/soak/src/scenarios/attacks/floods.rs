@@ -1,4 +1,5 @@
-//! The attacks, each from hundreds of addresses, as fast as this machine can send beside the others.
+//! The attacks, each from hundreds of addresses, as fast as this machine can send beside the
+//! others.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -160,7 +161,8 @@ impl Flood {
             Self::Description => format!("GET /openapi.json HTTP/1.1\r\n{common}\r\n"),
             Self::Smuggling => format!(
                 "POST /v1/keys HTTP/1.1\r\n{common}content-length: 6\r\n\
-                 transfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /v1/keys HTTP/1.1\r\nhost: x\r\n\r\n"
+                 transfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /v1/keys HTTP/1.1\r\nhost: \
+                 x\r\n\r\n"
             ),
             Self::SlowBodies => {
                 let body = "x".repeat(30);

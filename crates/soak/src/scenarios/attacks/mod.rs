@@ -1,5 +1,6 @@
-//! One server, twenty listeners and a newcomer four times a second, while hundreds of addresses attack it in turn.
-//! The server must live in 256 MiB, and neither listeners nor newcomers may suffer.
+//! One server, twenty listeners and a newcomer four times a second, while hundreds of addresses
+//! attack it in turn. The server must live in 256 MiB, and neither listeners nor newcomers may
+//! suffer.
 
 mod bystanders;
 mod floods;

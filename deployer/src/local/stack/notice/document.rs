@@ -1,4 +1,5 @@
-//! Notices as objects for programs. Their names and fields are an interface: new ones may come, the old ones stay.
+//! Notices as objects for programs. Their names and fields are an interface: new ones may come, the
+//! old ones stay.
 
 use std::time::Duration;
 

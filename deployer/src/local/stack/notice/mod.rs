@@ -1,4 +1,5 @@
-//! What happens in a stack, for whoever watches it: as a line for people and as an object for programs.
+//! What happens in a stack, for whoever watches it: as a line for people and as an object for
+//! programs.
 
 mod document;
 mod text;
