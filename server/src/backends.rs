@@ -192,7 +192,7 @@ fn backend(entry: &str, place: usize) -> Result<Backend, String> {
         ));
     }
     if !key.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err("holds a character that no header can carry".into());
+        return Err("holds a character that a header cannot carry".into());
     }
     let mut backend = Backend {
         name: format!("key-{place}"),
@@ -203,16 +203,14 @@ fn backend(entry: &str, place: usize) -> Result<Backend, String> {
     for word in words {
         match word.split_once('=') {
             Some(("name", name)) if names::is_name(name) => backend.name = name.to_owned(),
-            Some(("name", _)) => return Err(format!("has no right name: {}", names::EXPECTED)),
+            Some(("name", _)) => return Err(format!("has an invalid name: {}", names::EXPECTED)),
             Some(("scopes", list)) => backend.scopes = scopes(list)?,
             Some(("namespaces", list)) if list.split('+').all(names::is_name) => {
                 backend.namespaces = Some(list.split('+').map(str::to_owned).collect());
             }
             // What it is may be the rest of a key.
             _ => {
-                return Err(
-                    "is followed by something else than name=, scopes= and namespaces=".into(),
-                );
+                return Err("may be followed only by name=, scopes= and namespaces=".into());
             }
         }
     }
@@ -242,9 +240,12 @@ mod tests {
         let secret = "hunter2-and-more-than-32-characters";
         for (text, mistake) in [
             (format!("{}, short", key('k')), "key 2 has 5 characters"),
-            (format!("{} {secret}", key('k')), "key 1 is followed by"),
+            (
+                format!("{} {secret}", key('k')),
+                "key 1 may be followed only by",
+            ),
             (format!("{secret} scopes=all"), "key 1 has an unknown scope"),
-            (format!("{secret} name=a/b"), "key 1 has no right name"),
+            (format!("{secret} name=a/b"), "key 1 has an invalid name"),
             (
                 format!("{secret} name=a\n{} name=a", key('k')),
                 "key 2 has the name `a`",

@@ -92,7 +92,7 @@ async fn live(settings: Settings, log: &LogQueue) -> ExitCode {
         },
         ended = ended => give_up(&ended),
         name = signals.next() => {
-            tracing::warn!(signal = name, "asked again: leaving at once");
+            tracing::warn!(signal = name, "second signal: exiting at once");
             ExitCode::from(INTERRUPTED)
         }
     }
@@ -104,7 +104,7 @@ fn give_up(ended: &Ended) -> ExitCode {
     tracing::error!(
         task = ended.task,
         reason = ended.reason,
-        "a task has ended that the process lives by: ending it",
+        "an essential task has ended: exiting",
     );
     ExitCode::from(FAILED)
 }
@@ -118,7 +118,7 @@ async fn asked_to_leave(
 ) -> &'static str {
     let early = async {
         task_metadata::told_to_stop(metadata).await;
-        tracing::info!("this task is to stop: moving its clients before the signal comes");
+        tracing::info!("ECS stops this task: moving its clients before SIGTERM");
         node.move_clients().await;
         std::future::pending().await
     };

@@ -182,8 +182,7 @@ impl From<StoreError> for Problem {
         // What the store said is for the log; the caller learns that it may try again.
         tracing::warn!(%error, "a request could not be served");
         Self::unavailable(
-            "The store does not answer. It may have been carried out all the same: try again, a \
-             message with its id",
+            "The store does not answer. The request may have been applied. Retry with the same id",
         )
     }
 }

@@ -58,6 +58,6 @@ pub fn check(settings: &Settings) -> Result<(), String> {
     if errors.is_empty() {
         return Ok(());
     }
-    errors.push("set ALLOW_RULE_VIOLATIONS=true to start all the same".to_owned());
+    errors.push("set ALLOW_RULE_VIOLATIONS=true to start anyway".to_owned());
     Err(errors.join("\n"))
 }

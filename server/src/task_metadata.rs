@@ -49,7 +49,7 @@ pub async fn told_to_stop(metadata: Option<&Uri>) {
                 complained = true;
                 tracing::warn!(
                     error = format!("{error:#}"),
-                    "the task metadata cannot be read; SIGTERM will say when to leave"
+                    "the task metadata cannot be read; waiting for SIGTERM"
                 );
             }
             _ => {}

@@ -39,180 +39,218 @@ const TRANSPORTS: &[&str] = &["polling", "websocket"];
 settings! {
     // The server.
     /// The time between two pings of the heartbeat.
-    PingInterval: Duration("server.ping_interval", "ping interval").variable("PING_INTERVAL").range(100, HOUR * 1000).socket_io(DefaultValue::Seconds(25)).default("60s");
+    PingInterval: Duration("server.ping_interval", "ping interval")
+        .variable("PING_INTERVAL").range(100, HOUR * 1000).socket_io(DefaultValue::Seconds(25))
+        .default("60s");
     /// How long the answer to a ping may take until the client counts as gone.
-    PingTimeout: Duration("server.ping_timeout", "ping timeout").variable("PING_TIMEOUT").range(100, HOUR * 1000).socket_io(DefaultValue::Seconds(20)).default("4m");
+    PingTimeout: Duration("server.ping_timeout", "ping timeout")
+        .variable("PING_TIMEOUT").range(100, HOUR * 1000).socket_io(DefaultValue::Seconds(20))
+        .default("4m");
     /// How long an upgrade from polling to WebSocket may take.
-    UpgradeTimeout: Duration("server.upgrade_timeout", "upgrade timeout").not_in_file().range(1, HOUR * 1000).socket_io(DefaultValue::Seconds(10));
+    UpgradeTimeout: Duration("server.upgrade_timeout", "upgrade timeout")
+        .not_in_file().range(1, HOUR * 1000).socket_io(DefaultValue::Seconds(10));
     /// How long an idle HTTP connection is kept. It must outlast the load balancer's idle timeout.
-    KeepAlive: Duration("server.keep_alive", "keep-alive").variable("KEEP_ALIVE").range(1_000, 24 * HOUR * 1000).default("320s");
+    KeepAlive: Duration("server.keep_alive", "keep-alive")
+        .variable("KEEP_ALIVE").range(1_000, 24 * HOUR * 1000).default("320s");
     /// A session that has joined no namespace by then is closed.
-    JoinTimeout: Duration("server.join_timeout", "join timeout").variable("JOIN_TIMEOUT").range(100, 600_000).socket_io(DefaultValue::Seconds(45)).default("10s");
+    JoinTimeout: Duration("server.join_timeout", "join timeout")
+        .variable("JOIN_TIMEOUT").range(100, 600_000).socket_io(DefaultValue::Seconds(45))
+        .default("10s");
     /// The time from SIGTERM to exit, in which clients are moved. It must end before the stop
     /// timeout.
     Drain: Duration("server.drain", "drain").variable("DRAIN").range(1_000, 600_000).default("25s");
     /// From the start of the process until its first passing health check.
     StartUp: Duration("server.start_up", "start-up time").not_in_file();
     /// The bytes that a client may send in one message, on polling and on WebSocket.
-    MaxPayload: Bytes("server.max_payload", "largest client \
-                                             message").variable("MAX_PAYLOAD").range(256, 1_048_576).socket_io(DefaultValue::Count(1_000_000)).default("1024");
+    MaxPayload: Bytes("server.max_payload", "largest client message")
+        .variable("MAX_PAYLOAD").range(256, 1_048_576).socket_io(DefaultValue::Count(1_000_000))
+        .default("1024");
     /// The bytes of `data` that a backend may publish in one message.
-    MaxMessage: Bytes("server.max_message", "largest published \
-                                             message").variable("MAX_MESSAGE").range(1, 1_048_576).default("16384");
+    MaxMessage: Bytes("server.max_message", "largest published message")
+        .variable("MAX_MESSAGE").range(1, 1_048_576).default("16384");
     /// The transports that clients may use: `polling`, `websocket`.
-    Transports: List("server.transports", "transports").variable("TRANSPORTS").socket_io(DefaultValue::List(&["polling", "websocket"])).default("polling,websocket").grammar(Grammar::Words(TRANSPORTS));
+    Transports: List("server.transports", "transports")
+        .variable("TRANSPORTS").socket_io(DefaultValue::List(&["polling", "websocket"]))
+        .default("polling,websocket").grammar(Grammar::Words(TRANSPORTS));
     /// The Socket.IO protocols that the server speaks: `4` (client v2) and `5` (v3 and v4).
     Protocols: List("server.protocols", "Socket.IO protocols").not_in_file();
     /// The Socket.IO path.
-    SocketPath: Text("server.path", "Socket.IO \
-                                     path").variable("SOCKET_PATH").socket_io(DefaultValue::Text("/socket.io")).default("/websockets").grammar(Grammar::SocketPath);
+    SocketPath: Text("server.path", "Socket.IO path")
+        .variable("SOCKET_PATH").socket_io(DefaultValue::Text("/socket.io"))
+        .default("/websockets").grammar(Grammar::SocketPath);
     /// The other paths that the server answers, as prefixes.
     ServedPaths: List("server.served_paths", "served paths").not_in_file();
     /// The origins of the pages that may connect, exactly: `https://studio.example.com`.
-    CorsOrigins: List("server.cors_origins", "CORS origins").variable("CORS_ORIGINS").socket_io(DefaultValue::List(&[])).default("").grammar(Grammar::Origins);
+    CorsOrigins: List("server.cors_origins", "CORS origins")
+        .variable("CORS_ORIGINS").socket_io(DefaultValue::List(&[])).default("")
+        .grammar(Grammar::Origins);
     /// The port that the server listens on.
-    BindPort: Count("server.port", "server's \
-                                    port").not_in_file().variable("BIND").range(0, 65_535).default("0.0.0.0:8080").grammar(Grammar::Address);
+    BindPort: Count("server.port", "server's port")
+        .not_in_file().variable("BIND").range(0, 65_535).default("0.0.0.0:8080")
+        .grammar(Grammar::Address);
     /// The listener of `/metrics`. It must not be reachable through the load balancer.
-    AdminBind: Count("server.admin_bind", "admin listener").not_in_file().variable("ADMIN_BIND").default("127.0.0.1:9100").grammar(Grammar::Address);
+    AdminBind: Count("server.admin_bind", "admin listener")
+        .not_in_file().variable("ADMIN_BIND").default("127.0.0.1:9100").grammar(Grammar::Address);
     /// The Socket.IO namespaces that exist, without their slash. An unknown one is refused.
-    Namespaces: List("server.namespaces", "namespaces").variable("NAMESPACES").default("dropcodes,donations").grammar(Grammar::Names);
+    Namespaces: List("server.namespaces", "namespaces")
+        .variable("NAMESPACES").default("dropcodes,donations").grammar(Grammar::Names);
     /// The namespaces whose messages ask for no acknowledgement: each is shown once a connection.
     /// They are among the namespaces.
-    UnacknowledgedNamespaces: List("server.unacknowledged_namespaces", "namespaces without \
-        acknowledgements").not_in_file().variable("UNACKNOWLEDGED_NAMESPACES").grammar(Grammar::Names);
+    UnacknowledgedNamespaces: List("server.unacknowledged_namespaces", "namespaces without acknowledgements")
+        .not_in_file().variable("UNACKNOWLEDGED_NAMESPACES").grammar(Grammar::Names);
     /// The user of the store's access control list; the default user unless set.
-    StoreUsername: Text("server.store_username", "store's user").not_in_file().variable("STORE_USERNAME");
+    StoreUsername: Text("server.store_username", "store's user")
+        .not_in_file().variable("STORE_USERNAME");
     /// The store's password. It is a secret.
-    StorePassword: Text("server.store_password", "store's password").not_in_file().variable("STORE_PASSWORD");
+    StorePassword: Text("server.store_password", "store's password")
+        .not_in_file().variable("STORE_PASSWORD");
     /// A file that holds the store's password.
-    StorePasswordFile: Text("server.store_password_file", "file of the store's \
-                                                           password").not_in_file().variable("STORE_PASSWORD_FILE");
+    StorePasswordFile: Text("server.store_password_file", "file of the store's password")
+        .not_in_file().variable("STORE_PASSWORD_FILE");
     /// The keys that backends authenticate with: 32 characters at least, comma-separated. This or
     /// `S2S_KEYS_FILE` is required. It is a secret.
     BackendKeys: Text("server.s2s_keys", "backend keys").not_in_file().variable("S2S_KEYS");
     /// A file that holds the backend keys, comma-separated or one a line.
-    BackendKeysFile: Text("server.s2s_keys_file", "file of backend \
-                                                   keys").not_in_file().variable("S2S_KEYS_FILE");
+    BackendKeysFile: Text("server.s2s_keys_file", "file of backend keys")
+        .not_in_file().variable("S2S_KEYS_FILE");
     /// Start although an error of the timeout rules is seen. A roll-back must be able to start.
-    AllowRuleViolations: Flag("server.allow_rule_violations", "permission to violate \
-        rules").not_in_file().variable("ALLOW_RULE_VIOLATIONS").default("false");
+    AllowRuleViolations: Flag("server.allow_rule_violations", "permission to violate rules")
+        .not_in_file().variable("ALLOW_RULE_VIOLATIONS").default("false");
     /// This node's name in logs and in `x-node-id`; random unless set.
-    NodeId: Text("server.node_id", "node's name").not_in_file().variable("NODE_ID").grammar(Grammar::Name);
+    NodeId: Text("server.node_id", "node's name")
+        .not_in_file().variable("NODE_ID").grammar(Grammar::Name);
     /// How log lines are written: `json`, or `text` for people.
-    LogFormat: Text("server.log_format", "log format").not_in_file().variable("LOG_FORMAT").default("json").grammar(Grammar::Word(&["json", "text"]));
+    LogFormat: Text("server.log_format", "log format")
+        .not_in_file().variable("LOG_FORMAT").default("json")
+        .grammar(Grammar::Word(&["json", "text"]));
     /// What is logged: a level, or directives such as `info,server=debug`.
-    LogLevel: Text("server.log_level", "log level").variable("LOG_LEVEL").default("info").grammar(Grammar::LogFilter);
+    LogLevel: Text("server.log_level", "log level")
+        .variable("LOG_LEVEL").default("info").grammar(Grammar::LogFilter);
     /// Who may speak for a client's address in `X-Forwarded-For`: `none`, a number of proxies in a
     /// row (a load balancer is 1, CloudFront in front of it 2), or networks.
-    TrustedProxies: Text("server.trusted_proxies", "trusted proxies").not_in_file().variable("TRUSTED_PROXIES").default("none").grammar(Grammar::Proxies);
+    TrustedProxies: Text("server.trusted_proxies", "trusted proxies")
+        .not_in_file().variable("TRUSTED_PROXIES").default("none").grammar(Grammar::Proxies);
     /// The connections that one node admits, and the sessions. `none` takes it from the limit of
     /// open files.
-    MaxConnections: Text("server.max_connections", "most connections").not_in_file().variable("MAX_CONNECTIONS").default("none").grammar(Grammar::Limit);
+    MaxConnections: Text("server.max_connections", "most connections")
+        .not_in_file().variable("MAX_CONNECTIONS").default("none").grammar(Grammar::Limit);
     /// The sessions of one node that may be on their way into a namespace without having shown a
     /// key. One address may have a quarter of those that are free.
-    MaxUnjoined: Text("server.max_unjoined", "most unjoined \
-                                              sessions").variable("MAX_UNJOINED").default("4000").grammar(Grammar::Limit);
+    MaxUnjoined: Text("server.max_unjoined", "most unjoined sessions")
+        .variable("MAX_UNJOINED").default("4000").grammar(Grammar::Limit);
     /// The sessions, the requests in flight and the direct connections that one address may have on
     /// a node, each. Raise it where more plugins than that share an address.
-    ConnectionsPerAddress: Text("server.connections_per_address", "connections per \
-        address").variable("CONNECTIONS_PER_ADDRESS").default("2000").grammar(Grammar::Limit);
+    ConnectionsPerAddress: Text("server.connections_per_address", "connections per address")
+        .variable("CONNECTIONS_PER_ADDRESS").default("2000").grammar(Grammar::Limit);
     /// The handshakes that one address may make on a node in a second. Ten seconds' worth may come
     /// at once.
-    HandshakesPerAddress: Text("server.handshakes_per_address", "handshakes per \
-        address").variable("HANDSHAKES_PER_ADDRESS").default("100").grammar(Grammar::Limit);
+    HandshakesPerAddress: Text("server.handshakes_per_address", "handshakes per address")
+        .variable("HANDSHAKES_PER_ADDRESS").default("100").grammar(Grammar::Limit);
     /// The wrong keys that one address may send in a minute before it is banned, for 10 s at first
     /// and twice as long each further time, up to 640 s.
-    FailedKeysPerAddress: Text("server.failed_keys_per_address", "failed keys per \
-        address").variable("FAILED_KEYS_PER_ADDRESS").default("100").grammar(Grammar::Limit);
+    FailedKeysPerAddress: Text("server.failed_keys_per_address", "failed keys per address")
+        .variable("FAILED_KEYS_PER_ADDRESS").default("100").grammar(Grammar::Limit);
     /// The sockets that one plugin key may have on a node.
-    SocketsPerKey: Text("server.sockets_per_key", "sockets per \
-                                                   key").variable("SOCKETS_PER_KEY").default("200").grammar(Grammar::Limit);
+    SocketsPerKey: Text("server.sockets_per_key", "sockets per key")
+        .variable("SOCKETS_PER_KEY").default("200").grammar(Grammar::Limit);
     /// The joins and handshakes of one plugin key on a node in a second. Ten seconds' worth may
     /// come at once.
-    JoinsPerKey: Text("server.joins_per_key", "joins per \
-                                               key").variable("JOINS_PER_KEY").default("20").grammar(Grammar::Limit);
+    JoinsPerKey: Text("server.joins_per_key", "joins per key")
+        .variable("JOINS_PER_KEY").default("20").grammar(Grammar::Limit);
     /// The addresses that the sockets of one plugin key may come from at the same time, on a node.
-    AddressesPerKey: Text("server.addresses_per_key", "addresses per \
-                                                       key").variable("ADDRESSES_PER_KEY").default("50").grammar(Grammar::Limit);
+    AddressesPerKey: Text("server.addresses_per_key", "addresses per key")
+        .variable("ADDRESSES_PER_KEY").default("50").grammar(Grammar::Limit);
     /// The log lines below the level `warn` that are written in a second, and as many of that level
     /// and above.
-    LogLinesPerSecond: Text("server.log_lines_per_second", "log lines per \
-                                                            second").variable("LOG_LINES_PER_SECOND").default("1000").grammar(Grammar::Limit);
+    LogLinesPerSecond: Text("server.log_lines_per_second", "log lines per second")
+        .variable("LOG_LINES_PER_SECOND").default("1000").grammar(Grammar::Limit);
     /// Open files that the process may have: the soft limit.
-    Nofile: Count("service.nofile", "open file limit").not_in_file().aws("Ulimits nofile \
-        SoftLimit").range(1, 1_048_576);
+    Nofile: Count("service.nofile", "open file limit")
+        .not_in_file().aws("Ulimits nofile SoftLimit").range(1, 1_048_576);
 
     // The load balancer.
     /// After how long without a byte the load balancer cuts a connection. The server checks the
     /// rules that it can see against it at its start.
-    IdleTimeout: Duration("load_balancer.idle_timeout", "idle timeout").variable("IDLE_TIMEOUT").aws("idle_timeout.timeout_seconds").seconds(1, 4_000).aws_default(DefaultValue::Seconds(60));
+    IdleTimeout: Duration("load_balancer.idle_timeout", "idle timeout")
+        .variable("IDLE_TIMEOUT").aws("idle_timeout.timeout_seconds").seconds(1, 4_000)
+        .aws_default(DefaultValue::Seconds(60));
     /// After how long the load balancer ends a client's HTTP connection.
-    ClientKeepAlive: Duration("load_balancer.client_keep_alive", "client keep-alive").aws("client_keep_alive.seconds").seconds(60, WEEK).aws_default(DefaultValue::Seconds(HOUR));
+    ClientKeepAlive: Duration("load_balancer.client_keep_alive", "client keep-alive")
+        .aws("client_keep_alive.seconds").seconds(60, WEEK)
+        .aws_default(DefaultValue::Seconds(HOUR));
     /// How long a cookie keeps a client on its task; not set means off.
-    Stickiness: Duration("load_balancer.stickiness", "stickiness").aws("stickiness.lb_cookie.duration_seconds").seconds(1, WEEK).aws_default(DefaultValue::Unset);
+    Stickiness: Duration("load_balancer.stickiness", "stickiness")
+        .aws("stickiness.lb_cookie.duration_seconds").seconds(1, WEEK)
+        .aws_default(DefaultValue::Unset);
     /// How long a deregistered task keeps its connections.
-    DeregistrationDelay: Duration("load_balancer.deregistration_delay", "deregistration \
-        delay").aws("deregistration_delay.timeout_seconds").seconds(0, 3_600).aws_default(DefaultValue::Seconds(300));
+    DeregistrationDelay: Duration("load_balancer.deregistration_delay", "deregistration delay")
+        .aws("deregistration_delay.timeout_seconds").seconds(0, 3_600)
+        .aws_default(DefaultValue::Seconds(300));
     /// The path that health checks ask for.
-    HealthCheckPath: Text("load_balancer.health_check.path", "health check \
-        path").aws("HealthCheckPath").aws_default(DefaultValue::Text("/"));
+    HealthCheckPath: Text("load_balancer.health_check.path", "health check path")
+        .aws("HealthCheckPath").aws_default(DefaultValue::Text("/"));
     /// How often a target is checked.
-    HealthCheckInterval: Duration("load_balancer.health_check.interval", "health check \
-        interval").aws("HealthCheckIntervalSeconds").seconds(5, 300).aws_default(DefaultValue::Seconds(30));
+    HealthCheckInterval: Duration("load_balancer.health_check.interval", "health check interval")
+        .aws("HealthCheckIntervalSeconds").seconds(5, 300).aws_default(DefaultValue::Seconds(30));
     /// How long a health check may take.
-    HealthCheckTimeout: Duration("load_balancer.health_check.timeout", "health check \
-        timeout").aws("HealthCheckTimeoutSeconds").seconds(2, 120);
+    HealthCheckTimeout: Duration("load_balancer.health_check.timeout", "health check timeout")
+        .aws("HealthCheckTimeoutSeconds").seconds(2, 120);
     /// Passing checks that make a target healthy again.
-    HealthyThreshold: Count("load_balancer.health_check.healthy", "healthy threshold").aws("HealthyThresholdCount").range(2, 10).aws_default(DefaultValue::Count(5));
+    HealthyThreshold: Count("load_balancer.health_check.healthy", "healthy threshold")
+        .aws("HealthyThresholdCount").range(2, 10).aws_default(DefaultValue::Count(5));
     /// Failing checks that make a target unhealthy.
-    UnhealthyThreshold: Count("load_balancer.health_check.unhealthy", "unhealthy \
-        threshold").aws("UnhealthyThresholdCount").range(2, 10).aws_default(DefaultValue::Count(2));
+    UnhealthyThreshold: Count("load_balancer.health_check.unhealthy", "unhealthy threshold")
+        .aws("UnhealthyThresholdCount").range(2, 10).aws_default(DefaultValue::Count(2));
     /// The statuses that pass a health check: `200`, `200-299` or `200,204`.
-    HealthCheckMatcher: Text("load_balancer.health_check.matcher", "health check \
-        matcher").not_in_file().aws("Matcher HttpCode").aws_default(DefaultValue::Text("200"));
+    HealthCheckMatcher: Text("load_balancer.health_check.matcher", "health check matcher")
+        .not_in_file().aws("Matcher HttpCode").aws_default(DefaultValue::Text("200"));
     /// The port that health checks ask on; not set means the port of the traffic.
-    HealthCheckPort: Count("load_balancer.health_check.port", "health check \
-        port").not_in_file().aws("HealthCheckPort").range(1, 65_535).aws_default(DefaultValue::Unset);
+    HealthCheckPort: Count("load_balancer.health_check.port", "health check port")
+        .not_in_file().aws("HealthCheckPort").range(1, 65_535).aws_default(DefaultValue::Unset);
     /// Whether a target group spreads over zones: `true`, `false` or
     /// `use_load_balancer_configuration`.
-    CrossZone: Text("load_balancer.cross_zone", "cross-zone load \
-                                                 balancing").not_in_file().aws("load_balancing.cross_zone.enabled").aws_default(DefaultValue::Text("use_load_balancer_configuration"));
+    CrossZone: Text("load_balancer.cross_zone", "cross-zone load balancing")
+        .not_in_file().aws("load_balancing.cross_zone.enabled")
+        .aws_default(DefaultValue::Text("use_load_balancer_configuration"));
     /// What the targets are: `instance`, `ip`, `lambda` or `alb`.
-    TargetType: Text("load_balancer.target_type", "target type").not_in_file().aws("TargetType").aws_default(DefaultValue::Text("instance"));
+    TargetType: Text("load_balancer.target_type", "target type")
+        .not_in_file().aws("TargetType").aws_default(DefaultValue::Text("instance"));
     /// How the load balancer speaks to its targets: `HTTP1`, `HTTP2` or `GRPC`.
-    ProtocolVersion: Text("load_balancer.protocol_version", "protocol \
-        version").not_in_file().aws("ProtocolVersion").aws_default(DefaultValue::Text("HTTP1"));
+    ProtocolVersion: Text("load_balancer.protocol_version", "protocol version")
+        .not_in_file().aws("ProtocolVersion").aws_default(DefaultValue::Text("HTTP1"));
     /// What the load balancer does with a client's `X-Forwarded-For`.
-    ForwardedFor: Text("load_balancer.xff_mode", "X-Forwarded-For \
-                                                  mode").not_in_file().aws("routing.http.xff_header_processing.mode").aws_default(DefaultValue::Text("append"));
+    ForwardedFor: Text("load_balancer.xff_mode", "X-Forwarded-For mode")
+        .not_in_file().aws("routing.http.xff_header_processing.mode")
+        .aws_default(DefaultValue::Text("append"));
     /// Whether the load balancer adds the client's port to `X-Forwarded-For`.
-    ForwardedPort: Flag("load_balancer.xff_client_port", "client port in \
-                                                          X-Forwarded-For").not_in_file().aws("routing.http.xff_client_port.enabled").aws_default(DefaultValue::Flag(false));
+    ForwardedPort: Flag("load_balancer.xff_client_port", "client port in X-Forwarded-For")
+        .not_in_file().aws("routing.http.xff_client_port.enabled")
+        .aws_default(DefaultValue::Flag(false));
     /// The load balancer's fixed name.
-    LoadBalancerName: Text("load_balancer.name", "load balancer's \
-                                                  name").not_in_file().aws("Name").aws_default(DefaultValue::Unset);
+    LoadBalancerName: Text("load_balancer.name", "load balancer's name")
+        .not_in_file().aws("Name").aws_default(DefaultValue::Unset);
     /// The target group's fixed name.
-    TargetGroupName: Text("load_balancer.target_group_name", "target group's \
-        name").not_in_file().aws("Name").aws_default(DefaultValue::Unset);
+    TargetGroupName: Text("load_balancer.target_group_name", "target group's name")
+        .not_in_file().aws("Name").aws_default(DefaultValue::Unset);
     /// A key among the load balancer's attributes; seen once for each.
-    LoadBalancerAttribute: Text("load_balancer.attributes", "load balancer \
-        attribute").not_in_file().aws("LoadBalancerAttributes");
+    LoadBalancerAttribute: Text("load_balancer.attributes", "load balancer attribute")
+        .not_in_file().aws("LoadBalancerAttributes");
     /// A key among the target group's attributes; seen once for each.
-    TargetGroupAttribute: Text("load_balancer.target_group_attributes", "target group \
-        attribute").not_in_file().aws("TargetGroupAttributes");
+    TargetGroupAttribute: Text("load_balancer.target_group_attributes", "target group attribute")
+        .not_in_file().aws("TargetGroupAttributes");
     /// Protocols of the listeners that forward to the target group.
-    ListenerProtocols: List("load_balancer.listeners", "protocols of the \
-                                                        listeners").not_in_file().aws("Listener \
-                                                            Protocol");
+    ListenerProtocols: List("load_balancer.listeners", "protocols of the listeners")
+        .not_in_file().aws("Listener Protocol");
     /// Path patterns that are forwarded to the target group; `*` for a default action.
-    RoutedPaths: List("load_balancer.paths", "routed paths").not_in_file().aws("ListenerRule \
-        path-pattern");
+    RoutedPaths: List("load_balancer.paths", "routed paths")
+        .not_in_file().aws("ListenerRule path-pattern");
     /// The most target groups that share one forward action's traffic.
-    ForwardGroups: Count("load_balancer.forward_groups", "target groups in one \
-                                                          forward").not_in_file().aws("ForwardConfig TargetGroups");
+    ForwardGroups: Count("load_balancer.forward_groups", "target groups in one forward")
+        .not_in_file().aws("ForwardConfig TargetGroups");
     /// Whether such a forward keeps a client on its group.
-    GroupStickiness: Flag("load_balancer.group_stickiness", "group stickiness").not_in_file().aws("TargetGroupStickinessConfig Enabled").aws_default(DefaultValue::Flag(false));
+    GroupStickiness: Flag("load_balancer.group_stickiness", "group stickiness")
+        .not_in_file().aws("TargetGroupStickinessConfig Enabled")
+        .aws_default(DefaultValue::Flag(false));
 
     // The network.
     /// The load balancer's subnets.
@@ -222,8 +260,8 @@ settings! {
     /// The zones of the tasks' subnets.
     TaskZones: List("network.task_zones", "tasks' zones").not_in_file();
     /// Ports on which the load balancer reaches the tasks through the security groups.
-    BalancerToTask: Ports("network.balancer_to_task", "ports open from load balancer to \
-                                                       task").not_in_file();
+    BalancerToTask: Ports("network.balancer_to_task", "ports open from load balancer to task")
+        .not_in_file();
     /// Ports on which the tasks reach the store through the security groups.
     TaskToStore: Ports("network.task_to_store", "ports open from task to store").not_in_file();
 
@@ -237,54 +275,58 @@ settings! {
     /// The most tasks that the service may have.
     TasksMax: Count("service.tasks.max", "most tasks").aws("MaxCapacity").range(0, 5_000);
     /// Connections that one task must carry.
-    ConnectionsPerTask: Count("service.connections_per_task", "connections per \
-        task").range(1, 1_000_000);
+    ConnectionsPerTask: Count("service.connections_per_task", "connections per task")
+        .range(1, 1_000_000);
     /// From SIGTERM to SIGKILL.
-    StopTimeout: Duration("service.stop_timeout", "stop timeout").aws("StopTimeout").seconds(2, 120).aws_default(DefaultValue::Seconds(30));
+    StopTimeout: Duration("service.stop_timeout", "stop timeout")
+        .aws("StopTimeout").seconds(2, 120).aws_default(DefaultValue::Seconds(30));
     /// How long after its start a task's failing health checks are ignored.
-    GracePeriod: Duration("service.health_check_grace_period", "health check grace \
-        period").aws("HealthCheckGracePeriodSeconds").range(0, 2_147_483_647_000).aws_default(DefaultValue::Seconds(0));
+    GracePeriod: Duration("service.health_check_grace_period", "health check grace period")
+        .aws("HealthCheckGracePeriodSeconds").range(0, 2_147_483_647_000)
+        .aws_default(DefaultValue::Seconds(0));
     /// Where tasks run: `FARGATE`, `EC2` or `EXTERNAL`.
     LaunchType: Text("service.launch_type", "launch type").not_in_file().aws("LaunchType");
     /// The capacity providers that the service places tasks on.
-    CapacityProviders: List("service.capacity_providers", "capacity \
-                                                           providers").not_in_file().aws("CapacityProviderStrategy");
+    CapacityProviders: List("service.capacity_providers", "capacity providers")
+        .not_in_file().aws("CapacityProviderStrategy");
     /// The share of tasks that a deployment keeps running, in percent.
-    MinimumHealthyPercent: Count("service.deployment.minimum_healthy_percent", "minimum healthy \
-        percent").aws("MinimumHealthyPercent").aws_default(DefaultValue::Count(100));
+    MinimumHealthyPercent: Count("service.deployment.minimum_healthy_percent", "minimum healthy percent")
+        .aws("MinimumHealthyPercent").aws_default(DefaultValue::Count(100));
     /// The share of tasks that may run during a deployment, in percent.
-    MaximumPercent: Count("service.deployment.maximum_percent", "maximum percent").aws("MaximumPercent").aws_default(DefaultValue::Count(200));
+    MaximumPercent: Count("service.deployment.maximum_percent", "maximum percent")
+        .aws("MaximumPercent").aws_default(DefaultValue::Count(200));
     /// Whether a failing deployment is stopped and rolled back.
-    CircuitBreaker: Flag("service.circuit_breaker", "circuit breaker with \
-                                                     rollback").not_in_file().aws("DeploymentCircuitBreaker").aws_default(DefaultValue::Flag(false));
+    CircuitBreaker: Flag("service.circuit_breaker", "circuit breaker with rollback")
+        .not_in_file().aws("DeploymentCircuitBreaker").aws_default(DefaultValue::Flag(false));
     /// Alarms that roll a deployment back.
-    DeploymentAlarms: List("service.deployment_alarms", "deployment \
-                                                         alarms").not_in_file().aws("DeploymentConfiguration Alarms").aws_default(DefaultValue::List(&[]));
+    DeploymentAlarms: List("service.deployment_alarms", "deployment alarms")
+        .not_in_file().aws("DeploymentConfiguration Alarms").aws_default(DefaultValue::List(&[]));
     /// Whether ECS moves tasks between zones: `ENABLED` or `DISABLED`.
-    AzRebalancing: Text("service.az_rebalancing", "zone rebalancing").not_in_file().aws("AvailabilityZoneRebalancing").aws_default(DefaultValue::Text("ENABLED"));
+    AzRebalancing: Text("service.az_rebalancing", "zone rebalancing")
+        .not_in_file().aws("AvailabilityZoneRebalancing")
+        .aws_default(DefaultValue::Text("ENABLED"));
     /// The number of tasks that the template sets.
     DesiredCount: Count("service.desired_count", "desired count").not_in_file().aws("DesiredCount");
     /// Whether something scales the service.
     Autoscaling: Flag("service.autoscaling", "autoscaling").not_in_file().aws("ScalableTarget");
     /// Whether the service is created after the listener that forwards to it.
-    AfterListener: Flag("service.after_listener", "creation after the \
-                                                   listener").not_in_file().aws("DependsOn");
+    AfterListener: Flag("service.after_listener", "creation after the listener")
+        .not_in_file().aws("DependsOn");
     /// The service's fixed name.
-    ServiceName: Text("service.name", "service's \
-                                       name").not_in_file().aws("ServiceName").aws_default(DefaultValue::Unset);
+    ServiceName: Text("service.name", "service's name")
+        .not_in_file().aws("ServiceName").aws_default(DefaultValue::Unset);
     /// The task's network mode: `awsvpc`, `bridge`, `host` or `none`.
-    NetworkMode: Text("service.network_mode", "network mode").not_in_file().aws("NetworkMode").aws_default(DefaultValue::Text("bridge"));
+    NetworkMode: Text("service.network_mode", "network mode")
+        .not_in_file().aws("NetworkMode").aws_default(DefaultValue::Text("bridge"));
     /// The container that the load balancer sends to.
-    ContainerName: Text("service.container", "load balanced \
-                                              container").not_in_file().aws("LoadBalancers \
-                                                  ContainerName");
+    ContainerName: Text("service.container", "load balanced container")
+        .not_in_file().aws("LoadBalancers ContainerName");
     /// The port that the load balancer sends to.
-    ContainerPort: Count("service.container_port", "load balanced \
-                                                    port").not_in_file().aws("LoadBalancers \
-                                                        ContainerPort").range(0, 65_535);
+    ContainerPort: Count("service.container_port", "load balanced port")
+        .not_in_file().aws("LoadBalancers ContainerPort").range(0, 65_535);
     /// The task definition's containers.
-    Containers: List("service.containers", "containers").not_in_file().aws("ContainerDefinitions \
-        Name");
+    Containers: List("service.containers", "containers")
+        .not_in_file().aws("ContainerDefinitions Name");
     /// Container ports that the load balanced container maps.
     MappedPorts: Ports("service.mapped_ports", "mapped ports").not_in_file().aws("PortMappings");
     /// Container ports that any container of the task maps.
@@ -297,31 +339,35 @@ settings! {
     /// The port of the store.
     StorePort: Count("store.port", "store's port").not_in_file().aws("Port").range(1, 65_535);
     /// What the store does when its memory is full.
-    Eviction: Text("store.maxmemory_policy", "eviction \
-                                              policy").not_in_file().aws("maxmemory-policy").aws_default(DefaultValue::Text("volatile-lru"));
+    Eviction: Text("store.maxmemory_policy", "eviction policy")
+        .not_in_file().aws("maxmemory-policy").aws_default(DefaultValue::Text("volatile-lru"));
     /// Whether a replica takes over by itself.
-    Failover: Flag("store.automatic_failover", "automatic \
-                                                failover").not_in_file().aws("AutomaticFailoverEnabled").aws_default(DefaultValue::Flag(false));
+    Failover: Flag("store.automatic_failover", "automatic failover")
+        .not_in_file().aws("AutomaticFailoverEnabled").aws_default(DefaultValue::Flag(false));
     /// Whether the replicas are in several zones.
-    MultiAz: Flag("store.multi_az", "multi-AZ").not_in_file().aws("MultiAZEnabled").aws_default(DefaultValue::Flag(false));
+    MultiAz: Flag("store.multi_az", "multi-AZ")
+        .not_in_file().aws("MultiAZEnabled").aws_default(DefaultValue::Flag(false));
     /// The store's engine: `redis` or `valkey`.
     Engine: Text("store.engine", "engine").not_in_file().aws("Engine");
     /// The engine's version.
-    EngineVersion: Text("store.engine_version", "engine version").not_in_file().aws("EngineVersion");
+    EngineVersion: Text("store.engine_version", "engine version")
+        .not_in_file().aws("EngineVersion");
     /// The name of the replication group.
-    ReplicationGroupName: Text("store.replication_group", "replication group's \
-                                                           name").not_in_file().aws("ReplicationGroupId").aws_default(DefaultValue::Unset);
+    ReplicationGroupName: Text("store.replication_group", "replication group's name")
+        .not_in_file().aws("ReplicationGroupId").aws_default(DefaultValue::Unset);
 
     /// The name that clients use.
     Domain: Text("domain", "domain");
 
     // What may stand in front of the load balancer.
     /// How long CloudFront waits for an answer of the load balancer.
-    CloudFrontTimeout: Duration("proxy.cloudfront_response_timeout", "CloudFront's response \
-        timeout").not_in_file().aws("OriginReadTimeout").seconds(1, 120).aws_default(DefaultValue::Seconds(30));
+    CloudFrontTimeout: Duration("proxy.cloudfront_response_timeout", "CloudFront's response timeout")
+        .not_in_file().aws("OriginReadTimeout").seconds(1, 120)
+        .aws_default(DefaultValue::Seconds(30));
     /// After how long a Network Load Balancer forgets a quiet connection.
-    NlbIdleTimeout: Duration("proxy.nlb_idle_timeout", "Network Load Balancer's idle \
-                                                        timeout").not_in_file().aws("tcp.idle_timeout.seconds").seconds(60, 6_000).aws_default(DefaultValue::Seconds(350));
+    NlbIdleTimeout: Duration("proxy.nlb_idle_timeout", "Network Load Balancer's idle timeout")
+        .not_in_file().aws("tcp.idle_timeout.seconds").seconds(60, 6_000)
+        .aws_default(DefaultValue::Seconds(350));
     /// Rules of a web ACL that apply to Socket.IO requests and refuse what plugins send.
     WafRules: List("proxy.waf_rules", "blocking WAF rules").not_in_file();
 }

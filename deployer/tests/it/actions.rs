@@ -1,6 +1,8 @@
 //! The list of actions on AWS is whole: no call of the deployer's and nothing that CloudFormation
 //! does for the template is missing from it, and each action exists and can be allowed on the
 //! resources that it is allowed on.
+//!
+//! Longer than most: one list is held against four sources.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

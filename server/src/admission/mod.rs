@@ -5,6 +5,8 @@
 //! bound.
 //!
 //! What is absent: nothing here is shared between nodes, and nothing is written to the store.
+//!
+//! Longer than most: it is the one door to the tables of addresses, keys and places.
 
 mod addresses;
 mod client;

@@ -43,7 +43,7 @@ pub(super) async fn authenticate(
             return refused.into_response();
         }
         app.admission.failed_key(client);
-        return refuse(&app, client, "This is no backend key of this server");
+        return refuse(&app, client, "This server does not know this backend key");
     };
     // Backends are known: what they have in flight is theirs to bound.
     place.release();

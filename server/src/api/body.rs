@@ -50,7 +50,7 @@ pub(super) async fn read(request: Request, most: usize) -> Result<Bytes, Problem
         Ok(Ok(None)) => Err(Problem::too_large(format!(
             "The body of this request may have {most} bytes"
         ))),
-        Ok(Err(_)) => Err(Problem::bad_request("The body broke off")),
+        Ok(Err(_)) => Err(Problem::bad_request("The body ended early")),
         Err(_) => Err(Problem::timeout(format!(
             "The body took longer than {} s",
             BODY_TIMEOUT.as_secs()
@@ -98,7 +98,7 @@ pub(super) fn list(bytes: &[u8]) -> Result<Vec<&RawValue>, Problem> {
 
 fn syntax(bytes: &[u8]) -> Result<&RawValue, Problem> {
     serde_json::from_slice(bytes)
-        .map_err(|error| Problem::bad_request(format!("The body is no JSON: {error}")))
+        .map_err(|error| Problem::bad_request(format!("The body is not JSON: {error}")))
 }
 
 /// What serde says, by field. It names some fields in its words alone, not in the path.
@@ -118,7 +118,10 @@ fn shape_mistake(path: String, error: &serde_json::Error) -> FieldError {
     } else if let Some((name, _)) = quoted("duplicate field `") {
         FieldError::new(within(name), "is given twice")
     } else if let Some((name, expected)) = quoted("unknown field `") {
-        FieldError::new(within(name), format!("is no field of this call{expected}"))
+        FieldError::new(
+            within(name),
+            format!("is not a field of this call{expected}"),
+        )
     } else {
         FieldError::new(path, text)
     }
@@ -180,7 +183,7 @@ mod tests {
             (
                 r#"{"lists":[]}"#,
                 "lists",
-                "is no field of this call, expected `list`",
+                "is not a field of this call, expected `list`",
             ),
             (
                 r#"{"list":[1,"a"]}"#,

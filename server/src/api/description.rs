@@ -98,7 +98,7 @@ pub(super) async fn show(
 
 fn put_off(app: &App, client: Client, wait: Duration) -> Response {
     app.admission.refused("openapi_rate", client);
-    let problem = Problem::too_many("The description is asked for too often; keep what you have");
+    let problem = Problem::too_many("The description is requested too often; cache it");
     let seconds = wait.as_millis().div_ceil(1000).max(1) as u64;
     problem.after(seconds).into_response()
 }

@@ -95,7 +95,7 @@ impl Page {
                     let name = pair.split('=').next().unwrap_or_default();
                     errors.push(FieldError::new(
                         name,
-                        "is no parameter of this call; there are limit and cursor",
+                        "is not a parameter of this call; the parameters are limit and cursor",
                     ));
                 }
             }

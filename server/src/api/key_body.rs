@@ -66,7 +66,7 @@ impl KeyBody {
         }
         match &self.ttl {
             Some(_) if self.expires_at.is_some() => {
-                wrong("ttl", "says the same as expires_at; send one".into());
+                wrong("ttl", "contradicts expires_at; send one of them".into());
             }
             Some(Whole(ttl)) if !(1..=LONGEST).contains(ttl) => {
                 wrong("ttl", format!("must be from 1 to {LONGEST} ms"));
@@ -87,7 +87,7 @@ impl KeyBody {
 
     fn namespace_mistakes(&self, known: &[String], backend: &Backend) -> Vec<FieldError> {
         if self.namespaces.is_empty() {
-            return vec![FieldError::new("namespaces", "must name one at least")];
+            return vec![FieldError::new("namespaces", "must name at least one")];
         }
         let mistake = |(index, namespace): (usize, &String)| {
             let detail = if !known.contains(namespace) {
@@ -95,7 +95,7 @@ impl KeyBody {
             } else if self.namespaces[..index].contains(namespace) {
                 "is named twice".into()
             } else if !backend.may_use(namespace) {
-                "is none that this backend key opens".into()
+                "is not open to this backend key".into()
             } else {
                 return None;
             };

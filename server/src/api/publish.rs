@@ -182,8 +182,7 @@ fn told(app: &App, id: &str, published: Published) -> Result<(StatusCode, Messag
         }
         Published::Repeated(status) => Ok((StatusCode::OK, MessageView::new(&status, now))),
         Published::Conflict => {
-            let detail =
-                format!("The id `{id}` stands for another message here; nothing was changed");
+            let detail = format!("The id `{id}` belongs to another message; nothing was changed");
             Err(Problem::conflict(detail).with_id(id))
         }
         // Only now: a repeated request is one, however late it comes.

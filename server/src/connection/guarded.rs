@@ -4,6 +4,8 @@
 //!
 //! hyper has one timeout for the header and for the idle time between two requests. The second must
 //! be longer than the load balancer's idle timeout, the first must not be: it is kept here.
+//!
+//! Longer than most: half of it are its tests.
 
 use std::future::Future;
 use std::io;

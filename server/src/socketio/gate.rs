@@ -127,14 +127,14 @@ impl Gate {
             return Err(self.refuse(
                 client,
                 "draining",
-                Problem::unavailable("This node is leaving; connect again"),
+                Problem::unavailable("This node is shutting down; connect again"),
             ));
         }
         if self.handler.is_overloaded() {
             return Err(self.refuse(
                 client,
                 "overloaded",
-                Problem::unavailable("This node has more clients coming than it can serve at once"),
+                Problem::unavailable("Too many clients connect at once; connect again"),
             ));
         }
         let shows_key = request.headers().contains_key(AUTHORIZATION);
@@ -245,7 +245,7 @@ impl Gate {
             Ok(Err(_)) => Err(self.refuse(
                 client,
                 "body_broken",
-                Problem::bad_request("The body broke off"),
+                Problem::bad_request("The body ended early"),
             )),
             Err(_) => Err(self.refuse(
                 client,

@@ -46,7 +46,7 @@ impl Outlet for SocketOutlet {
     fn cut_slow_reader(&self) {
         tracing::info!(
             connection = self.session.name,
-            "cutting a client that answers nothing: its process or its network stands still"
+            "cutting a client that does not answer: its process or network is stalled"
         );
         self.session.cut("silent");
     }

@@ -50,7 +50,7 @@ impl Handle {
             (None, None) => Err(redb::Error::PreviousIo),
             (None, Some(file)) => {
                 let db = Arc::new(open(file)?);
-                tracing::info!(file = %file.display(), "opened the database anew");
+                tracing::info!(file = %file.display(), "reopened the database");
                 *slot = Some(db.clone());
                 Ok(db)
             }

@@ -1,5 +1,7 @@
 //! A server process of its own for each test, a backend that talks to it, and clients that connect
 //! to it.
+//!
+//! Longer than most: every test of the crate starts from it.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

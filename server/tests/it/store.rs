@@ -1,5 +1,7 @@
 //! The contract of a store: what every implementation must do. Each test runs on each
 //! implementation.
+//!
+//! Longer than most: one contract, whose tests share one list of implementations.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,6 @@
 //! The cases, each with what a user is told.
+//!
+//! Longer than most: a table of replayed deployments.
 
 use aws_sdk_cloudformation::Client as Stacks;
 use aws_sdk_cloudwatchlogs::Client as Logs;

@@ -69,7 +69,7 @@ async fn first_then_nothing_then_an_update() {
         in_order(
             &first.stdout,
             &[
-                "deletion protection goes on once the stack lives",
+                "deletion protection is switched on once the stack exists",
                 "deployed: acme-drops-staging"
             ]
         ),

@@ -344,8 +344,8 @@ async fn a_roll_back_that_failed_is_gone_on_with() {
     assert_eq!(nothing.code, 2, "{nothing}");
     assert!(
         nothing.stderr.contains(
-            "nothing was changed: acme-drops-staging is UPDATE_ROLLBACK_COMPLETE, so no roll-back \
-             has failed"
+            "nothing was changed: acme-drops-staging is UPDATE_ROLLBACK_COMPLETE, so there is no \
+             failed roll-back"
         ),
         "{nothing}"
     );

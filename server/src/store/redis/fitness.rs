@@ -69,11 +69,11 @@ async fn look(
     );
     ensure!(
         field("cluster_enabled") != Some("1"),
-        "it is a cluster, which is not spoken: use one with cluster mode off"
+        "Redis Cluster is not supported: use a Redis with cluster mode off"
     );
     if field("role") == Some("slave") {
         return Ok(Some(
-            "it is a replica, which takes no writes: use the primary's endpoint".to_owned(),
+            "it is a replica, which accepts no writes: use the primary's endpoint".to_owned(),
         ));
     }
     match listener::subscribe(client).await {

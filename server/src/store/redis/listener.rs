@@ -35,7 +35,7 @@ pub(super) async fn listen(
         match first.take() {
             // Whoever asked may be gone.
             Some(listening) => drop(listening.send(())),
-            None => tracing::info!("the store's announcements are heard again"),
+            None => tracing::info!("the subscription to the store is back"),
         }
         let hearing = async {
             while let Some(message) = messages.next().await {
@@ -47,7 +47,7 @@ pub(super) async fn listen(
             () = falls_silent(&mut subscription) => {}
             () = shared.calls.moved.notified() => {}
         }
-        tracing::warn!("the store's announcements have broken off");
+        tracing::warn!("the subscription to the store is lost");
     }
 }
 

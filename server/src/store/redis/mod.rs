@@ -233,7 +233,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Reads an answer of Redis.
 fn read<T: FromRedisValue>(answer: Value) -> Result<T> {
-    from_redis_value(answer).map_err(|error| {
-        StoreError::Unavailable(format!("an answer of Redis makes no sense: {error}"))
-    })
+    from_redis_value(answer)
+        .map_err(|error| StoreError::Unavailable(format!("unexpected answer from Redis: {error}")))
 }

@@ -33,7 +33,7 @@ pub(super) async fn beat(shared: Arc<Shared>) {
         match timeout(PATIENCE, once(&shared, since)).await {
             Ok(Ok(now)) => since = Some(now),
             Ok(Err(error)) => tracing::debug!(%error, "no pulse"),
-            Err(_) => tracing::debug!("no pulse within {PATIENCE:?}"),
+            Err(_) => tracing::debug!("no heartbeat within {PATIENCE:?}"),
         }
     }
 }

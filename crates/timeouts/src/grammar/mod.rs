@@ -1,9 +1,15 @@
 //! How a setting of the server is written. Its variable, the environment file, the flags and the
 //! JSON Schema share this one grammar: what one of them accepts, the others accept.
 
+mod proxies;
+mod store;
+
 use std::time::Duration;
 
 use crate::value::Value;
+
+pub use proxies::Proxies;
+pub use store::{RedisUrl, Store};
 
 /// What [`is_name`] accepts, for messages.
 pub const NAME_EXPECTED: &str = "expected 1 to 128 of the characters A-Z a-z 0-9 . _ : -";
@@ -14,8 +20,6 @@ pub const DURATION_PATTERN: &str =
     "^[0-9]+(ms|s|m|h|d|min|hours?|days?)( ?[0-9]+(ms|s|m|h|d|min|hours?|days?))*$";
 /// The paths that the server answers beside the Socket.IO path.
 pub const SERVED_PATHS: [&str; 3] = ["/healthcheck", "/v1", "/openapi.json"];
-/// Redis's own port.
-const REDIS_PORT: u16 = 6379;
 
 /// The grammar of one text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,59 +252,6 @@ fn limit(text: &str) -> Result<Value, String> {
     }
 }
 
-/// Proxies in a row that may speak for a client.
-const MOST_HOPS: usize = 10;
-
-/// Who may speak for a client's address, as `TRUSTED_PROXIES` says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proxies<'a> {
-    /// Nobody.
-    None,
-    /// So many proxies in a row.
-    Hops(usize),
-    /// The proxies in these networks, comma-separated.
-    Networks(&'a str),
-}
-
-impl<'a> Proxies<'a> {
-    /// Reads `none`, a number, or networks such as `10.0.0.0/8`.
-    ///
-    /// # Errors
-    /// What was expected.
-    pub fn parse(text: &'a str) -> Result<Self, String> {
-        let hops = text.parse::<usize>().ok();
-        match hops {
-            Some(0) => return Ok(Self::None),
-            Some(hops) if hops <= MOST_HOPS => return Ok(Self::Hops(hops)),
-            Some(_) => return Err(format!("expected {MOST_HOPS} proxies in a row at most")),
-            None if text == "none" => return Ok(Self::None),
-            None => {}
-        }
-        match items(text).find(|item| !is_network(item)) {
-            Some(wrong) => Err(format!(
-                "`{wrong}` is not a network: expected none, a number of proxies such as 1, \
-                 or networks such as 10.0.0.0/8"
-            )),
-            None if items(text).next().is_none() => Err("expected at least one network".to_owned()),
-            None => Ok(Self::Networks(text)),
-        }
-    }
-}
-
-/// An address, a slash and the length of its prefix.
-fn is_network(text: &str) -> bool {
-    use core::net::IpAddr;
-    let Some((address, length)) = text.split_once('/') else {
-        return false;
-    };
-    let most = match address.parse::<IpAddr>() {
-        Ok(IpAddr::V4(_)) => 32,
-        Ok(IpAddr::V6(_)) => 128,
-        Err(_) => return false,
-    };
-    length.parse::<u8>().is_ok_and(|length| length <= most)
-}
-
 fn socket_path(text: &str) -> Result<String, String> {
     let sound = |part: &str| {
         !part.is_empty()
@@ -354,211 +305,5 @@ fn origin(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Where messages are kept, as `STORE` says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Store<'a> {
-    /// In the process.
-    Memory,
-    /// In a directory.
-    File(&'a str),
-    /// In a Redis or Valkey.
-    Redis(RedisUrl<'a>),
-}
-
-impl<'a> Store<'a> {
-    /// Reads `memory`, `file:DIR`, `redis://host:port` or `rediss://host:port`.
-    ///
-    /// # Errors
-    /// What was expected. A URL may hold no credentials: many can read it.
-    pub fn parse(text: &'a str) -> Result<Self, String> {
-        match text.split_once(':') {
-            None if text == "memory" => Ok(Self::Memory),
-            Some(("file", directory)) if !directory.is_empty() => Ok(Self::File(directory)),
-            Some(("redis" | "rediss", _)) => RedisUrl::parse(text).map(Self::Redis),
-            _ => {
-                Err("expected memory, file:DIR, redis://host:port or rediss://host:port".to_owned())
-            }
-        }
-    }
-
-    /// The word that rules know it by: `memory`, `file` or `redis`.
-    #[must_use]
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::File(_) => "file",
-            Self::Redis(_) => "redis",
-        }
-    }
-}
-
-/// The URL of a Redis: `rediss://` speaks TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RedisUrl<'a> {
-    /// The whole URL.
-    pub url: &'a str,
-    /// Its port.
-    pub port: u16,
-}
-
-impl<'a> RedisUrl<'a> {
-    /// Reads a URL with a host, perhaps a port and the database 0, and nothing else.
-    ///
-    /// # Errors
-    /// What was expected.
-    pub fn parse(url: &'a str) -> Result<Self, String> {
-        const EXPECTED: &str = "expected a URL such as rediss://cache.example.com:6379";
-        let rest = url
-            .strip_prefix("rediss://")
-            .or_else(|| url.strip_prefix("redis://"))
-            .ok_or(EXPECTED)?;
-        if rest.contains('@') {
-            return Err(
-                "a URL may hold no credentials: task definitions and logs show it".to_owned(),
-            );
-        }
-        if rest.contains(['?', '#']) {
-            return Err("a URL may have no query or fragment".to_owned());
-        }
-        let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-        if !matches!(database, "" | "0") {
-            return Err(
-                "expected database 0: Redis makes announcements to all its databases alike; \
-                 give each environment a Redis of its own"
-                    .to_owned(),
-            );
-        }
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => {
-                (host, port.parse::<u16>().map_err(|_| EXPECTED)?)
-            }
-            _ => (authority, REDIS_PORT),
-        };
-        let sound = |b: u8| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b);
-        if host.is_empty() || port == 0 || !host.bytes().all(sound) {
-            return Err(EXPECTED.to_owned());
-        }
-        Ok(Self { url, port })
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn accepts(grammar: Grammar, texts: &[(&str, &str)]) {
-        for (text, value) in texts {
-            let read = grammar.parse(text).map(|value| value.to_string());
-            assert_eq!(read, Ok((*value).to_owned()), "{text}");
-        }
-    }
-
-    fn refuses(grammar: Grammar, texts: &[&str]) {
-        for text in texts {
-            assert!(grammar.parse(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn durations_have_a_unit() {
-        accepts(
-            Grammar::Duration,
-            &[("60s", "60s"), ("4m", "240s"), ("1h 30m", "5400s")],
-        );
-        refuses(Grammar::Duration, &["", "60", "0", "s", "60x", "-1s"]);
-    }
-
-    #[test]
-    fn bytes_are_numbers_or_have_a_binary_unit() {
-        accepts(
-            Grammar::Bytes,
-            &[("1024", "1024"), ("1KiB", "1024"), ("2 MiB", "2097152")],
-        );
-        refuses(Grammar::Bytes, &["", "1KB", "-1", "99999999999GiB"]);
-    }
-
-    #[test]
-    fn a_socket_path_is_nobody_elses() {
-        accepts(
-            Grammar::SocketPath,
-            &[("/websockets", "/websockets"), ("/a/b/", "/a/b")],
-        );
-        let taken = ["/v1", "/v1/x", "/healthcheck", "/openapi.json"];
-        refuses(Grammar::SocketPath, &taken);
-        refuses(
-            Grammar::SocketPath,
-            &["", "/", "//", "a", "/a//b", "/a?b", "/a b", "/ä"],
-        );
-    }
-
-    #[test]
-    fn names_are_named_once() {
-        accepts(Grammar::Names, &[("a,b", "a, b"), (" a , /b ", "a, b")]);
-        refuses(Grammar::Names, &["", ",", "a b", "a,a", "a,/a", "ä"]);
-        let words = Grammar::Words(&["polling", "websocket"]);
-        accepts(words, &[("polling,websocket", "polling, websocket")]);
-        refuses(words, &["", "Polling", "polling,polling"]);
-    }
-
-    #[test]
-    fn origins_are_what_browsers_send() {
-        let good = ["https://a.example", "http://a:8080", "http://[::1]:80"];
-        for text in &good[..2] {
-            accepts(Grammar::Origins, &[(text, text)]);
-        }
-        accepts(Grammar::Origins, &[("", "none")]);
-        let bad = [
-            "example.com",
-            "https://a.example/",
-            "https://A.example",
-            "https://a.example:443",
-            "http://a.example:80",
-            "https://",
-            "https://a b",
-            "*",
-            "ftp://a.example",
-            "https://a.example,https://a.example",
-        ];
-        refuses(Grammar::Origins, &bad);
-    }
-
-    #[test]
-    fn a_log_filter_has_levels() {
-        let info = "info,server=debug";
-        accepts(Grammar::LogFilter, &[("warn", "warn"), (info, info)]);
-        refuses(
-            Grammar::LogFilter,
-            &["", "inof", "server", "server=", "=info", "server=x"],
-        );
-    }
-
-    #[test]
-    fn a_store_names_no_secret() {
-        assert_eq!(Store::parse("memory"), Ok(Store::Memory));
-        assert_eq!(Store::parse("file:/data"), Ok(Store::File("/data")));
-        for (url, port) in [
-            ("redis://cache", 6379),
-            ("rediss://cache.example.com:6380/0", 6380),
-            ("redis://[::1]", 6379),
-            ("redis://[::1]:7000", 7000),
-        ] {
-            assert_eq!(Store::parse(url), Ok(Store::Redis(RedisUrl { url, port })));
-        }
-        let bad = [
-            "",
-            "Memory",
-            "file:",
-            "redis://",
-            "redis://user@cache",
-            "redis://:secret@cache",
-            "redis://cache/1",
-            "redis://cache?x=y",
-            "redis://cache:x",
-            "redis://cache:0",
-            "http://cache",
-        ];
-        for text in bad {
-            assert!(Store::parse(text).is_err(), "{text}");
-        }
-    }
-}
+mod tests;
