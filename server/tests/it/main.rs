@@ -21,6 +21,7 @@ mod interruption;
 mod leaving;
 mod openapi;
 mod outage;
+mod protocol;
 mod raw;
 mod redis;
 mod refusals;
