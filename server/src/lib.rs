@@ -15,7 +15,7 @@ pub mod connection;
 pub mod delivery;
 pub mod keys;
 pub mod log_queue;
-mod masked;
+mod masked_headers;
 pub mod message;
 pub mod metrics;
 pub mod names;

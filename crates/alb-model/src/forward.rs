@@ -21,7 +21,7 @@ use super::request_body::RequestBody;
 use super::response_body::{Counted, ResponseBody};
 use super::shared::Shared;
 use super::target::Target;
-use super::{action, headers, page, rule, tunnel};
+use super::{headers, page, redirect, rule, tunnel};
 
 /// Who asks, and where.
 pub(crate) struct Client {
@@ -67,7 +67,7 @@ async fn choose(
             body,
         }) => page::page(*status, content_type, body.clone()),
         Action::Redirect(redirect) => {
-            let location = action::location(redirect, &parts, listener.https, client.port);
+            let location = redirect::location(redirect, &parts, listener.https, client.port);
             page::redirect(redirect.permanent, &location)
         }
         Action::Forward(forward) => {

@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 mod accept;
-mod action;
 mod activity;
 mod balancer;
 mod cidr;
@@ -16,6 +15,7 @@ mod group;
 mod headers;
 mod health;
 mod page;
+mod redirect;
 mod request_body;
 mod response_body;
 mod rule;

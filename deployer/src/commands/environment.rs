@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use cloudformation::node::{Entry, Node, Origin, Place, Scalar, Source, Value};
 use deployer::environment::{Target, find, load};
-use deployer::loaded::{Loaded, ignores};
+use deployer::loaded_environment::{Loaded, ignores};
 use deployer::render::{render, render_with, service_template};
 use deployer::source_file::read_template;
 

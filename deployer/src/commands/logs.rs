@@ -7,7 +7,7 @@ use deployer::aws::Clients;
 use deployer::logs::{Log, LogLine, Shown, Tail, millis, read_new, task_of};
 
 use super::stack;
-use deployer::named::Named;
+use deployer::named_stack::Named;
 use deployer::terminal::say_waiting;
 use deployer::terminal::{Exit, Output, line, print_unless_closed, say};
 use deployer::terminal::{Signals, runtime};

@@ -7,8 +7,8 @@ use deployer::aws::default_region;
 use deployer::environment::{Target, find, load};
 
 use super::environment::name_of;
-use deployer::loaded::ignores;
-use deployer::named::Named;
+use deployer::loaded_environment::ignores;
+use deployer::named_stack::Named;
 use deployer::terminal::runtime;
 
 /// Which stack.

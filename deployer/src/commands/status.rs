@@ -10,7 +10,7 @@ use deployer::status::{Names, Status, read};
 use serde_json::{Value, json};
 
 use super::stack;
-use deployer::named::Named;
+use deployer::named_stack::Named;
 use deployer::terminal::say_waiting;
 use deployer::terminal::{Exit, Output, line, print, print_unless_closed, say};
 use deployer::terminal::{Signals, runtime};

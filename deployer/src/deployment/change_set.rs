@@ -11,7 +11,7 @@ use crate::report::Report;
 use anyhow::{Context as _, bail};
 use tokio::time::{Instant, sleep};
 
-use crate::loaded::Loaded;
+use crate::loaded_environment::Loaded;
 use crate::terminal::say;
 
 /// How long CloudFormation may take over a change set. It takes seconds; a large stack a minute.

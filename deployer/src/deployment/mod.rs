@@ -28,7 +28,7 @@ use tokio::time::Instant;
 use crate::terminal::say_waiting;
 use change_set::{Origin, check, discard, request};
 
-use crate::loaded::Loaded;
+use crate::loaded_environment::Loaded;
 use crate::terminal::{Ended, Exit, Output, line, print, say};
 use crate::terminal::{Signals, runtime};
 

@@ -7,8 +7,8 @@ use crate::render::render_with;
 use anyhow::{Context as _, bail};
 use cloudformation::template::Template;
 
-use crate::loaded::Loaded;
-use crate::named::Named;
+use crate::loaded_environment::Loaded;
+use crate::named_stack::Named;
 use crate::terminal::say;
 
 /// What ran before, as what is to be deployed, and the commit that it came from.

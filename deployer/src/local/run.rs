@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use crate::loaded::Loaded;
+use crate::loaded_environment::Loaded;
 use crate::terminal::{Ended, Exit, Output, line, print, say};
 use crate::terminal::{Signals, runtime};
 

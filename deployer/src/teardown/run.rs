@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::deployment::{reporter, watching};
-use crate::named::Named;
+use crate::named_stack::Named;
 use crate::terminal::ask;
 use crate::terminal::say_waiting;
 use crate::terminal::{Ended, Exit, Output, line, print, say};

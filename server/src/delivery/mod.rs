@@ -17,11 +17,11 @@ mod recorder;
 mod recovery;
 mod repeats;
 mod shown;
+#[cfg(test)]
+mod simulation;
 mod subscriber;
 mod suspects;
 mod sweep;
-#[cfg(test)]
-mod trial;
 mod window;
 
 use std::sync::Arc;

@@ -19,7 +19,7 @@ use super::session::Session;
 use crate::admission::Client;
 use crate::connection::{Allowance, Link};
 use crate::keys;
-use crate::masked::Masked;
+use crate::masked_headers::Masked;
 use crate::problem::Problem;
 use crate::store;
 

@@ -8,7 +8,7 @@ use tokio::sync::{broadcast, oneshot};
 
 use super::encoding::{Counts, add_position, noting, published, publishing, recording, status};
 use super::expiry::indexing;
-use super::{Redis, line, listener, names, read, script};
+use super::{Redis, listener, message_format, names, read, script};
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message, Note, Position, Status};
@@ -71,7 +71,7 @@ impl Store for Redis {
         let found: Option<Vec<u8>> = read(next()?)?;
         let counts = read(next()?)?;
         let notes: Vec<Vec<u8>> = read(next()?)?;
-        let Some(message) = found.and_then(|found| line::decode(mailbox, &found)) else {
+        let Some(message) = found.and_then(|found| message_format::decode(mailbox, &found)) else {
             return Ok(None);
         };
         // Notes that another release wrote in another way are left out.
@@ -95,7 +95,9 @@ impl Store for Redis {
         let found: Vec<(Vec<u8>, Counts)> = read(self.shared.calls.ask(command.arg(limit)).await?)?;
         Ok(found
             .into_iter()
-            .filter_map(|(found, counts)| Some(status(line::decode(mailbox, &found)?, counts)))
+            .filter_map(|(found, counts)| {
+                Some(status(message_format::decode(mailbox, &found)?, counts))
+            })
             .collect())
     }
 
@@ -142,7 +144,7 @@ impl Store for Redis {
         let found: Vec<(String, Vec<u8>)> = read(self.shared.calls.ask(&command).await?)?;
         let waiting = found.into_iter().filter_map(|(flag, found)| {
             Some(Waiting {
-                message: line::decode(mailbox, &found)?,
+                message: message_format::decode(mailbox, &found)?,
                 redelivered: flag == "d",
             })
         });
@@ -166,7 +168,7 @@ impl Store for Redis {
         let decode = |lines: Vec<Vec<u8>>| -> Vec<Arc<Message>> {
             lines
                 .iter()
-                .filter_map(|found| line::decode(mailbox, found))
+                .filter_map(|found| message_format::decode(mailbox, found))
                 .collect()
         };
         Ok(Swept {

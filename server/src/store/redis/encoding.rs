@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use redis::{Cmd, Value};
 
-use super::{line, names, read, script};
+use super::{message_format, names, read, script};
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::store::{
     Draft, MAX_CHANNEL_BYTES, MAX_CHANNEL_MESSAGES, MAX_EVERYONE_MESSAGES, MAX_NOTES, Published,
@@ -26,11 +26,11 @@ pub(super) fn publishing(draft: &Draft, full: bool) -> Cmd {
     let mut command = script::PUBLISH.on_mailbox(mailbox);
     command
         .arg(&draft.id)
-        .arg(line::hex(&draft.digest))
+        .arg(message_format::hex(&draft.digest))
         .arg(draft.deliver_at.0)
         .arg(draft.expires_at.0)
         .arg(draft.data.get().len())
-        .arg(line::body(
+        .arg(message_format::body(
             &draft.id,
             &draft.event,
             draft.created_at,
@@ -49,7 +49,7 @@ pub(super) fn published(mailbox: &Mailbox, answer: Value, full: bool) -> Result<
     let mut parts = read::<Vec<Value>>(answer)?.into_iter();
     let mut next = || parts.next().unwrap_or(Value::Nil);
     let decode = |line: Vec<u8>| {
-        line::decode(mailbox, &line)
+        message_format::decode(mailbox, &line)
             .ok_or_else(|| StoreError::Unavailable("a message came back in an unknown form".into()))
     };
     Ok(match read::<String>(next())?.as_str() {

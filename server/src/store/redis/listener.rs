@@ -99,7 +99,8 @@ fn parse(payload: &[u8], wanted: &Wanted) -> Option<Announcement> {
     let name = std::str::from_utf8(&rest[..end]).ok()?;
     match kind {
         b'P' if wanted(name) => {
-            let message = super::line::decode(&Mailbox::from(name), rest.get(end + 1..)?)?;
+            let message =
+                super::message_format::decode(&Mailbox::from(name), rest.get(end + 1..)?)?;
             Some(Announcement::Published(message))
         }
         b'C' => {
