@@ -19,6 +19,7 @@ mod compliance;
 mod crash;
 mod draining;
 mod encrypted;
+mod far_store;
 mod faulty_store;
 mod flood;
 mod forwarder;

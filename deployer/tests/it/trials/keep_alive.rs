@@ -50,7 +50,9 @@ async fn a_target_that_closes_on_a_reused_connection_is_502(
                 .status,
         );
     }
-    assert_eq!(statuses, [200, 502, 200, 502]);
+    // In which order is HAProxy's: it answers before it has put the connection back.
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 502, 502]);
 }
 
 /// Keep-alive below the idle timeout: 502s under slow traffic, because a request meets the close on
@@ -84,7 +86,8 @@ async fn below_the_idle_timeout_there_are_502s() {
 async fn above_the_idle_timeout_there_are_none(
     front: impl AsyncFn(BalancerSettings, Vec<SocketAddr>) -> Front,
 ) {
-    let idle = Duration::from_millis(200);
+    // Far longer than an answer takes on a busy machine: HAProxy's idle timeout bounds that too.
+    let idle = Duration::from_millis(600);
     let target = Target::start("a", json!({ "keepAlive": 60_000 })).await;
     let front = front(
         BalancerSettings {

@@ -25,9 +25,13 @@ pub(super) async fn listen(
 ) {
     let mut first = Some(listening);
     loop {
+        let starting = first.is_some();
         let (mut subscription, mut messages) = retry(
             || subscribe_in_time(&client),
-            |why| tracing::debug!(why, "not listening yet"),
+            |why| match starting {
+                true => tracing::info!(why, "the start waits for the subscription to the store"),
+                false => tracing::debug!(why, "not listening yet"),
+            },
         )
         .await;
         // Only now: what is announced from here on is heard.
@@ -53,9 +57,9 @@ pub(super) async fn listen(
 
 pub(super) async fn subscribe(client: &Client) -> RedisResult<(PubSubSink, PubSubStream)> {
     let (mut subscription, messages) = client.get_async_pubsub().await?.split();
-    for number in 0..names::PARTITIONS {
-        subscription.subscribe(names::partition(number)).await?;
-    }
+    // One round trip for all: the store may be far away.
+    let partitions: Vec<String> = (0..names::PARTITIONS).map(names::partition).collect();
+    subscription.subscribe(partitions).await?;
     Ok((subscription, messages))
 }
 
