@@ -118,7 +118,10 @@ async fn a_redis_that_cannot_do_the_work_is_refused_at_the_start() {
         refusal(&user)
     );
     assert!(of_replica.contains("it is a replica"), "{of_replica}");
-    assert!(of_cluster.contains("it is a cluster"), "{of_cluster}");
+    assert!(
+        of_cluster.contains("Redis Cluster is not supported"),
+        "{of_cluster}"
+    );
     assert!(of_user.contains("&hf:*"), "{of_user}");
 }
 
