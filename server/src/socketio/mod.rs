@@ -9,6 +9,7 @@ mod answers;
 mod engines;
 mod gate;
 mod handler;
+mod handshake;
 mod join;
 mod outlet;
 mod packet;

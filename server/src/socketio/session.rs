@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::handler::Handshake;
+use super::handshake::Handshake;
 use super::packet;
 use crate::admission::{Client, Permit};
 use crate::connection::{Allowance, Link};
