@@ -21,10 +21,12 @@ const OFF: f64 = 500.0;
 pub(super) async fn run(size: Size, directory: &Path) -> anyhow::Result<Report> {
     let redis = Redis::start(directory.join("redis")).await?;
     let server = directory.join("server-with-a-wrong-clock");
+    // Not by the program `faketime`: the server would be its child, and outlive the stack.
+    let library = "LD_PRELOAD='/usr/$LIB/faketime/libfaketime.so.1'";
     let script = format!(
         "#!/bin/sh\nexport FAKETIME_DONT_FAKE_MONOTONIC=1\ncase $NODE_ID in\n  \
-         node-2) exec faketime -f +2s {0} ;;\n  node-3) exec faketime -f -2s {0} ;;\nesac\nexec \
-         {0}\n",
+         node-2) export FAKETIME=+2s {library} ;;\n  \
+         node-3) export FAKETIME=-2s {library} ;;\nesac\nexec {}\n",
         beside("server")?.display()
     );
     fs::write(&server, script)
