@@ -142,7 +142,7 @@ impl Report {
         ) in self.undecided.iter().enumerate()
         {
             if number == 0 {
-                text.push_str("not seen, so neither right nor wrong:\n");
+                text.push_str("not seen, so not known to be fine:\n");
             }
             let missing: Vec<_> = missing
                 .iter()

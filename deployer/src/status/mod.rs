@@ -105,7 +105,8 @@ impl Service {
         }
         let has_targets = !self.state.target_groups.is_empty() && !self.nodes.is_empty();
         if has_targets && !changes && !targets().any(|target| target.state == "healthy") {
-            troubles.push("the load balancer has no healthy target: clients get 503".to_owned());
+            troubles
+                .push("the load balancer has no healthy target: clients are refused".to_owned());
         }
         if !troubles.is_empty() {
             troubles.extend(

@@ -56,7 +56,7 @@ async fn who_deployed_what_and_how_it_stands() {
             &ill.stdout,
             &[
                 "what is wrong:",
-                "the load balancer has no healthy target: clients get 503"
+                "the load balancer has no healthy target: clients are refused"
             ]
         ),
         "{ill}"
