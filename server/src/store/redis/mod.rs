@@ -73,8 +73,9 @@ struct Shared {
     instance: String,
     accepted: Mutex<Accepted>,
     known_keys: Mutex<KnownKeys>,
-    /// What the store was marked with when this node first saw it.
-    epoch: Mutex<Option<String>>,
+    /// What the store was marked with when this node saw it last. Held while it is looked at, so
+    /// that an answer never meets what was learnt after its question.
+    epoch: tokio::sync::Mutex<Option<String>>,
     /// The time that this node has written into the store last, in milliseconds; 0 before the
     /// first.
     beat: AtomicI64,
@@ -103,7 +104,7 @@ impl Redis {
             instance: ulid::Ulid::generate().to_string(),
             accepted: Mutex::default(),
             known_keys: Mutex::default(),
-            epoch: Mutex::default(),
+            epoch: tokio::sync::Mutex::default(),
             beat: AtomicI64::new(0),
             lost_data: Mutex::default(),
             full_percent: AtomicU64::new(0),
@@ -176,6 +177,9 @@ impl Shared {
     /// Whether data has gone since the last look, by a restart without it or from an old snapshot;
     /// says so to the node.
     async fn look_at_epoch(&self) -> Result<bool> {
+        let mut known = self.epoch.lock().await;
+        // Before the question: a beat that is written meanwhile is not in the answer.
+        let written = self.beat.load(Ordering::Relaxed);
         let mut both = cmd("MGET");
         both.arg(names::EPOCH).arg(names::beat(&self.instance));
         let (mut found, beat): (Option<String>, Option<i64>) = read(self.calls.ask(&both).await?)?;
@@ -186,9 +190,9 @@ impl Shared {
             let other: Option<String> = read(self.calls.ask(&command).await?)?;
             found = other.or(Some(mark));
         }
-        let known = std::mem::replace(&mut *lock(&self.epoch), found.clone());
-        let went_back = beat.unwrap_or(0) < self.beat.load(Ordering::Relaxed) - WENT_BACK;
-        let emptied = went_back || known.is_some() && known != found;
+        let went_back = beat.unwrap_or(0) < written - WENT_BACK;
+        let emptied = went_back || known.is_some() && *known != found;
+        *known = found;
         if emptied {
             self.beat.store(0, Ordering::Relaxed);
             *lock(&self.lost_data) = Some(Instant::now());
