@@ -1,8 +1,8 @@
 //! A Socket.IO service that delivers each message at its moment, at least once until acknowledged.
 //!
 //! A backend posts a message over HTTP (`api`); the store keeps it (`store`); each node delivers it
-//! to the sockets that it has (`delivery`), which `admission` let in through `connection` and
-//! `socketio`. `node` puts a node together.
+//! to the sockets that it has (`delivery`), which `admission` let in through `connection`, `engine`
+//! and `socketio`. `node` puts a node together.
 //!
 //! What is absent: no node leads, none claims a message, and no delivery depends on an orderly end
 //! of a node.
@@ -13,6 +13,7 @@ pub mod backends;
 pub mod clock;
 pub mod connection;
 pub mod delivery;
+pub mod engine;
 pub mod keys;
 pub mod log_queue;
 mod masked_headers;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, Response, StatusCode};
+use axum::http::{Request, Response};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::guarded::{Guarded, Open};
-use super::link::{Link, Phase};
+use super::phase::{Current, Phase};
 use crate::admission::{Admission, Permit, Refused};
 use crate::metrics::Metrics;
 
@@ -162,9 +162,9 @@ fn refusal(refused: &Refused) -> String {
 }
 
 async fn serve(stream: Guarded, router: Router, keep_alive: Duration, stop: CancellationToken) {
-    let (link, place) = (stream.link(), stream.place());
+    let (phase, place) = (stream.phase(), stream.place());
     let service =
-        service_fn(move |request| answer(request, router.clone(), link.clone(), place.clone()));
+        service_fn(move |request| answer(request, router.clone(), phase.clone(), place.clone()));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(keep_alive)
@@ -188,21 +188,13 @@ async fn serve(stream: Guarded, router: Router, keep_alive: Duration, stop: Canc
 async fn answer(
     request: Request<hyper::body::Incoming>,
     router: Router,
-    link: Arc<Link>,
+    phase: Arc<Current>,
     place: Arc<Permit>,
 ) -> Result<Response<Body>, Infallible> {
-    link.enter(Phase::Busy);
+    phase.enter(Phase::Busy);
     let mut request = request.map(Body::new);
-    request.extensions_mut().insert(link.clone());
     request.extensions_mut().insert(place);
     let response = router.oneshot(request).await;
-    let upgraded = response
-        .as_ref()
-        .is_ok_and(|r| r.status() == StatusCode::SWITCHING_PROTOCOLS);
-    link.enter(if upgraded {
-        Phase::Upgraded
-    } else {
-        Phase::Idle
-    });
+    phase.enter(Phase::Idle);
     response
 }

@@ -1,6 +1,6 @@
-//! The stream of one TCP connection, with a clock on what must not take long: a request's header,
+//! The stream of one HTTP connection, with a clock on what must not take long: a request's header,
 //! writes that wait. It reads nothing while writes wait, so that no client can have answers pile
-//! up, and counts what a WebSocket sends.
+//! up.
 //!
 //! hyper has one timeout for the header and for the idle time between two requests. The second must
 //! be longer than the load balancer's idle timeout, the first must not be: it is kept here.
@@ -14,12 +14,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::frames::Frames;
-use super::link::{Link, Phase};
+use super::phase::{Current, Phase};
 use super::stall::Stall;
 use crate::admission::Permit;
 use crate::metrics::Metrics;
@@ -30,9 +30,9 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// See the module.
-pub(super) struct Guarded {
-    stream: Arc<TcpStream>,
-    link: Arc<Link>,
+pub(crate) struct Guarded {
+    stream: TcpStream,
+    phase: Arc<Current>,
     /// Ends the wait for a header; armed while one is due.
     header: Option<Pin<Box<Sleep>>>,
     /// The clock on writes; runs from the first that has to wait until nothing is left to write.
@@ -41,12 +41,11 @@ pub(super) struct Guarded {
     waits: bool,
     /// The reader that waits for the writer.
     reader: Option<Waker>,
-    frames: Frames,
     open: Open,
 }
 
 /// An open connection: it counts, and takes a place, until it is dropped.
-pub(super) struct Open {
+pub(crate) struct Open {
     metrics: Arc<Metrics>,
     place: Arc<Permit>,
 }
@@ -55,6 +54,11 @@ impl Open {
     pub(super) fn new(metrics: Arc<Metrics>, place: Arc<Permit>) -> Self {
         metrics.connections.inc();
         Self { metrics, place }
+    }
+
+    /// Where what happens to the connection is counted.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 }
 
@@ -67,17 +71,14 @@ impl Drop for Open {
 impl Guarded {
     /// Guards a connection that was just accepted.
     pub(super) fn new(stream: TcpStream, open: Open) -> Self {
-        let stream = Arc::new(stream);
-        let link = Arc::new(Link::new(Arc::downgrade(&stream)));
         let header = Some(Box::pin(sleep_until(Instant::now() + FIRST_BYTE_TIMEOUT)));
         Self {
             stream,
-            link,
+            phase: Arc::new(Current::new()),
             header,
             stall: None,
             waits: false,
             reader: None,
-            frames: Frames::default(),
             open,
         }
     }
@@ -87,14 +88,19 @@ impl Guarded {
         self.open.place.clone()
     }
 
-    /// The connection's handle.
-    pub(super) fn link(&self) -> Arc<Link> {
-        self.link.clone()
+    /// What the connection is doing.
+    pub(super) fn phase(&self) -> Arc<Current> {
+        self.phase.clone()
+    }
+
+    /// The connection, which is served as HTTP no longer.
+    pub(crate) fn into_parts(self) -> (TcpStream, Open) {
+        (self.stream, self.open)
     }
 
     /// Fails once a header that is due is late.
     fn check_header(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        match (self.link.phase(), &mut self.header) {
+        match (self.phase.get(), &mut self.header) {
             (Phase::Fresh | Phase::Header, Some(deadline)) => {
                 ready!(deadline.as_mut().poll(cx));
                 Poll::Ready(io::Error::new(
@@ -109,27 +115,12 @@ impl Guarded {
         }
     }
 
-    /// Takes note of what was read.
-    ///
-    /// # Errors
-    /// When it is more than the client may send.
-    fn received(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.link.heard_now();
-        match self.link.phase() {
-            Phase::Fresh | Phase::Idle => {
-                self.link.enter(Phase::Header);
-                self.header = Some(Box::pin(sleep_until(Instant::now() + HEADER_TIMEOUT)));
-            }
-            Phase::Header | Phase::Busy => {}
-            Phase::Upgraded => {
-                let frames = self.frames.count(bytes);
-                if !self.link.may_send(frames, bytes.len()) {
-                    self.open.metrics.refused("noisy_client");
-                    return Err(self.end("noisy_client", "the client sends too much"));
-                }
-            }
+    /// Takes note that something was read.
+    fn received(&mut self) {
+        if matches!(self.phase.get(), Phase::Fresh | Phase::Idle) {
+            self.phase.enter(Phase::Header);
+            self.header = Some(Box::pin(sleep_until(Instant::now() + HEADER_TIMEOUT)));
         }
-        Ok(())
     }
 
     fn poll_write_with(
@@ -142,7 +133,7 @@ impl Guarded {
                 self.waits = true;
                 return self.check_stall(cx).map(Err);
             }
-            match self.link.writing(false, || write(&self.stream)) {
+            match write(&self.stream) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => {
                     if let (Some(stall), Ok(bytes)) = (&mut self.stall, &done) {
@@ -158,16 +149,14 @@ impl Guarded {
 
     /// Fails once writes have waited too long.
     fn check_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let cause = ready!(self.stall.get_or_insert_with(Stall::begin).poll_over(cx));
+        ready!(self.stall.get_or_insert_with(Stall::begin).poll_over(cx));
         self.open.metrics.slow_readers.inc();
-        Poll::Ready(self.end(cause, "the client does not read"))
-    }
-
-    /// Cuts the connection. `cause` is what its session counts.
-    fn end(&mut self, cause: &'static str, why: &'static str) -> io::Error {
         self.waits = false;
-        self.link.cut_because(cause);
-        io::Error::new(io::ErrorKind::TimedOut, why)
+        // Without lingering, closing resets the connection: a client that does not read cannot
+        // hold it.
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        let why = "the client does not read";
+        Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, why))
     }
 }
 
@@ -192,8 +181,8 @@ impl AsyncRead for Guarded {
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(0) => return Poll::Ready(Ok(())),
                 Ok(read) => {
-                    self.received(&buf.initialize_unfilled()[..read])?;
                     buf.advance(read);
+                    self.received();
                     return Poll::Ready(Ok(()));
                 }
             }
@@ -225,11 +214,11 @@ impl AsyncWrite for Guarded {
     fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         // TCP has nothing to flush; the writer above says by it that its own buffer is empty.
         self.stall = None;
-        Poll::Ready(self.link.writing(true, || Ok(())))
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(socket2::SockRef::from(&*self.stream).shutdown(std::net::Shutdown::Write))
+        Poll::Ready(SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write))
     }
 }
 
@@ -239,7 +228,6 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
-    use super::super::allowance::Allowance;
     use super::super::stall::STALL_TIMEOUT;
     use super::*;
     use crate::admission::{Admission, Limits};
@@ -272,7 +260,6 @@ mod tests {
         };
         assert_eq!(error.to_string(), "the client does not read");
         assert!(start.elapsed() >= STALL_TIMEOUT && start.elapsed() < 2 * STALL_TIMEOUT);
-        assert_eq!(server.link().cause(), Some("stalled"));
         assert_eq!(
             (metrics.slow_readers.get(), metrics.connections.get()),
             (1, 1)
@@ -308,7 +295,6 @@ mod tests {
             }
         };
         assert_eq!(error.to_string(), "the client does not read");
-        assert_eq!(server.link().cause(), Some("slow_reader"));
         assert!(start.elapsed() < 3 * STALL_TIMEOUT, "{:?}", start.elapsed());
     }
 
@@ -331,24 +317,6 @@ mod tests {
         assert_eq!(reads.await.unwrap().unwrap().to_be_bytes(), *b"more");
     }
 
-    #[tokio::test]
-    async fn a_websocket_that_sends_too_much_is_cut() {
-        let metrics = Arc::new(Metrics::new());
-        let (mut server, mut client) = pair(&metrics).await;
-        let link = server.link();
-        link.allow(Arc::new(Allowance::new(1024)));
-        link.enter(Phase::Upgraded);
-        let empty_fragment = [0x00, 0x80, 1, 2, 3, 4];
-        tokio::spawn(
-            async move { while client.write_all(&empty_fragment.repeat(64)).await.is_ok() {} },
-        );
-        let mut received = Vec::new();
-        let error = server.read_to_end(&mut received).await.unwrap_err();
-        assert_eq!(error.to_string(), "the client sends too much");
-        assert_eq!(link.cause(), Some("noisy_client"));
-        assert!(received.len() < 8 * 1024, "{} bytes", received.len());
-    }
-
     #[tokio::test(start_paused = true)]
     async fn a_header_must_arrive_in_time_but_an_idle_connection_may_wait() {
         let metrics = Arc::new(Metrics::new());
@@ -357,7 +325,7 @@ mod tests {
         let mut buffer = [0; 8];
         server.read_exact(&mut buffer).await.unwrap();
         // The request is answered, and the connection is idle for long.
-        server.link().enter(Phase::Idle);
+        server.phase().enter(Phase::Idle);
         let idle = tokio::time::timeout(Duration::from_secs(3600), server.read(&mut buffer)).await;
         assert!(
             idle.is_err(),
@@ -381,26 +349,5 @@ mod tests {
             io::ErrorKind::TimedOut
         );
         assert!(start.elapsed() >= FIRST_BYTE_TIMEOUT);
-    }
-
-    #[tokio::test]
-    async fn a_ping_goes_between_frames_and_a_cut_ends_the_connection() {
-        let (mut server, mut client) = pair(&Arc::new(Metrics::new())).await;
-        let link = server.link();
-        link.ping();
-        link.enter(Phase::Upgraded);
-        server.write_all(b"frame").await.unwrap();
-        link.ping();
-        server.flush().await.unwrap();
-        link.ping();
-        let mut received = [0; 7];
-        client.read_exact(&mut received).await.unwrap();
-        assert_eq!(
-            &received, b"frame\x89\x00",
-            "one ping, after the frame was flushed"
-        );
-        link.cut();
-        let end = client.read(&mut received).await;
-        assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
     }
 }

@@ -1,12 +1,10 @@
 //! TCP connections of the public listener: accepted within bounds, watched, and served as HTTP/1.1.
 
 mod accept;
-mod allowance;
-mod frames;
 mod guarded;
-mod link;
+mod phase;
 mod stall;
 
 pub use accept::{Listener, open_file_limit};
-pub use allowance::Allowance;
-pub use link::Link;
+pub(crate) use guarded::{Guarded, Open};
+pub(crate) use stall::Stall;

@@ -8,15 +8,15 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// How long writes may wait for a client that reads nothing.
-pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes a second that a client must read to be waited for longer: a window of the largest
 /// messages. The kernel takes as much before anything waits here, so that a client on a bad line
 /// has nothing to fear.
-pub(super) const LEAST_READ: u64 = 256 * 1024;
+pub(crate) const LEAST_READ: u64 = 256 * 1024;
 
 /// From the first write that waited until nothing waits any more.
 #[derive(Debug)]
-pub(super) struct Stall {
+pub(crate) struct Stall {
     since: Instant,
     /// Bytes that the client has taken since.
     taken: u64,
@@ -25,7 +25,7 @@ pub(super) struct Stall {
 
 impl Stall {
     /// Begins now.
-    pub(super) fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         let since = Instant::now();
         Self {
             since,
@@ -35,12 +35,12 @@ impl Stall {
     }
 
     /// Notes that the client has taken more.
-    pub(super) fn took(&mut self, bytes: usize) {
+    pub(crate) fn took(&mut self, bytes: usize) {
         self.taken += bytes as u64;
     }
 
     /// Ready once the client has read too little for too long: with what is counted.
-    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<&'static str> {
+    pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<&'static str> {
         let deadline = deadline(self.since, self.taken);
         if self.timer.deadline() != deadline {
             self.timer.as_mut().reset(deadline);

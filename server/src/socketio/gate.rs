@@ -4,21 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::body::HttpBody as _;
-use axum::http::header::{self, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, UPGRADE};
-use axum::http::request::Parts;
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
 use axum::response::IntoResponse;
-use engineioxide::TransportType;
+use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 
-use super::answers;
-use super::engines::Engines;
 use super::handler::Handler;
 use super::handshake::Handshake;
+use super::query::Query;
 use super::session::Session;
-use crate::admission::Client;
-use crate::connection::{Allowance, Link};
+use crate::admission::{Client, Refused};
+use crate::engine::{self, Answer, How, Protocol, RequestError, Transport};
 use crate::keys;
 use crate::masked_headers::Masked;
 use crate::problem::Problem;
@@ -31,70 +28,139 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Gate {
     handler: Arc<Handler>,
-    engines: Engines,
+}
+
+/// Why a request is not answered as it wants.
+enum Refusal {
+    /// In the form of the official servers.
+    Engine(RequestError),
+    Problem(Problem),
+}
+
+impl From<RequestError> for Refusal {
+    fn from(error: RequestError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        Self::Problem(refused.into())
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response<Body> {
+        match self {
+            Self::Problem(problem) => problem.into_response(),
+            Self::Engine(error) => {
+                let json = [(CONTENT_TYPE, "application/json")];
+                (StatusCode::BAD_REQUEST, json, error.body()).into_response()
+            }
+        }
+    }
 }
 
 impl Gate {
-    /// The gate in front of the engine whose sessions `handler` has.
+    /// The gate in front of the sessions that `handler` has.
     #[must_use]
     pub fn new(handler: Arc<Handler>) -> Self {
-        let engines = Engines::new(&handler);
-        Self { handler, engines }
+        Self { handler }
     }
 
     /// Answers a request to the Socket.IO path.
     pub async fn answer(self, request: Request<Body>) -> Response<Body> {
-        let uri = request.uri().clone();
-        let query = Query::of(uri.query().unwrap_or_default());
-        let Some(client) = request.extensions().get::<Client>().copied() else {
-            return Problem::internal("nobody has found out the client").into_response();
-        };
-        let answered = match query.sid {
-            Some(_) => self.go_on(request, client, &query).await,
-            None => self.open(request, client, &query).await,
-        };
+        let answered = self.try_answer(request).await;
         answered.unwrap_or_else(IntoResponse::into_response)
+    }
+
+    async fn try_answer(&self, request: Request<Body>) -> Result<Response<Body>, Refusal> {
+        let Some(client) = request.extensions().get::<Client>().copied() else {
+            return Err(Problem::internal("nobody has found out the client").into());
+        };
+        let query = Query::read(request.uri().query().unwrap_or_default())?;
+        match query.sid {
+            Some(sid) => {
+                let Some(session) = self.handler.sessions.get(&sid) else {
+                    self.handler.admission.refused("unknown_session", client);
+                    return Err(RequestError::UnknownSession.into());
+                };
+                self.go_on(request, client, query.transport, session).await
+            }
+            None => self.open(request, client, query.protocol, query.transport).await,
+        }
     }
 
     /// A request of a session.
     async fn go_on(
-        self,
-        request: Request<Body>,
+        &self,
+        mut request: Request<Body>,
         client: Client,
-        query: &Query<'_>,
-    ) -> Result<Response<Body>, Problem> {
-        let upgrade = request.headers().get(UPGRADE);
-        let upgrades = upgrade.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
-        let link = request.extensions().get::<Arc<Link>>().cloned();
-        let id = query.sid.and_then(|sid| sid.parse().ok());
-        let session = id.and_then(|id| self.handler.sessions.get(&id));
-        match &session {
-            Some(session) => session.heard(link.filter(|_| upgrades)),
-            None => self.handler.admission.refused("unknown_session", client),
+        transport: Transport,
+        session: Arc<Session>,
+    ) -> Result<Response<Body>, Refusal> {
+        session.engine.heard_now();
+        match (transport, request.method()) {
+            (Transport::WebSocket, _) => {
+                self.check_allowance(client, &session, 0)?;
+                self.upgrade(&mut request, session)
+            }
+            (Transport::Polling, &Method::GET) => {
+                self.check_allowance(client, &session, 0)?;
+                // A poll waits for long: it keeps nothing of its request.
+                drop(request);
+                let engine = session.engine.clone();
+                drop(session);
+                match engine.poll().await? {
+                    Answer::Payload(payload) => Ok(text(payload)),
+                    Answer::Unavailable => {
+                        let gone = "The session has ended; connect again";
+                        Err(Problem::unavailable(gone).into())
+                    }
+                }
+            }
+            (Transport::Polling, &Method::POST) => {
+                let (parts, body) = request.into_parts();
+                let body = self.read(&parts.headers, body, client).await?;
+                self.check_allowance(client, &session, body.len())?;
+                let body = std::str::from_utf8(&body).unwrap_or_default();
+                session.engine.post(body).inspect_err(|error| {
+                    if *error == RequestError::BadRequest {
+                        self.handler.admission.refused("malformed_packet", client);
+                    }
+                })?;
+                Ok(text("ok".to_owned()))
+            }
+            (Transport::Polling, _) => Err(RequestError::BadRequest.into()),
         }
-        let (mut parts, body) = request.into_parts();
-        let polls = parts.method == Method::GET && !upgrades;
-        let body = match parts.method {
-            Method::POST => self.read(&parts.headers, body, client).await?,
-            _ => Body::empty(),
-        };
-        if let Some(session) = &session {
-            self.check_allowance(client, session, &body)?;
+    }
+
+    /// Tries to carry a session by a WebSocket.
+    fn upgrade(
+        &self,
+        request: &mut Request<Body>,
+        session: Arc<Session>,
+    ) -> Result<Response<Body>, Refusal> {
+        let config = self.handler.engine.clone();
+        if !config.allows(Transport::WebSocket) {
+            return Err(RequestError::BadRequest.into());
         }
-        keep_needed(&mut parts);
-        let begun_with = session
-            .as_ref()
-            .map_or(TransportType::Polling, |session| session.begun_with);
-        let answer = self.ask(begun_with, Request::from_parts(parts, body));
-        match session.filter(|_| polls) {
-            None => answer.await,
-            Some(session) => tokio::select! {
-                biased;
-                () = session.ending() => Err(Problem::unavailable("The session has ended; connect \
-                    again")),
-                response = answer => response,
-            },
-        }
+        let (response, upgrading) = engine::accept(request)?;
+        let engine = session.engine.clone();
+        let probe = engine.probe()?;
+        tokio::spawn(async move {
+            match upgrading.connected().await {
+                Some(connected) => connected.try_out(engine, probe, &config),
+                None => engine.probe_failed(probe),
+            }
+        });
+        Ok(response)
     }
 
     /// Ends a session that sends more than it may.
@@ -102,78 +168,73 @@ impl Gate {
         &self,
         client: Client,
         session: &Arc<Session>,
-        body: &Body,
+        bytes: usize,
     ) -> Result<(), Problem> {
-        let bytes = body.size_hint().exact().unwrap_or(0);
-        if session
-            .allowance
-            .take(1, usize::try_from(bytes).unwrap_or(usize::MAX))
-        {
+        if session.engine.allowance.take(1, bytes) {
             return Ok(());
         }
-        session.close("noisy_client");
+        session.engine.close(How::Moved, "noisy_client");
         let problem = Problem::too_many("The session has sent too much, and is closed");
         Err(self.refuse(client, "noisy_client", problem))
     }
 
     /// A request for a new session.
     async fn open(
-        self,
-        request: Request<Body>,
+        &self,
+        mut request: Request<Body>,
         client: Client,
-        query: &Query<'_>,
-    ) -> Result<Response<Body>, Problem> {
-        tracing::debug!(%client, query = query.without_secrets(), headers = ?Masked(request.headers()), "handshake");
+        protocol: Protocol,
+        transport: Transport,
+    ) -> Result<Response<Body>, Refusal> {
+        let headers = request.headers();
+        tracing::debug!(%client, ?protocol, ?transport, headers = ?Masked(headers), "handshake");
+        if request.method() != Method::GET {
+            return Err(RequestError::HandshakeMethod.into());
+        }
+        if !self.handler.engine.allows(transport) {
+            return Err(RequestError::BadRequest.into());
+        }
+        self.check_capacity(client)?;
+        let shows_key = headers.contains_key(AUTHORIZATION);
+        self.handler.admission.arrive(client, shows_key)?;
+        let key = self.header_key(headers, client, protocol).await?;
+        let place = self.handler.admission.handshake(client, key.as_deref())?;
+        let handshake = Handshake {
+            key,
+            client,
+            place,
+        };
+        let (handler, config) = (self.handler.clone(), &self.handler.engine);
+        match transport {
+            Transport::Polling => {
+                let layer = |engine: &_| handler.open(engine, handshake);
+                Ok(text(engine::open_polling(protocol, config, layer)))
+            }
+            Transport::WebSocket => {
+                let (response, upgrading) = engine::accept(&mut request)?;
+                let config = config.clone();
+                tokio::spawn(async move {
+                    if let Some(connected) = upgrading.connected().await {
+                        let layer = |engine: &_| handler.open(engine, handshake);
+                        connected.open(protocol, &config, layer);
+                    }
+                });
+                Ok(response)
+            }
+        }
+    }
+
+    /// Whether the node takes new sessions now.
+    fn check_capacity(&self, client: Client) -> Result<(), Problem> {
         if self.handler.is_draining() {
-            return Err(self.refuse(
-                client,
-                "draining",
-                Problem::unavailable("This node is shutting down; connect again"),
-            ));
+            let problem = Problem::unavailable("This node is shutting down; connect again");
+            return Err(self.refuse(client, "draining", problem));
         }
         if self.handler.is_overloaded() {
-            return Err(self.refuse(
-                client,
-                "overloaded",
-                Problem::unavailable("Too many clients connect at once; connect again"),
-            ));
+            let problem = Problem::unavailable("Too many clients connect at once; connect again");
+            return Err(self.refuse(client, "overloaded", problem));
         }
-        let shows_key = request.headers().contains_key(AUTHORIZATION);
-        self.handler.admission.arrive(client, shows_key)?;
-        let key = self.header_key(request.headers(), client, query).await?;
-        let place = self.handler.admission.handshake(client, key.as_deref())?;
-        let (mut parts, _) = request.into_parts();
-        let Some(link) = parts.extensions.get::<Arc<Link>>().cloned() else {
-            return Err(Problem::internal(
-                "the request came over no connection of this server",
-            ));
-        };
-        let begins_with = if query.transport == Some("websocket") {
-            TransportType::Websocket
-        } else {
-            TransportType::Polling
-        };
-        let settings = &self.handler.settings;
-        let allowance = Arc::new(Allowance::new(settings.max_payload));
-        if begins_with == TransportType::Websocket {
-            link.allow(allowance.clone());
-        }
-        parts.extensions.insert(Handshake {
-            key,
-            link,
-            allowance,
-            client,
-            place: Arc::new(place),
-        });
-        keep_needed(&mut parts);
-        let request = Request::from_parts(parts, Body::empty());
-        let response = self.ask(begins_with, request).await?;
-        if response.status() == StatusCode::OK {
-            let has_websocket = settings.transports.websocket;
-            answers::handshake(response, settings.max_payload, has_websocket).await
-        } else {
-            Ok(response)
-        }
+        Ok(())
     }
 
     /// The record of the header's key. Protocol 5 may say its key later, in the CONNECT packet.
@@ -181,19 +242,17 @@ impl Gate {
         &self,
         headers: &HeaderMap,
         client: Client,
-        query: &Query<'_>,
+        protocol: Protocol,
     ) -> Result<Option<Arc<keys::KeyRecord>>, Problem> {
         let Some(header) = headers.get(AUTHORIZATION) else {
-            let only_header = query.eio == Some("3");
-            let refusal = || {
-                Problem::unauthorized(
-                    "Protocol 4 has no auth: send the header Authorization: ApiKey <key>",
-                )
-            };
-            return if only_header {
-                Err(self.refuse(client, "missing_key", refusal()))
-            } else {
-                Ok(None)
+            return match protocol {
+                Protocol::V3 => {
+                    let refusal = Problem::unauthorized(
+                        "Protocol 4 has no auth: send the header Authorization: ApiKey <key>",
+                    );
+                    Err(self.refuse(client, "missing_key", refusal))
+                }
+                Protocol::V4 => Ok(None),
             };
         };
         let context = &self.handler.context;
@@ -210,11 +269,8 @@ impl Gate {
             }
             Err(error) => {
                 tracing::debug!(%client, %error, "handshake put off");
-                Err(self.refuse(
-                    client,
-                    "store_unavailable",
-                    Problem::unavailable("The key cannot be checked now"),
-                ))
+                let refusal = Problem::unavailable("The key cannot be checked now");
+                Err(self.refuse(client, "store_unavailable", refusal))
             }
         }
     }
@@ -225,14 +281,16 @@ impl Gate {
     }
 
     /// Reads a polling body within its bounds.
-    async fn read(&self, headers: &HeaderMap, body: Body, client: Client) -> Result<Body, Problem> {
+    async fn read(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        client: Client,
+    ) -> Result<Bytes, Problem> {
         let most = self.handler.settings.max_payload;
         let too_large = || {
-            self.refuse(
-                client,
-                "payload_too_large",
-                Problem::too_large(format!("A polling body may have {most} bytes")),
-            )
+            let problem = Problem::too_large(format!("A polling body may have {most} bytes"));
+            self.refuse(client, "payload_too_large", problem)
         };
         let length = headers
             .get(CONTENT_LENGTH)
@@ -241,84 +299,23 @@ impl Gate {
             return Err(too_large());
         }
         match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, most).collect()).await {
-            Ok(Ok(body)) => Ok(Body::from(body.to_bytes())),
+            Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
-            Ok(Err(_)) => Err(self.refuse(
-                client,
-                "body_broken",
-                Problem::bad_request("The body ended early"),
-            )),
-            Err(_) => Err(self.refuse(
-                client,
-                "slow_body",
-                Problem::timeout("The body took too long"),
-            )),
+            Ok(Err(_)) => {
+                let problem = Problem::bad_request("The body ended early");
+                Err(self.refuse(client, "body_broken", problem))
+            }
+            Err(_) => {
+                let problem = Problem::timeout("The body took too long");
+                Err(self.refuse(client, "slow_body", problem))
+            }
         }
-    }
-
-    async fn ask(
-        &self,
-        begins_with: TransportType,
-        request: Request<Body>,
-    ) -> Result<Response<Body>, Problem> {
-        answers::refusal(self.engines.answer(begins_with, request).await).await
     }
 }
 
-/// Leaves the engine the headers that it needs, and copies of them: it keeps a handshake's request
-/// as long as the session lives, and with it the whole buffer of 8 KiB that the request was read
-/// into, of which all parts are slices.
-fn keep_needed(parts: &mut Parts) {
-    const NEEDED: [header::HeaderName; 5] = [
-        header::CONNECTION,
-        UPGRADE,
-        header::SEC_WEBSOCKET_KEY,
-        header::SEC_WEBSOCKET_VERSION,
-        header::CONTENT_TYPE,
-    ];
-    let mut kept = HeaderMap::with_capacity(NEEDED.len());
-    for name in NEEDED {
-        if let Some(Ok(copy)) = parts
-            .headers
-            .get(&name)
-            .map(|value| HeaderValue::from_bytes(value.as_bytes()))
-        {
-            kept.insert(name, copy);
-        }
-    }
-    parts.headers = kept;
-    if let Ok(copy) = parts.uri.to_string().parse() {
-        parts.uri = copy;
-    }
-}
-
-/// The parts of the query that matter here.
-struct Query<'a> {
-    sid: Option<&'a str>,
-    eio: Option<&'a str>,
-    transport: Option<&'a str>,
-}
-
-impl<'a> Query<'a> {
-    fn of(text: &'a str) -> Self {
-        let find = |name| {
-            text.split('&')
-                .filter_map(|pair| pair.split_once('='))
-                .find(|(n, _)| *n == name)
-        };
-        let value = |name| find(name).map(|(_, value)| value);
-        Self {
-            sid: value("sid"),
-            eio: value("EIO"),
-            transport: value("transport"),
-        }
-    }
-
-    fn without_secrets(&self) -> String {
-        format!(
-            "EIO={} transport={}",
-            self.eio.unwrap_or("-"),
-            self.transport.unwrap_or("-")
-        )
-    }
+fn text(body: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    let kind = HeaderValue::from_static("text/plain; charset=UTF-8");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
 }

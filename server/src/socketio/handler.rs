@@ -1,24 +1,24 @@
 //! What happens to a session: it begins, sends packets, and ends.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, Ordering};
-
-use engineioxide::handler::EngineIoHandler;
-use engineioxide::{DisconnectReason, ProtocolVersion, Socket, Str};
 
 use super::handshake::Handshake;
 use super::packet::{self, Incoming};
 use super::pressure::Pressure;
 use super::registry::Sessions;
-use super::session::{Session, Slot};
+use super::session::Session;
 use crate::admission::Admission;
 use crate::delivery::{ById, Context, Hub, Settled, Subscriber};
+use crate::engine::{self, How, Protocol, Upper};
 use crate::settings::Settings;
 
 /// The Socket.IO side of a node.
 pub struct Handler {
     /// The node's settings.
     pub settings: Arc<Settings>,
+    /// What holds for every session.
+    pub engine: Arc<engine::Config>,
     /// Who is let in.
     pub admission: Arc<Admission>,
     /// What deliveries work with.
@@ -42,6 +42,13 @@ impl Handler {
     ) -> Arc<Self> {
         Arc::new(Self {
             pressure: Pressure::watch(context.clone()),
+            engine: Arc::new(engine::Config {
+                ping_interval: settings.ping_interval,
+                ping_timeout: settings.ping_timeout,
+                max_payload: settings.max_payload,
+                polling: settings.transports.polling,
+                websocket: settings.transports.websocket,
+            }),
             settings,
             admission,
             context,
@@ -69,6 +76,25 @@ impl Handler {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    /// Takes a session that has just been opened.
+    pub(super) fn open(
+        self: &Arc<Self>,
+        engine: &Arc<engine::Session>,
+        handshake: Handshake,
+    ) -> Weak<dyn Upper> {
+        let session = Session::new(engine.clone(), handshake, self.clone());
+        self.sessions.add(&session);
+        tracing::debug!(
+            connection = session.name, client = %session.client, protocol = engine.protocol.socketio(), transport = ?engine.transport(), "session opened"
+        );
+        if engine.protocol == Protocol::V3 {
+            session.send(packet::CONNECTED_TO_ROOT);
+        }
+        self.watch_joining(&session);
+        let session: Weak<Session> = Arc::downgrade(&session);
+        session
+    }
+
     /// Closes the session if it has no socket by the end of the time for joining.
     pub(super) fn watch_joining(self: &Arc<Self>, session: &Arc<Session>) {
         let (handler, session) = (self.clone(), Arc::downgrade(session));
@@ -76,16 +102,17 @@ impl Handler {
             tokio::time::sleep(handler.settings.join_timeout).await;
             if let Some(session) = session.upgrade().filter(|session| session.has_no_socket()) {
                 handler.admission.refused("join_timeout", session.client);
-                session.close("join_timeout");
+                session.engine.close(How::Moved, "join_timeout");
             }
         });
     }
 
-    fn receive(self: &Arc<Self>, session: &Arc<Session>, text: Str) {
+    /// Takes a Socket.IO packet.
+    pub(super) fn receive(self: &Arc<Self>, session: &Arc<Session>, text: &str) {
         let Some((namespace, incoming)) = packet::decode(text) else {
             self.admission.refused("malformed_packet", session.client);
             tracing::debug!(connection = session.name, "malformed or binary packet");
-            session.close("malformed_packet");
+            session.engine.close(How::Moved, "malformed_packet");
             return;
         };
         if let Incoming::Acknowledgement(number, arguments) = &incoming
@@ -102,7 +129,7 @@ impl Handler {
         }
         if session.is_noisy() {
             self.admission.refused("noisy_client", session.client);
-            session.close("noisy_client");
+            session.engine.close(How::Moved, "noisy_client");
             return;
         }
         match incoming {
@@ -208,55 +235,12 @@ fn outcome(settled: &Settled) -> &'static str {
 /// Answers a client that asked for an answer.
 fn answer(session: &Session, namespace: &str, number: Option<u64>, outcome: &str) {
     if let Some(number) = number {
-        session.send(packet::answer(namespace, number, outcome));
+        session.send(&packet::answer(namespace, number, outcome));
     }
 }
 
 impl std::fmt::Debug for Handler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Handler").finish_non_exhaustive()
-    }
-}
-
-impl EngineIoHandler for Handler {
-    type Data = Slot;
-
-    fn on_connect(self: Arc<Self>, socket: Arc<Socket<Slot>>) {
-        let Some(handshake) = socket.req_parts.extensions.get::<Handshake>().cloned() else {
-            // No request reaches the engine but through the gate.
-            socket.close(DisconnectReason::TransportError);
-            return;
-        };
-        let metrics = self.context.metrics.clone();
-        let session = Session::new(socket.clone(), handshake, self.hub.clone(), metrics);
-        let _ = socket.data.set(Arc::downgrade(&session));
-        self.sessions.add(&session);
-        tracing::debug!(
-            connection = session.name, client = %session.client, protocol = session.protocol_name(), transport = ?socket.transport_type(), "session opened"
-        );
-        if socket.protocol == ProtocolVersion::V3 {
-            session.send(packet::CONNECTED_TO_ROOT.to_owned());
-        }
-        self.watch_joining(&session);
-    }
-
-    fn on_disconnect(&self, socket: Arc<Socket<Slot>>, reason: DisconnectReason) {
-        if let Some(session) = self.sessions.remove(socket.id) {
-            session.ended(&reason);
-            tracing::debug!(connection = session.name, ?reason, "session closed");
-        }
-    }
-
-    fn on_message(self: &Arc<Self>, text: Str, socket: Arc<Socket<Slot>>) {
-        if let Some(session) = socket.data.get().and_then(std::sync::Weak::upgrade) {
-            self.receive(&session, text);
-        }
-    }
-
-    fn on_binary(self: &Arc<Self>, _: axum::body::Bytes, socket: Arc<Socket<Slot>>) {
-        if let Some(session) = socket.data.get().and_then(std::sync::Weak::upgrade) {
-            self.admission.refused("binary_packet", session.client);
-            session.close("malformed_packet");
-        }
     }
 }

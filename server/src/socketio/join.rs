@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use engineioxide::ProtocolVersion;
-use engineioxide::sid::Sid;
 use serde::Deserialize;
 
 use super::handler::Handler;
@@ -12,6 +10,7 @@ use super::packet;
 use super::session::Session;
 use crate::admission::{Permit, Refused};
 use crate::delivery::Subscriber;
+use crate::engine::{How, Protocol, Sid};
 use crate::keys::KeyRecord;
 use crate::store::{self, Store, StoreError};
 
@@ -70,9 +69,9 @@ impl Handler {
             // Protocol 4 is in the root already. In protocol 5 some clients ask for it before any
             // other namespace. There is nothing in it: no mailbox, and the time for joining goes
             // on.
-            if session.protocol() == ProtocolVersion::V4 {
-                let reply = packet::connected(session.protocol(), "", &Sid::new().to_string());
-                session.send(reply);
+            if session.engine.protocol == Protocol::V4 {
+                let reply = packet::connected(session.engine.protocol, "", &Sid::new().to_string());
+                session.send(&reply);
             }
             return;
         }
@@ -88,21 +87,17 @@ impl Handler {
                     self.admission.failed_key(session.client);
                 }
                 tracing::debug!(connection = session.name, namespace, code, "join refused");
-                session.send(packet::connect_error(
-                    session.protocol(),
-                    namespace,
-                    code,
-                    message,
-                ));
+                let protocol = session.engine.protocol;
+                session.send(&packet::connect_error(protocol, namespace, code, message));
             }
             Err(Refusal::Later(error)) => {
                 // A connect_error would be final for the client; after a closed transport it comes
                 // back.
                 self.admission.refused("store_unavailable", session.client);
                 tracing::debug!(connection = session.name, namespace, %error, "join put off");
-                session.close("store_unavailable");
+                session.engine.close(How::Moved, "store_unavailable");
             }
-            Err(Refusal::Limited(refused)) => session.close(refused.reason.name()),
+            Err(Refusal::Limited(refused)) => session.engine.close(How::Moved, refused.reason.name()),
         }
     }
 
@@ -160,15 +155,15 @@ impl Handler {
             })
             .abort_handle()
         });
-        let reply = packet::connected(session.protocol(), namespace, &Sid::new().to_string());
-        if let Some(first) = session.join(namespace, &subscriber, reply, expiry, place) {
+        let reply = packet::connected(session.engine.protocol, namespace, &Sid::new().to_string());
+        if let Some(first) = session.join(namespace, &subscriber, &reply, expiry, place) {
             if first {
                 session.place.joined();
             }
             tracing::info!(
                 connection = session.name, namespace, channel = key.channel, key = %key.id,
                 client = %session.client,
-                protocol = session.protocol_name(), "joined",
+                protocol = session.engine.protocol.socketio(), "joined",
             );
         }
     }

@@ -1,12 +1,9 @@
-//! Socket.IO on top of the Engine.IO service: handshakes, namespaces, packets and the sessions of
+//! Socket.IO on top of the engine: handshakes, namespaces, packets and the sessions of
 //! this node.
-//!
-//! The engine carries sessions over polling and WebSocket. The layer above it is ours, because
-//! delivery needs what the general one does not offer: acknowledgements that name the message, one
-//! encoding for all sockets, and an end of a session that lets the client come back.
+//! The layer above the engine is ours, because delivery needs what the general one does not offer:
+//! acknowledgements that name the message, one encoding for all sockets, and an end of a session
+//! that lets the client come back.
 
-mod answers;
-mod engines;
 mod gate;
 mod handler;
 mod handshake;
@@ -14,6 +11,7 @@ mod join;
 mod outlet;
 mod packet;
 mod pressure;
+mod query;
 mod registry;
 mod session;
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::packet;
-use super::session::{Session, lock};
+use super::session::Session;
 use crate::delivery::{Emission, Outlet};
+use crate::engine::{How, Transport};
 
 /// A session's socket in one namespace, as delivery sees it.
 pub(super) struct SocketOutlet {
@@ -16,31 +17,24 @@ pub(super) struct SocketOutlet {
 
 impl Outlet for SocketOutlet {
     fn emit(&self, emission: &Emission<'_>) -> bool {
-        let packet = packet::event(&self.namespace, emission);
-        let emitted = self.session.engine.emit(packet).is_ok();
+        let engine = &self.session.engine;
+        let emitted = packet::with_event(&self.namespace, emission, |parts| engine.send(parts));
         if emitted {
-            self.session.allowance.expect_reply();
+            engine.allowance.expect_reply();
         }
         emitted
     }
 
     fn is_polling(&self) -> bool {
-        self.session.is_polling()
+        self.session.engine.transport() == Transport::Polling
     }
 
     fn last_heard(&self) -> Instant {
-        let request = *lock(&self.session.last_request);
-        if self.is_polling() {
-            request
-        } else {
-            request.max(lock(&self.session.link).last_heard())
-        }
+        self.session.engine.last_heard()
     }
 
     fn probe(&self) {
-        if !self.is_polling() {
-            lock(&self.session.link).ping();
-        }
+        self.session.engine.ping();
     }
 
     fn cut_slow_reader(&self) {
@@ -48,7 +42,7 @@ impl Outlet for SocketOutlet {
             connection = self.session.name,
             "cutting a client that does not answer: its process or network is stalled"
         );
-        self.session.cut("silent");
+        self.session.engine.close(How::Cut, "silent");
     }
 
     fn dismiss(&self) {

@@ -1,17 +1,18 @@
 //! Socket.IO packets, protocols 5 and 4: what clients send, and what the server answers.
 //! Source: the Socket.IO protocol, <https://socket.io/docs/v4/socket-io-protocol/>.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 
-use engineioxide::{ProtocolVersion, Str};
 use serde_json::json;
 use serde_json::value::RawValue;
-use socketioxide_core::Value;
+use socketioxide_core::{Str, Value};
 use socketioxide_core::packet::PacketData;
 use socketioxide_core::parser::{Parse, ParseConfig, ParserState};
 use socketioxide_parser_common::CommonParser;
 
 use crate::delivery::Emission;
+use crate::engine::Protocol;
 use crate::message::Message;
 
 /// What a client may send.
@@ -30,13 +31,13 @@ pub(super) enum Incoming {
 
 /// Reads a packet; returns it with its namespace, without the slash in front.
 /// None when it is malformed or binary, which no client of this server has reason to send.
-pub(super) fn decode(text: Str) -> Option<(String, Incoming)> {
+pub(super) fn decode(text: &str) -> Option<(String, Incoming)> {
     let config = ParseConfig {
         max_incoming_binaries: 0,
         ..ParseConfig::default()
     };
     let packet = CommonParser
-        .decode_str(&config, &ParserState::default(), text)
+        .decode_str(&config, &ParserState::default(), Str::copy_from_slice(text))
         .ok()?;
     if !is_well_formed(&packet.inner) {
         return None;
@@ -107,11 +108,11 @@ pub(super) fn answer(namespace: &str, number: u64, outcome: &str) -> String {
 }
 
 /// That the client has joined; `socket` is the socket's id.
-pub(super) fn connected(protocol: ProtocolVersion, namespace: &str, socket: &str) -> String {
+pub(super) fn connected(protocol: Protocol, namespace: &str, socket: &str) -> String {
     match protocol {
         _ if namespace.is_empty() => format!("0{}", json!({ "sid": socket })),
-        ProtocolVersion::V3 => format!("0/{namespace},"),
-        ProtocolVersion::V4 => format!("0/{namespace},{}", json!({ "sid": socket })),
+        Protocol::V3 => format!("0/{namespace},"),
+        Protocol::V4 => format!("0/{namespace},{}", json!({ "sid": socket })),
     }
 }
 
@@ -120,14 +121,14 @@ pub(super) const CONNECTED_TO_ROOT: &str = "0";
 
 /// That the client may not join, for good: it does not try again by itself.
 pub(super) fn connect_error(
-    protocol: ProtocolVersion,
+    protocol: Protocol,
     namespace: &str,
     code: &str,
     message: &str,
 ) -> String {
     match protocol {
-        ProtocolVersion::V3 => format!("4/{namespace},{}", json!(message)),
-        ProtocolVersion::V4 => {
+        Protocol::V3 => format!("4/{namespace},{}", json!(message)),
+        Protocol::V4 => {
             format!(
                 "4/{namespace},{}",
                 json!({ "message": message, "data": { "code": code } })
@@ -141,26 +142,38 @@ pub(super) fn disconnect(namespace: &str) -> String {
     format!("1/{namespace},")
 }
 
-/// A message as an event that asks for an acknowledgement.
-pub(super) fn event(namespace: &str, emission: &Emission<'_>) -> String {
-    let body = emission
-        .message
-        .packet_body
-        .get_or_init(|| body(emission.message));
-    let mut packet = String::with_capacity(body.len() + namespace.len() + 80);
-    // Writing to a string cannot fail.
-    let _ = write!(packet, "2/{namespace},");
-    if let Some(number) = emission.number {
-        let _ = write!(packet, "{number}");
-    }
-    let _ = write!(
-        packet,
-        "{body},\"sent_at\":\"{}\",\"expires_in\":{},\"redelivered\":{}}}]",
-        emission.sent_at,
-        emission.expires_in.as_millis(),
-        emission.redelivered,
-    );
-    packet
+thread_local! {
+    /// Where a worker writes what differs from socket to socket.
+    static AROUND: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Calls `send` with the parts of a message as an event; what is the same for every socket is
+/// encoded once.
+pub(super) fn with_event<T>(
+    namespace: &str,
+    emission: &Emission<'_>,
+    send: impl FnOnce(&[&str]) -> T,
+) -> T {
+    let message = emission.message;
+    let body = message.packet_body.get_or_init(|| body(message));
+    AROUND.with_borrow_mut(|around| {
+        around.clear();
+        // Writing to a string cannot fail.
+        let _ = write!(around, "2/{namespace},");
+        if let Some(number) = emission.number {
+            let _ = write!(around, "{number}");
+        }
+        let front = around.len();
+        let _ = write!(
+            around,
+            ",\"sent_at\":\"{}\",\"expires_in\":{},\"redelivered\":{}}}]",
+            emission.sent_at,
+            emission.expires_in.as_millis(),
+            emission.redelivered,
+        );
+        let (front, back) = around.split_at(front);
+        send(&[front, body, back])
+    })
 }
 
 /// What is the same for every socket: `["event",data,{"id":…,"deliver_at":…,"expires_at":…`.
@@ -206,7 +219,7 @@ mod tests {
     use crate::message::Mailbox;
 
     fn read(text: &str) -> Option<(String, Incoming)> {
-        decode(text.to_owned().into())
+        decode(text)
     }
 
     #[test]
@@ -318,7 +331,7 @@ mod tests {
             expires_in: Duration::from_secs(60),
             redelivered: true,
         };
-        let packet = event("n", &emission);
+        let packet = with_event("n", &emission, |parts| parts.concat());
         let json: serde_json::Value =
             serde_json::from_str(packet.strip_prefix("2/n,3").unwrap()).unwrap();
         assert_eq!(
@@ -332,7 +345,8 @@ mod tests {
             number: None,
             ..emission
         };
-        assert!(event("n", &unasked).starts_with("2/n,["));
+        let packet = with_event("n", &unasked, |parts| parts.concat());
+        assert!(packet.starts_with("2/n,["), "{packet}");
     }
 
     proptest! {

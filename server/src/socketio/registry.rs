@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use engineioxide::sid::Sid;
 use tokio::time::Instant;
 
 use super::session::{Session, lock};
+use crate::engine::{How, Sid};
 use crate::metrics::{Metrics, SocketLabels};
 
 /// Every session of this node.
@@ -18,13 +18,13 @@ pub struct Sessions {
 
 impl Sessions {
     pub(super) fn add(&self, session: &Arc<Session>) {
-        lock(&self.all).insert(session.id, session.clone());
-        session.metrics.sessions.inc();
+        lock(&self.all).insert(session.engine.id, session.clone());
+        session.handler.context.metrics.sessions.inc();
     }
 
     pub(super) fn remove(&self, id: Sid) -> Option<Arc<Session>> {
         let session = lock(&self.all).remove(&id)?;
-        session.metrics.sessions.dec();
+        session.handler.context.metrics.sessions.dec();
         Some(session)
     }
 
@@ -63,7 +63,7 @@ impl Sessions {
         let total = u32::try_from(sessions.len()).unwrap_or(u32::MAX);
         for (index, session) in (0u32..).zip(&sessions) {
             tokio::time::sleep_until(start + spread * index / total.max(1)).await;
-            session.close("draining");
+            session.engine.close(How::Moved, "draining");
         }
     }
 }

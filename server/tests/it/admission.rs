@@ -247,7 +247,7 @@ async fn a_body_is_read_before_it_is_refused() {
         ("/healthcheck", 405),
         ("/nowhere", 404),
         (session.as_str(), 413),
-        ("/websockets/?EIO=4&transport=polling&sid=none", 413),
+        ("/websockets/?EIO=4&transport=polling&sid=none", 400),
     ] {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n");
