@@ -134,8 +134,14 @@ impl Reader {
             return Err(Broken::Malformed);
         }
         let before = self.fragments.as_ref().map_or(0, |(_, bytes)| bytes.len());
-        let room = if is_control { usize::MAX } else { self.most - before };
-        let length = usize::try_from(length).ok().filter(|length| *length <= room);
+        let room = if is_control {
+            usize::MAX
+        } else {
+            self.most - before
+        };
+        let length = usize::try_from(length)
+            .ok()
+            .filter(|length| *length <= room);
         let length = length.ok_or(Broken::TooLarge)?;
         // A cursor's position within a buffer is within its length.
         Ok(Some((header, cursor.position() as usize, length)))

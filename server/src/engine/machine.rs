@@ -8,9 +8,7 @@ use tokio::time::Instant;
 
 use super::frames;
 use super::payload;
-use super::protocol::{
-    self, Config, Packet, Protocol, RequestError, Transport, UPGRADE_TIMEOUT,
-};
+use super::protocol::{self, Config, Packet, Protocol, RequestError, Transport, UPGRADE_TIMEOUT};
 
 /// Packets, and bytes of them, that may wait for a transport: more than delivery has in flight.
 const MOST_PACKETS: usize = 128;
@@ -274,7 +272,10 @@ impl Machine {
         let after = std::mem::take(&mut self.payload);
         let after = if self.packets > 0 { &*after } else { "" };
         self.packets = 0;
-        for payload in [&*payload, after].into_iter().filter(|payload| !payload.is_empty()) {
+        for payload in [&*payload, after]
+            .into_iter()
+            .filter(|payload| !payload.is_empty())
+        {
             for packet in payload::packets(self.protocol, payload).flatten() {
                 self.put("", &[packet]);
             }
@@ -364,11 +365,7 @@ impl Machine {
     ///
     /// # Errors
     /// The packet is out of place, or the time for trying is over: the WebSocket is to be closed.
-    pub(super) fn probed(
-        &mut self,
-        id: ProbeId,
-        packet: Packet<'_>,
-    ) -> Result<Probed, Unexpected> {
+    pub(super) fn probed(&mut self, id: ProbeId, packet: Packet<'_>) -> Result<Probed, Unexpected> {
         let is_over = self.ended().is_some();
         let probe = match &mut self.carrier {
             Carrier::Polling { probe, .. } => probe.as_mut().filter(|probe| probe.id == id),

@@ -27,10 +27,7 @@ pub(super) fn push(protocol: Protocol, payload: &mut String, front: &str, parts:
 }
 
 /// The packets of a payload, in order. None where it is malformed, which ends the reading.
-pub(super) fn packets(
-    protocol: Protocol,
-    mut payload: &str,
-) -> impl Iterator<Item = Option<&str>> {
+pub(super) fn packets(protocol: Protocol, mut payload: &str) -> impl Iterator<Item = Option<&str>> {
     let mut done = false;
     std::iter::from_fn(move || {
         if done {
@@ -94,7 +91,16 @@ mod tests {
         let read = |payload| all(Protocol::V3, payload);
         assert_eq!(read("2:4a1:2"), [Some("4a"), Some("2")]);
         assert_eq!(read("4:4é😀"), [Some("4é😀")]);
-        for malformed in ["", "x", ":4", "-1:4", "+1:4", "2:4", "1:😀", "99999999999999999999:4"] {
+        for malformed in [
+            "",
+            "x",
+            ":4",
+            "-1:4",
+            "+1:4",
+            "2:4",
+            "1:😀",
+            "99999999999999999999:4",
+        ] {
             assert_eq!(read(malformed), [None], "{malformed}");
         }
         assert_eq!(read("1:44:42"), [Some("4"), None]);

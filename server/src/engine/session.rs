@@ -123,7 +123,8 @@ impl Session {
 
     /// Tells the client of a WebSocket that it has a session.
     pub(super) fn open(&self, packet: &str) {
-        self.lock().write_through(|frame| frames::write(packet, &[], frame));
+        self.lock()
+            .write_through(|frame| frames::write(packet, &[], frame));
     }
 
     /// Asks a silent client for a sign of life by a WebSocket ping, which every client answers.
@@ -236,7 +237,10 @@ impl Session {
                 let socket = socket.as_ref().ok_or(Unexpected)?;
                 // Nothing was written before: the kernel takes so little.
                 let written = socket.try_write(&frame);
-                written.ok().filter(|n| *n == frame.len()).ok_or(Unexpected)?;
+                written
+                    .ok()
+                    .filter(|n| *n == frame.len())
+                    .ok_or(Unexpected)?;
             }
             Probed::Upgraded => {
                 shared.answer_poll();
@@ -318,7 +322,9 @@ impl Shared {
             write(frame);
             // An error is seen by the driver, which reads.
             let socket = self.socket.as_ref();
-            let written = socket.and_then(|socket| socket.try_write(frame).ok()).unwrap_or(0);
+            let written = socket
+                .and_then(|socket| socket.try_write(frame).ok())
+                .unwrap_or(0);
             if written < frame.len() {
                 self.machine.outbox().extend_from_slice(&frame[written..]);
                 self.wake();

@@ -44,7 +44,9 @@ pub fn is_wanted(request: &Request<Body>) -> bool {
 /// The request does not ask for one as it must.
 pub fn accept(request: &mut Request<Body>) -> Result<(Response<Body>, Upgrading), RequestError> {
     let headers = request.headers();
-    let is_13 = headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
+    let is_13 = headers
+        .get(SEC_WEBSOCKET_VERSION)
+        .is_some_and(|version| version == "13");
     let key = headers.get(SEC_WEBSOCKET_KEY);
     let key = key.filter(|_| is_13 && is_wanted(request) && request.method() == Method::GET);
     let accept = derive_accept_key(key.ok_or(RequestError::BadRequest)?.as_bytes());

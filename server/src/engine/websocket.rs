@@ -139,7 +139,10 @@ impl Driver {
             return Poll::Ready(());
         }
         let now = Instant::now();
-        if self.half_way.is_some_and(|since| since + MESSAGE_TIMEOUT <= now) {
+        if self
+            .half_way
+            .is_some_and(|since| since + MESSAGE_TIMEOUT <= now)
+        {
             self.session.end(How::Moved, "slow_message");
         }
         let next = {
@@ -344,7 +347,10 @@ impl Shared {
             How::Cut => {
                 // Without lingering, closing resets the connection: a client that does not read
                 // cannot hold it.
-                let socket = self.socket.as_ref().map(|socket| socket2::SockRef::from(socket.as_ref()));
+                let socket = self
+                    .socket
+                    .as_ref()
+                    .map(|socket| socket2::SockRef::from(socket.as_ref()));
                 let _ = socket.map(|socket| socket.set_linger(Some(Duration::ZERO)));
             }
             How::Moved | How::Left => {}

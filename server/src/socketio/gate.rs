@@ -93,7 +93,10 @@ impl Gate {
                 };
                 self.go_on(request, client, query.transport, session).await
             }
-            None => self.open(request, client, query.protocol, query.transport).await,
+            None => {
+                self.open(request, client, query.protocol, query.transport)
+                    .await
+            }
         }
     }
 
@@ -109,7 +112,7 @@ impl Gate {
         match (transport, request.method()) {
             (Transport::WebSocket, _) => {
                 self.check_allowance(client, &session, 0)?;
-                self.upgrade(&mut request, session)
+                self.upgrade(&mut request, &session)
             }
             (Transport::Polling, &Method::GET) => {
                 self.check_allowance(client, &session, 0)?;
@@ -145,7 +148,7 @@ impl Gate {
     fn upgrade(
         &self,
         request: &mut Request<Body>,
-        session: Arc<Session>,
+        session: &Session,
     ) -> Result<Response<Body>, Refusal> {
         let config = self.handler.engine.clone();
         if !config.allows(Transport::WebSocket) {
@@ -199,11 +202,7 @@ impl Gate {
         self.handler.admission.arrive(client, shows_key)?;
         let key = self.header_key(headers, client, protocol).await?;
         let place = self.handler.admission.handshake(client, key.as_deref())?;
-        let handshake = Handshake {
-            key,
-            client,
-            place,
-        };
+        let handshake = Handshake { key, client, place };
         let (handler, config) = (self.handler.clone(), &self.handler.engine);
         match transport {
             Transport::Polling => {

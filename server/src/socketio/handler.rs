@@ -1,7 +1,7 @@
 //! What happens to a session: it begins, sends packets, and ends.
 
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use super::handshake::Handshake;
 use super::packet::{self, Incoming};

@@ -97,7 +97,9 @@ impl Handler {
                 tracing::debug!(connection = session.name, namespace, %error, "join put off");
                 session.engine.close(How::Moved, "store_unavailable");
             }
-            Err(Refusal::Limited(refused)) => session.engine.close(How::Moved, refused.reason.name()),
+            Err(Refusal::Limited(refused)) => {
+                session.engine.close(How::Moved, refused.reason.name());
+            }
         }
     }
 

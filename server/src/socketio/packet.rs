@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 use serde_json::value::RawValue;
-use socketioxide_core::{Str, Value};
 use socketioxide_core::packet::PacketData;
 use socketioxide_core::parser::{Parse, ParseConfig, ParserState};
+use socketioxide_core::{Str, Value};
 use socketioxide_parser_common::CommonParser;
 
 use crate::delivery::Emission;

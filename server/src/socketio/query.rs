@@ -19,7 +19,9 @@ impl Query {
     pub(super) fn read(text: &str) -> Result<Self, RequestError> {
         let value = |name| {
             let mut pairs = text.split('&').filter_map(|pair| pair.split_once('='));
-            pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
+            pairs
+                .find(|(found, _)| *found == name)
+                .map(|(_, value)| value)
         };
         let transport = match value("transport") {
             Some("polling") => Transport::Polling,

@@ -46,7 +46,10 @@ fn messages_of_every_length_are_heard_however_they_arrive() {
         let bytes = [frame(0x81, text.as_bytes()), frame(0x81, b"4\xc3\xa9")].concat();
         for piece in [1, 2, 7, 1000, usize::MAX] {
             let (heard, frames) = hear(65_536, &bytes, piece).unwrap();
-            assert!(heard == [&*text, "4é"] && frames == 2, "{length} in {piece}");
+            assert!(
+                heard == [&*text, "4é"] && frames == 2,
+                "{length} in {piece}"
+            );
         }
     }
 }
@@ -67,7 +70,13 @@ fn fragments_are_put_together_and_control_frames_may_come_between() {
     let (heard, frames) = hear(4, &bytes, 3).unwrap();
     assert_eq!(
         heard,
-        ["Ping([112, 105, 110, 103])", "Pong", "4é", "Binary", "Close([])"]
+        [
+            "Ping([112, 105, 110, 103])",
+            "Pong",
+            "4é",
+            "Binary",
+            "Close([])"
+        ]
     );
     assert_eq!(frames, 8);
 }
@@ -77,7 +86,9 @@ fn what_is_too_large_is_refused_by_its_header() {
     assert_eq!(hear(4, &frame(0x81, b"12345"), 99), Err(Broken::TooLarge));
     let fragments = [frame(0x01, b"123"), frame(0x80, b"45")].concat();
     assert_eq!(hear(4, &fragments, 99), Err(Broken::TooLarge));
-    let huge = [0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4];
+    let huge = [
+        0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4,
+    ];
     let mut reader = Reader::new(1024);
     let refused = reader.read(&mut huge.to_vec(), &mut |_| ControlFlow::Continue(()));
     assert_eq!(refused, Err(Broken::TooLarge));
@@ -93,7 +104,10 @@ fn what_the_protocol_forbids_is_refused() {
         ("a long ping", frame(0x89, &[0; 126])),
         ("a ping in fragments", frame(0x09, b"")),
         ("a continuation of nothing", frame(0x80, b"4")),
-        ("a message in a message", [frame(0x01, b"4"), frame(0x81, b"4")].concat()),
+        (
+            "a message in a message",
+            [frame(0x01, b"4"), frame(0x81, b"4")].concat(),
+        ),
         ("text that is not UTF-8", frame(0x81, b"4\xff")),
     ] {
         assert_eq!(hear(1024, &bytes, 99), Err(Broken::Malformed), "{why}");

@@ -18,7 +18,10 @@ fn session(protocol: Protocol, transport: Transport) -> (Machine, Instant) {
         websocket: true,
     };
     let now = Instant::now();
-    (Machine::new(protocol, Arc::new(config), transport, now), now)
+    (
+        Machine::new(protocol, Arc::new(config), transport, now),
+        now,
+    )
 }
 
 fn polling() -> (Machine, Instant) {
@@ -319,14 +322,18 @@ impl Run {
                     .map(|probe| machine.probed(probe, Packet::Ping("probe")));
             }
             Step::Upgrade => {
-                let taken = self.probe.map(|probe| machine.probed(probe, Packet::Upgrade));
+                let taken = self
+                    .probe
+                    .map(|probe| machine.probed(probe, Packet::Upgrade));
                 if let Some(Ok(Probed::Upgraded)) = taken {
                     self.take_answer();
                     self.machine.upgrade();
                 }
             }
             Step::FailProbe => {
-                self.probe.take().inspect(|probe| machine.probe_failed(*probe));
+                self.probe
+                    .take()
+                    .inspect(|probe| machine.probe_failed(*probe));
             }
             Step::Pong => drop(machine.packet(Packet::Pong, self.now)),
             Step::Wait(seconds) => {
@@ -347,18 +354,20 @@ impl Run {
         if std::mem::take(&mut self.lose_next) {
             self.machine.put_back(answer);
         } else if let Answer::Payload(text) = answer {
-            self.take(text.split('\x1e').map(str::to_owned).collect());
+            let packets: Vec<_> = text.split('\x1e').map(str::to_owned).collect();
+            self.take(&packets);
         }
     }
 
     fn take_frames(&mut self) {
         let frames = frames(&mut self.machine);
-        self.take(frames);
+        self.take(&frames);
     }
 
-    fn take(&mut self, packets: Vec<String>) {
+    fn take(&mut self, packets: &[String]) {
         let messages = packets.iter().filter_map(|packet| packet.strip_prefix('4'));
-        self.got.extend(messages.map(|message| message.parse::<usize>().unwrap()));
+        self.got
+            .extend(messages.map(|message| message.parse::<usize>().unwrap()));
     }
 }
 
