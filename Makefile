@@ -57,6 +57,7 @@ soak: tools
 
 # Figures beside a peer in the same run; on a quiet machine.
 bench: tools
+	npm ci --prefix server/benches/peers --no-audit --no-fund --silent
 	cargo bench --locked -p server --bench admission --bench delivery
 	cargo bench --locked -p deployer
 	cargo build --release --locked -p server -p deployer -p soak

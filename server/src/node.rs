@@ -12,7 +12,6 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +20,7 @@ use crate::admission::Admission;
 use crate::api;
 use crate::clock::Clock;
 use crate::connection::{Listener, open_file_limit};
-use crate::delivery::{Context, Hub, Recorder, Suspects, Tuning};
+use crate::delivery::{Context, Hub, Recorder, Suspects, Tuning, Turns};
 use crate::metrics::Metrics;
 use crate::purge;
 use crate::settings::{Settings, StoreSettings};
@@ -217,7 +216,7 @@ async fn assemble(
         node: settings.node_id.clone(),
         recorder: Recorder::start(store.clone(), metrics.clone(), &tasks),
         tasks,
-        reads: Semaphore::new(READS),
+        reads: Turns::new(READS),
         store,
         clock,
         metrics,

@@ -1,69 +1,60 @@
-//! A Socket.IO client that costs little: a WebSocket, protocol 5, one namespace.
+//! A Socket.IO client that costs little: protocol 5, one namespace, each message acknowledged that
+//! asks for it.
 
-use futures_util::stream::SplitSink;
+use std::time::Instant;
+
 use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use crate::now_ms;
-use crate::process::Process;
+/// Bytes of a message's data.
+pub(crate) const DATA: usize = 200;
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Acknowledges each message, and tells of it.
+/// A client on a WebSocket.
 pub(crate) struct Client {
-    messages: mpsc::Receiver<(f64, Value)>,
+    messages: mpsc::Receiver<Instant>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Client {
-    pub(crate) async fn connect(server: &Process, key: Option<String>) -> Self {
-        let url = format!(
-            "ws://{}/websockets/?EIO=4&transport=websocket",
-            server.address()
-        );
+    /// Connects and joins; none if the server refuses it.
+    pub(crate) async fn try_connect(address: &str, namespace: &str, key: &str) -> Option<Self> {
+        let url = format!("ws://{address}/websockets/?EIO=4&transport=websocket");
         let config = WebSocketConfig::default()
-            .read_buffer_size(4096)
+            .read_buffer_size(1024)
             .write_buffer_size(0);
-        let (stream, _) = tokio_tungstenite::connect_async_with_config(url, Some(config), true)
-            .await
-            .unwrap();
-        let (mut sink, mut stream) = stream.split();
-        sink.send(Message::text(format!(
-            "40/dropcodes,{}",
-            json!({ "key": key })
-        )))
-        .await
-        .unwrap();
+        let connected = tokio_tungstenite::connect_async_with_config(url, Some(config), true);
+        let (mut stream, _) = connected.await.ok()?;
+        let join = format!("40/{namespace},{}", json!({ "key": key }));
+        stream.send(Message::text(join)).await.ok()?;
         while let Some(Ok(packet)) = stream.next().await {
-            let text = packet.into_text().unwrap();
+            let text = packet.into_text().ok()?;
             assert!(!text.starts_with("44"), "{text}");
             if text.starts_with("40") {
-                break;
+                let (sender, messages) = mpsc::channel(256);
+                let task = tokio::spawn(run(stream, sender));
+                return Some(Self { messages, task });
             }
-            answer(&mut sink, &text).await;
         }
-        let (sender, messages) = mpsc::channel(256);
-        let task = tokio::spawn(async move {
-            while let Some(Ok(packet)) = stream.next().await {
-                if let Ok(text) = packet.into_text()
-                    && let Some(message) = answer(&mut sink, &text).await
-                {
-                    let _ = sender.send((now_ms(), message)).await;
-                }
-            }
-        });
-        Self { messages, task }
+        None
     }
 
-    /// When the next message came, in ms since the epoch, and what was said of it.
-    pub(crate) async fn message(&mut self) -> (f64, Value) {
+    pub(crate) async fn connect(address: &str, namespace: &str, key: &str) -> Self {
+        let client = Self::try_connect(address, namespace, key).await;
+        client.expect("the server takes the client")
+    }
+
+    /// When the next message came.
+    pub(crate) async fn message(&mut self) -> Instant {
         let message = self.messages.recv().await;
-        message.unwrap_or_else(|| panic!("the connection ended"))
+        message.expect("the connection lasts")
     }
 }
 
@@ -73,19 +64,85 @@ impl Drop for Client {
     }
 }
 
-async fn answer(sink: &mut SplitSink<Stream, Message>, text: &str) -> Option<Value> {
-    if text == "2" {
-        sink.send(Message::text("3")).await.ok()?;
+async fn run(mut stream: Stream, sender: mpsc::Sender<Instant>) {
+    while let Some(Ok(packet)) = stream.next().await {
+        let at = Instant::now();
+        let Ok(text) = packet.into_text() else {
+            continue;
+        };
+        let reply = match text.strip_prefix("42/") {
+            Some(event) => acknowledgement(event),
+            None => (text == "2").then(|| "3".to_owned()),
+        };
+        if let Some(reply) = reply
+            && stream.send(Message::text(reply)).await.is_err()
+        {
+            return;
+        }
+        if text.starts_with("42/") {
+            let _ = sender.send(at).await;
+        }
     }
-    let (number, arguments) = text
-        .strip_prefix("42/dropcodes,")
-        .map(|rest| rest.split_at(rest.find('[').unwrap()))?;
-    let message: Value = serde_json::from_str::<Vec<Value>>(arguments).ok()?.pop()?;
-    sink.send(Message::text(format!(
-        "43/dropcodes,{number}[{}]",
-        message["id"]
-    )))
-    .await
-    .ok()?;
-    Some(message)
+}
+
+/// The answer to an event, if it asks for one.
+fn acknowledgement(event: &str) -> Option<String> {
+    let (front, arguments) = event.split_at(event.find('[')?);
+    let (namespace, number) = front.split_once(',')?;
+    let (_, id) = arguments.split_once("\"id\":\"")?;
+    let (id, _) = id.split_once('"')?;
+    (!number.is_empty()).then(|| format!("43/{namespace},{number}[\"{id}\"]"))
+}
+
+/// A session over polling that has joined and whose poll waits; both its connections stay open.
+pub(crate) struct Poller {
+    _poll: TcpStream,
+}
+
+impl Poller {
+    pub(crate) async fn connect(address: &str, key: &str) -> Self {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let opened = exchange(&mut stream, "GET", "", "").await;
+        let sid = opened.split('"').nth(3).unwrap();
+        let query = format!("&sid={sid}");
+        let join = format!("40/dropcodes,{}", json!({ "key": key }));
+        exchange(&mut stream, "POST", &query, &join).await;
+        while !exchange(&mut stream, "GET", &query, "")
+            .await
+            .contains("40/dropcodes")
+        {}
+        send(&mut stream, "GET", &query, "").await;
+        Self { _poll: stream }
+    }
+}
+
+async fn send(stream: &mut TcpStream, method: &str, query: &str, body: &str) {
+    let request = format!(
+        "{method} /websockets/?EIO=4&transport=polling{query} HTTP/1.1\r\nhost: localhost\r\n\
+         content-type: text/plain;charset=UTF-8\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+}
+
+async fn exchange(stream: &mut TcpStream, method: &str, query: &str, body: &str) -> String {
+    send(stream, method, query, body).await;
+    let mut answer = String::new();
+    let mut buffer = [0; 2048];
+    loop {
+        let read = stream.read(&mut buffer).await.unwrap();
+        assert!(read > 0, "the connection lasts: {answer}");
+        answer.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        let Some((head, body)) = answer.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(": ")?;
+            name.eq_ignore_ascii_case("content-length")
+                .then(|| value.parse::<usize>().unwrap())
+        });
+        if body.len() >= length.unwrap_or(0) {
+            return body.to_owned();
+        }
+    }
 }

@@ -1,189 +1,173 @@
-//! A server under measurement: ours, or socket.io on Node.
+//! A server under measurement, as a process of its own.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+
+use crate::client::DATA;
 
 const BACKEND_KEY: &str = "benchmark-backend-key-of-32-characters";
 
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Kind {
+    /// Our server, with its embedded store in memory.
+    Holdfast,
+    /// socket.io on Bun, with Bun's own engine.
+    Bun,
+    /// socket.io on Node.
+    Node,
+    /// One write and one read for each message and socket.
+    Floor,
+}
+
+pub(crate) const KINDS: [Kind; 4] = [Kind::Holdfast, Kind::Bun, Kind::Node, Kind::Floor];
+
+/// The namespace whose messages are acknowledged, and the one whose are not.
+pub(crate) const ACKNOWLEDGED: &str = "dropcodes";
+pub(crate) const PLAIN: &str = "donations";
+
 pub(crate) struct Process {
+    pub(crate) kind: Kind,
     child: Child,
-    address: String,
-    admin: Option<String>,
+    pub(crate) address: String,
     http: reqwest::Client,
 }
 
 impl Process {
-    /// Our server, with its embedded store in memory.
-    pub(crate) async fn holdfast() -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_server"))
-            .env_clear()
+    pub(crate) async fn start(kind: Kind) -> Self {
+        let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers");
+        let peer = |program: PathBuf| {
+            let mut command = Command::new(program);
+            command.arg(peers.join("peer.mjs"));
+            command
+        };
+        let mut command = match kind {
+            Kind::Holdfast => Command::new(env!("CARGO_BIN_EXE_server")),
+            Kind::Bun => peer(peers.join("node_modules/.bin/bun")),
+            Kind::Node => peer("node".into()),
+            Kind::Floor => {
+                let mut command = Command::new(std::env::current_exe().unwrap());
+                command.arg("floor");
+                command
+            }
+        };
+        command
             .envs([
                 ("BIND", "127.0.0.1:0"),
                 ("ADMIN_BIND", "127.0.0.1:0"),
                 ("S2S_KEYS", BACKEND_KEY),
                 ("LOG_LEVEL", "server=info"),
-                // All clients have one address here, and many have one key.
+                ("NAMESPACES", "dropcodes,donations"),
+                ("UNACKNOWLEDGED_NAMESPACES", PLAIN),
+                // All clients have one address here.
                 ("CONNECTIONS_PER_ADDRESS", "none"),
                 ("HANDSHAKES_PER_ADDRESS", "none"),
-                ("SOCKETS_PER_KEY", "none"),
-                ("JOINS_PER_KEY", "none"),
             ])
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let ready: Value =
-            serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap();
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        let text = |name: &str| ready[name].as_str().unwrap().to_owned();
-        Self {
-            child,
-            address: text("address"),
-            admin: Some(text("admin_address")),
-            http: reqwest::Client::new(),
-        }
-    }
-
-    /// socket.io on Node, which broadcasts when told to.
-    pub(crate) async fn socketio() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut child = Command::new("node")
-            .arg(root.join("benches/delivery/socketio.cjs"))
-            .env("NODE_PATH", root.join("../tools/node_modules"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("`make tools` installs socket.io");
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let port = lines.next_line().await.unwrap().unwrap();
+            .kill_on_drop(true);
+        if kind == Kind::Holdfast {
+            command.stderr(Stdio::piped());
+        }
+        let mut child = command.spawn().expect("`make bench` installs the peers");
+        let address = match kind {
+            Kind::Holdfast => ready(&mut child).await,
+            _ => port(child.stdout.take().unwrap()).await,
+        };
         Self {
+            kind,
             child,
-            address: format!("127.0.0.1:{port}"),
-            admin: None,
+            address,
             http: reqwest::Client::new(),
         }
     }
 
-    pub(crate) fn is_holdfast(&self) -> bool {
-        self.admin.is_some()
-    }
-
-    pub(crate) fn name(&self) -> &'static str {
-        if self.is_holdfast() {
-            "holdfast"
-        } else {
-            "socket.io"
-        }
-    }
-
-    pub(crate) fn address(&self) -> &str {
-        &self.address
-    }
-
-    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
+    async fn post(&self, path: &str, body: Value) -> reqwest::Response {
         let request = self.http.post(format!("http://{}{path}", self.address));
-        let answer = request
-            .header("authorization", format!("ApiKey {BACKEND_KEY}"))
-            .json(&body)
-            .send()
-            .await
-            .unwrap();
+        let request = request.header("authorization", format!("ApiKey {BACKEND_KEY}"));
+        let answer = request.json(&body).send().await.unwrap();
         assert!(
             answer.status().is_success(),
             "{}",
             answer.text().await.unwrap()
         );
-        answer.json().await.unwrap()
+        answer
     }
 
+    /// What clients of channel `channel` show: a key of ours, and the channel itself elsewhere.
     pub(crate) async fn key(&self, channel: &str) -> String {
-        let body = json!({ "channel": channel, "namespaces": ["dropcodes"] });
-        self.post("/v1/keys", body).await["key"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    }
-
-    /// Sends one message to every socket.
-    pub(crate) async fn broadcast(&mut self) {
-        if self.is_holdfast() {
-            let body = json!({ "event": "e", "data": "x".repeat(200) });
-            self.post("/v1/namespaces/dropcodes/messages", body).await;
-        } else {
-            self.child
-                .stdin
-                .as_mut()
-                .unwrap()
-                .write_all(b"broadcast\n")
-                .await
-                .unwrap();
+        if self.kind != Kind::Holdfast {
+            return channel.to_owned();
         }
+        let body = json!({ "channel": channel, "namespaces": [ACKNOWLEDGED, PLAIN] });
+        let key: Value = self.post("/v1/keys", body).await.json().await.unwrap();
+        key["key"].as_str().unwrap().to_owned()
     }
 
-    /// The upper bound of the histogram's bucket in which the 99th percentile lies, in ms.
-    pub(crate) async fn lateness_p99(&self) -> f64 {
-        let url = format!("http://{}/metrics", self.admin.as_deref().unwrap());
-        let page = self
-            .http
-            .get(url)
-            .send()
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap();
-        let buckets: Vec<(f64, f64)> = page
-            .lines()
-            .filter_map(|line| {
-                line.strip_prefix("holdfast_lateness_seconds_bucket{le=\"")?
-                    .split_once("\"} ")
-            })
-            .map(|(bound, count)| {
-                (
-                    bound.parse().unwrap_or(f64::INFINITY),
-                    count.parse().unwrap(),
-                )
-            })
-            .collect();
-        let total = buckets.last().unwrap().1;
-        buckets
-            .iter()
-            .find(|(_, count)| *count >= total * 0.99)
-            .unwrap()
-            .0
-            * 1000.0
+    /// Sends a message to a channel, or to everyone in the namespace.
+    pub(crate) async fn emit(&self, namespace: &str, channel: Option<&str>) {
+        let path = match (self.kind, channel) {
+            (Kind::Holdfast, Some(channel)) => {
+                format!("/v1/namespaces/{namespace}/channels/{channel}/messages")
+            }
+            (Kind::Holdfast, None) => format!("/v1/namespaces/{namespace}/messages"),
+            (_, channel) => {
+                let channel = channel.map(|channel| format!("&channel={channel}"));
+                let asks = if namespace == ACKNOWLEDGED {
+                    "&acknowledged=1"
+                } else {
+                    ""
+                };
+                format!("/emit?n=1{}{asks}", channel.unwrap_or_default())
+            }
+        };
+        self.post(&path, json!({ "event": "e", "data": "x".repeat(DATA) }))
+            .await;
     }
 
     /// User and system time of the process so far.
     pub(crate) fn cpu(&self) -> Duration {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id().unwrap())).unwrap();
-        let fields: Vec<&str> = stat
-            .rsplit_once(')')
-            .unwrap()
-            .1
-            .split_whitespace()
-            .collect();
-        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks: u64 = ticks.map(|field| field.parse::<u64>().unwrap()).sum();
         // USER_HZ is 100 on Linux.
         Duration::from_millis(ticks * 10)
     }
 
     /// Resident memory in bytes.
     pub(crate) fn resident(&self) -> u64 {
-        let status =
-            fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+        let path = format!("/proc/{}/status", self.child.id().unwrap());
+        let status = fs::read_to_string(path).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.unwrap()
+            .trim()
+            .trim_end_matches(" kB")
+            .parse::<u64>()
+            .unwrap()
+            * 1024
     }
+}
+
+/// Waits for our server's line, and reads on so that it never waits for its reader.
+async fn ready(child: &mut Child) -> String {
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let line = lines.next_line().await.unwrap().unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    ready["address"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{line}"))
+        .to_owned()
+}
+
+async fn port(stdout: ChildStdout) -> String {
+    let port = BufReader::new(stdout).lines().next_line().await.unwrap();
+    format!("127.0.0.1:{}", port.unwrap())
 }

@@ -22,12 +22,12 @@ mod simulation;
 mod subscriber;
 mod suspects;
 mod sweep;
+mod turns;
 mod window;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::clock::{Clock, Millis};
@@ -41,6 +41,7 @@ pub use hub::Hub;
 pub use recorder::Recorder;
 pub use subscriber::Subscriber;
 pub use suspects::Suspects;
+pub use turns::Turns;
 
 /// The delivery's constants; tests shorten them.
 #[derive(Debug, Clone, Copy)]
@@ -87,9 +88,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// Where receipts go.
     pub recorder: Recorder,
-    /// Mailboxes that are read for sockets at the same time: when thousands come back at once, they
-    /// queue here.
-    pub reads: Semaphore,
+    /// Whose mailbox is read next: when thousands come back at once, they queue here.
+    pub reads: Turns,
     /// Messages that sessions have ended on.
     pub suspects: Suspects,
     /// Namespaces whose messages ask for no acknowledgement.

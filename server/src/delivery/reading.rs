@@ -52,8 +52,7 @@ impl Subscriber {
             return Err(StoreError::Unavailable("receipts are still waiting".into()));
         }
         context.metrics.reads_waiting.inc();
-        // The semaphore is never closed.
-        let _turn = context.reads.acquire().await;
+        let _turn = context.reads.take().await;
         context.metrics.reads_waiting.dec();
         let until = context.clock.now();
         let mut after: Option<Position> = None;

@@ -67,8 +67,7 @@ impl Handler {
     /// Whether new clients should come again later: the node has more work than it can do.
     #[must_use]
     pub fn is_overloaded(&self) -> bool {
-        let reads = self.context.metrics.reads_waiting.get();
-        self.pressure.is_high(u64::try_from(reads).unwrap_or(0))
+        self.pressure.is_high()
     }
 
     /// Takes no new sessions from now on.

@@ -12,10 +12,9 @@ use crate::delivery::Context;
 
 /// From one look to the next.
 const LOOK: Duration = Duration::from_millis(50);
-/// A task that waits longer than this for its turn says that the node has more work than it can do.
+/// Work that waits longer than this for its turn says that the node has more than it can do: a task
+/// for a thread, or a socket for its mailbox to be read.
 const MOST_LAG: Duration = Duration::from_secs(1);
-/// Sockets that may wait for their mailboxes to be read.
-const MOST_READS: u64 = 512;
 
 /// The node's load, as it was at the last look.
 #[derive(Debug, Default)]
@@ -33,7 +32,7 @@ impl Pressure {
                 let start = Instant::now();
                 sleep(LOOK).await;
                 let lag = start.elapsed().saturating_sub(LOOK);
-                watched.note(lag);
+                watched.note(lag.max(context.reads.longest_wait()));
                 context.metrics.lag.observe(lag.as_secs_f64());
             }
         });
@@ -47,9 +46,9 @@ impl Pressure {
             .store(lag.max(before * 3 / 4), Ordering::Relaxed);
     }
 
-    /// Whether new clients should come again later, while `reads` sockets wait for the store.
-    pub(super) fn is_high(&self, reads: u64) -> bool {
-        u128::from(self.lag_ms.load(Ordering::Relaxed)) > MOST_LAG.as_millis() || reads > MOST_READS
+    /// Whether new clients should come again later.
+    pub(super) fn is_high(&self) -> bool {
+        u128::from(self.lag_ms.load(Ordering::Relaxed)) > MOST_LAG.as_millis()
     }
 }
 
@@ -60,12 +59,12 @@ mod tests {
     #[test]
     fn pressure_rises_at_once_and_falls_slowly() {
         let pressure = Pressure::default();
-        assert!(!pressure.is_high(0) && pressure.is_high(MOST_READS + 1));
+        assert!(!pressure.is_high());
         pressure.note(Duration::from_millis(1_500));
-        assert!(pressure.is_high(0));
+        assert!(pressure.is_high());
         pressure.note(Duration::ZERO);
-        assert!(pressure.is_high(0), "one quiet moment is not the end of it");
+        assert!(pressure.is_high(), "one quiet moment is not the end of it");
         pressure.note(Duration::ZERO);
-        assert!(!pressure.is_high(0));
+        assert!(!pressure.is_high());
     }
 }

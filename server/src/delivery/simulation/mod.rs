@@ -9,12 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::client::Client;
 use self::store::HeldStore;
-use super::{Context, Hub, Recorder, Suspects, Tuning};
+use super::{Context, Hub, Recorder, Suspects, Tuning, Turns};
 use crate::clock::{Clock, Millis};
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message};
@@ -53,7 +52,7 @@ async fn hub(store: &Arc<HeldStore>) -> Arc<Hub> {
         store: watched,
         clock: Clock::starting_at(store.clock().0 * 1000),
         metrics,
-        reads: Semaphore::new(64),
+        reads: Turns::new(64),
         suspects: Suspects::default(),
         unacknowledged: Vec::new(),
         tuning: Tuning::default(),
