@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::join_all;
 use tokio::sync::{Notify, broadcast};
-use tokio::time::sleep_until;
 
 use super::channel::Channel;
 use super::{Context, Subscriber};
@@ -33,7 +32,7 @@ pub struct Hub {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) channels: HashMap<Mailbox, Channel>,
-    timers: BTreeSet<(Millis, Mailbox)>,
+    pub(super) timers: BTreeSet<(Millis, Mailbox)>,
     keys: HashMap<Arc<str>, Vec<Arc<Subscriber>>>,
     /// Mailboxes whose number of sockets has changed since the store was told.
     pub(super) changed: HashSet<Mailbox>,
@@ -240,50 +239,5 @@ impl Hub {
         };
         let at = channel.announce(message, horizon);
         self.look_at(&mut state, &message.mailbox, at);
-    }
-
-    /// Offers each message to its sockets when it falls due.
-    async fn schedule(self: Arc<Self>) {
-        loop {
-            let next = self.lock().timers.first().map(|(at, _)| *at);
-            match next {
-                None => self.earlier.notified().await,
-                Some(at) => {
-                    tokio::select! {
-                        () = sleep_until(self.context.clock.instant(at)) => self.deliver_due(),
-                        () = self.earlier.notified() => {}
-                    }
-                }
-            }
-        }
-    }
-
-    fn deliver_due(&self) {
-        let now = self.context.clock.now();
-        let mut due = Vec::new();
-        {
-            let mut state = self.lock();
-            let later = state
-                .timers
-                .split_off(&(Millis(now.0 + 1), Mailbox::from("")));
-            let reached = std::mem::replace(&mut state.timers, later);
-            let mailboxes: BTreeSet<Mailbox> =
-                reached.into_iter().map(|(_, mailbox)| mailbox).collect();
-            for mailbox in mailboxes {
-                if let Some(channel) = state.channels.get_mut(&mailbox) {
-                    let messages = channel.take_due(now);
-                    if !messages.is_empty() {
-                        due.push((channel.subscribers.clone(), messages));
-                    }
-                }
-            }
-        }
-        for (subscribers, messages) in due {
-            for message in &messages {
-                subscribers
-                    .iter()
-                    .for_each(|subscriber| subscriber.offer(message));
-            }
-        }
     }
 }

@@ -16,6 +16,7 @@ mod reading;
 mod recorder;
 mod recovery;
 mod repeats;
+mod schedule;
 mod shown;
 #[cfg(test)]
 mod simulation;

@@ -11,6 +11,8 @@
 
 mod allowance;
 mod frames;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod machine;
 mod payload;
 mod polling;

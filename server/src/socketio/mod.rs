@@ -19,3 +19,18 @@ pub use gate::Gate;
 pub use handler::Handler;
 pub use registry::Sessions;
 pub use session::Session;
+
+/// Reads a packet as a client's, for a fuzzer.
+#[cfg(fuzzing)]
+pub fn fuzz_packet(text: &str) {
+    if let Some((
+        _,
+        packet::Incoming::Acknowledgement(_, arguments) | packet::Incoming::Event(arguments, _),
+    )) = packet::decode(text)
+    {
+        let _ = (
+            packet::acknowledged_id(&arguments),
+            packet::acknowledged_by_event(&arguments),
+        );
+    }
+}
