@@ -32,6 +32,8 @@ pub trait Upper: Send + Sync {
     fn received(self: Arc<Self>, text: &str);
     /// A binary message has arrived.
     fn received_binary(self: Arc<Self>);
+    /// The client was refused something; counted by reason.
+    fn refused(&self, reason: &'static str);
     /// The session has ended; called once.
     fn ended(&self, cause: &'static str);
 }
@@ -140,7 +142,15 @@ impl Session {
         shared.changed();
     }
 
-    /// Ends the session of a client that is no more, or breaks the protocol.
+    /// Ends the session of a client that breaks the protocol, or sends more than it may.
+    pub fn refuse(&self, cause: &'static str) {
+        if let Some(upper) = self.upper() {
+            upper.refused(cause);
+        }
+        self.end(How::Moved, cause);
+    }
+
+    /// Ends the session at once.
     pub(super) fn end(&self, how: How, cause: &'static str) {
         let mut shared = self.lock();
         shared.machine.end(how, cause);
@@ -191,7 +201,7 @@ impl Session {
         for packet in payload::packets(self.protocol, body) {
             let packet = packet.and_then(Packet::read);
             if packet.is_none_or(|packet| self.received(packet).is_err()) {
-                self.close(How::Moved, "malformed_packet");
+                self.refuse("malformed_packet");
                 return Err(RequestError::BadRequest);
             }
             if self.lock().machine.ended().is_some() {

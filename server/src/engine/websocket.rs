@@ -143,7 +143,7 @@ impl Driver {
             .half_way
             .is_some_and(|since| since + MESSAGE_TIMEOUT <= now)
         {
-            self.session.end(How::Moved, "slow_message");
+            self.session.refuse("slow_message");
         }
         let next = {
             let mut shared = self.session.lock();
@@ -234,15 +234,12 @@ impl Driver {
         let cause = match read {
             // A read costs as much as a frame, however little it brings.
             Ok(frames) if self.session.allowance.take(frames.max(1), length) => return flow,
-            Ok(_) => {
-                self.open.metrics().refused("noisy_client");
-                "noisy_client"
-            }
+            Ok(_) => "noisy_client",
             Err(Broken::TooLarge) => "message_too_large",
             Err(Broken::Malformed) => "malformed_packet",
         };
         if self.probe.is_none() {
-            self.session.end(How::Moved, cause);
+            self.session.refuse(cause);
         }
         ControlFlow::Break(())
     }
@@ -274,7 +271,7 @@ fn take(session: &Session, said: &Said<'_>) -> ControlFlow<()> {
         Said::Text(text) => {
             let packet = Packet::read(text);
             if packet.is_none_or(|packet| session.received(packet).is_err()) {
-                session.end(How::Moved, "malformed_packet");
+                session.refuse("malformed_packet");
             }
         }
         Said::Binary => {

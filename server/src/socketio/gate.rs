@@ -15,7 +15,7 @@ use super::handshake::Handshake;
 use super::query::Query;
 use super::session::Session;
 use crate::admission::{Client, Refused};
-use crate::engine::{self, Answer, How, Protocol, RequestError, Transport};
+use crate::engine::{self, Answer, Protocol, RequestError, Transport};
 use crate::keys;
 use crate::masked_headers::Masked;
 use crate::problem::Problem;
@@ -111,11 +111,11 @@ impl Gate {
         session.engine.heard_now();
         match (transport, request.method()) {
             (Transport::WebSocket, _) => {
-                self.check_allowance(client, &session, 0)?;
+                check_allowance(&session, 0)?;
                 self.upgrade(&mut request, &session)
             }
             (Transport::Polling, &Method::GET) => {
-                self.check_allowance(client, &session, 0)?;
+                check_allowance(&session, 0)?;
                 // A poll waits for long: it keeps nothing of its request.
                 drop(request);
                 let engine = session.engine.clone();
@@ -131,13 +131,9 @@ impl Gate {
             (Transport::Polling, &Method::POST) => {
                 let (parts, body) = request.into_parts();
                 let body = self.read(&parts.headers, body, client).await?;
-                self.check_allowance(client, &session, body.len())?;
+                check_allowance(&session, body.len())?;
                 let body = std::str::from_utf8(&body).unwrap_or_default();
-                session.engine.post(body).inspect_err(|error| {
-                    if *error == RequestError::BadRequest {
-                        self.handler.admission.refused("malformed_packet", client);
-                    }
-                })?;
+                session.engine.post(body)?;
                 Ok(text("ok".to_owned()))
             }
             (Transport::Polling, _) => Err(RequestError::BadRequest.into()),
@@ -164,21 +160,6 @@ impl Gate {
             }
         });
         Ok(response)
-    }
-
-    /// Ends a session that sends more than it may.
-    fn check_allowance(
-        &self,
-        client: Client,
-        session: &Arc<Session>,
-        bytes: usize,
-    ) -> Result<(), Problem> {
-        if session.engine.allowance.take(1, bytes) {
-            return Ok(());
-        }
-        session.engine.close(How::Moved, "noisy_client");
-        let problem = Problem::too_many("The session has sent too much, and is closed");
-        Err(self.refuse(client, "noisy_client", problem))
     }
 
     /// A request for a new session.
@@ -310,6 +291,17 @@ impl Gate {
             }
         }
     }
+}
+
+/// Ends a session that sends more than it may.
+fn check_allowance(session: &Session, bytes: usize) -> Result<(), Problem> {
+    if session.engine.allowance.take(1, bytes) {
+        return Ok(());
+    }
+    session.engine.refuse("noisy_client");
+    Err(Problem::too_many(
+        "The session has sent too much, and is closed",
+    ))
 }
 
 fn text(body: String) -> Response<Body> {

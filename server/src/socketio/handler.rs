@@ -109,9 +109,8 @@ impl Handler {
     /// Takes a Socket.IO packet.
     pub(super) fn receive(self: &Arc<Self>, session: &Arc<Session>, text: &str) {
         let Some((namespace, incoming)) = packet::decode(text) else {
-            self.admission.refused("malformed_packet", session.client);
             tracing::debug!(connection = session.name, "malformed or binary packet");
-            session.engine.close(How::Moved, "malformed_packet");
+            session.engine.refuse("malformed_packet");
             return;
         };
         if let Incoming::Acknowledgement(number, arguments) = &incoming
@@ -127,8 +126,7 @@ impl Handler {
             return;
         }
         if session.is_noisy() {
-            self.admission.refused("noisy_client", session.client);
-            session.engine.close(How::Moved, "noisy_client");
+            session.engine.refuse("noisy_client");
             return;
         }
         match incoming {

@@ -214,6 +214,10 @@ impl Upper for Session {
         self.engine.close(How::Moved, "malformed_packet");
     }
 
+    fn refused(&self, reason: &'static str) {
+        self.handler.admission.refused(reason, self.client);
+    }
+
     fn ended(&self, cause: &'static str) {
         self.handler.sessions.remove(self.engine.id);
         for joined in lock(&self.sockets).take().unwrap_or_default() {
