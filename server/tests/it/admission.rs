@@ -155,7 +155,12 @@ async fn five_hundred_plugins_behind_one_address_come_in_with_the_defaults() {
     let server = &server;
     let plugins = join_all((0..500).map(async |number| {
         let (_, key) = server.key(&format!("c{number}")).await;
-        let answer = handshake(server, http, "198.51.100.7", None).await;
+        // A machine that is busy with other things may ask them to come again, as any node may.
+        let answer = eventually("the node keeps up", async || {
+            let answer = handshake(server, http, "198.51.100.7", None).await;
+            (answer.status() != 503).then_some(answer)
+        })
+        .await;
         assert_eq!(answer.status(), 200, "{number}");
         let open = answer.text().await.unwrap();
         let open: serde_json::Value = serde_json::from_str(&open[1..]).unwrap();
