@@ -26,7 +26,7 @@ const BUSY: Duration = Duration::from_secs(15);
 const WARM: Duration = Duration::from_secs(5);
 
 /// Calls of a command and the microseconds that they took, by name.
-type Stats = BTreeMap<String, (f64, f64)>;
+pub(super) type Stats = BTreeMap<String, (f64, f64)>;
 
 pub(super) async fn run() -> anyhow::Result<()> {
     for rate in RATES {
@@ -108,7 +108,7 @@ fn report(
 }
 
 /// Commands so far, those inside of scripts among them.
-async fn stats(redis: &Redis) -> anyhow::Result<Stats> {
+pub(super) async fn stats(redis: &Redis) -> anyhow::Result<Stats> {
     let info = redis.info("commandstats").await?;
     let number = |value: &str, name: &str| {
         let mut fields = value.split(',');
@@ -125,7 +125,7 @@ async fn stats(redis: &Redis) -> anyhow::Result<Stats> {
         .collect())
 }
 
-fn since(now: &Stats, before: &Stats) -> Stats {
+pub(super) fn since(now: &Stats, before: &Stats) -> Stats {
     now.iter()
         .map(|(name, (calls, micros))| {
             let (old_calls, old_micros) = before.get(name).copied().unwrap_or_default();

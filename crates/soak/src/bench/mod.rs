@@ -7,6 +7,7 @@ mod commands;
 mod memory;
 mod nodes;
 mod sample;
+mod store;
 
 use std::io::Write as _;
 
@@ -17,6 +18,8 @@ pub(crate) enum Bench {
     Nodes,
     /// What a message asks of Redis in its whole life, by command, with 3 nodes.
     Commands,
+    /// What the stores do for a message, a join and idle nodes, without clients.
+    Store,
     /// CPU of a node for announcements of channels that it does not have.
     Announcements,
     /// Redis's memory for a live message, an ended one, a receipt and a key.
@@ -32,6 +35,7 @@ impl Bench {
         match self {
             Self::Nodes => nodes::run().await,
             Self::Commands => commands::run().await,
+            Self::Store => store::run().await,
             Self::Announcements => announcements::run().await,
             Self::Memory => memory::run().await,
         }
