@@ -289,7 +289,13 @@ async fn a_join_finds_what_is_open_among_what_is_settled(store: Arc<dyn Store>) 
     }
     assert_eq!(paged, open);
     // What comes late lies among what is settled, and is open.
-    publish(&*store, "late", -119_900, 600_000).await;
+    let late = Draft {
+        id: "late".into(),
+        deliver_at: Millis(base.deliver_at.0 + 100),
+        ..base.clone()
+    };
+    let stored = store.publish(vec![late]).await.unwrap();
+    assert!(matches!(stored[..], [Published::Stored(_)]));
     let mut with_late = open.clone();
     with_late.insert(2, "late".into());
     assert_eq!(ids("k").await, with_late);

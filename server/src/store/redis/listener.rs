@@ -88,7 +88,7 @@ async fn falls_silent(subscription: &mut PubSubSink) {
 fn heard(shared: &Arc<Shared>, wanted: &Wanted, message: &Msg) {
     if let Some(announcement) = parse(message.get_payload_bytes(), wanted) {
         if let Announcement::Published(message) = &announcement {
-            shared.unread.heard(&message.mailbox, wanted);
+            shared.unread.heard(message, wanted);
         }
         if let Announcement::PutBack(mailbox) = &announcement {
             shared.clone().forget_settled(mailbox.clone());

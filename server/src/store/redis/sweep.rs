@@ -23,6 +23,8 @@ const PAGE: usize = 256;
 const BELIEVED: Duration = Duration::from_secs(20);
 /// Mailboxes in one call that reads a list.
 const LISTED: usize = 1_000;
+/// A message that is due later than this after it was stored is listed; see `lua/prelude.lua`.
+const LISTED_FROM: Duration = Duration::from_secs(45);
 /// Mailboxes that were announced and not read on, before those are forgotten that nobody is on.
 const ANNOUNCED: usize = 4_096;
 
@@ -34,17 +36,35 @@ const MINUTES: i64 = 5;
 pub(super) struct Unread {
     /// Whether announcements are heard: without them nothing is known.
     pub(super) listening: AtomicBool,
-    announced: Mutex<HashSet<Mailbox>>,
+    /// Mailboxes that something was announced of, and by when it is due unless it is listed.
+    announced: Mutex<HashMap<Mailbox, Millis>>,
     /// Mailboxes of which something falls due in a minute, by its number, and when that was read.
     minutes: Mutex<HashMap<i64, (Instant, HashSet<String>)>>,
 }
 
 impl Unread {
-    /// Notes that something was announced of a mailbox.
-    pub(super) fn heard(&self, mailbox: &Mailbox, wanted: &Wanted) {
+    /// Notes that a message was announced.
+    pub(super) fn heard(&self, message: &Message, wanted: &Wanted) {
+        let is_listed = message.deliver_at.since(message.created_at) > LISTED_FROM;
+        let due = match is_listed {
+            true => message.created_at,
+            false => message.deliver_at,
+        };
         let mut announced = lock(&self.announced);
-        if announced.insert(mailbox.clone()) && announced.len() % ANNOUNCED == 0 {
-            announced.retain(|mailbox| wanted(mailbox.as_str()));
+        let mailbox = message.mailbox.clone();
+        let known = announced.entry(mailbox).or_insert(Millis(i64::MIN));
+        let is_new = known.0 == i64::MIN;
+        *known = due.max(*known);
+        if is_new && announced.len() % ANNOUNCED == 0 {
+            announced.retain(|mailbox, _| wanted(mailbox.as_str()));
+        }
+    }
+
+    /// Notes that a mailbox was read on.
+    fn was_read(&self, mailbox: &Mailbox, due: Option<Millis>, until: Millis) {
+        let mut announced = lock(&self.announced);
+        if due.is_some_and(|due| due <= until) && announced.get(mailbox).copied() == due {
+            announced.remove(mailbox);
         }
     }
 }
@@ -61,10 +81,10 @@ impl Shared {
         after: Millis,
         until: Millis,
     ) -> Result<Swept> {
-        let announced = lock(&self.unread.announced).remove(mailbox);
+        let announced = lock(&self.unread.announced).get(mailbox).copied();
         if let Some(seq) = seq
             && self.unread.listening.load(Ordering::Relaxed)
-            && !announced
+            && announced.is_none()
             && !self.falls_due(mailbox, after, until).await?
         {
             return Ok(Swept {
@@ -72,11 +92,9 @@ impl Shared {
                 ..Swept::default()
             });
         }
-        let swept = self.read_all(mailbox, seq, after, until).await;
-        if swept.is_err() {
-            lock(&self.unread.announced).insert(mailbox.clone());
-        }
-        swept
+        let swept = self.read_all(mailbox, seq, after, until).await?;
+        self.unread.was_read(mailbox, announced, until);
+        Ok(swept)
     }
 
     async fn read_all(

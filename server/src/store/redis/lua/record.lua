@@ -1,14 +1,16 @@
 -- Notes what was emitted and acknowledged. ARGV: for each message id, sequence number, keep until and how many receipts;
 -- then key id and 'd' or 'a' for each of them.
 -- A message that is missing may be put back in a moment by another node, after the store has lost it.
-local i = 1
+-- One that is damaged does not hold up the others; its error is the answer.
+local i, failed = 1, nil
 while i <= #ARGV do
   local id, seq, till, last = ARGV[i], ARGV[i + 1], ARGV[i + 2], i + 3 + 2 * ARGV[i + 3]
   local receipts, fields = p .. 'r:' .. id, { '#s', '#d', '#a', '#x' }
   for at = i + 4, last, 2 do fields[#fields + 1] = ARGV[at] end
-  local values = redis.call('HMGET', receipts, unpack(fields))
+  local values = redis.pcall('HMGET', receipts, unpack(fields))
+  failed = values.err and values or failed
   local known = values[1] == seq
-  if not known then
+  if not known and not values.err then
     local head = redis.call('GETRANGE', p .. 'm:' .. id, 0, 23)
     known = head == '' or string.match(head, '^A (%d+) ') == seq
     if known and values[1] then
@@ -44,3 +46,4 @@ while i <= #ARGV do
   end
   i = last + 1
 end
+return failed
