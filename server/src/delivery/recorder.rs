@@ -114,10 +114,7 @@ async fn run(store: Arc<impl Store + ?Sized>, mut entries: mpsc::Receiver<Entry>
 
 /// What comes within a moment, or nothing when `until` is over; none at the end. Whoever waits for
 /// a flush is not kept waiting.
-async fn gather(
-    entries: &mut mpsc::Receiver<Entry>,
-    until: Option<Instant>,
-) -> Option<Vec<Entry>> {
+async fn gather(entries: &mut mpsc::Receiver<Entry>, until: Option<Instant>) -> Option<Vec<Entry>> {
     let first = match until {
         None => entries.recv().await,
         Some(until) => match timeout_at(until, entries.recv()).await {

@@ -213,7 +213,10 @@ async fn what_the_release_before_has_stored_is_delivered_and_retired() {
     // As that release stores it, in its own indexes.
     let prefix = "hf:{dropcodes/c}:";
     let now = std::time::SystemTime::now();
-    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let now = now
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_millis();
     let digest = "07".repeat(32);
     for (number, name) in [(1, "acknowledged"), (2, "open")] {
         let (seq, expires) = (now * 1000 + number, now + 3_000);
@@ -221,20 +224,30 @@ async fn what_the_release_before_has_stored_is_delivered_and_retired() {
         let line = format!(
             r#"A {seq} {now} {expires} 1 {digest} {{"id":"{name}","event":"e","created_at":{now},"data":1}}"#
         );
-        redis.ask(&["SET", &format!("{prefix}m:{name}"), &line]).await;
+        redis
+            .ask(&["SET", &format!("{prefix}m:{name}"), &line])
+            .await;
         for (set, score) in [("due", now), ("seq", seq), ("exp", expires)] {
             let set = format!("{prefix}{set}");
-            redis.ask(&["ZADD", &set, &score.to_string(), &member]).await;
+            redis
+                .ask(&["ZADD", &set, &score.to_string(), &member])
+                .await;
         }
         for (field, value) in [("n", 1), ("b", 1)] {
             let load = format!("{prefix}load");
-            redis.ask(&["HINCRBY", &load, field, &value.to_string()]).await;
+            redis
+                .ask(&["HINCRBY", &load, field, &value.to_string()])
+                .await;
         }
     }
     let receipts = format!("{prefix}r:acknowledged");
-    redis.ask(&["HSET", &receipts, &id, "a", "#d", "1", "#a", "1"]).await;
+    redis
+        .ask(&["HSET", &receipts, &id, "a", "#d", "1", "#a", "1"])
+        .await;
     let expiry = (now + 3_000).to_string();
-    redis.ask(&["ZADD", "hf:expiries", &expiry, "dropcodes/c"]).await;
+    redis
+        .ask(&["ZADD", "hf:expiries", &expiry, "dropcodes/c"])
+        .await;
     let mut client = Client::connect(&url(&node), &Options::new(&key));
     assert_eq!(client.messages(1).await, ["open"]);
     let metrics = &node.handler().context.metrics;
@@ -296,9 +309,13 @@ async fn idle_channels_ask_nothing_and_what_falls_due_on_them_comes() {
     let scripts = async || {
         let info: String =
             redis::from_redis_value(redis.ask(&["INFO", "commandstats"]).await).unwrap();
-        let line = info.lines().find(|line| line.starts_with("cmdstat_evalsha:"));
+        let line = info
+            .lines()
+            .find(|line| line.starts_with("cmdstat_evalsha:"));
         let calls = line.and_then(|line| line.split("calls=").nth(1)?.split(',').next());
-        calls.and_then(|calls| calls.parse::<u64>().ok()).unwrap_or(0)
+        calls
+            .and_then(|calls| calls.parse::<u64>().ok())
+            .unwrap_or(0)
     };
     // Once what was announced has been read on, nothing is.
     assert_eq!(clients[3].messages(1).await, ["later"]);

@@ -269,7 +269,10 @@ async fn a_join_finds_what_is_open_among_what_is_settled(store: Arc<dyn Store>) 
         let receipts = receipts.map(|message| receipt(message, "k", true));
         store.record(receipts.collect()).await.unwrap();
     }
-    let open: Vec<String> = (0..400).filter(|n| is_open(*n)).map(|n| format!("m{n:03}")).collect();
+    let open: Vec<String> = (0..400)
+        .filter(|n| is_open(*n))
+        .map(|n| format!("m{n:03}"))
+        .collect();
     let ids = async |key| {
         let found = backlog(&*store, key).await.into_iter();
         found.map(|(id, _)| id).collect::<Vec<_>>()
@@ -282,7 +285,10 @@ async fn a_join_finds_what_is_open_among_what_is_settled(store: Arc<dyn Store>) 
     let (mut after, mut paged) = (None, Vec::new());
     loop {
         let until = now(&*store).await;
-        let page = store.backlog(&mailbox(), "k", after, until, 3).await.unwrap();
+        let page = store
+            .backlog(&mailbox(), "k", after, until, 3)
+            .await
+            .unwrap();
         let Some(last) = page.last() else { break };
         after = Some(last.message.position());
         paged.extend(page.iter().map(|w| w.message.id.clone()));
@@ -299,7 +305,10 @@ async fn a_join_finds_what_is_open_among_what_is_settled(store: Arc<dyn Store>) 
     let mut with_late = open.clone();
     with_late.insert(2, "late".into());
     assert_eq!(ids("k").await, with_late);
-    store.record(vec![receipt(&messages[7], "k", true)]).await.unwrap();
+    store
+        .record(vec![receipt(&messages[7], "k", true)])
+        .await
+        .unwrap();
     with_late.remove(0);
     assert_eq!(ids("k").await, with_late);
 }

@@ -74,7 +74,7 @@ async fn connect(redis: &Redis) -> anyhow::Result<Stores> {
 }
 
 fn draft(number: u64, ttl: i64, now: Millis) -> anyhow::Result<Draft> {
-    let data = format!("{{\"code\":\"{:0>200}\"}}", number);
+    let data = format!("{{\"code\":\"{number:0>200}\"}}");
     Ok(Draft {
         mailbox: Mailbox::channel("n", &format!("c{}", number % CHANNELS)),
         id: format!("m-{number}"),
@@ -157,7 +157,11 @@ async fn load(redis: &Redis, rate: u64, at_once: u64) -> anyhow::Result<()> {
     }
     let measured = async {
         sleep(WARM).await;
-        let begin = (stats(redis).await?, used(redis)?, published.load(Ordering::Relaxed));
+        let begin = (
+            stats(redis).await?,
+            used(redis)?,
+            published.load(Ordering::Relaxed),
+        );
         sleep(BUSY).await;
         let calls = since(&stats(redis).await?, &begin.0);
         let micros = (used(redis)? - begin.1) * 1e6;
@@ -204,7 +208,8 @@ async fn joins(redis: &Redis) -> anyhow::Result<()> {
     let (store, mailbox) = (&stores[0], Mailbox::channel("n", "c0"));
     let at = Millis(now(&**store).await?.0 - 60_000);
     for first in (0..ACKNOWLEDGED as u64).step_by(100) {
-        let drafts = (first..first + 100).map(|n| draft(n * CHANNELS, 600_000, at));
+        let drafts =
+            (first..first + 100).map(|n| draft(n * CHANNELS, 600_000, Millis(at.0 + n as i64)));
         let drafts = drafts.collect::<anyhow::Result<Vec<_>>>()?;
         let mut messages = publish(&**store, drafts).await?;
         if first + 100 == ACKNOWLEDGED as u64 {
@@ -241,7 +246,10 @@ async fn idle(redis: &Redis) -> anyhow::Result<()> {
     let start = Instant::now();
     for store in &stores {
         for n in 0..IDLE {
-            let (mailbox, at) = (Mailbox::channel("idle", &n.to_string()), now(&**store).await?);
+            let (mailbox, at) = (
+                Mailbox::channel("idle", &n.to_string()),
+                now(&**store).await?,
+            );
             let horizon = at.plus(2 * ROUND);
             // As the second round asks: the first has read up to the horizon of its time.
             store.sweep(&mailbox, Some(0), at, horizon).await?;
@@ -252,10 +260,18 @@ async fn idle(redis: &Redis) -> anyhow::Result<()> {
         .iter()
         .filter_map(|name| calls.get(*name).map(|(calls, _)| calls))
         .sum();
-    sleep(ROUND.saturating_sub(start.elapsed()).min(Duration::from_secs(10))).await;
+    sleep(
+        ROUND
+            .saturating_sub(start.elapsed())
+            .min(Duration::from_secs(10)),
+    )
+    .await;
     let before = stats(redis).await?;
     sleep(Duration::from_secs(10)).await;
-    let pulse: f64 = since(&stats(redis).await?, &before).values().map(|(calls, _)| calls).sum();
+    let pulse: f64 = since(&stats(redis).await?, &before)
+        .values()
+        .map(|(calls, _)| calls)
+        .sum();
     print(&format!(
         "idle: {:.1} commands/s a node, and {:.1} to read {IDLE} channels on in {} s",
         pulse / 10.0 / (2 * NODES) as f64,
@@ -316,6 +332,11 @@ async fn file(directory: &Path) -> anyhow::Result<()> {
 /// Bytes that this process has had written to the disk.
 fn written() -> anyhow::Result<f64> {
     let io = std::fs::read_to_string("/proc/self/io")?;
-    let line = io.lines().find_map(|line| line.strip_prefix("write_bytes: "));
-    Ok(line.context("no write_bytes in /proc/self/io")?.trim().parse()?)
+    let line = io
+        .lines()
+        .find_map(|line| line.strip_prefix("write_bytes: "));
+    Ok(line
+        .context("no write_bytes in /proc/self/io")?
+        .trim()
+        .parse()?)
 }

@@ -56,7 +56,10 @@ mod tests {
         let small = within(Some(1 << 30));
         assert_eq!((small.live, small.ended), (512 << 20, 128 << 20));
         let large = within(Some(1 << 40));
-        assert_eq!((large.live, large.ended), (MAX_STORE_BYTES, MAX_ARCHIVE_BYTES));
+        assert_eq!(
+            (large.live, large.ended),
+            (MAX_STORE_BYTES, MAX_ARCHIVE_BYTES)
+        );
         assert_eq!(within(None), large);
     }
 

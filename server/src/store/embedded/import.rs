@@ -145,7 +145,10 @@ fn position(deliver_at: i64, seq: u64) -> Position {
 }
 
 fn decode(mailbox: &str, at: Position, bytes: &[u8]) -> Option<Message> {
-    let (1, json) = bytes.split_first().map(|(version, json)| (*version, json))? else {
+    let (1, json) = bytes
+        .split_first()
+        .map(|(version, json)| (*version, json))?
+    else {
         return None;
     };
     let record: MessageRecord<'_> = serde_json::from_slice(json).ok()?;

@@ -100,10 +100,7 @@ impl Journal {
     }
 
     /// Takes changes; the caller holds the ledger, so that they come in its order.
-    pub(super) fn append(
-        &self,
-        (changes, announced): (Vec<Change>, Vec<Announcement>),
-    ) -> Ticket {
+    pub(super) fn append(&self, (changes, announced): (Vec<Change>, Vec<Announcement>)) -> Ticket {
         let (caller, written) = oneshot::channel();
         let mut waiting = self.shared.lock();
         waiting.changes.extend(changes);
@@ -133,7 +130,10 @@ impl Shared {
             if waiting.closed {
                 return None;
             }
-            waiting = self.comes.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting = self
+                .comes
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         let closed = waiting.closed;
         let taken = std::mem::take(&mut *waiting);
@@ -158,15 +158,9 @@ struct Writer {
 impl Writer {
     fn run(mut self, shared: &Shared) {
         let mut untold = Vec::new();
-        while let Some(batch) = shared.take() {
-            untold.extend(batch.announced);
-            #[cfg(test)]
-            if batch.fails {
-                self.segment = None;
-                std::thread::sleep(RETRY);
-                continue;
-            }
-            match self.write(&batch.changes) {
+        while let Some(mut batch) = shared.take() {
+            untold.append(&mut batch.announced);
+            match self.write(&batch) {
                 Ok(()) => {
                     for announcement in untold.drain(..) {
                         // Nobody listens while a server starts or stops.
@@ -181,7 +175,8 @@ impl Writer {
                     // The callers are dropped, and learn of it so.
                     tracing::error!(%error, "the journal cannot be written");
                     self.segment = None;
-                    std::thread::sleep(RETRY);
+                    // A thread of its own: nobody else waits.
+                    std::thread::park_timeout(RETRY);
                 }
             }
         }
@@ -190,7 +185,12 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, changes: &[Change]) -> io::Result<()> {
+    fn write(&mut self, batch: &Waiting) -> io::Result<()> {
+        #[cfg(test)]
+        if batch.fails {
+            return Err(io::Error::other("made to fail"));
+        }
+        let changes = batch.changes.as_slice();
         match &mut self.segment {
             // Everything is in the ledger, this batch and those that failed.
             None => return self.begin_anew(),

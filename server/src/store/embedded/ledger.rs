@@ -69,7 +69,10 @@ impl Ledger {
     /// What happened since the last call: changes for the journal, and what every node is told.
     pub(super) fn take_news(&mut self) -> (Vec<Change>, Vec<Announcement>) {
         let untold = self.untold.as_mut().map(std::mem::take);
-        (untold.unwrap_or_default(), std::mem::take(&mut self.announced))
+        (
+            untold.unwrap_or_default(),
+            std::mem::take(&mut self.announced),
+        )
     }
 
     pub(super) fn publish(&mut self, draft: Draft) -> Published {
@@ -103,7 +106,8 @@ impl Ledger {
             packet_body: OnceLock::new(),
         });
         self.change(Change::Stored(message.clone()));
-        self.announced.push(Announcement::Published(message.clone()));
+        self.announced
+            .push(Announcement::Published(message.clone()));
         Published::Stored(Status {
             message,
             cancelled: false,

@@ -30,7 +30,10 @@ pub(super) struct Entry {
     /// When it ended, if it has.
     ended_at: Millis,
     /// Hardly any message has notes.
-    #[expect(clippy::box_collection, reason = "a list takes 16 bytes more of every message")]
+    #[expect(
+        clippy::box_collection,
+        reason = "a list takes 16 bytes more of every message"
+    )]
     notes: Option<Box<Vec<Note>>>,
 }
 
@@ -238,7 +241,9 @@ impl MailboxState {
         let before = size(&self.readers);
         match self.live.first_key_value() {
             None => self.readers = HashMap::new(),
-            Some((first, _)) => self.readers.retain(|_, reader| reader.forget_before(*first)),
+            Some((first, _)) => self
+                .readers
+                .retain(|_, reader| reader.forget_before(*first)),
         }
         before - size(&self.readers)
     }
@@ -309,7 +314,10 @@ impl MailboxState {
         if until <= after {
             return Vec::new();
         }
-        let range = (Bound::Excluded(last_of(after)), Bound::Included(last_of(until)));
+        let range = (
+            Bound::Excluded(last_of(after)),
+            Bound::Included(last_of(until)),
+        );
         let messages = self.live.range(range).map(|(_, entry)| &entry.message);
         messages.filter(|m| m.expires_at > now).cloned().collect()
     }

@@ -42,7 +42,9 @@ impl Reader {
     pub(super) fn settled_until(&self, at: Position) -> Option<Position> {
         let next = self.settled.partition_point(|(_, last)| *last < at);
         let stretch = self.settled.get(next);
-        stretch.filter(|(first, _)| *first <= at).map(|(_, last)| *last)
+        stretch
+            .filter(|(first, _)| *first <= at)
+            .map(|(_, last)| *last)
     }
 
     /// Whether the message was shown, and not acknowledged.
@@ -151,7 +153,10 @@ mod tests {
         let mut reader = Reader::default();
         for n in 0..1000 {
             let before = (n > 0).then(|| at(n - 1));
-            assert_eq!(reader.acknowledge(at(n), before, Some(at(n + 1))), Some(true));
+            assert_eq!(
+                reader.acknowledge(at(n), before, Some(at(n + 1))),
+                Some(true)
+            );
         }
         assert_eq!(reader.settled, [(at(0), at(999))]);
         assert_eq!(reader.acknowledge(at(7), Some(at(6)), Some(at(8))), None);

@@ -152,7 +152,9 @@ impl Segment {
     /// When they may not be: nothing more may be appended then.
     pub(super) fn append(&mut self, changes: &[Change]) -> io::Result<()> {
         let mut frame = begin_frame(std::mem::take(&mut self.frame));
-        changes.iter().for_each(|change| codec::encode(change, &mut frame));
+        changes
+            .iter()
+            .for_each(|change| codec::encode(change, &mut frame));
         self.length += write_frame(&mut self.file, &mut frame)?;
         self.frame = frame;
         self.file.sync_data()
@@ -186,7 +188,10 @@ fn read_file(path: &Path, change: &mut impl FnMut(&Change)) -> io::Result<()> {
     let (mut head, mut payload) = ([0; 8], Vec::new());
     while file.read_exact(&mut head).is_ok() {
         let [a, b, c, d, e, f, g, h] = head;
-        let (length, sum) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+        let (length, sum) = (
+            u32::from_le_bytes([a, b, c, d]),
+            u32::from_le_bytes([e, f, g, h]),
+        );
         payload.clear();
         if length > LONGEST_FRAME
             || (&mut file).take(length.into()).read_to_end(&mut payload)? < length as usize

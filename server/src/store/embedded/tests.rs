@@ -62,14 +62,22 @@ async fn reopen(store: Embedded, directory: &Path) -> Embedded {
 async fn backlog(store: &Embedded, key: &str) -> Vec<(String, bool)> {
     let found = store.backlog(&mailbox(), key, None, now(), 100).await;
     let found = found.unwrap().into_iter();
-    found.map(|w| (w.message.id.clone(), w.redelivered)).collect()
+    found
+        .map(|w| (w.message.id.clone(), w.redelivered))
+        .collect()
 }
 
 fn files(directory: &Path, kind: &str) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(directory).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
     let mut paths: Vec<_> = paths
-        .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(kind))
+        .filter(|path| {
+            path.file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .starts_with(kind)
+        })
         .collect();
     paths.sort();
     paths
@@ -102,7 +110,10 @@ async fn is_filled(store: &Embedded) {
     assert_eq!(b.message.event, "say \"é\"");
     let over = store.status(&mailbox(), "over").await.unwrap().unwrap();
     assert_eq!(over.state(now()), State::Expired);
-    assert!(store.expire(now(), 10).await.unwrap().is_empty(), "told once");
+    assert!(
+        store.expire(now(), 10).await.unwrap().is_empty(),
+        "told once"
+    );
     assert_eq!(store.keys(None, 10).await.unwrap().len(), 1);
     let tally = store.tally(&mailbox()).await.unwrap();
     assert_eq!((tally.acknowledged, tally.delivered), (2, 1));
@@ -195,7 +206,10 @@ async fn a_long_journal_is_shortened_and_nothing_is_missing() {
     shortened.await.unwrap();
     let count = store.list(&mailbox(), None, 10_000).await.unwrap().len();
     let store = reopen(Arc::into_inner(store).unwrap(), directory.path()).await;
-    assert_eq!(store.list(&mailbox(), None, 10_000).await.unwrap().len(), count);
+    assert_eq!(
+        store.list(&mailbox(), None, 10_000).await.unwrap().len(),
+        count
+    );
     let k = backlog(&store, "k").await;
     assert_eq!(k.first(), Some(&("b".to_owned(), true)));
     let other = Mailbox::channel("n", "other");
@@ -213,10 +227,23 @@ async fn a_disk_that_failed_is_written_again_and_what_it_lacks_is_there() {
     let obstacle = directory.path().join("unfinished");
     fs::create_dir(&obstacle).unwrap();
     store.journal.as_ref().unwrap().fail_next_write();
-    assert!(store.publish(vec![draft("meanwhile", 60_000)]).await.is_err());
-    assert!(store.publish(vec![draft("meanwhile", 60_000)]).await.is_err());
+    assert!(
+        store
+            .publish(vec![draft("meanwhile", 60_000)])
+            .await
+            .is_err()
+    );
+    assert!(
+        store
+            .publish(vec![draft("meanwhile", 60_000)])
+            .await
+            .is_err()
+    );
     fs::remove_dir(&obstacle).unwrap();
-    let again = store.publish(vec![draft("meanwhile", 60_000)]).await.unwrap();
+    let again = store
+        .publish(vec![draft("meanwhile", 60_000)])
+        .await
+        .unwrap();
     assert!(matches!(again[0], Published::Repeated(_)), "{again:?}");
     assert!(!segment.exists(), "its end is not known");
     let store = reopen(store, directory.path()).await;
@@ -246,5 +273,8 @@ async fn receipts_count_towards_the_bound() {
     // When the message ends, so does what keys have settled of it.
     let (expired, _) = ledger.expire(Millis(now().0 + 120_000), 10);
     assert!(expired.is_empty(), "it was acknowledged");
-    assert!(matches!(ledger.publish(draft("b", 60_000)), Published::Stored(_)));
+    assert!(matches!(
+        ledger.publish(draft("b", 60_000)),
+        Published::Stored(_)
+    ));
 }

@@ -290,7 +290,9 @@ fn check(what: &str, answers: Vec<redis::RedisResult<Value>>) -> Result<()> {
         let mailboxes = lasting.len();
         tracing::error!(what, mailboxes, %error, "the store cannot take these; they are dropped");
     }
-    passing.first().map_or(Ok(()), |error| Err(unavailable(error)))
+    passing
+        .first()
+        .map_or(Ok(()), |error| Err(unavailable(error)))
 }
 
 impl Redis {

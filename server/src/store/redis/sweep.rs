@@ -55,7 +55,7 @@ impl Unread {
         let known = announced.entry(mailbox).or_insert(Millis(i64::MIN));
         let is_new = known.0 == i64::MIN;
         *known = due.max(*known);
-        if is_new && announced.len() % ANNOUNCED == 0 {
+        if is_new && announced.len().is_multiple_of(ANNOUNCED) {
             announced.retain(|mailbox, _| wanted(mailbox.as_str()));
         }
     }
@@ -71,7 +71,13 @@ impl Unread {
 
 /// What a page has: the last sequence number, lines stored since, and where they go on; lines that
 /// fall due, and where those go on.
-type Page = (u64, Vec<Vec<u8>>, u64, Vec<Vec<u8>>, Option<(String, usize)>);
+type Page = (
+    u64,
+    Vec<Vec<u8>>,
+    u64,
+    Vec<Vec<u8>>,
+    Option<(String, usize)>,
+);
 
 impl Shared {
     pub(super) async fn read_on(
@@ -109,7 +115,9 @@ impl Shared {
         let (mut stored_from, mut due_from) = (seq, Some((format!("({}", after.0), 0)));
         let decode = |lines: Vec<Vec<u8>>| -> Vec<Arc<Message>> {
             let lines = lines.iter();
-            lines.filter_map(|line| message_format::decode(mailbox, line)).collect()
+            lines
+                .filter_map(|line| message_format::decode(mailbox, line))
+                .collect()
         };
         loop {
             let mut command = script::SWEEP.on_mailbox(mailbox);

@@ -40,7 +40,7 @@ while i <= #ARGV do
       if not values[2] then redis.call('PEXPIREAT', receipts, till) end
     end
     -- Now and then, so that a join need not walk what is acknowledged.
-    if seq % 32 == 0 then
+    if math.floor(seq / 1000) % 32 == 0 then
       for _, key in ipairs(settled) do settle(key) end
     end
   end
