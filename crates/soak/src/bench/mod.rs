@@ -1,6 +1,6 @@
-//! Figures, not judgements: what a message costs with more and more nodes and in its whole life, what
-//! a node pays for announcements that are none of its business, and what a message and a receipt
-//! take of Redis's memory.
+//! Figures, not judgements: what a message costs with more and more nodes and in its whole life,
+//! what a node pays for announcements that are none of its business, and what a message and a
+//! receipt take of Redis's memory.
 
 mod announcements;
 mod commands;

@@ -7,6 +7,7 @@
 mod bounds;
 mod change;
 mod codec;
+mod entry;
 mod import;
 mod journal;
 mod ledger;

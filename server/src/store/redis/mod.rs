@@ -3,8 +3,8 @@
 //!
 //! Each step that must be atomic is a script; what must not be lost goes through the `writer`;
 //! announcements come in through the `listener`; the `pulse` says that this node lives. What is
-//! absent: no node leads, and no node takes a message for itself. A cluster is not spoken: the keys of
-//! a mailbox share a slot, but the index of expiries is one.
+//! absent: no node leads, and no node takes a message for itself. A cluster is not spoken: the keys
+//! of a mailbox share a slot, but the index of expiries is one.
 
 mod accepted;
 mod calls;

@@ -1,8 +1,8 @@
 //! Reading a mailbox on, page by page; and without asking, where there is nothing to read.
 //!
-//! A mailbox has something new if it was announced, and something that falls due if it was announced
-//! lately or is listed for one of the minutes that lie ahead. Thousands of idle mailboxes cost a few
-//! lists then.
+//! A mailbox has something new if it was announced, and something that falls due if it was
+//! announced lately or is listed for one of the minutes that lie ahead. Thousands of idle mailboxes
+//! cost a few lists then.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
