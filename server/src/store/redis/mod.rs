@@ -184,6 +184,8 @@ impl Shared {
     /// Whether data has gone since the last look, by a restart without it or from an old snapshot;
     /// says so to the node.
     async fn look_at_epoch(&self) -> Result<bool> {
+        // Before it is asked for: another task may say a later one meanwhile.
+        let said = self.beat.load(Ordering::Relaxed);
         let mut both = cmd("MGET");
         both.arg(names::EPOCH).arg(names::beat(&self.instance));
         let (mut found, beat): (Option<String>, Option<i64>) = read(self.calls.ask(&both).await?)?;
@@ -195,7 +197,7 @@ impl Shared {
             found = other.or(Some(mark));
         }
         let known = std::mem::replace(&mut *lock(&self.epoch), found.clone());
-        let went_back = beat.unwrap_or(0) < self.beat.load(Ordering::Relaxed) - WENT_BACK;
+        let went_back = beat.unwrap_or(0) < said - WENT_BACK;
         let emptied = went_back || known.is_some() && known != found;
         if emptied {
             self.beat.store(0, Ordering::Relaxed);
