@@ -1,14 +1,14 @@
 //! Receipts on their way to the store: gathered, written in batches, kept and repeated while the
 //! store is away.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use crate::message::{Message, Note};
+use crate::message::{Mailbox, Message, Note};
 use crate::metrics::Metrics;
 use crate::store::{Receipt, Result, Store};
 use crate::tasks::Tasks;
@@ -20,6 +20,12 @@ const QUEUE: usize = 65_536;
 const BATCH: usize = 1024;
 /// The latest receipts that were stored: a store that has lost its last moments is told them again.
 const TAIL: usize = 8192;
+/// For how long receipts gather before a call: those of one mailbox share it.
+const GATHER: Duration = Duration::from_millis(10);
+/// For how long what was shown waits for its acknowledgement, which says both.
+const SHOWN: Duration = Duration::from_millis(250);
+/// What lives no longer than this is not held back: its end counts whom it was shown to.
+const BRIEF: Duration = Duration::from_secs(5);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -78,17 +84,18 @@ impl Recorder {
 }
 
 async fn run(store: Arc<impl Store + ?Sized>, mut entries: mpsc::Receiver<Entry>) {
-    let (mut gathered, mut tail) = (Vec::with_capacity(BATCH), VecDeque::new());
-    while entries.recv_many(&mut gathered, BATCH).await > 0 {
+    let (mut tail, mut shown) = (VecDeque::new(), Shown::default());
+    while let Some(gathered) = gather(&mut entries, shown.until).await {
         let (mut receipts, mut notes, mut flushes) = (Vec::new(), Vec::new(), Vec::new());
-        for entry in gathered.drain(..) {
+        for entry in gathered {
             match entry {
-                Entry::Receipt(receipt) => receipts.push(receipt),
+                Entry::Receipt(receipt) => receipts.extend(shown.hold_or_pass(receipt)),
                 Entry::Note(message, note) => notes.push((message, note)),
                 Entry::Replay => receipts.extend(tail.drain(..)),
                 Entry::Flush(done) => flushes.push(done),
             }
         }
+        receipts.extend(shown.take(!flushes.is_empty()));
         if !receipts.is_empty() {
             let record = || store.record(receipts.clone());
             store_all("receipts", receipts.len(), record).await;
@@ -102,6 +109,70 @@ async fn run(store: Arc<impl Store + ?Sized>, mut entries: mpsc::Receiver<Entry>
             // Whoever asked may have stopped waiting.
             let _ = done.send(());
         }
+    }
+}
+
+/// What comes within a moment, or nothing when `until` is over; none at the end. Whoever waits for
+/// a flush is not kept waiting.
+async fn gather(entries: &mut mpsc::Receiver<Entry>, until: Option<Instant>) -> Option<Vec<Entry>> {
+    let first = match until {
+        None => entries.recv().await,
+        Some(until) => match timeout_at(until, entries.recv()).await {
+            Err(_) => return Some(Vec::new()),
+            // What is held back is written before the end.
+            Ok(None) => {
+                sleep_until(until).await;
+                return Some(Vec::new());
+            }
+            Ok(first) => first,
+        },
+    };
+    let mut gathered = vec![first?];
+    let end = Instant::now() + GATHER;
+    while gathered.len() < BATCH
+        && !matches!(gathered.last(), Some(Entry::Flush(_)))
+        && let Ok(Some(entry)) = timeout_at(end, entries.recv()).await
+    {
+        gathered.push(entry);
+    }
+    Some(gathered)
+}
+
+/// What was shown and may be acknowledged in a moment.
+#[derive(Default)]
+struct Shown {
+    held: HashMap<Name, Receipt>,
+    /// When all of it is written.
+    until: Option<Instant>,
+}
+
+/// Tells receipts apart: mailbox, sequence number and key.
+type Name = (Mailbox, u64, Arc<str>);
+
+impl Shown {
+    /// Holds back what was shown; an acknowledgement passes, and says both.
+    fn hold_or_pass(&mut self, receipt: Receipt) -> Option<Receipt> {
+        let message = &receipt.message;
+        let name = (message.mailbox.clone(), message.seq, receipt.key.clone());
+        if receipt.acknowledged {
+            self.held.remove(&name);
+            return Some(receipt);
+        }
+        if message.expires_at.since(message.deliver_at) < BRIEF {
+            return Some(receipt);
+        }
+        self.held.insert(name, receipt);
+        self.until.get_or_insert_with(|| Instant::now() + SHOWN);
+        None
+    }
+
+    /// What was held back long enough, or all of it.
+    fn take(&mut self, all: bool) -> Vec<Receipt> {
+        if !all && self.until.is_none_or(|until| until > Instant::now()) {
+            return Vec::new();
+        }
+        self.until = None;
+        std::mem::take(&mut self.held).into_values().collect()
     }
 }
 

@@ -7,14 +7,8 @@
 //! hold.
 
 mod embedded;
-mod handle;
-mod record;
 mod redis;
-mod schema;
-mod snapshot;
-mod tables;
 mod watched;
-mod writer;
 
 use std::sync::Arc;
 

@@ -25,6 +25,7 @@ mod flood;
 mod forwarder;
 mod harness;
 mod image;
+mod indexes;
 mod interruption;
 mod openapi;
 mod outage;

@@ -20,11 +20,11 @@ const FORGOTTEN: Duration = Duration::from_secs(5);
 /// For what a busy machine may be late with.
 const SLACK: Duration = Duration::from_secs(1);
 
-async fn on(redis: &Redis, name: &str) -> Node {
+pub(crate) async fn on(redis: &Redis, name: &str) -> Node {
     node(name, Arc::new(redis.connect().await), Tuning::default()).await
 }
 
-async fn key(node: &Node, channel: &str) -> (String, String) {
+pub(crate) async fn key(node: &Node, channel: &str) -> (String, String) {
     let body = json!({ "channel": channel, "namespaces": ["dropcodes"] });
     let (status, _, key) = call(node, Method::POST, "/v1/keys", Some(body)).await;
     assert_eq!(status, 201, "{key}");

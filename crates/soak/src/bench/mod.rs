@@ -1,11 +1,13 @@
-//! Figures, not judgements: what a message costs with more and more nodes, what a node pays for
-//! announcements that are none of its business, and what a message and a receipt take of Redis's
-//! memory.
+//! Figures, not judgements: what a message costs with more and more nodes and in its whole life,
+//! what a node pays for announcements that are none of its business, and what a message and a
+//! receipt take of Redis's memory.
 
 mod announcements;
+mod commands;
 mod memory;
 mod nodes;
 mod sample;
+mod store;
 
 use std::io::Write as _;
 
@@ -14,6 +16,10 @@ use std::io::Write as _;
 pub(crate) enum Bench {
     /// CPU and Redis operations of a message with 1, 2, 4 and 8 nodes.
     Nodes,
+    /// What a message asks of Redis in its whole life, by command, with 3 nodes.
+    Commands,
+    /// What the stores do for a message, a join and idle nodes, without clients.
+    Store,
     /// CPU of a node for announcements of channels that it does not have.
     Announcements,
     /// Redis's memory for a live message, an ended one, a receipt and a key.
@@ -28,6 +34,8 @@ impl Bench {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Nodes => nodes::run().await,
+            Self::Commands => commands::run().await,
+            Self::Store => store::run().await,
             Self::Announcements => announcements::run().await,
             Self::Memory => memory::run().await,
         }

@@ -7,7 +7,7 @@ use redis::{Cmd, Value, cmd};
 use tokio::sync::{broadcast, oneshot};
 
 use super::encoding::{Counts, add_position, noting, published, publishing, recording, status};
-use super::expiry::indexing;
+use super::link::{is_lasting, unavailable};
 use super::{Redis, listener, message_format, names, read, script};
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
@@ -19,6 +19,8 @@ use crate::store::{
 
 /// Receipts in one call of a script.
 const RECEIPTS: usize = 256;
+/// Messages that are counted in one call: Redis does nothing else meanwhile.
+const PAGE: u64 = 500;
 
 #[async_trait]
 impl Store for Redis {
@@ -28,15 +30,11 @@ impl Store for Redis {
 
     async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Published>> {
         let full = self.shared.is_full();
-        let commands = drafts.iter().flat_map(|draft| {
-            [
-                publishing(draft, full),
-                indexing(&draft.mailbox, draft.expires_at.0),
-            ]
-        });
+        let commands = drafts.iter().map(|draft| publishing(draft, full));
         let answers = self.shared.writer.run(commands.collect()).await?;
-        let answers = drafts.iter().zip(answers.into_iter().step_by(2));
-        let published = answers
+        let published = drafts
+            .iter()
+            .zip(answers)
             .map(|(draft, answer)| published(&draft.mailbox, answer, full))
             .collect::<Result<Vec<_>>>()?;
         for (draft, answer) in drafts.iter().zip(&published) {
@@ -57,7 +55,7 @@ impl Store for Redis {
         pipeline
             .cmd("HMGET")
             .arg(format!("{prefix}r:{id}"))
-            .arg(&["#d", "#a", "#c"]);
+            .arg(&["#d", "#a", "#c", "#s"]);
         pipeline
             .cmd("LRANGE")
             .arg(format!("{prefix}t:{id}"))
@@ -65,14 +63,19 @@ impl Store for Redis {
             .arg(-1);
         let mut answers = self.shared.calls.ask_all(&mut pipeline).await?.into_iter();
         let mut next = || match answers.next() {
-            Some(answer) => answer.map_err(|error| super::link::unavailable(&error)),
+            Some(answer) => answer.map_err(|error| unavailable(&error)),
             None => Ok(Value::Nil),
         };
         let found: Option<Vec<u8>> = read(next()?)?;
-        let counts = read(next()?)?;
+        let (shown, acknowledged, cancelled, seq): (_, _, _, Option<u64>) = read(next()?)?;
         let notes: Vec<Vec<u8>> = read(next()?)?;
         let Some(message) = found.and_then(|found| message_format::decode(mailbox, &found)) else {
             return Ok(None);
+        };
+        // What is known of a message that had this id, and was lost, says nothing.
+        let counts: Counts = match seq {
+            Some(seq) if seq != message.seq => Counts::default(),
+            _ => (shown, acknowledged, cancelled),
         };
         // Notes that another release wrote in another way are left out.
         let notes = notes
@@ -102,18 +105,22 @@ impl Store for Redis {
     }
 
     async fn tally(&self, mailbox: &Mailbox) -> Result<Tally> {
-        let (scheduled, pending, delivered, acknowledged) = read(
-            self.shared
-                .calls
-                .ask(&script::TALLY.on_mailbox(mailbox))
-                .await?,
-        )?;
-        Ok(Tally {
-            scheduled,
-            pending,
-            delivered,
-            acknowledged,
-        })
+        let (mut tally, mut counted) = (Tally::default(), 0);
+        loop {
+            let mut command = script::TALLY.on_mailbox(mailbox);
+            command.arg(counted).arg(PAGE);
+            let answer = self.shared.calls.ask(&command).await?;
+            let (scheduled, pending, delivered, acknowledged, more): (u64, u64, u64, u64, u8) =
+                read(answer)?;
+            tally.scheduled += scheduled;
+            tally.pending += pending;
+            tally.delivered += delivered;
+            tally.acknowledged += acknowledged;
+            counted += PAGE;
+            if more == 0 {
+                return Ok(tally);
+            }
+        }
     }
 
     async fn cancel(&self, mailbox: &Mailbox, id: &str) -> Result<Cancelled> {
@@ -158,45 +165,21 @@ impl Store for Redis {
         after: Millis,
         until: Millis,
     ) -> Result<Swept> {
-        let mut command = script::SWEEP.on_mailbox(mailbox);
-        command
-            .arg(seq.map(|seq| seq.to_string()).unwrap_or_default())
-            .arg(after.0)
-            .arg(until.0);
-        let (last, stored, due): (u64, Vec<Vec<u8>>, Vec<Vec<u8>>) =
-            read(self.shared.calls.ask(&command).await?)?;
-        let decode = |lines: Vec<Vec<u8>>| -> Vec<Arc<Message>> {
-            lines
-                .iter()
-                .filter_map(|found| message_format::decode(mailbox, found))
-                .collect()
-        };
-        Ok(Swept {
-            stored: decode(stored),
-            due: decode(due),
-            seq: last.max(seq.unwrap_or(0)),
-        })
+        self.shared.read_on(mailbox, seq, after, until).await
     }
 
     async fn record(&self, mut receipts: Vec<Receipt>) -> Result<()> {
-        receipts.sort_by(|a, b| a.message.mailbox.cmp(&b.message.mailbox));
+        receipts.sort_by(|a, b| {
+            let (a, b) = (&a.message, &b.message);
+            (&a.mailbox, a.seq).cmp(&(&b.mailbox, b.seq))
+        });
         let mut pipeline = redis::pipe();
         for of_mailbox in receipts.chunk_by(|a, b| a.message.mailbox == b.message.mailbox) {
             of_mailbox.chunks(RECEIPTS).for_each(|chunk| {
                 pipeline.add_command(recording(chunk));
             });
         }
-        match self
-            .shared
-            .calls
-            .ask_all(&mut pipeline)
-            .await?
-            .into_iter()
-            .find_map(redis::RedisResult::err)
-        {
-            Some(error) => Err(super::link::unavailable(&error)),
-            None => Ok(()),
-        }
+        check("receipts", self.shared.calls.ask_all(&mut pipeline).await?)
     }
 
     async fn note(&self, notes: Vec<(Arc<Message>, Note)>) -> Result<()> {
@@ -204,11 +187,7 @@ impl Store for Redis {
         for (message, note) in &notes {
             pipeline.add_command(noting(message, note)?);
         }
-        let answers = self.shared.calls.ask_all(&mut pipeline).await?;
-        match answers.into_iter().find_map(redis::RedisResult::err) {
-            Some(error) => Err(super::link::unavailable(&error)),
-            None => Ok(()),
-        }
+        check("notes", self.shared.calls.ask_all(&mut pipeline).await?)
     }
 
     async fn expire(&self, now: Millis, limit: usize) -> Result<Vec<Expired>> {
@@ -300,6 +279,20 @@ impl Store for Redis {
         let _ = listens.await;
         receiver
     }
+}
+
+/// Whether answers are in order. What will never be stored does not hold up the rest: it is told of
+/// and dropped.
+fn check(what: &str, answers: Vec<redis::RedisResult<Value>>) -> Result<()> {
+    let errors = answers.into_iter().filter_map(redis::RedisResult::err);
+    let (lasting, passing): (Vec<_>, Vec<_>) = errors.partition(is_lasting);
+    if let Some(error) = lasting.first() {
+        let mailboxes = lasting.len();
+        tracing::error!(what, mailboxes, %error, "the store cannot take these; they are dropped");
+    }
+    passing
+        .first()
+        .map_or(Ok(()), |error| Err(unavailable(error)))
 }
 
 impl Redis {

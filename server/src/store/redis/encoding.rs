@@ -40,7 +40,8 @@ pub(super) fn publishing(draft: &Draft, full: bool) -> Cmd {
         .arg(MAX_CHANNEL_BYTES)
         .arg(RETENTION)
         .arg(names::announcements(mailbox))
-        .arg(mailbox.as_str());
+        .arg(mailbox.as_str())
+        .arg(draft.created_at.0);
     command
 }
 
@@ -65,19 +66,23 @@ pub(super) fn published(mailbox: &Mailbox, answer: Value, full: bool) -> Result<
     })
 }
 
-/// The call that notes receipts of one mailbox.
+/// The call that notes receipts of one mailbox, which are in the order of its messages.
 pub(super) fn recording(receipts: &[Receipt]) -> Cmd {
     let mut command = script::RECORD.on_mailbox(&receipts[0].message.mailbox);
-    for receipt in receipts {
-        let message = &receipt.message;
+    for of_message in receipts.chunk_by(|a, b| a.message.seq == b.message.seq) {
+        let message = &of_message[0].message;
         // Those of a message to everyone too, although there are as many as keys: its end folds
         // them into counts, and a clock that leaps by an hour must not take them from a live one.
         command
             .arg(&message.id)
             .arg(message.seq)
-            .arg(&*receipt.key)
-            .arg(if receipt.acknowledged { "a" } else { "d" })
-            .arg(message.expires_at.0.saturating_add(RETENTION));
+            .arg(message.expires_at.0.saturating_add(RETENTION))
+            .arg(of_message.len());
+        for receipt in of_message {
+            command
+                .arg(&*receipt.key)
+                .arg(if receipt.acknowledged { "a" } else { "d" });
+        }
     }
     command
 }

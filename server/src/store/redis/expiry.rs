@@ -1,9 +1,8 @@
-//! Retiring what has expired, each mailbox by one node at a time.
+//! Retiring what has expired, each message by one node at a time.
 //!
-//! An index holds mailboxes by the moment at which their first message expires. It is another slot
-//! than a mailbox: a publisher writes the message first, then the index; whoever retires writes the
-//! index, then looks at the mailbox again. However the two interleave, a mailbox with live messages
-//! stays in the index.
+//! One index holds every live message of the store by its expiry. A node takes some for a few
+//! seconds, retires them mailbox by mailbox, and takes them out of the index once it has read what
+//! to tell of them: an answer that is lost is given once more, to whoever takes them next.
 
 use std::time::Duration;
 
@@ -16,18 +15,36 @@ use crate::clock::Millis;
 use crate::message::Mailbox;
 use crate::store::{Expired, Result};
 
-/// Mailboxes in one call.
-const MAILBOXES: usize = 64;
-/// Messages of a mailbox in one call: Redis does nothing else meanwhile.
-const MESSAGES: usize = 500;
-/// How long a round may take before the next one goes on.
-const ROUND: Duration = Duration::from_millis(500);
-/// For how long a node has a mailbox to itself, in milliseconds.
+/// Messages in one round.
+const AT_ONCE: usize = 500;
+/// Mailboxes of an earlier release in one round, and messages of one in one call.
+const ADOPTED: usize = 16;
+const ADOPTED_MESSAGES: usize = 500;
+/// How long the rounds of one call may take.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// For how long a node has messages to itself, in milliseconds.
 const CLAIM: i64 = 5_000;
 
-/// A mailbox's next expiry, or an empty text; then id and number of keys of each message that
-/// nobody acknowledged.
-type Retired = (String, Vec<(String, u32)>);
+/// A message in the index: its name there, and what that says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Ending {
+    mailbox: String,
+    member: String,
+    size: String,
+    deliver_at: String,
+}
+
+impl Ending {
+    fn parse(name: &str) -> Option<Self> {
+        let mut parts = name.split(' ').map(str::to_owned);
+        Some(Self {
+            mailbox: parts.next()?,
+            member: parts.next()?,
+            size: parts.next()?,
+            deliver_at: parts.next()?,
+        })
+    }
+}
 
 impl Shared {
     /// Retires what has expired by `now`, for as long as there is something and the call may take.
@@ -35,104 +52,106 @@ impl Shared {
     pub(super) async fn expire(&self, now: Millis, limit: usize) -> Result<Vec<Expired>> {
         let start = Instant::now();
         let mut expired = Vec::new();
-        loop {
+        while self.is_something_due(now).await? {
             match self.expire_some(now, &mut expired).await {
-                Ok(mailboxes) => {
-                    if mailboxes < MAILBOXES || expired.len() >= limit || start.elapsed() > ROUND {
-                        return Ok(expired);
-                    }
-                }
+                Ok(()) if expired.len() < limit && start.elapsed() < PATIENCE => {}
                 Err(error) if expired.is_empty() => return Err(error),
-                Err(_) => return Ok(expired),
+                Ok(()) | Err(_) => break,
             }
         }
+        Ok(expired)
     }
 
-    /// Retires what has expired in some mailboxes: three trips, however many they are. Returns how
-    /// many there were.
-    ///
-    /// What nobody acknowledged is kept in a list of the mailbox until this node has read it: an
-    /// answer that is lost is given once more, to whoever takes the mailbox next.
-    async fn expire_some(&self, now: Millis, expired: &mut Vec<Expired>) -> Result<usize> {
-        let mut claim = script::CLAIM.on(&[names::EXPIRIES]);
-        claim.arg(now.0).arg(MAILBOXES).arg(CLAIM);
+    /// Whether anything has expired; takes over what an earlier release has stored, if there is
+    /// some.
+    async fn is_something_due(&self, now: Millis) -> Result<bool> {
+        let mut pipeline = redis::pipe();
+        let (some, old) = (pipeline.cmd("ZRANGEBYSCORE"), ("LIMIT", 0, 1));
+        some.arg(names::ENDS).arg("-inf").arg(now.0).arg(old);
+        let adopted = pipeline.cmd("ZRANGE").arg(names::EXPIRIES);
+        adopted.arg(0).arg(ADOPTED - 1);
+        let mut answers = self.calls.ask_all(&mut pipeline).await?.into_iter();
+        let mut next = || match answers.next() {
+            Some(answer) => read::<Vec<String>>(answer.map_err(|error| unavailable(&error))?),
+            None => Ok(Vec::new()),
+        };
+        let (due, old) = (next()?, next()?);
+        self.adopt(&old).await?;
+        Ok(!due.is_empty())
+    }
+
+    async fn adopt(&self, mailboxes: &[String]) -> Result<()> {
+        let mut pipeline = redis::pipe();
+        for name in mailboxes {
+            let prefix = names::mailbox(&Mailbox::from(name.as_str()));
+            let keys = [&*prefix, names::ENDS, names::SOON, names::EXPIRIES];
+            let mut adopt = script::ADOPT.on(&keys);
+            adopt.arg(name).arg(ADOPTED_MESSAGES);
+            pipeline.add_command(adopt);
+        }
+        self.calls.ask_all(&mut pipeline).await.map(drop)
+    }
+
+    /// Retires some messages: three trips, however many mailboxes they are of.
+    async fn expire_some(&self, now: Millis, expired: &mut Vec<Expired>) -> Result<()> {
+        let mut claim = script::CLAIM.on(&[names::ENDS]);
+        claim.arg(now.0).arg(AT_ONCE).arg(CLAIM);
         let claimed: Vec<String> = read(self.calls.ask(&claim).await?)?;
-        let mailboxes: Vec<Mailbox> = claimed
-            .iter()
-            .map(|name| Mailbox::from(name.as_str()))
-            .collect();
+        let mut endings: Vec<_> = claimed.iter().filter_map(|n| Ending::parse(n)).collect();
+        endings.sort();
+        let of_mailboxes: Vec<&[Ending]> =
+            endings.chunk_by(|a, b| a.mailbox == b.mailbox).collect();
         let mut retire = redis::pipe();
-        for mailbox in &mailboxes {
-            let mut command = script::EXPIRE.on_mailbox(mailbox);
-            command
-                .arg(MESSAGES)
-                .arg(u8::from(self.is_short()))
-                .arg(now.0);
+        for endings in &of_mailboxes {
+            let mailbox = Mailbox::from(endings[0].mailbox.as_str());
+            let mut command = script::EXPIRE.on_mailbox(&mailbox);
+            command.arg(u8::from(self.is_short()));
+            for ending in *endings {
+                command.arg(&ending.member).arg(&ending.size);
+                // Filed under the six hours of now: it has ended just before.
+                command.arg(&ending.deliver_at).arg(now.0);
+            }
             retire.add_command(command);
         }
         let answers = self.calls.ask_all(&mut retire).await?;
-        let (mut finished, mut failed) = (Vec::new(), None);
-        for (mailbox, answer) in mailboxes.iter().zip(answers) {
+        let (mut finished, mut failed) = (cmd("ZREM"), None);
+        finished.arg(names::ENDS);
+        let (mut some, mut told) = (false, Vec::new());
+        for (endings, answer) in of_mailboxes.iter().zip(answers) {
             // A mailbox that could not be looked at stays claimed for a while, then is another's.
             match answer.map_err(|error| unavailable(&error)).and_then(read) {
-                Ok(retired) => finished.push((mailbox, retired)),
+                Ok(retired) => {
+                    let retired: Vec<(String, u32)> = retired;
+                    let mailbox = Mailbox::from(endings[0].mailbox.as_str());
+                    told.extend(retired.into_iter().map(|(id, delivered_keys)| Expired {
+                        mailbox: mailbox.clone(),
+                        id,
+                        delivered_keys,
+                    }));
+                    some = true;
+                    for ending in *endings {
+                        finished.arg(ending.name());
+                    }
+                }
                 Err(error) => failed = Some(error),
             }
         }
-        self.finish(&finished, now).await?;
-        for (mailbox, (_, told)) in finished {
-            expired.extend(told.into_iter().map(|(id, delivered_keys)| Expired {
-                mailbox: mailbox.clone(),
-                id,
-                delivered_keys,
-            }));
+        if some {
+            self.calls.ask(&finished).await?;
         }
-        failed.map_or(Ok(mailboxes.len()), Err)
-    }
-
-    /// Ends the claims of mailboxes, and forgets what they have told.
-    async fn finish(&self, finished: &[(&Mailbox, Retired)], now: Millis) -> Result<()> {
-        let mut finish = redis::pipe();
-        for (mailbox, (next, told)) in finished {
-            let mut command = script::FINISH.on(&[names::EXPIRIES]);
-            command.arg(mailbox.as_str()).arg(now.0 + CLAIM).arg(next);
-            finish.add_command(command);
-            let prefix = names::mailbox(mailbox);
-            // Two entries each: id and number of keys.
-            finish
-                .cmd("LTRIM")
-                .arg(format!("{prefix}told"))
-                .arg(2 * told.len())
-                .arg(-1);
-            // A message may have come while the claim stood for the mailbox.
-            finish
-                .cmd("ZRANGE")
-                .arg(format!("{prefix}exp"))
-                .arg(0)
-                .arg(0)
-                .arg("WITHSCORES");
-        }
-        let answers = self.calls.ask_all(&mut finish).await?;
-        let mut index = redis::pipe();
-        for ((mailbox, _), answers) in finished.iter().zip(answers.chunks(3)) {
-            let first = answers[2].clone().map_err(|error| unavailable(&error))?;
-            let first: Vec<(String, f64)> = read(first)?;
-            if let Some((_, moment)) = first.first() {
-                index.add_command(indexing(mailbox, *moment as i64));
-            }
-        }
-        self.calls.ask_all(&mut index).await?;
-        Ok(())
+        expired.extend(told);
+        failed.map_or(Ok(()), Err)
     }
 }
 
-/// Says that a mailbox has a message that expires then.
-pub(super) fn indexing(mailbox: &Mailbox, expires_at: i64) -> redis::Cmd {
-    let mut command = cmd("ZADD");
-    command
-        .arg(names::EXPIRIES)
-        .arg("LT")
-        .arg(expires_at)
-        .arg(mailbox.as_str());
-    command
+impl Ending {
+    fn name(&self) -> String {
+        let Self {
+            mailbox,
+            member,
+            size,
+            deliver_at,
+        } = self;
+        format!("{mailbox} {member} {size} {deliver_at}")
+    }
 }

@@ -207,6 +207,11 @@ fn jitter() -> f64 {
     0.5 + f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX)
 }
 
+/// Whether the same command will fail in the same way for ever: what it works on is damaged.
+pub(super) fn is_lasting(error: &RedisError) -> bool {
+    matches!(error.code(), Some("WRONGTYPE" | "ERR"))
+}
+
 /// What a caller is told of an error.
 pub(super) fn unavailable(error: &RedisError) -> StoreError {
     match error.code() {

@@ -3,6 +3,7 @@
 //! told.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt as _;
 use redis::aio::{PubSubSink, PubSubStream};
@@ -34,6 +35,7 @@ pub(super) async fn listen(
             },
         )
         .await;
+        shared.unread.listening.store(true, Ordering::Relaxed);
         // Only now: what is announced from here on is heard.
         shared.resumed(first.is_some()).await;
         match first.take() {
@@ -51,6 +53,7 @@ pub(super) async fn listen(
             () = falls_silent(&mut subscription) => {}
             () = shared.calls.moved.notified() => {}
         }
+        shared.unread.listening.store(false, Ordering::Relaxed);
         tracing::warn!("the subscription to the store is lost");
     }
 }
@@ -82,8 +85,14 @@ async fn falls_silent(subscription: &mut PubSubSink) {
 
 /// Passes an announcement on, if it is of a mailbox that this node has sockets on. One that another
 /// release makes in another way is passed over; the sweep finds what it told.
-fn heard(shared: &Shared, wanted: &Wanted, message: &Msg) {
+fn heard(shared: &Arc<Shared>, wanted: &Wanted, message: &Msg) {
     if let Some(announcement) = parse(message.get_payload_bytes(), wanted) {
+        if let Announcement::Published(message) = &announcement {
+            shared.unread.heard(message, wanted);
+        }
+        if let Announcement::PutBack(mailbox) = &announcement {
+            shared.clone().forget_settled(mailbox.clone());
+        }
         if let Announcement::Cancelled(mailbox, at) = &announcement {
             shared.accepted().cancelled(mailbox, at.seq);
         }

@@ -3,8 +3,8 @@
 //!
 //! Each step that must be atomic is a script; what must not be lost goes through the `writer`;
 //! announcements come in through the `listener`; the `pulse` says that this node lives. What is
-//! absent: no node leads, and no node takes a message for itself. A cluster is not spoken yet, but
-//! the keys of a mailbox share a slot.
+//! absent: no node leads, and no node takes a message for itself. A cluster is not spoken: the keys
+//! of a mailbox share a slot, but the index of expiries is one.
 
 mod accepted;
 mod calls;
@@ -20,10 +20,11 @@ mod presence;
 mod pulse;
 mod restore;
 mod script;
+mod sweep;
 mod writer;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ use crate::settings::RedisSettings;
 use accepted::Accepted;
 use key_cache::KnownKeys;
 use link::Link;
+use sweep::Unread;
 use writer::Writer;
 
 /// How long a node waits for Redis when it starts.
@@ -81,6 +83,10 @@ struct Shared {
     beat: AtomicI64,
     /// When the store was last seen to have lost data.
     lost_data: Mutex<Option<Instant>>,
+    /// Whether it has, and this node has not put back yet what it holds.
+    emptied: AtomicBool,
+    /// What tells that a mailbox need not be read on.
+    unread: Unread,
     /// How much of its memory Redis has used, if it has a bound.
     full_percent: AtomicU64,
 }
@@ -107,6 +113,8 @@ impl Redis {
             epoch: tokio::sync::Mutex::default(),
             beat: AtomicI64::new(0),
             lost_data: Mutex::default(),
+            emptied: AtomicBool::new(false),
+            unread: Unread::default(),
             full_percent: AtomicU64::new(0),
         });
         let store = Self { shared, client };
@@ -196,6 +204,7 @@ impl Shared {
         if emptied {
             self.beat.store(0, Ordering::Relaxed);
             *lock(&self.lost_data) = Some(Instant::now());
+            self.emptied.store(true, Ordering::Relaxed);
             self.announce(Announcement::Interrupted { emptied: true });
         }
         Ok(emptied)

@@ -5,7 +5,11 @@ use crate::message::Mailbox;
 
 /// Channels that announcements are spread over; every node listens to all of them.
 pub(super) const PARTITIONS: u32 = 16;
-/// Mailboxes by the moment at which their first message expires.
+/// Every live message by the moment at which it expires.
+pub(super) const ENDS: &str = "hf:ends";
+/// Mailboxes with a message that falls due in a minute, of which the number follows.
+pub(super) const SOON: &str = "hf:soon:";
+/// What release 0.1 has instead of `ENDS`: mailboxes by their first expiry.
 pub(super) const EXPIRIES: &str = "hf:expiries";
 /// Written once by the first node that finds the store empty: another value means that the data has
 /// gone.

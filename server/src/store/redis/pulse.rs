@@ -71,10 +71,12 @@ async fn revoked(link: &Link, since: Millis) -> Result<Vec<String>> {
 
 /// How many replicas there are, and how much of its memory Redis has used.
 async fn measure(shared: &Shared) -> Result<()> {
-    let replicas = online_replicas(&shared.calls).await?;
-    shared.writer.replicas.store(replicas, Ordering::Relaxed);
-    let memory = info(&shared.calls, "memory").await?;
-    let number = |name| field(&memory, name).and_then(|value| value.parse::<u64>().ok());
+    let mut both = cmd("INFO");
+    both.arg("replication").arg("memory");
+    let info: String = super::read(shared.calls.ask(&both).await?)?;
+    let replicas = &shared.writer.replicas;
+    replicas.store(online_in(&info), Ordering::Relaxed);
+    let number = |name| field(&info, name).and_then(|value| value.parse::<u64>().ok());
     let (used, most) = (number("used_memory"), number("maxmemory"));
     let percent = match (used, most) {
         (Some(used), Some(most @ 1..)) => used.saturating_mul(100) / most,
@@ -86,16 +88,14 @@ async fn measure(shared: &Shared) -> Result<()> {
 
 /// Replicas that keep up with the primary.
 pub(super) async fn online_replicas(link: &Link) -> Result<u32> {
-    let replication = info(link, "replication").await?;
-    let online = replication
-        .lines()
-        .filter(|line| line.starts_with("slave") && line.contains("state=online"));
-    Ok(online.count() as u32)
+    let info: String = super::read(link.ask(cmd("INFO").arg("replication")).await?)?;
+    Ok(online_in(&info))
 }
 
-/// A section of what Redis says of itself.
-pub(super) async fn info(link: &Link, section: &str) -> Result<String> {
-    super::read(link.ask(cmd("INFO").arg(section)).await?)
+fn online_in(info: &str) -> u32 {
+    let lines = info.lines();
+    let online = lines.filter(|line| line.starts_with("slave") && line.contains("state=online"));
+    online.count() as u32
 }
 
 /// A field of it.

@@ -3,10 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use redis::cmd;
 
-use super::expiry::indexing;
 use super::link::unavailable;
 use super::{Shared, lock, names, read, script};
 use crate::message::{Mailbox, Message};
@@ -18,29 +18,32 @@ const CHUNK: usize = 200;
 impl Shared {
     pub(super) async fn restore(&self, held: &Held) -> Result<Restored> {
         let now = self.now().await?;
+        // A listener that was behind has not heard what was announced of it.
+        let emptied = held.emptied || self.emptied.load(Ordering::Relaxed);
         let mut messages = held.messages.clone();
         messages.extend(self.accepted().held(now));
         let mut seen = HashSet::new();
         messages.retain(|m| m.expires_at > now && seen.insert((m.mailbox.clone(), m.seq)));
         // The keys first: without its key a client that comes back is refused for good.
         let mut restored = Restored {
-            keys: self.put_keys_back(held).await?,
+            keys: self.put_keys_back(held, emptied).await?,
             ..Restored::default()
         };
         for chunk in messages.chunks(CHUNK) {
             let missing = self.missing(chunk).await?;
             restored.messages += self.put_back(&missing).await?;
         }
-        if held.emptied {
+        if emptied {
             restored.lost = lock(&self.accepted).take_lost(now);
+            self.emptied.store(false, Ordering::Relaxed);
         }
         Ok(restored)
     }
 
     /// Puts back the keys of this node's sockets, and those that it has issued or looked up;
     /// revokes once more what was revoked lately, which an old snapshot has brought back.
-    async fn put_keys_back(&self, held: &Held) -> Result<u64> {
-        if !held.emptied {
+    async fn put_keys_back(&self, held: &Held, emptied: bool) -> Result<u64> {
+        if !emptied {
             return Ok(0);
         }
         let (known, revoked) = {
@@ -96,17 +99,18 @@ impl Shared {
     }
 
     async fn put_back(&self, messages: &[Arc<Message>]) -> Result<u64> {
-        let commands = messages.iter().flat_map(|message| {
+        let commands = messages.iter().map(|message| {
             let mut restore = script::RESTORE.on_mailbox(&message.mailbox);
             restore
                 .arg(&message.id)
                 .arg(super::message_format::encode(message))
-                .arg(RETENTION);
-            [restore, indexing(&message.mailbox, message.expires_at.0)]
+                .arg(RETENTION)
+                .arg(message.mailbox.as_str());
+            restore
         });
         let answers = self.writer.run(commands.collect()).await?;
         let (mut restored, mut mailboxes) = (0, HashSet::new());
-        for (message, answer) in messages.iter().zip(answers.into_iter().step_by(2)) {
+        for (message, answer) in messages.iter().zip(answers) {
             if read::<u64>(answer)? == 1 {
                 restored += 1;
                 mailboxes.insert(&message.mailbox);

@@ -46,12 +46,12 @@ mailbox_script!(CANCEL, "cancel", " flags=allow-oom");
 mailbox_script!(RECORD, "record", " flags=allow-oom");
 mailbox_script!(NOTE, "note", " flags=allow-oom");
 mailbox_script!(EXPIRE, "expire", " flags=allow-oom");
-mailbox_script!(BACKLOG, "backlog", " flags=no-writes");
+mailbox_script!(BACKLOG, "backlog", " flags=allow-oom");
+mailbox_script!(ADOPT, "adopt", " flags=allow-oom");
 mailbox_script!(SWEEP, "sweep", " flags=no-writes");
 mailbox_script!(LIST, "list", " flags=no-writes");
 mailbox_script!(TALLY, "tally", " flags=no-writes");
 plain_script!(CLAIM, "claim", " flags=allow-oom");
-plain_script!(FINISH, "finish", " flags=allow-oom");
 plain_script!(CONFIRM, "confirm", " flags=allow-oom");
 plain_script!(PUT_KEY, "put_key", "");
 plain_script!(REVOKE_KEY, "revoke_key", " flags=allow-oom");
@@ -68,7 +68,7 @@ static ALL: [&Script; 15] = [
     &LIST,
     &TALLY,
     &CLAIM,
-    &FINISH,
+    &ADOPT,
     &CONFIRM,
     &PUT_KEY,
     &REVOKE_KEY,
@@ -91,7 +91,7 @@ impl Script {
 
     /// A call of the script on a mailbox; arguments follow.
     pub(super) fn on_mailbox(&self, mailbox: &Mailbox) -> Cmd {
-        self.on(&[&names::mailbox(mailbox)])
+        self.on(&[&names::mailbox(mailbox), names::ENDS, names::SOON])
     }
 
     fn hash(&self) -> &str {

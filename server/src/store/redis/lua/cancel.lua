@@ -2,11 +2,21 @@
 local id = ARGV[1]
 local message = parse(redis.call('GET', p .. 'm:' .. id))
 if not message then return 'unknown' end
-if redis.call('HGET', p .. 'r:' .. id, '#c') then return 'done' end
+if counts_of(id, message.seq)[3] then return 'done' end
 if message.deliver <= now_ms() then return 'late' end
-local member = string.format('%016.0f', message.seq) .. id
-redis.call('HSET', p .. 'r:' .. id, '#c', 1)
+local member = member_of(message.seq, id)
+redis.call('HSET', p .. 'r:' .. id, '#c', 1, '#s', message.seq)
 keep(p .. 'r:' .. id, redis.call('PEXPIRETIME', p .. 'm:' .. id))
-retire(member, id, message, false)
-redis.call('PUBLISH', ARGV[2], table.concat({ 'C', ARGV[3], id, message.deliver, message.seq }, ' '))
+if redis.call('ZREM', p .. 'due', member) == 1 then
+  redis.call('HINCRBY', p .. 'load', 'n', -1)
+  redis.call('HINCRBY', p .. 'load', 'b', -message.size)
+end
+redis.call('ZREM', ends, ending(ARGV[3], member, message))
+redis.call('XDEL', p .. 'new', message.seq)
+-- Where release 0.1 has stored it.
+redis.call('ZREM', p .. 'exp', member)
+redis.call('ZREM', p .. 'seq', member)
+-- Filed under the six hours in which it was cancelled.
+archive(member, message.deliver, now_ms(), nil)
+redis.call('PUBLISH', ARGV[2], table.concat({ 'C', ARGV[3], id, number(message.deliver), message.seq }, ' '))
 return 'done'

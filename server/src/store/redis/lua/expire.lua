@@ -1,34 +1,37 @@
--- Retires a mailbox's expired messages. ARGV: limit, '1' to forget them at once because memory is short, the moment by
--- the asking node's clock: this server's may have leapt.
--- Returns the next expiry or '', then id and number of keys for each that nobody acknowledged. Those stay in a list
--- until the node that asks has read them: its answer may be lost.
-local now, forget = tonumber(ARGV[3]), ARGV[2] == '1'
-local ended = redis.call('ZRANGEBYSCORE', p .. 'exp', '-inf', now, 'LIMIT', 0, ARGV[1])
-for _, member in ipairs(ended) do
+-- Retires a mailbox's expired messages. ARGV: '1' to forget them at once because memory is short; then for each message
+-- its member, size, moment and expiry.
+-- Returns id and number of keys of each that nobody acknowledged; again if it is asked again: an answer may be lost.
+local forget, told = ARGV[1] == '1', {}
+local load = redis.call('HMGET', p .. 'load', 'n', 'b', 'o')
+local n, b, latest = tonumber(load[1] or 0), tonumber(load[2] or 0), load[3]
+for i = 2, #ARGV, 4 do
+  local member, size, deliver, expires = ARGV[i], ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
   local id = id_of(member)
-  local line = redis.call('GET', p .. 'm:' .. id)
-  local message = parse(line)
-  if message then
-    local counts = redis.call('HMGET', p .. 'r:' .. id, '#d', '#a')
-    if tonumber(counts[2] or 0) == 0 then
-      redis.call('RPUSH', p .. 'told', id, tonumber(counts[1] or 0))
-      keep(p .. 'told', now + 86400000)
+  local seq = number(tonumber(string.sub(member, 1, 16)))
+  local counts = counts_of(id, seq)
+  local was_live = redis.call('ZREM', p .. 'due', member) == 1
+  if not counts[3] and tonumber(counts[2] or 0) == 0 and (was_live or redis.call('EXISTS', p .. 'm:' .. id) == 1) then
+    told[#told + 1], told[#told + 2] = id, tonumber(counts[1] or 0)
+  end
+  if was_live then
+    n, b = n - 1, b - size
+    if forget then
+      redis.call('DEL', p .. 'm:' .. id, p .. 'r:' .. id, p .. 't:' .. id)
+    else
+      latest = archive(member, deliver, expires, latest)
+      -- A broadcast's receipts are as many as there are keys; what is asked of it later is how many.
+      local receipts = p .. 'r:' .. id
+      if tonumber(counts[1] or 0) > 64 then
+        local till = redis.call('PEXPIRETIME', receipts)
+        redis.call('DEL', receipts)
+        redis.call('HSET', receipts, '#x', 1, '#s', seq, '#d', counts[1], '#a', counts[2] or 0)
+        redis.call('PEXPIREAT', receipts, till)
+      end
     end
-    retire(member, id, message, forget)
-  elseif line then
-    -- Another release's message is left to it; a minute later it is looked at again, in nobody's way.
-    redis.call('ZADD', p .. 'exp', now + 60000, member)
-  else
-    for _, name in ipairs({ 'due', 'seq', 'exp' }) do redis.call('ZREM', p .. name, member) end
-    redis.call('HINCRBY', p .. 'load', 'n', -1)
   end
 end
--- What has vanished of ended messages; faster than others end.
-for _, member in ipairs(redis.call('ZRANGE', p .. 'old', 0, 63 + 2 * #ended)) do
-  if redis.call('EXISTS', p .. 'm:' .. id_of(member)) == 0 then redis.call('ZREM', p .. 'old', member) end
+-- A mailbox that has vanished is not made anew for that.
+if load[1] then
+  redis.call('HSET', p .. 'load', 'n', math.max(0, n), 'b', number(math.max(0, b)), 'o', latest or '')
 end
-local next = redis.call('ZRANGE', p .. 'exp', 0, 0, 'WITHSCORES')
-local told = redis.call('LRANGE', p .. 'told', 0, 2 * ARGV[1] - 1)
--- More than fits: the mailbox is due again at once.
-if redis.call('LLEN', p .. 'told') > #told then return { '0', told } end
-return { next[2] or '', told }
+return told

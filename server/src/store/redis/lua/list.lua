@@ -1,7 +1,9 @@
 -- A mailbox's messages, live and ended, the latest first. ARGV: before deliver_at or '', before member, limit
 local before, first, limit = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local found = {}
-for _, set in ipairs({ 'due', 'old' }) do
+local found, sets = {}, { 'due', 'old' }
+local six_hours = math.floor(now_ms() / SIX_HOURS)
+for at = six_hours - 5, six_hours + 1 do sets[#sets + 1] = 'old:' .. number(at) end
+for _, set in ipairs(sets) do
   local offset, count = 0, 0
   while count < limit do
     local rows = redis.call('ZREVRANGEBYSCORE', p .. set, before or '+inf', '-inf', 'WITHSCORES', 'LIMIT', offset, 64)
@@ -24,6 +26,8 @@ end)
 local answer = {}
 for i = 1, math.min(limit, #found) do
   local id = id_of(found[i][2])
-  answer[i] = { redis.call('GET', p .. 'm:' .. id), redis.call('HMGET', p .. 'r:' .. id, '#d', '#a', '#c') }
+  local line = redis.call('GET', p .. 'm:' .. id)
+  local message = parse(line)
+  answer[i] = { line, counts_of(id, message and message.seq) }
 end
 return answer

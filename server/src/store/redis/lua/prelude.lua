@@ -1,14 +1,20 @@
 -- What the scripts of a mailbox share. p, the prefix of its keys, holds the hash tag: one mailbox, one slot.
---   p..'m:'..id  the message, as `line.rs` writes it; it vanishes a day after the message's end
+--   p..'m:'..id  the message, as `message_format.rs` writes it; it vanishes a day after the message's end
 --   p..'r:'..id  key id -> 'd' (emitted) or 'a' (acknowledged); '#d' and '#a' count keys, '#c' says cancelled,
---                '#x' that single keys were forgotten
+--                '#x' that single keys were forgotten, '#s' is the message's sequence number
 --   p..'t:'..id  notes of what happened to the message, as JSON
---   p..'due', p..'seq', p..'exp'  live messages by moment, sequence number and expiry
---   p..'old'     ended messages by moment
---   p..'told'    id and number of keys of ended messages that no node has told of yet
---   p..'load'    n, b: live messages and their bytes; s: the last sequence number
--- Members of the sets are the sequence number in 16 digits, then the id: they sort by sequence.
-local p = KEYS[1]
+--   p..'due'     live messages by moment
+--   p..'new'     a stream of what was stored lately, by sequence number
+--   p..'old:'..n ended messages by moment, those of six hours each: a key vanishes when its messages have
+--   p..'w'       key id -> up to which moment the key has settled everything, and what it has not: what joins jump over
+--   p..'load'    n, b: live messages and their bytes; s: the last sequence number; x: until when these keys live;
+--                o: the six hours of the latest ended message; w: no key has settled anything later
+-- ends           all live messages of the store by expiry: mailbox, member, size and moment
+-- soon..minute   mailboxes with a message that falls due then and was stored long before
+-- Members of `due` and `old` are the sequence number in 16 digits, then the id: they sort by sequence.
+-- Release 0.1 has `seq`, `exp` and `old` instead of `new`, `ends` and `old:`; see adopt.lua. It reads the rest.
+local p, ends, soon = KEYS[1], KEYS[2], KEYS[3]
+local HOUR, SIX_HOURS, DAY = 3600000, 21600000, 86400000
 
 local function now_ms()
   local time = redis.call('TIME')
@@ -23,42 +29,100 @@ local function parse(line)
   return { seq = seq, deliver = tonumber(deliver), expires = tonumber(expires), size = tonumber(size), digest = digest }
 end
 
+local function member_of(seq, id) return string.format('%016.0f', seq) .. id end
 local function id_of(member) return string.sub(member, 17) end
+local function number(value) return string.format('%.0f', value) end
+
+-- How a message is named in `ends`.
+local function ending(mailbox, member, message)
+  return mailbox .. ' ' .. member .. ' ' .. message.size .. ' ' .. number(message.deliver)
+end
 
 -- Lets a key live until `moment` at least.
 local function keep(key, moment)
-  if redis.call('PEXPIRETIME', key) < moment then redis.call('PEXPIREAT', key, moment) end
+  if redis.call('PEXPIRETIME', key) < moment then redis.call('PEXPIREAT', key, number(moment)) end
 end
 
-local function insert(member, id, line, message, till)
-  redis.call('SET', p .. 'm:' .. id, line, 'PXAT', till)
-  redis.call('ZADD', p .. 'due', message.deliver, member)
-  redis.call('ZADD', p .. 'seq', message.seq, member)
-  redis.call('ZADD', p .. 'exp', message.expires, member)
-  redis.call('HINCRBY', p .. 'load', 'n', 1)
-  redis.call('HINCRBY', p .. 'load', 'b', message.size)
-  if redis.call('PEXPIRETIME', p .. 'load') < till then
-    for _, name in ipairs({ 'due', 'seq', 'exp', 'load' }) do redis.call('PEXPIREAT', p .. name, till) end
-  end
+-- What is known of a message: d, a, c. Receipts of a message that had this id, and was lost, say nothing.
+local function counts_of(id, seq)
+  local counts = redis.call('HMGET', p .. 'r:' .. id, '#d', '#a', '#c', '#s')
+  if counts[4] and counts[4] ~= seq then return { false, false, false } end
+  return { counts[1], counts[2], counts[3] }
 end
 
--- Takes a live message out of the way of deliveries; with `forget`, what became of it is not kept either.
-local function retire(member, id, message, forget)
-  for _, name in ipairs({ 'due', 'seq', 'exp' }) do redis.call('ZREM', p .. name, member) end
-  redis.call('HINCRBY', p .. 'load', 'n', -1)
-  redis.call('HINCRBY', p .. 'load', 'b', -message.size)
-  if forget then
-    redis.call('DEL', p .. 'm:' .. id, p .. 'r:' .. id, p .. 't:' .. id)
-    return
+-- Puts a message that has its line into the indexes. `load` is n, b, s, x, w of p..'load'.
+local function insert(mailbox, member, message, load, till, now)
+  redis.call('ZADD', p .. 'due', number(message.deliver), member)
+  redis.call('ZADD', ends, number(message.expires), ending(mailbox, member, message))
+  local lives = tonumber(load[4] or 0)
+  if lives < till then
+    -- An hour more than now, so that it is not said of each message anew.
+    lives = till + HOUR
   end
-  redis.call('ZADD', p .. 'old', message.deliver, member)
-  keep(p .. 'old', redis.call('PEXPIRETIME', p .. 'm:' .. id))
-  -- A broadcast's receipts are as many as there are keys; what is asked of it later is how many.
-  local receipts = p .. 'r:' .. id
-  if redis.call('HLEN', receipts) > 64 then
-    local counts = redis.call('HMGET', receipts, '#d', '#a')
-    redis.call('DEL', receipts)
-    redis.call('HSET', receipts, '#x', 1, '#d', counts[1] or 0, '#a', counts[2] or 0)
-    redis.call('PEXPIREAT', receipts, redis.call('PEXPIRETIME', p .. 'm:' .. id))
+  redis.call('HSET', p .. 'load', 'n', tonumber(load[1] or 0) + 1, 'b', number(tonumber(load[2] or 0) + message.size),
+    's', number(math.max(tonumber(load[3] or 0), tonumber(message.seq))), 'x', number(lives))
+  -- A message to everyone is read by many at its time; what falls due soon is announced.
+  if message.deliver > now + 45000 then
+    local minute = soon .. number(math.floor(message.deliver / 60000))
+    redis.call('SADD', minute, mailbox)
+    redis.call('PEXPIREAT', minute, number(message.deliver + HOUR))
   end
+  -- It lies before what some keys have settled: they look again.
+  if load[5] and message.deliver <= tonumber(load[5]) then
+    redis.call('DEL', p .. 'w')
+    redis.call('HDEL', p .. 'load', 'w')
+  end
+  return lives ~= tonumber(load[4] or 0) and lives
+end
+
+-- Lets the keys of a mailbox live so long, if it is later than it was.
+local function prolong(lives)
+  if not lives then return end
+  for _, name in ipairs({ 'due', 'new', 'load', 'w' }) do redis.call('PEXPIREAT', p .. name, number(lives)) end
+end
+
+-- Keeps what became of a message that has left `due`. Returns the six hours in which it ended.
+local function archive(member, deliver, expires, latest)
+  local six_hours = number(math.floor(expires / SIX_HOURS))
+  redis.call('ZADD', p .. 'old:' .. six_hours, number(deliver), member)
+  if latest ~= six_hours then
+    redis.call('PEXPIREAT', p .. 'old:' .. six_hours, number((six_hours + 1) * SIX_HOURS + DAY))
+  end
+  return six_hours
+end
+
+-- Up to where a key has settled everything, and a list of moment and member of what it has not.
+local function settled_by(key)
+  local known = redis.call('HGET', p .. 'w', key)
+  local moment, open = nil, {}
+  for part in string.gmatch(known or '', '[^|]+') do
+    if not moment then moment = tonumber(part) else open[#open + 1] = part end
+  end
+  return moment, open
+end
+
+-- Moves that on, over what is due for ten seconds: of what is younger something may still come in between.
+local function settle(key)
+  local now = now_ms()
+  local from, open = settled_by(key)
+  local till, left = now - 10000, {}
+  for _, part in ipairs(open) do
+    local member = string.match(part, ' (.*)$')
+    if redis.call('HGET', p .. 'r:' .. id_of(member), key) ~= 'a' and redis.call('ZSCORE', p .. 'due', member) then
+      left[#left + 1] = part
+    end
+  end
+  local rows = redis.call('ZRANGEBYSCORE', p .. 'due', from and '(' .. number(from) or '-inf', number(till), 'WITHSCORES')
+  if #rows < 128 then return end
+  for i = 1, #rows, 2 do
+    if redis.call('HGET', p .. 'r:' .. id_of(rows[i]), key) ~= 'a' then left[#left + 1] = rows[i + 1] .. ' ' .. rows[i] end
+  end
+  -- A key that leaves so much out is read from the start.
+  if #left > 512 then return end
+  local last = tonumber(rows[#rows])
+  if redis.call('HLEN', p .. 'w') > 256 then redis.call('DEL', p .. 'w') end
+  redis.call('HSET', p .. 'w', key, number(last) .. '|' .. table.concat(left, '|'))
+  local load = redis.call('HMGET', p .. 'load', 'x', 'w')
+  if load[1] then redis.call('PEXPIREAT', p .. 'w', load[1]) end
+  if tonumber(load[2] or 0) < last then redis.call('HSET', p .. 'load', 'w', number(last)) end
 end

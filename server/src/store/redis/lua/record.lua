@@ -1,17 +1,49 @@
--- Notes what was emitted and acknowledged. ARGV: for each receipt id, sequence number, key id, 'd' or 'a', keep until
+-- Notes what was emitted and acknowledged. ARGV: for each message id, sequence number, keep until and how many receipts;
+-- then key id and 'd' or 'a' for each of them.
 -- A message that is missing may be put back in a moment by another node, after the store has lost it.
-for i = 1, #ARGV, 5 do
-  local id, seq, key, flag, till = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
-  local receipts = p .. 'r:' .. id
-  local head = redis.call('GETRANGE', p .. 'm:' .. id, 0, 23)
-  local known = head == '' or string.match(head, '^A (%d+) ') == seq
-  if known and redis.call('HEXISTS', receipts, '#x') == 0 then
-    local before = redis.call('HGET', receipts, key)
-    if before ~= 'a' and before ~= flag then
-      redis.call('HSET', receipts, key, flag)
-      if not before then redis.call('HINCRBY', receipts, '#d', 1) end
-      if flag == 'a' then redis.call('HINCRBY', receipts, '#a', 1) end
-      keep(receipts, tonumber(till))
+-- One that is damaged does not hold up the others; its error is the answer.
+local i, failed = 1, nil
+while i <= #ARGV do
+  local id, seq, till, last = ARGV[i], ARGV[i + 1], ARGV[i + 2], i + 3 + 2 * ARGV[i + 3]
+  local receipts, fields = p .. 'r:' .. id, { '#s', '#d', '#a', '#x' }
+  for at = i + 4, last, 2 do fields[#fields + 1] = ARGV[at] end
+  local values = redis.pcall('HMGET', receipts, unpack(fields))
+  failed = values.err and values or failed
+  local known = values[1] == seq
+  if not known and not values.err then
+    local head = redis.call('GETRANGE', p .. 'm:' .. id, 0, 23)
+    known = head == '' or string.match(head, '^A (%d+) ') == seq
+    if known and values[1] then
+      -- Receipts of a message that had this id, and was lost.
+      redis.call('DEL', receipts)
+      values = {}
     end
   end
+  if known and not values[4] then
+    local flags, shown, acknowledged = {}, tonumber(values[2] or 0), tonumber(values[3] or 0)
+    local of_key, settled = {}, {}
+    for at = i + 4, last, 2 do
+      local key, flag = ARGV[at], ARGV[at + 1]
+      local before = of_key[key] or values[5 + (at - i - 4) / 2]
+      if before ~= 'a' and before ~= flag then
+        of_key[key] = flag
+        flags[#flags + 1], flags[#flags + 2] = key, flag
+        if not before then shown = shown + 1 end
+        if flag == 'a' then
+          acknowledged = acknowledged + 1
+          settled[#settled + 1] = key
+        end
+      end
+    end
+    if #flags > 0 then
+      redis.call('HSET', receipts, '#s', seq, '#d', shown, '#a', acknowledged, unpack(flags))
+      if not values[2] then redis.call('PEXPIREAT', receipts, till) end
+    end
+    -- Now and then, so that a join need not walk what is acknowledged.
+    if math.floor(seq / 1000) % 32 == 0 then
+      for _, key in ipairs(settled) do settle(key) end
+    end
+  end
+  i = last + 1
 end
+return failed

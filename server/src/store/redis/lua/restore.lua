@@ -1,9 +1,12 @@
--- Puts back a message that the store has lost, as it was. ARGV: id, line, retention. Returns whether it was missing.
-local id, line = ARGV[1], ARGV[2]
+-- Puts back a message that the store has lost, as it was. ARGV: id, line, retention, mailbox. Returns whether it was
+-- missing.
+local id, line, now = ARGV[1], ARGV[2], now_ms()
 local message = parse(line)
-if not message or message.expires <= now_ms() or redis.call('EXISTS', p .. 'm:' .. id) == 1 then return 0 end
-insert(string.format('%016.0f', message.seq) .. id, id, line, message, message.expires + tonumber(ARGV[3]))
-if tonumber(redis.call('HGET', p .. 'load', 's') or 0) < tonumber(message.seq) then
-  redis.call('HSET', p .. 'load', 's', message.seq)
-end
+if not message or message.expires <= now then return 0 end
+local till = message.expires + tonumber(ARGV[3])
+if not redis.call('SET', p .. 'm:' .. id, line, 'NX', 'PXAT', number(till)) then return 0 end
+local load = redis.call('HMGET', p .. 'load', 'n', 'b', 's', 'x', 'w')
+prolong(insert(ARGV[4], member_of(message.seq, id), message, load, till, now))
+-- It lies before what some keys may have settled.
+redis.call('DEL', p .. 'w')
 return 1

@@ -1,0 +1,342 @@
+//! The stores by themselves, without sockets and HTTP: what Redis does for a message, a join and
+//! nodes that are idle, and what a directory's journal writes.
+//!
+//! Three nodes' stores publish, read on, note receipts and retire as nodes do. What is measured is
+//! Redis's and the disk's part, which the load of clients would hide on a small machine.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use futures_util::future::try_join_all;
+use serde_json::value::RawValue;
+use server::clock::Millis;
+use server::message::{Mailbox, Message};
+use server::settings::RedisSettings;
+use server::store::{Draft, Embedded, Published, Receipt, Store};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+
+use super::commands::{Stats, since, stats};
+use super::print;
+use super::sample::cpu;
+use crate::redis::Redis;
+
+const NODES: usize = 3;
+const CHANNELS: u64 = 1_500;
+/// For how long messages of the load are live, in ms.
+const TTL: i64 = 2_000;
+/// How long a load lasts, and until as many messages end as are published.
+const BUSY: Duration = Duration::from_secs(8);
+const WARM: Duration = Duration::from_secs(4);
+/// From a message to its acknowledgement, and between two looks for expired messages.
+const FLUSH: Duration = Duration::from_millis(10);
+const RETIRE: Duration = Duration::from_millis(500);
+/// Messages that are acknowledged when a key joins, and how often it does.
+const ACKNOWLEDGED: usize = 10_000;
+const JOINS: usize = 300;
+/// Channels of idle nodes.
+const IDLE: usize = 5_000;
+
+type Stores = Vec<Arc<dyn Store>>;
+
+pub(super) async fn run() -> anyhow::Result<()> {
+    let directory = tempfile::Builder::new().prefix("soak-").tempdir()?;
+    for (rate, at_once) in [(500, 1), (3_000, 1), (0, 16)] {
+        let redis = Redis::start(directory.path().join(format!("load-{rate}"))).await?;
+        load(&redis, rate, at_once).await?;
+    }
+    let redis = Redis::start(directory.path().join("joins")).await?;
+    joins(&redis).await?;
+    idle(&redis).await?;
+    file(directory.path()).await
+}
+
+async fn connect(redis: &Redis) -> anyhow::Result<Stores> {
+    let settings = RedisSettings {
+        url: redis.url(),
+        username: None,
+        password: None,
+    };
+    let mut stores: Stores = Vec::new();
+    for node in 0..NODES {
+        let store = Arc::new(server::store::Redis::connect(&settings).await?);
+        let heard = store.announcements(Arc::new(|_: &str| true)).await;
+        store.set_presence(&format!("n{node}"), &[]).await?;
+        tokio::spawn(async move {
+            let mut heard = heard;
+            while heard.recv().await.is_ok() {}
+        });
+        stores.push(store);
+    }
+    Ok(stores)
+}
+
+fn draft(number: u64, ttl: i64, now: Millis) -> anyhow::Result<Draft> {
+    let data = format!("{{\"code\":\"{number:0>200}\"}}");
+    Ok(Draft {
+        mailbox: Mailbox::channel("n", &format!("c{}", number % CHANNELS)),
+        id: format!("m-{number}"),
+        event: "code".into(),
+        data: RawValue::from_string(data)?,
+        created_at: now,
+        deliver_at: now,
+        expires_at: Millis(now.0 + ttl),
+        digest: [7; 32],
+    })
+}
+
+async fn now(store: &dyn Store) -> anyhow::Result<Millis> {
+    Ok(Millis(store.now().await?.div_euclid(1000)))
+}
+
+/// Publishes; an error where it is not stored.
+async fn publish(store: &dyn Store, drafts: Vec<Draft>) -> anyhow::Result<Vec<Arc<Message>>> {
+    let answers = store.publish(drafts).await?;
+    answers
+        .into_iter()
+        .map(|answer| match answer {
+            Published::Stored(status) => Ok(status.message),
+            other => anyhow::bail!("not stored: {other:?}"),
+        })
+        .collect()
+}
+
+/// What two plugins on two nodes have to say of messages.
+async fn receipts(stores: &Stores, messages: &[Arc<Message>]) -> anyhow::Result<()> {
+    let of_plugin = |plugin: usize| {
+        let receipts = messages.iter().flat_map(move |message| {
+            [false, true].map(|acknowledged| Receipt {
+                message: message.clone(),
+                key: format!("key-{plugin}-{}", message.mailbox).into(),
+                acknowledged,
+            })
+        });
+        stores[plugin].record(receipts.collect())
+    };
+    try_join_all([of_plugin(0), of_plugin(1)]).await?;
+    Ok(())
+}
+
+/// Publishes at a rate, or as fast as it goes, and sees every message through to its end.
+async fn load(redis: &Redis, rate: u64, at_once: u64) -> anyhow::Result<()> {
+    let stores = connect(redis).await?;
+    let published = Arc::new(AtomicU64::new(0));
+    let mut tasks = tokio::task::JoinSet::new();
+    for node in 0..NODES {
+        let store = stores[node].clone();
+        tasks.spawn(async move {
+            loop {
+                sleep(RETIRE).await;
+                store.expire(now(&*store).await?, 5_000).await?;
+            }
+        });
+        let (stores, published) = (stores.clone(), published.clone());
+        tasks.spawn(async move {
+            let mut tick = interval(FLUSH);
+            tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+            loop {
+                let number = match rate {
+                    0 => at_once * 16,
+                    _ => rate * FLUSH.as_millis() as u64 / 1_000 / NODES as u64,
+                };
+                if rate > 0 {
+                    tick.tick().await;
+                }
+                let first = published.fetch_add(number.max(1), Ordering::Relaxed);
+                let at = now(&*stores[node]).await?;
+                let calls = (first..first + number.max(1)).map(|n| {
+                    let store = stores[node].clone();
+                    async move { publish(&*store, vec![draft(n, TTL, at)?]).await }
+                });
+                let messages = try_join_all(calls).await?.concat();
+                receipts(&stores, &messages).await?;
+            }
+        });
+    }
+    let measured = async {
+        sleep(WARM).await;
+        let begin = (
+            stats(redis).await?,
+            used(redis)?,
+            published.load(Ordering::Relaxed),
+        );
+        sleep(BUSY).await;
+        let calls = since(&stats(redis).await?, &begin.0);
+        let micros = (used(redis)? - begin.1) * 1e6;
+        anyhow::Ok((calls, micros, published.load(Ordering::Relaxed) - begin.2))
+    };
+    let (calls, micros, messages) = tokio::select! {
+        measured = measured => measured?,
+        Some(ended) = tasks.join_next() => {
+            let ended: anyhow::Result<()> = ended.context("a node's task")?;
+            ended?;
+            anyhow::bail!("the load has ended by itself")
+        }
+    };
+    report(&calls, micros, messages as f64, rate)
+}
+
+fn report(calls: &Stats, micros: f64, messages: f64, rate: u64) -> anyhow::Result<()> {
+    let commands: f64 = calls.values().map(|(calls, _)| calls).sum();
+    let pace = match rate {
+        0 => "in pipelines of 16".to_owned(),
+        rate => format!("{rate}/s wanted"),
+    };
+    print(&format!(
+        "{pace}: {:.0} messages/s published, acknowledged by two keys and retired: {:.1} commands and {:.1} µs of \
+         Redis's CPU each",
+        messages / BUSY.as_secs_f64(),
+        commands / messages,
+        micros / messages,
+    ))?;
+    let mut lines: Vec<_> = calls.iter().collect();
+    lines.sort_by(|a, b| b.1.0.total_cmp(&a.1.0));
+    let lines = lines.iter().filter(|line| line.1.0 / messages >= 0.05);
+    let lines = lines.map(|(name, (calls, _))| format!("{name} {:.2}", calls / messages));
+    print(&format!("  {}", lines.collect::<Vec<_>>().join(", ")))
+}
+
+fn used(redis: &Redis) -> anyhow::Result<f64> {
+    cpu(redis.pid().context("Redis does not run")?)
+}
+
+/// What a join costs that finds ten thousand acknowledged messages, and one that is not.
+async fn joins(redis: &Redis) -> anyhow::Result<()> {
+    let stores = connect(redis).await?;
+    let (store, mailbox) = (&stores[0], Mailbox::channel("n", "c0"));
+    let at = Millis(now(&**store).await?.0 - 60_000);
+    for first in (0..ACKNOWLEDGED as u64).step_by(100) {
+        let drafts =
+            (first..first + 100).map(|n| draft(n * CHANNELS, 600_000, Millis(at.0 + n as i64)));
+        let drafts = drafts.collect::<anyhow::Result<Vec<_>>>()?;
+        let mut messages = publish(&**store, drafts).await?;
+        if first + 100 == ACKNOWLEDGED as u64 {
+            messages.pop();
+        }
+        receipts(&stores, &messages).await?;
+    }
+    let key = format!("key-0-{mailbox}");
+    let mut slowest = Duration::ZERO;
+    let begin = used(redis)?;
+    for _ in 0..JOINS {
+        let (until, start) = (now(&**store).await?, Instant::now());
+        let found = store.backlog(&mailbox, &key, None, until, 32).await?;
+        slowest = slowest.max(start.elapsed());
+        ensure!(found.len() == 1, "{} messages are found", found.len());
+    }
+    let join = (used(redis)? - begin) / JOINS as f64 * 1e6;
+    let begin = used(redis)?;
+    for _ in 0..JOINS {
+        store.tally(&mailbox).await?;
+    }
+    print(&format!(
+        "a join with {ACKNOWLEDGED} acknowledged messages: {join:.0} µs of Redis's CPU, the slowest took {slowest:?}; \
+         GET channel: {:.0} µs",
+        (used(redis)? - begin) / JOINS as f64 * 1e6
+    ))
+}
+
+/// What idle nodes ask, with many channels that are read on as nodes do.
+async fn idle(redis: &Redis) -> anyhow::Result<()> {
+    const ROUND: Duration = Duration::from_secs(30);
+    let stores = connect(redis).await?;
+    let before = stats(redis).await?;
+    let start = Instant::now();
+    for store in &stores {
+        for n in 0..IDLE {
+            let (mailbox, at) = (
+                Mailbox::channel("idle", &n.to_string()),
+                now(&**store).await?,
+            );
+            let horizon = at.plus(2 * ROUND);
+            // As the second round asks: the first has read up to the horizon of its time.
+            store.sweep(&mailbox, Some(0), at, horizon).await?;
+        }
+    }
+    let calls = since(&stats(redis).await?, &before);
+    let sweeps: f64 = ["evalsha", "hget", "zrangebyscore", "xrange", "smismember"]
+        .iter()
+        .filter_map(|name| calls.get(*name).map(|(calls, _)| calls))
+        .sum();
+    sleep(
+        ROUND
+            .saturating_sub(start.elapsed())
+            .min(Duration::from_secs(10)),
+    )
+    .await;
+    let before = stats(redis).await?;
+    sleep(Duration::from_secs(10)).await;
+    let pulse: f64 = since(&stats(redis).await?, &before)
+        .values()
+        .map(|(calls, _)| calls)
+        .sum();
+    print(&format!(
+        "idle: {:.1} commands/s a node, and {:.1} to read {IDLE} channels on in {} s",
+        pulse / 10.0 / (2 * NODES) as f64,
+        sweeps / NODES as f64 / ROUND.as_secs_f64(),
+        ROUND.as_secs()
+    ))
+}
+
+/// What a directory's journal writes, and how soon a message is on the disk.
+async fn file(directory: &Path) -> anyhow::Result<()> {
+    let store: Arc<dyn Store> = Arc::new(Embedded::open(&directory.join("paced"))?);
+    let (mut tick, mut took) = (interval(Duration::from_millis(2)), Vec::new());
+    let (begin, messages) = (written()?, 500 * 8);
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..messages {
+        tick.tick().await;
+        let store = store.clone();
+        tasks.spawn(async move {
+            let start = Instant::now();
+            let at = now(&*store).await?;
+            let stored = publish(&*store, vec![draft(n, 600_000, at)?]).await?;
+            let took = start.elapsed();
+            sleep(FLUSH).await;
+            receipts(&vec![store.clone(), store], &stored).await?;
+            anyhow::Ok(took)
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        took.push(done??);
+    }
+    took.sort_unstable();
+    print(&format!(
+        "file, 500 messages/s with two acknowledgements: {:.1} KB written per message, stored within {:?} (p50), {:?} (p99)",
+        (written()? - begin) / messages as f64 / 1e3,
+        took[took.len() / 2],
+        took[took.len() * 99 / 100],
+    ))?;
+    let store: Arc<dyn Store> = Arc::new(Embedded::open(&directory.join("fast"))?);
+    let (begin, start, each) = (written()?, Instant::now(), 2_000_u64);
+    let connections = (0..8).map(|c| {
+        let store = store.clone();
+        async move {
+            for n in 0..each {
+                let at = now(&*store).await?;
+                publish(&*store, vec![draft(c * each + n, 600_000, at)?]).await?;
+            }
+            anyhow::Ok(())
+        }
+    });
+    try_join_all(connections).await?;
+    print(&format!(
+        "file, 8 connections one message after the other: {:.0} messages/s, {:.1} KB written per message",
+        8.0 * each as f64 / start.elapsed().as_secs_f64(),
+        (written()? - begin) / (8 * each) as f64 / 1e3,
+    ))
+}
+
+/// Bytes that this process has had written to the disk.
+fn written() -> anyhow::Result<f64> {
+    let io = std::fs::read_to_string("/proc/self/io")?;
+    let line = io
+        .lines()
+        .find_map(|line| line.strip_prefix("write_bytes: "));
+    Ok(line
+        .context("no write_bytes in /proc/self/io")?
+        .trim()
+        .parse()?)
+}

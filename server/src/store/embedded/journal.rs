@@ -1,0 +1,259 @@
+//! The journal of a store that survives its process: a thread that writes changes and has them on
+//! the disk before anybody is told of them.
+//!
+//! While one write is on its way, changes gather and share the next: throughput grows with load.
+//! After a failed write the disk's state is unknown: a snapshot of everything begins anew.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{broadcast, oneshot};
+
+use super::change::Change;
+use super::ledger::Ledger;
+use super::segments::{Segment, Segments};
+use crate::store::{Announcement, Result, StoreError};
+
+/// Changes that may wait; beyond it the store is overloaded.
+const QUEUE: usize = 65_536;
+/// A journal shorter than this is not worth a snapshot, in bytes.
+const SHORT: u64 = 16 << 20;
+/// From a failed write to the next try.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// The handle of the journal's thread, which ends with it.
+pub(super) struct Journal {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    comes: Condvar,
+}
+
+/// What waits to be written.
+#[derive(Default)]
+struct Waiting {
+    changes: Vec<Change>,
+    announced: Vec<Announcement>,
+    callers: Vec<oneshot::Sender<()>>,
+    closed: bool,
+    /// Whether the next write is to fail.
+    #[cfg(test)]
+    fails: bool,
+}
+
+/// Answered once everything up to a change is on the disk.
+pub(super) struct Ticket(oneshot::Receiver<()>);
+
+impl Ticket {
+    /// Waits for that.
+    ///
+    /// # Errors
+    /// When the disk did not take it; it may later.
+    pub(super) async fn written(self) -> Result<()> {
+        self.0
+            .await
+            .map_err(|_| StoreError::Unavailable("the disk does not take the journal".into()))
+    }
+}
+
+impl Journal {
+    /// Starts the thread, behind segment `last`.
+    ///
+    /// # Errors
+    /// When the disk or threads are short.
+    pub(super) fn start(
+        segments: Segments,
+        last: u64,
+        ledger: Arc<Mutex<Ledger>>,
+        announcements: broadcast::Sender<Announcement>,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let writer = Writer {
+            segment: Some(segments.begin(last + 1)?),
+            segments: Arc::new(segments),
+            next: last + 2,
+            enough: SHORT,
+            ledger,
+            announcements,
+            compacting: None,
+        };
+        let handle = shared.clone();
+        std::thread::Builder::new()
+            .name("journal".into())
+            .spawn(move || writer.run(&handle))?;
+        Ok(Self { shared })
+    }
+
+    /// Whether more changes wait than can be written soon.
+    pub(super) fn is_overloaded(&self) -> bool {
+        self.shared.lock().changes.len() > QUEUE
+    }
+
+    /// Makes the next write fail, as a disk does.
+    #[cfg(test)]
+    pub(super) fn fail_next_write(&self) {
+        self.shared.lock().fails = true;
+    }
+
+    /// Takes changes; the caller holds the ledger, so that they come in its order.
+    pub(super) fn append(&self, (changes, announced): (Vec<Change>, Vec<Announcement>)) -> Ticket {
+        let (caller, written) = oneshot::channel();
+        let mut waiting = self.shared.lock();
+        waiting.changes.extend(changes);
+        waiting.announced.extend(announced);
+        waiting.callers.push(caller);
+        self.shared.comes.notify_one();
+        Ticket(written)
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.comes.notify_one();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What has gathered; waits for something. None at the end.
+    fn take(&self) -> Option<Waiting> {
+        let mut waiting = self.lock();
+        while waiting.callers.is_empty() {
+            if waiting.closed {
+                return None;
+            }
+            waiting = self
+                .comes
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        let closed = waiting.closed;
+        let taken = std::mem::take(&mut *waiting);
+        waiting.closed = closed;
+        Some(taken)
+    }
+}
+
+struct Writer {
+    /// None after a failed write.
+    segment: Option<Segment>,
+    segments: Arc<Segments>,
+    /// The number of the next segment.
+    next: u64,
+    /// A segment of this length ends with a snapshot, in bytes.
+    enough: u64,
+    ledger: Arc<Mutex<Ledger>>,
+    announcements: broadcast::Sender<Announcement>,
+    compacting: Option<std::thread::JoinHandle<io::Result<u64>>>,
+}
+
+impl Writer {
+    fn run(mut self, shared: &Shared) {
+        let mut untold = Vec::new();
+        while let Some(mut batch) = shared.take() {
+            untold.append(&mut batch.announced);
+            match self.write(&batch) {
+                Ok(()) => {
+                    for announcement in untold.drain(..) {
+                        // Nobody listens while a server starts or stops.
+                        let _ = self.announcements.send(announcement);
+                    }
+                    for caller in batch.callers {
+                        // A caller that gave up waiting needs no answer.
+                        let _ = caller.send(());
+                    }
+                }
+                Err(error) => {
+                    // The callers are dropped, and learn of it so.
+                    tracing::error!(%error, "the journal cannot be written");
+                    self.segment = None;
+                    // A thread of its own: nobody else waits.
+                    std::thread::park_timeout(RETRY);
+                }
+            }
+        }
+        if let Some(compacting) = self.compacting.take() {
+            self.compacted(compacting);
+        }
+    }
+
+    fn write(&mut self, batch: &Waiting) -> io::Result<()> {
+        #[cfg(test)]
+        if batch.fails {
+            return Err(io::Error::other("made to fail"));
+        }
+        let changes = batch.changes.as_slice();
+        match &mut self.segment {
+            // Everything is in the ledger, this batch and those that failed.
+            None => return self.begin_anew(),
+            Some(_) if changes.is_empty() => {}
+            Some(segment) => segment.append(changes)?,
+        }
+        self.compact()
+    }
+
+    /// Writes everything into a snapshot, and goes on behind it.
+    fn begin_anew(&mut self) -> io::Result<()> {
+        if let Some(compacting) = self.compacting.take() {
+            self.compacted(compacting);
+        }
+        let number = self.next;
+        self.next += 2;
+        self.segments.snapshot(number, everything(&self.ledger))?;
+        self.segment = Some(self.segments.begin(number + 1)?);
+        tracing::info!("the journal is written again");
+        Ok(())
+    }
+
+    /// Begins a snapshot of what a long segment came to, beside everything else.
+    fn compact(&mut self) -> io::Result<()> {
+        if let Some(compacting) = self.compacting.take_if(|running| running.is_finished()) {
+            self.compacted(compacting);
+        }
+        let Some(segment) = &self.segment else {
+            return Ok(());
+        };
+        if segment.length < self.enough || self.compacting.is_some() {
+            return Ok(());
+        }
+        let number = segment.number;
+        self.segment = Some(self.segments.begin(self.next)?);
+        self.next += 1;
+        let (segments, ledger) = (self.segments.clone(), self.ledger.clone());
+        let snapshot = move || segments.snapshot(number, everything(&ledger));
+        let thread = std::thread::Builder::new().name("snapshot".into());
+        self.compacting = Some(thread.spawn(snapshot)?);
+        Ok(())
+    }
+
+    fn compacted(&mut self, compacting: std::thread::JoinHandle<io::Result<u64>>) {
+        match compacting.join() {
+            // As long as the journal is shorter than what it comes to, it costs less to read it.
+            Ok(Ok(length)) => self.enough = length.max(SHORT),
+            Ok(Err(error)) => tracing::error!(%error, "the journal cannot be shortened"),
+            Err(_) => tracing::error!("the journal cannot be shortened"),
+        }
+    }
+}
+
+/// Everything in the ledger, mailbox by mailbox: what changes meanwhile is in the segment that
+/// follows, and does no harm if it comes twice.
+fn everything(ledger: &Mutex<Ledger>) -> impl Iterator<Item = Change> {
+    let lock = || ledger.lock().unwrap_or_else(PoisonError::into_inner);
+    let (head, mailboxes) = {
+        let ledger = lock();
+        (ledger.head_as_changes(), ledger.mailboxes())
+    };
+    let messages = mailboxes
+        .into_iter()
+        .flat_map(move |mailbox| lock().mailbox_as_changes(&mailbox));
+    head.into_iter().chain(messages)
+}

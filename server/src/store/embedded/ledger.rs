@@ -1,0 +1,388 @@
+//! Everything that the embedded store keeps, in plain structures, and the rules for it. No I/O.
+//!
+//! Whatever changes it is a `Change`: carried out by `apply`, and told to whoever keeps a journal.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock};
+
+use super::change::Change;
+use super::mailbox::MailboxState;
+use super::reader::Reader;
+use crate::clock::{Millis, system_micros};
+use crate::keys::KeyRecord;
+use crate::message::{Mailbox, Message, Note, Position, Status};
+use crate::store::{
+    Announcement, Cancelled, Draft, Expired, MAX_CHANNEL_BYTES, MAX_CHANNEL_MESSAGES,
+    MAX_EVERYONE_MESSAGES, MAX_KEYS, Published, RETENTION, Receipt,
+};
+
+/// When something happens to a message.
+type Moment = (Millis, Position, Mailbox);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    mailboxes: HashMap<Mailbox, MailboxState>,
+    keys: BTreeMap<Arc<str>, KeyRecord>,
+    /// Live messages by their expiry, and ended ones by when they are forgotten.
+    expiries: BTreeSet<Moment>,
+    retired: BTreeSet<Moment>,
+    seq: u64,
+    /// Bytes of live messages and of what keys have settled, and of messages that have ended.
+    live_bytes: u64,
+    ended_bytes: u64,
+    /// The bounds of both.
+    most_live: u64,
+    most_ended: u64,
+    /// What the journal still has to be told; none where there is no journal.
+    untold: Option<Vec<Change>>,
+    announced: Vec<Announcement>,
+}
+
+impl Ledger {
+    /// An empty ledger for so many bytes of live and of ended messages.
+    pub(super) fn new(most_live: u64, most_ended: u64, journal: bool) -> Self {
+        Self {
+            mailboxes: HashMap::new(),
+            keys: BTreeMap::new(),
+            expiries: BTreeSet::new(),
+            retired: BTreeSet::new(),
+            seq: 0,
+            live_bytes: 0,
+            ended_bytes: 0,
+            most_live,
+            most_ended,
+            untold: journal.then(Vec::new),
+            announced: Vec::new(),
+        }
+    }
+
+    pub(super) fn mailbox(&self, mailbox: &Mailbox) -> Option<&MailboxState> {
+        self.mailboxes.get(mailbox)
+    }
+
+    /// The last sequence number given so far.
+    pub(super) fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// What happened since the last call: changes for the journal, and what every node is told.
+    pub(super) fn take_news(&mut self) -> (Vec<Change>, Vec<Announcement>) {
+        let untold = self.untold.as_mut().map(std::mem::take);
+        (
+            untold.unwrap_or_default(),
+            std::mem::take(&mut self.announced),
+        )
+    }
+
+    pub(super) fn publish(&mut self, draft: Draft) -> Published {
+        let state = self.mailboxes.get(&draft.mailbox);
+        if let Some(known) = state.and_then(|state| state.status(&draft.id)) {
+            return match known.message.digest == draft.digest {
+                true => Published::Repeated(Status {
+                    notes: Vec::new(),
+                    ..known
+                }),
+                false => Published::Conflict,
+            };
+        }
+        if draft.expires_at <= draft.deliver_at {
+            return Published::Expired;
+        }
+        let load = state.map(MailboxState::load).unwrap_or_default();
+        if let Some(bound) = self.exceeded(&draft, load) {
+            return Published::Full(bound);
+        }
+        let message = Arc::new(Message {
+            mailbox: draft.mailbox,
+            id: draft.id,
+            seq: self.seq + 1,
+            event: draft.event,
+            data: draft.data,
+            created_at: draft.created_at,
+            deliver_at: draft.deliver_at,
+            expires_at: draft.expires_at,
+            digest: draft.digest,
+            packet_body: OnceLock::new(),
+        });
+        self.change(Change::Stored(message.clone()));
+        self.announced
+            .push(Announcement::Published(message.clone()));
+        Published::Stored(Status {
+            message,
+            cancelled: false,
+            delivered_keys: 0,
+            acknowledged_keys: 0,
+            notes: Vec::new(),
+        })
+    }
+
+    /// The bound that one more message would pass, if any.
+    fn exceeded(&self, draft: &Draft, (messages, bytes): (usize, u64)) -> Option<&'static str> {
+        let most = match draft.mailbox.channel_name() {
+            Some(_) => MAX_CHANNEL_MESSAGES,
+            None => MAX_EVERYONE_MESSAGES,
+        };
+        let size = draft.data.get().len() as u64;
+        if messages >= most as usize {
+            Some("the number of live messages in this mailbox")
+        } else if bytes + size > MAX_CHANNEL_BYTES {
+            Some("the size of live messages in this mailbox")
+        } else if self.live_bytes + size > self.most_live {
+            Some("the size of all live messages in the store")
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn cancel(&mut self, mailbox: &Mailbox, id: &str) -> Cancelled {
+        let Some(entry) = self.mailboxes.get(mailbox).and_then(|state| state.find(id)) else {
+            return Cancelled::Unknown;
+        };
+        let (at, now) = (entry.message.position(), now());
+        if entry.cancelled {
+            return Cancelled::Done;
+        }
+        if at.deliver_at <= now {
+            return Cancelled::TooLate;
+        }
+        self.change(Change::Ended {
+            mailbox: mailbox.clone(),
+            at,
+            when: now,
+            cancelled: true,
+        });
+        self.announced
+            .push(Announcement::Cancelled(mailbox.clone(), at));
+        Cancelled::Done
+    }
+
+    /// Notes a receipt. One of a message that has ended, or was lost, says nothing any more.
+    pub(super) fn record(&mut self, receipt: &Receipt) {
+        self.change(Change::Receipt {
+            mailbox: receipt.message.mailbox.clone(),
+            at: receipt.message.position(),
+            key: receipt.key.clone(),
+            acknowledged: receipt.acknowledged,
+        });
+    }
+
+    pub(super) fn note(&mut self, message: &Message, note: Note) {
+        self.change(Change::Noted {
+            mailbox: message.mailbox.clone(),
+            at: message.position(),
+            note,
+        });
+    }
+
+    /// Ends up to `limit` messages that have expired by `now`, and forgets those whose day is over,
+    /// or that do not fit. Returns those that nobody acknowledged, and whether there may be more.
+    pub(super) fn expire(&mut self, now: Millis, limit: usize) -> (Vec<Expired>, bool) {
+        let mut unacknowledged = Vec::new();
+        let ended = first_until(&self.expiries, now, limit);
+        for (_, at, mailbox) in &ended {
+            let state = self.mailboxes.get(mailbox);
+            let entry = state.and_then(|state| state.live(*at));
+            if let Some(entry) = entry.filter(|entry| entry.acknowledged == 0) {
+                unacknowledged.push(Expired {
+                    mailbox: mailbox.clone(),
+                    id: entry.message.id.clone(),
+                    delivered_keys: entry.delivered,
+                });
+            }
+            self.change(Change::Ended {
+                mailbox: mailbox.clone(),
+                at: *at,
+                when: now,
+                cancelled: false,
+            });
+        }
+        let mut forgotten = first_until(&self.retired, now, limit);
+        for moment in &forgotten {
+            self.forget(moment);
+        }
+        while self.ended_bytes > self.most_ended
+            && forgotten.len() < limit
+            && let Some(moment) = self.retired.first().cloned()
+        {
+            self.forget(&moment);
+            forgotten.push(moment);
+        }
+        let more = ended.len() == limit || forgotten.len() == limit;
+        (unacknowledged, more)
+    }
+
+    pub(super) fn put_key(&mut self, key: KeyRecord) -> bool {
+        let room = (self.keys.len() as u64) < MAX_KEYS;
+        if room {
+            self.change(Change::Key(Box::new(key)));
+        }
+        room
+    }
+
+    pub(super) fn key(&self, id: &str) -> Option<KeyRecord> {
+        self.keys.get(id).cloned()
+    }
+
+    /// Keys after `after`, by id.
+    pub(super) fn keys(&self, after: &str, limit: usize) -> Vec<KeyRecord> {
+        let after = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
+        let keys = self.keys.range::<str, _>(after).take(limit);
+        keys.map(|(_, key)| key.clone()).collect()
+    }
+
+    /// Deletes a key; false when there is none.
+    pub(super) fn revoke_key(&mut self, id: &str) -> bool {
+        let existed = self.keys.contains_key(id);
+        if existed {
+            self.change(Change::Revoked(id.into()));
+            self.announced.push(Announcement::Revoked(id.into()));
+        }
+        existed
+    }
+
+    /// Keys and the last sequence number, as changes that make them anew.
+    pub(super) fn head_as_changes(&self) -> Vec<Change> {
+        let keys = self.keys.values();
+        let keys = keys.map(|key| Change::Key(Box::new(key.clone())));
+        keys.chain([Change::Seq(self.seq)]).collect()
+    }
+
+    /// Everything of a mailbox, as changes that make it anew.
+    pub(super) fn mailbox_as_changes(&self, mailbox: &Mailbox) -> Vec<Change> {
+        self.mailboxes
+            .get(mailbox)
+            .map_or_else(Vec::new, |state| state.as_changes(mailbox))
+    }
+
+    /// Everything, as changes that make it anew.
+    pub(super) fn everything(&self) -> Vec<Change> {
+        let mut changes = self.head_as_changes();
+        let states = self.mailboxes.iter();
+        changes.extend(states.flat_map(|(mailbox, state)| state.as_changes(mailbox)));
+        changes
+    }
+
+    pub(super) fn mailboxes(&self) -> Vec<Mailbox> {
+        self.mailboxes.keys().cloned().collect()
+    }
+
+    fn change(&mut self, change: Change) {
+        let changed = self.apply(&change);
+        if changed && let Some(untold) = &mut self.untold {
+            untold.push(change);
+        }
+    }
+
+    /// Carries out a change. Returns whether it has changed anything.
+    pub(super) fn apply(&mut self, change: &Change) -> bool {
+        match change {
+            Change::Stored(message) => return self.store(message),
+            Change::Ended {
+                mailbox,
+                at,
+                when,
+                cancelled,
+            } => return self.end(mailbox, *at, *when, *cancelled),
+            Change::Receipt {
+                mailbox,
+                at,
+                key,
+                acknowledged,
+            } => {
+                let state = self.mailboxes.get_mut(mailbox);
+                let grown = state.and_then(|state| state.record(*at, key, *acknowledged));
+                self.live_bytes = self.live_bytes.saturating_add_signed(grown.unwrap_or(0));
+                return grown.is_some();
+            }
+            Change::Noted { mailbox, at, note } => {
+                let Some(state) = self.mailboxes.get_mut(mailbox) else {
+                    return false;
+                };
+                let (live, size) = (state.live(*at).is_some(), state.note(*at, note));
+                let bytes = match live {
+                    true => &mut self.live_bytes,
+                    false => &mut self.ended_bytes,
+                };
+                *bytes += size;
+                return size > 0;
+            }
+            Change::Key(key) => drop(self.keys.insert(key.id.clone(), (**key).clone())),
+            Change::Revoked(id) => drop(self.keys.remove(id)),
+            Change::Counts {
+                mailbox,
+                at,
+                delivered,
+                acknowledged,
+            } => {
+                if let Some(state) = self.mailboxes.get_mut(mailbox) {
+                    state.set_counts(*at, *delivered, *acknowledged);
+                }
+            }
+            Change::Reader {
+                mailbox,
+                key,
+                settled,
+                shown,
+            } => {
+                if let Some(state) = self.mailboxes.get_mut(mailbox) {
+                    let reader = Reader::of(settled.clone(), shown.clone());
+                    self.live_bytes += state.add_reader(key.clone(), reader);
+                }
+            }
+            Change::Seq(seq) => self.seq = self.seq.max(*seq),
+        }
+        true
+    }
+
+    fn store(&mut self, message: &Arc<Message>) -> bool {
+        self.seq = self.seq.max(message.seq);
+        let mailbox = message.mailbox.clone();
+        let state = self.mailboxes.entry(mailbox.clone()).or_default();
+        let Some(size) = state.insert(message.clone()) else {
+            return false;
+        };
+        self.live_bytes += size;
+        let moment = (message.expires_at, message.position(), mailbox);
+        self.expiries.insert(moment)
+    }
+
+    fn end(&mut self, mailbox: &Mailbox, at: Position, when: Millis, cancelled: bool) -> bool {
+        let Some(state) = self.mailboxes.get_mut(mailbox) else {
+            return false;
+        };
+        let Some(entry) = state.end(at, when, cancelled) else {
+            return false;
+        };
+        let (size, expires_at) = (entry.size(), entry.message.expires_at);
+        self.live_bytes -= size + state.prune();
+        self.ended_bytes += size;
+        self.expiries.remove(&(expires_at, at, mailbox.clone()));
+        let forgotten_at = Millis(when.0.saturating_add(RETENTION));
+        self.retired.insert((forgotten_at, at, mailbox.clone()));
+        true
+    }
+
+    /// Forgets a message that has ended.
+    fn forget(&mut self, moment: &Moment) {
+        self.retired.remove(moment);
+        let (_, at, mailbox) = moment;
+        if let Some(state) = self.mailboxes.get_mut(mailbox) {
+            self.ended_bytes -= state.forget(*at).unwrap_or(0);
+            if state.is_empty() {
+                self.mailboxes.remove(mailbox);
+            }
+        }
+    }
+}
+
+/// The first `limit` whose moment has come.
+fn first_until(moments: &BTreeSet<Moment>, now: Millis, limit: usize) -> Vec<Moment> {
+    let due = moments.iter().take_while(|(moment, ..)| *moment <= now);
+    due.take(limit).cloned().collect()
+}
+
+/// The embedded store's clock: the machine's, without its leaps.
+pub(super) fn now() -> Millis {
+    Millis(system_micros().div_euclid(1000))
+}

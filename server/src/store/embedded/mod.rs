@@ -1,0 +1,289 @@
+//! The embedded store: everything in memory, and with a directory in a journal there, too. One
+//! process, so presence is kept in memory.
+//!
+//! A call holds the ledger for as long as it computes. Where there is a journal, it answers once
+//! what it has changed is on the disk.
+
+mod bounds;
+mod change;
+mod codec;
+mod entry;
+mod import;
+mod journal;
+mod ledger;
+mod mailbox;
+mod reader;
+mod segments;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::broadcast;
+
+use super::{
+    Announcement, Cancelled, Draft, Expired, Held, Published, Receipt, Restored, Result, Store,
+    StoreError, Swept, Tally, Waiting, Wanted,
+};
+use crate::clock::{Millis, system_micros};
+use crate::keys::KeyRecord;
+use crate::message::{Mailbox, Message, Note, Position, Status};
+use journal::Journal;
+use ledger::{Ledger, now};
+use segments::Segments;
+
+/// Announcements that a slow listener may be behind by.
+const ANNOUNCEMENTS: usize = 16_384;
+/// Messages that end while others wait for the ledger.
+const EXPIRE_AT_ONCE: usize = 256;
+
+/// The embedded store.
+pub struct Embedded {
+    ledger: Arc<Mutex<Ledger>>,
+    journal: Option<Journal>,
+    announcements: broadcast::Sender<Announcement>,
+    presence: Mutex<HashMap<Mailbox, HashMap<String, u32>>>,
+}
+
+impl Embedded {
+    /// A store that is gone with the process.
+    ///
+    /// # Errors
+    /// None today; a store in a directory has some.
+    pub fn in_memory() -> Result<Self> {
+        let bounds = bounds::bounds();
+        let ledger = Ledger::new(bounds.live, bounds.ended, false);
+        Ok(Self {
+            ledger: Arc::new(Mutex::new(ledger)),
+            journal: None,
+            announcements: broadcast::Sender::new(ANNOUNCEMENTS),
+            presence: Mutex::default(),
+        })
+    }
+
+    /// A store whose journal is in `directory`, which is made where it is missing. What release 0.1
+    /// has left there is taken over.
+    ///
+    /// # Errors
+    /// When the directory cannot be written, another process has it, or a later release has written
+    /// there.
+    pub fn open(directory: &Path) -> Result<Self> {
+        let segments = Segments::open(directory).map_err(unavailable)?;
+        let bounds = bounds::bounds();
+        let mut ledger = Ledger::new(bounds.live, bounds.ended, true);
+        let mut last = segments
+            .read(|change| {
+                ledger.apply(change);
+            })
+            .map_err(unavailable)?;
+        if import::read(directory, &mut ledger).map_err(unavailable)? {
+            last += 1;
+            let everything = ledger.everything();
+            segments
+                .snapshot(last, everything.into_iter())
+                .map_err(unavailable)?;
+            import::put_aside(directory).map_err(unavailable)?;
+        }
+        let ledger = Arc::new(Mutex::new(ledger));
+        let announcements = broadcast::Sender::new(ANNOUNCEMENTS);
+        let journal = Journal::start(segments, last, ledger.clone(), announcements.clone());
+        Ok(Self {
+            ledger,
+            journal: Some(journal.map_err(unavailable)?),
+            announcements,
+            presence: Mutex::default(),
+        })
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the ledger, and returns once that is safe.
+    async fn change<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> Result<T> {
+        if self.journal.as_ref().is_some_and(Journal::is_overloaded) {
+            return Err(unavailable("too many writes are waiting"));
+        }
+        let (answer, ticket) = {
+            let mut ledger = self.ledger();
+            let answer = change(&mut ledger);
+            let (changes, announced) = ledger.take_news();
+            let journal = self.journal.as_ref();
+            let ticket = match journal {
+                Some(journal) => Some(journal.append((changes, announced))),
+                None => {
+                    for announcement in announced {
+                        // Nobody listens while a server starts or stops.
+                        let _ = self.announcements.send(announcement);
+                    }
+                    None
+                }
+            };
+            (answer, ticket)
+        };
+        if let Some(ticket) = ticket {
+            ticket.written().await?;
+        }
+        Ok(answer)
+    }
+}
+
+fn unavailable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+#[async_trait]
+impl Store for Embedded {
+    async fn now(&self) -> Result<i64> {
+        Ok(system_micros())
+    }
+
+    async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Published>> {
+        self.change(|ledger| {
+            let drafts = drafts.into_iter();
+            drafts.map(|draft| ledger.publish(draft)).collect()
+        })
+        .await
+    }
+
+    async fn status(&self, mailbox: &Mailbox, id: &str) -> Result<Option<Status>> {
+        let ledger = self.ledger();
+        Ok(ledger.mailbox(mailbox).and_then(|state| state.status(id)))
+    }
+
+    async fn list(
+        &self,
+        mailbox: &Mailbox,
+        before: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<Status>> {
+        let ledger = self.ledger();
+        let state = ledger.mailbox(mailbox);
+        Ok(state.map_or_else(Vec::new, |state| state.list(before, limit)))
+    }
+
+    async fn tally(&self, mailbox: &Mailbox) -> Result<Tally> {
+        let ledger = self.ledger();
+        let state = ledger.mailbox(mailbox);
+        Ok(state.map_or_else(Tally::default, |state| state.tally(now())))
+    }
+
+    async fn cancel(&self, mailbox: &Mailbox, id: &str) -> Result<Cancelled> {
+        self.change(|ledger| ledger.cancel(mailbox, id)).await
+    }
+
+    async fn backlog(
+        &self,
+        mailbox: &Mailbox,
+        key: &str,
+        after: Option<Position>,
+        until: Millis,
+        limit: usize,
+    ) -> Result<Vec<Waiting>> {
+        let ledger = self.ledger();
+        let state = ledger.mailbox(mailbox);
+        Ok(state.map_or_else(Vec::new, |state| {
+            state.backlog(key, after, (now(), until), limit)
+        }))
+    }
+
+    async fn sweep(
+        &self,
+        mailbox: &Mailbox,
+        seq: Option<u64>,
+        after: Millis,
+        until: Millis,
+    ) -> Result<Swept> {
+        let ledger = self.ledger();
+        let (state, now) = (ledger.mailbox(mailbox), now());
+        let mut swept = Swept {
+            seq: ledger.seq(),
+            ..Swept::default()
+        };
+        if let Some(state) = state {
+            swept.stored = seq.map_or_else(Vec::new, |seq| state.stored_since(seq, now));
+            swept.due = state.due(after, until, now);
+        }
+        Ok(swept)
+    }
+
+    async fn record(&self, receipts: Vec<Receipt>) -> Result<()> {
+        self.change(|ledger| receipts.iter().for_each(|receipt| ledger.record(receipt)))
+            .await
+    }
+
+    async fn note(&self, notes: Vec<(Arc<Message>, Note)>) -> Result<()> {
+        self.change(|ledger| {
+            for (message, note) in notes {
+                ledger.note(&message, note);
+            }
+        })
+        .await
+    }
+
+    async fn expire(&self, now: Millis, limit: usize) -> Result<Vec<Expired>> {
+        let mut expired = Vec::new();
+        for _ in 0..limit.div_ceil(EXPIRE_AT_ONCE) {
+            let (some, more) = self
+                .change(|ledger| ledger.expire(now, EXPIRE_AT_ONCE))
+                .await?;
+            expired.extend(some);
+            if !more {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        Ok(expired)
+    }
+
+    /// There is nothing to put back: what this store has answered is on the disk, or ends with the
+    /// node.
+    async fn restore(&self, _: Held) -> Result<Restored> {
+        Ok(Restored::default())
+    }
+
+    async fn put_key(&self, key: KeyRecord) -> Result<bool> {
+        self.change(|ledger| ledger.put_key(key)).await
+    }
+
+    async fn key(&self, id: &str) -> Result<Option<KeyRecord>> {
+        Ok(self.ledger().key(id))
+    }
+
+    async fn keys(&self, after: Option<&str>, limit: usize) -> Result<Vec<KeyRecord>> {
+        Ok(self.ledger().keys(after.unwrap_or_default(), limit))
+    }
+
+    async fn revoke_key(&self, id: &str) -> Result<bool> {
+        self.change(|ledger| ledger.revoke_key(id)).await
+    }
+
+    async fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> Result<()> {
+        let mut presence = self.presence.lock().unwrap_or_else(PoisonError::into_inner);
+        for (mailbox, sockets) in changes {
+            let nodes = presence.entry(mailbox.clone()).or_default();
+            match sockets {
+                0 => nodes.remove(node),
+                _ => nodes.insert(node.to_owned(), *sockets),
+            };
+            if nodes.is_empty() {
+                presence.remove(mailbox);
+            }
+        }
+        Ok(())
+    }
+
+    async fn presence(&self, mailbox: &Mailbox) -> Result<u64> {
+        let presence = self.presence.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(presence
+            .get(mailbox)
+            .map_or(0, |nodes| nodes.values().map(|n| u64::from(*n)).sum()))
+    }
+
+    async fn announcements(&self, _: Wanted) -> broadcast::Receiver<Announcement> {
+        self.announcements.subscribe()
+    }
+}

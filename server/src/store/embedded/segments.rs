@@ -1,0 +1,215 @@
+//! The journal's files. Segments hold changes in the order in which they were made; a snapshot
+//! holds what all segments up to its number came to, and makes them superfluous.
+//!
+//! A file is a row of frames: length, checksum, changes. A crash may leave half a frame at the end
+//! of a segment, which nobody was told of: a reading ends there. Nothing is ever appended to a
+//! segment of an earlier process.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read as _, Write};
+use std::path::{Path, PathBuf};
+
+use super::change::Change;
+use super::codec::{self, Decoder};
+
+/// Frames of more bytes are none: where the length itself is damaged.
+const LONGEST_FRAME: u32 = 1 << 30;
+/// A snapshot's frames hold about so many bytes.
+const SNAPSHOT_FRAME: usize = 256 << 10;
+
+/// A directory with the journal's files, which is this process's alone.
+#[derive(Debug)]
+pub(super) struct Segments {
+    directory: PathBuf,
+    _lock: File,
+}
+
+/// A segment that is being written.
+pub(super) struct Segment {
+    pub(super) number: u64,
+    file: File,
+    pub(super) length: u64,
+    frame: Vec<u8>,
+}
+
+impl Segments {
+    /// Takes the directory, which is made where it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be written, or another process has it.
+    pub(super) fn open(directory: &Path) -> io::Result<Self> {
+        fs::create_dir_all(directory)?;
+        let lock = File::create(directory.join("lock"))?;
+        lock.try_lock()?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// Reads everything that was written, in order. Returns the number of the last file.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub(super) fn read(&self, mut change: impl FnMut(&Change)) -> io::Result<u64> {
+        let snapshot = self.numbers("snapshot")?.into_iter().max();
+        let mut segments = self.numbers("journal")?;
+        segments.sort_unstable();
+        segments.retain(|number| Some(*number) > snapshot);
+        if let Some(number) = snapshot {
+            read_file(&self.path("snapshot", number), &mut change)?;
+        }
+        for number in &segments {
+            read_file(&self.path("journal", *number), &mut change)?;
+        }
+        Ok(segments.last().copied().max(snapshot).unwrap_or(0))
+    }
+
+    /// Begins a segment.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(super) fn begin(&self, number: u64) -> io::Result<Segment> {
+        let path = self.path("journal", number);
+        let file = File::options().create_new(true).append(true).open(path)?;
+        self.sync()?;
+        Ok(Segment {
+            number,
+            file,
+            length: 0,
+            frame: Vec::new(),
+        })
+    }
+
+    /// Writes what all segments up to `number` came to, and deletes those. Returns its bytes.
+    ///
+    /// # Errors
+    /// When it cannot be written; the segments stay then.
+    pub(super) fn snapshot(
+        &self,
+        number: u64,
+        changes: impl Iterator<Item = Change>,
+    ) -> io::Result<u64> {
+        let unfinished = self.directory.join("unfinished");
+        let (mut file, mut length) = (File::create(&unfinished)?, 0);
+        let mut frame = begin_frame(Vec::new());
+        for change in changes {
+            codec::encode(&change, &mut frame);
+            if frame.len() > SNAPSHOT_FRAME {
+                length += write_frame(&mut file, &mut frame)?;
+                frame = begin_frame(frame);
+            }
+        }
+        length += write_frame(&mut file, &mut frame)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, self.path("snapshot", number))?;
+        self.sync()?;
+        self.delete_before(number)?;
+        Ok(length)
+    }
+
+    fn delete_before(&self, snapshot: u64) -> io::Result<()> {
+        for number in self.numbers("journal")? {
+            if number <= snapshot {
+                fs::remove_file(self.path("journal", number))?;
+            }
+        }
+        for number in self.numbers("snapshot")? {
+            if number < snapshot {
+                fs::remove_file(self.path("snapshot", number))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn numbers(&self, kind: &str) -> io::Result<Vec<u64>> {
+        let mut numbers = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let name = entry?.file_name();
+            let number = name.to_str().and_then(|name| {
+                let number = name.strip_prefix(kind)?.strip_prefix('-')?;
+                number.parse::<u64>().ok()
+            });
+            numbers.extend(number);
+        }
+        Ok(numbers)
+    }
+
+    fn path(&self, kind: &str, number: u64) -> PathBuf {
+        self.directory.join(format!("{kind}-{number:010}"))
+    }
+
+    /// Has the directory's list of files on the disk.
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.directory)?.sync_all()
+    }
+}
+
+impl Segment {
+    /// Appends changes, and returns once they are on the disk.
+    ///
+    /// # Errors
+    /// When they may not be: nothing more may be appended then.
+    pub(super) fn append(&mut self, changes: &[Change]) -> io::Result<()> {
+        let mut frame = begin_frame(std::mem::take(&mut self.frame));
+        changes
+            .iter()
+            .for_each(|change| codec::encode(change, &mut frame));
+        self.length += write_frame(&mut self.file, &mut frame)?;
+        self.frame = frame;
+        self.file.sync_data()
+    }
+}
+
+/// An empty frame, with room for length and checksum.
+fn begin_frame(mut frame: Vec<u8>) -> Vec<u8> {
+    frame.clear();
+    frame.extend([0; 8]);
+    frame
+}
+
+/// Writes a frame; an empty one is left out. Returns its bytes.
+fn write_frame(file: &mut impl Write, frame: &mut [u8]) -> io::Result<u64> {
+    let Some((head, payload)) = frame.split_first_chunk_mut::<8>() else {
+        return Ok(0);
+    };
+    if payload.is_empty() {
+        return Ok(0);
+    }
+    let length = u32::try_from(payload.len()).map_err(io::Error::other)?;
+    head[..4].copy_from_slice(&length.to_le_bytes());
+    head[4..].copy_from_slice(&crc32fast::hash(payload).to_le_bytes());
+    file.write_all(frame)?;
+    Ok(u64::from(length) + 8)
+}
+
+fn read_file(path: &Path, change: &mut impl FnMut(&Change)) -> io::Result<()> {
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
+    let (mut head, mut payload) = ([0; 8], Vec::new());
+    while file.read_exact(&mut head).is_ok() {
+        let [a, b, c, d, e, f, g, h] = head;
+        let (length, sum) = (
+            u32::from_le_bytes([a, b, c, d]),
+            u32::from_le_bytes([e, f, g, h]),
+        );
+        payload.clear();
+        if length > LONGEST_FRAME
+            || (&mut file).take(length.into()).read_to_end(&mut payload)? < length as usize
+            || crc32fast::hash(&payload) != sum
+        {
+            tracing::warn!(path = %path.display(), "the journal ends within a change");
+            return Ok(());
+        }
+        let mut decoder = Decoder::new(&payload);
+        while let Some(read) = decoder.next() {
+            change(&read);
+        }
+        if !decoder.is_empty() {
+            return Err(io::Error::other(format!(
+                "{} was written by a later release",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}
