@@ -3,6 +3,7 @@
 //! and go. Each run has a seed.
 
 mod client;
+mod poison;
 mod store;
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use tokio::runtime;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use self::client::Client;
+use self::client::{Client, Plugin};
 use self::store::HeldStore;
 use super::{Context, Hub, Recorder, Suspects, Tuning};
 use crate::clock::{Clock, Millis};
@@ -89,7 +90,8 @@ impl Trial {
         let names = CHANNELS
             .iter()
             .flat_map(|c| (0..2).map(move |n| format!("{c}{n}")));
-        let clients = names.map(|name| (name.clone(), Client::join(&hub, &name)));
+        let clients =
+            names.map(|name| (name.clone(), Client::join(&hub, &name, Plugin::Forgetful)));
         Self {
             clients: clients.collect(),
             published: Vec::new(),
@@ -105,7 +107,7 @@ impl Trial {
             0 => self.interrupt().await,
             1 => {
                 let (name, client) = fastrand::choice(&mut self.clients).unwrap();
-                *client = Client::join(&self.hub, name);
+                *client = Client::join(&self.hub, name, Plugin::Forgetful);
             }
             2 | 3 => {
                 let some =
