@@ -48,10 +48,11 @@ mod tests {
     use super::*;
     use crate::keys::KeyRecord;
     use crate::store::Embedded;
+    use crate::tasks::Tasks;
 
     #[tokio::test]
     async fn expired_keys_are_deleted_and_others_stay() {
-        let store = Embedded::in_memory().unwrap();
+        let store = Embedded::in_memory(&Tasks::new()).unwrap();
         for number in 0..3 * PAGE as i64 {
             // Every second one ends at its number; the others never do.
             let end = (number % 2 == 0).then_some(Millis(number));

@@ -24,6 +24,7 @@ use super::{
 use crate::clock::{Millis, system_micros};
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message, Note, Position, Status};
+use crate::tasks::Tasks;
 
 /// Announcements that a slow listener may be behind by.
 const ANNOUNCEMENTS: usize = 16_384;
@@ -37,29 +38,30 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// A store that is gone with the process.
+    /// A store that is gone with the process, whose writer is one of `tasks`.
     ///
     /// # Errors
     /// When memory or threads are short.
-    pub fn in_memory() -> Result<Self> {
-        Self::start(Handle::in_memory().map_err(broken)?)
+    pub fn in_memory(tasks: &Tasks) -> Result<Self> {
+        Self::start(Handle::in_memory().map_err(broken)?, tasks)
     }
 
     /// A store in the file `holdfast.redb` of `directory`, which is made where it is missing.
     ///
     /// # Errors
     /// When the directory cannot be written, or another process has the file open.
-    pub fn open(directory: &Path) -> Result<Self> {
+    pub fn open(directory: &Path, tasks: &Tasks) -> Result<Self> {
         std::fs::create_dir_all(directory).map_err(broken)?;
-        Self::start(Handle::file(directory.join("holdfast.redb")).map_err(broken)?)
+        let db = Handle::file(directory.join("holdfast.redb")).map_err(broken)?;
+        Self::start(db, tasks)
     }
 
-    fn start(db: Handle) -> Result<Self> {
+    fn start(db: Handle, tasks: &Tasks) -> Result<Self> {
         let db = Arc::new(db);
         let tables = db.get().and_then(|db| writer::create_tables(&db));
         tables.map_err(broken)?;
         let announcements = broadcast::Sender::new(ANNOUNCEMENTS);
-        let writer = Writer::start(db.clone(), announcements.clone()).map_err(broken)?;
+        let writer = Writer::start(db.clone(), announcements.clone(), tasks).map_err(broken)?;
         Ok(Self {
             db,
             writer,

@@ -160,7 +160,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_to_an_earlier_call_says_nothing_of_now() {
         let metrics = Arc::new(Metrics::new());
-        let watched = Watched::new(Arc::new(Embedded::in_memory().unwrap()), metrics);
+        let watched = Watched::new(
+            Arc::new(Embedded::in_memory(&crate::tasks::Tasks::new()).unwrap()),
+            metrics,
+        );
         let slow = async {
             tokio::time::sleep(Duration::from_millis(100)).await;
             Ok(())

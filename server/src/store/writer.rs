@@ -15,6 +15,7 @@ use super::{Announcement, Cancelled, Draft, Expired, Published, Receipt, Result,
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message, Note};
+use crate::tasks::Tasks;
 
 /// Operations that may wait for the writer; beyond it the store is overloaded.
 const QUEUE: usize = 4096;
@@ -38,27 +39,26 @@ impl Writer {
     pub(super) fn start(
         db: Arc<Handle>,
         announcements: broadcast::Sender<Announcement>,
+        tasks: &Tasks,
     ) -> std::io::Result<Self> {
         let (sender, mut queue) = mpsc::channel(QUEUE);
-        std::thread::Builder::new()
-            .name("store-writer".into())
-            .spawn(move || {
-                while let Some(first) = queue.blocking_recv() {
-                    let mut batch = vec![first];
-                    while batch.len() < BATCH
-                        && let Ok(next) = queue.try_recv()
-                    {
-                        batch.push(next);
-                    }
-                    let committed = db.get().and_then(|db| commit(&db, &announcements, batch));
-                    if let Err(error) = committed {
-                        db.failed(&error);
-                        // The senders of the batch are dropped: each caller learns that nothing was
-                        // stored.
-                        tracing::error!(%error, "the store could not commit");
-                    }
+        tasks.spawn_thread("store-writer", move || {
+            while let Some(first) = queue.blocking_recv() {
+                let mut batch = vec![first];
+                while batch.len() < BATCH
+                    && let Ok(next) = queue.try_recv()
+                {
+                    batch.push(next);
                 }
-            })?;
+                let committed = db.get().and_then(|db| commit(&db, &announcements, batch));
+                if let Err(error) = committed {
+                    db.failed(&error);
+                    // The senders of the batch are dropped: each caller learns that nothing was
+                    // stored.
+                    tracing::error!(%error, "the store could not commit");
+                }
+            }
+        })?;
         Ok(Self(sender))
     }
 

@@ -19,6 +19,7 @@ use server::store::{
     Announcement, Cancelled, Draft, Embedded, Expired, Held, Published, Receipt, Restored, Result,
     Store, StoreError, Swept, Tally, Waiting, Wanted,
 };
+use server::tasks::Tasks;
 use tokio::sync::broadcast;
 
 use crate::harness::BACKEND_KEY;
@@ -44,7 +45,7 @@ impl Faulty {
 
     fn with(is_deaf: bool) -> Self {
         Self {
-            inner: Embedded::in_memory().unwrap(),
+            inner: Embedded::in_memory(&Tasks::new()).unwrap(),
             away: AtomicBool::new(false),
             delay_ms: AtomicU64::new(0),
             deaf: broadcast::Sender::new(1),
@@ -131,6 +132,16 @@ impl Environment for Variables {
 
 /// Starts a node in this process, with shortened constants.
 pub(crate) async fn node(name: &str, store: Arc<dyn Store>, tuning: Tuning) -> Node {
+    node_with(name, store, &Tasks::new(), tuning).await
+}
+
+/// The same, with the store's tasks among those that it lives by.
+pub(crate) async fn node_with(
+    name: &str,
+    store: Arc<dyn Store>,
+    tasks: &Tasks,
+    tuning: Tuning,
+) -> Node {
     let settings = [
         ("BIND", "127.0.0.1:0"),
         ("ADMIN_BIND", "127.0.0.1:0"),
@@ -143,7 +154,7 @@ pub(crate) async fn node(name: &str, store: Arc<dyn Store>, tuning: Tuning) -> N
             .map(|(name, value)| (name, value.to_owned()))
             .into(),
     );
-    Node::start(Settings::read(&variables).unwrap(), store, tuning)
+    Node::start(Settings::read(&variables).unwrap(), store, tasks, tuning)
         .await
         .unwrap()
 }

@@ -62,6 +62,8 @@ impl Forwarder {
             username: None,
             password: None,
         };
-        server::store::Redis::connect(&settings).await.unwrap()
+        server::store::Redis::connect(&settings, &server::tasks::Tasks::new())
+            .await
+            .unwrap()
     }
 }

@@ -40,3 +40,4 @@ mod shared;
 mod slow;
 mod smoke;
 mod store;
+mod supervision;

@@ -71,7 +71,7 @@ impl Redis {
     }
 
     pub(crate) async fn connect(&self) -> server::store::Redis {
-        server::store::Redis::connect(&self.settings())
+        server::store::Redis::connect(&self.settings(), &server::tasks::Tasks::new())
             .await
             .unwrap()
     }

@@ -295,7 +295,8 @@ impl Store for Redis {
         let receiver = self.shared.announcements.subscribe();
         let (listening, listens) = oneshot::channel();
         let (shared, client) = (self.shared.clone(), self.client.clone());
-        tokio::spawn(listener::listen(shared, client, wanted, listening));
+        let tasks = self.shared.tasks.clone();
+        tasks.spawn("hear", listener::listen(shared, client, wanted, listening));
         // It is never dropped unused.
         let _ = listens.await;
         receiver
