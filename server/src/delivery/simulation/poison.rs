@@ -115,3 +115,24 @@ fn what_is_on_trial_holds_up_others_for_a_second_at_most() {
         assert!((1_000..1_500).contains(&(shown - again)), "{shown} {again}");
     });
 }
+
+#[test]
+fn two_plugins_whose_network_goes_silent_are_not_kept_off_their_message() {
+    run(0, async {
+        let store = Arc::new(HeldStore::new(Duration::from_millis(1)));
+        let trial = Trial {
+            hub: hub(&store).await,
+            store,
+        };
+        let message = trial.publish(Duration::from_secs(1));
+        let silent = [(); 2].map(|()| trial.join(Plugin::BreaksAt(message.seq)));
+        for client in &silent {
+            trial.is_shown(client, &message).await;
+        }
+        drop(silent);
+
+        let back = trial.join(Plugin::Careful);
+        let shown = trial.is_shown(&back, &message).await;
+        assert!(shown - message.deliver_at.0 < SLACK);
+    });
+}
