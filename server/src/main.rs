@@ -128,7 +128,7 @@ async fn asked_to_leave(
 
 async fn start(settings: Settings) -> anyhow::Result<Node> {
     let (tasks, keys) = (Tasks::new(), settings.s2s_keys.clone());
-    let store = open_store(&settings.store, &tasks).await?;
+    let store = open_store(&settings, &tasks).await?;
     let node = Node::start(settings, store, &tasks, Tuning::default()).await?;
     tasks.spawn("reload", server::reload::watch(keys)?);
     Ok(node)

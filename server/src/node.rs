@@ -53,12 +53,12 @@ pub struct Node {
 ///
 /// # Errors
 /// When it cannot be opened; says where.
-pub async fn open_store(settings: &StoreSettings, tasks: &Tasks) -> anyhow::Result<Arc<dyn Store>> {
-    Ok(match settings {
+pub async fn open_store(settings: &Settings, tasks: &Tasks) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(match &settings.store {
         StoreSettings::Memory => Arc::new(Embedded::in_memory(tasks)?),
         StoreSettings::File(directory) => Arc::new(open_embedded(directory, tasks)?),
         StoreSettings::Redis(redis) => {
-            let connected = Redis::connect(redis, tasks).await;
+            let connected = Redis::connect(redis, &settings.s2s_keys, tasks).await;
             Arc::new(
                 connected.with_context(|| format!("STORE={}: Redis cannot be used", redis.url))?,
             )

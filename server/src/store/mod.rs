@@ -188,6 +188,8 @@ pub struct Tally {
 pub enum Announcement {
     /// A message was stored.
     Published(Arc<Message>),
+    /// A message is said to have been stored in this mailbox, by whom cannot be told.
+    Unproved(Mailbox),
     /// A message was withdrawn before it was due.
     Cancelled(Mailbox, Position),
     /// The key with this id was revoked.

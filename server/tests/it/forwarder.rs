@@ -62,7 +62,7 @@ impl Forwarder {
             username: None,
             password: None,
         };
-        server::store::Redis::connect(&settings, &server::tasks::Tasks::new())
+        crate::redis::open(&settings, &server::tasks::Tasks::new())
             .await
             .unwrap()
     }

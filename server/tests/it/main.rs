@@ -22,6 +22,7 @@ mod encrypted;
 mod far_store;
 mod faulty_store;
 mod flood;
+mod forged;
 mod forwarder;
 mod harness;
 mod image;

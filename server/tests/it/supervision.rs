@@ -16,7 +16,7 @@ use crate::redis::Redis;
 /// A node with the store in Redis.
 async fn start(redis: &Redis) -> (Node, Tasks) {
     let tasks = Tasks::new();
-    let store = server::store::Redis::connect(&redis.settings(), &tasks).await;
+    let store = crate::redis::open(&redis.settings(), &tasks).await;
     let store = Arc::new(store.unwrap());
     let node = node_with("n", store, &tasks, Tuning::default()).await;
     (node, tasks)

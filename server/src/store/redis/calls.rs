@@ -30,7 +30,7 @@ impl Store for Redis {
         let full = self.shared.is_full();
         let commands = drafts.iter().flat_map(|draft| {
             [
-                publishing(draft, full),
+                publishing(draft, full, &self.shared.seals),
                 indexing(&draft.mailbox, draft.expires_at.0),
             ]
         });

@@ -81,15 +81,13 @@ async fn look(
         Err(error) if is_forbidden(&error) => bail!("{error}; {RIGHTS}"),
         Err(error) => return Ok(Some(error.to_string())),
     }
-    let policy = field("maxmemory_policy").unwrap_or("noeviction");
-    if policy != "noeviction" {
-        tracing::error!(
-            policy,
-            "Redis drops messages when its memory is full: set maxmemory-policy to noeviction"
-        );
-    }
     tracing::info!(version, "connected to Redis");
     Ok(None)
+}
+
+/// The policy by which Redis drops messages when its memory is full, if it does.
+pub(super) fn dropping_policy(info: &str) -> Option<&str> {
+    pulse::field(info, "maxmemory_policy").filter(|policy| *policy != "noeviction")
 }
 
 fn is_forbidden(error: &RedisError) -> bool {

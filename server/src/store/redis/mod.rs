@@ -20,10 +20,11 @@ mod presence;
 mod pulse;
 mod restore;
 mod script;
+mod seal;
 mod writer;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep};
 
 use super::{Announcement, Result, StoreError};
+use crate::backends::BackendKeys;
 use crate::clock::Millis;
 use crate::message::Mailbox;
 use crate::settings::RedisSettings;
@@ -41,6 +43,7 @@ use crate::tasks::Tasks;
 use accepted::Accepted;
 use key_cache::KnownKeys;
 use link::Link;
+use seal::Seals;
 use writer::Writer;
 
 /// How long a node waits for Redis when it starts.
@@ -83,17 +86,25 @@ struct Shared {
     lost_data: Mutex<Option<Instant>>,
     /// How much of its memory Redis has used, if it has a bound.
     full_percent: AtomicU64,
+    /// Whether Redis drops messages when its memory is full.
+    drops: AtomicBool,
+    /// What proves that a node has announced a message.
+    seals: Seals,
     /// The tasks that the node lives by; the store's are among them.
     tasks: Tasks,
 }
 
 impl Redis {
     /// Connects to the store. Where Redis is away it is tried for 15 s. The node lives by `tasks`,
-    /// of which the store's are some.
+    /// of which the store's are some, and its announcements are proved by `keys`.
     ///
     /// # Errors
     /// When it cannot be reached, refuses the credentials, or is older than version 7; says which.
-    pub async fn connect(settings: &RedisSettings, tasks: &Tasks) -> anyhow::Result<Self> {
+    pub async fn connect(
+        settings: &RedisSettings,
+        keys: &BackendKeys,
+        tasks: &Tasks,
+    ) -> anyhow::Result<Self> {
         // A second store in one process finds the provider installed.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = Client::open(connection_info(settings)?)?;
@@ -111,6 +122,8 @@ impl Redis {
             beat: AtomicI64::new(0),
             lost_data: Mutex::default(),
             full_percent: AtomicU64::new(0),
+            drops: AtomicBool::new(false),
+            seals: Seals::new(keys.clone()),
             tasks: tasks.clone(),
         });
         let store = Self { shared, client };

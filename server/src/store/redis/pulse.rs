@@ -1,5 +1,6 @@
 //! Once a second: says that this node lives, asks which keys were revoked, whether data has gone,
-//! how many replicas there are and how full the store is.
+//! how many replicas there are, how full the store is and whether it would drop
+//! messages.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,7 +10,7 @@ use redis::cmd;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::link::{Link, PATIENCE};
-use super::{Shared, names};
+use super::{Shared, fitness, names};
 use crate::clock::Millis;
 use crate::store::{Announcement, Result};
 
@@ -81,6 +82,16 @@ async fn measure(shared: &Shared) -> Result<()> {
         _ => 0,
     };
     shared.full_percent.store(percent, Ordering::Relaxed);
+    let policy = fitness::dropping_policy(&memory);
+    if policy.is_some() != shared.drops.swap(policy.is_some(), Ordering::Relaxed) {
+        match policy {
+            Some(policy) => tracing::error!(
+                policy,
+                "Redis drops messages when its memory is full: set maxmemory-policy to noeviction"
+            ),
+            None => tracing::info!("Redis's maxmemory-policy is noeviction again"),
+        }
+    }
     Ok(())
 }
 

@@ -100,7 +100,10 @@ impl Shared {
             let mut restore = script::RESTORE.on_mailbox(&message.mailbox);
             restore
                 .arg(&message.id)
-                .arg(super::message_format::encode(message))
+                .arg(super::message_format::encode(
+                    message,
+                    self.seals.of_message(message),
+                ))
                 .arg(RETENTION);
             [restore, indexing(&message.mailbox, message.expires_at.0)]
         });
