@@ -12,13 +12,15 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, broadcast};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
 use crate::api;
+use crate::ban;
+use crate::ban_exchange;
 use crate::clock::Clock;
 use crate::connection::{Listener, open_file_limit};
 use crate::delivery::{Context, Hub, Recorder, Suspects, Tuning};
@@ -223,6 +225,7 @@ async fn assemble(
         clock,
         metrics,
         suspects: Suspects::default(),
+        bans: broadcast::Sender::new(ban::QUEUE),
         unacknowledged: settings.unacknowledged.clone(),
         tuning,
         max_payload: settings.max_payload,
@@ -230,6 +233,8 @@ async fn assemble(
     let hub = Hub::new(context.clone());
     hub.start().await;
     tasks.spawn("purge", purge::run(context.clone()));
+    let sharing = ban_exchange::run(context.clone(), admission.clone());
+    tasks.spawn("share_bans", sharing);
     Ok(Handler::new(settings, admission, context, hub))
 }
 

@@ -4,7 +4,8 @@
 //! [`Permit`] as long as it stays. What a client may do on a connection that it has is theirs to
 //! bound.
 //!
-//! What is absent: nothing here is shared between nodes, and nothing is written to the store.
+//! What is absent: nothing here is shared between nodes, but for bans, and nothing is written to the
+//! store.
 //!
 //! Longer than most: it is the one door to the tables of addresses, keys and places.
 
@@ -25,6 +26,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
+use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 pub use client::{Client, TrustedProxies};
@@ -41,6 +43,7 @@ use places::{Place, Places};
 use rate::{Nanos, Rate};
 use summary::Summary;
 
+use crate::ban;
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
 use crate::metrics::Metrics;
@@ -57,6 +60,8 @@ const SHARE: u32 = 4;
 const BURST_SECONDS: u32 = 10;
 /// The first ban of an address; each further one is twice as long as the last.
 const FIRST_BAN: Duration = Duration::from_secs(10);
+/// Ends of bans that are not further apart are those of one ban: clocks differ.
+const SAME: Duration = Duration::from_secs(5);
 /// After so many doublings a ban gets no longer: 640 s.
 const MOST_DOUBLINGS: u32 = 6;
 /// When to come again after a refusal that passes as others leave.
@@ -91,6 +96,8 @@ pub struct Admission {
     failures: Option<Rate>,
     joins: Option<Rate>,
     summary: Summary,
+    /// This node's bans, for others to be told.
+    bans: broadcast::Sender<(Client, Duration)>,
 }
 
 impl Admission {
@@ -112,6 +119,7 @@ impl Admission {
             failures: limits.address_failed_keys.map(Rate::per_minute),
             joins: limits.key_joins.map(burst),
             summary: Summary::default(),
+            bans: broadcast::Sender::new(ban::QUEUE),
             limits,
         })
     }
@@ -346,8 +354,38 @@ impl Admission {
         });
         if let Some(Some(ban)) = banned {
             self.metrics.bans.inc();
-            let seconds = Duration::from_nanos(ban).as_secs();
-            tracing::warn!(%client, seconds, "banned: too many wrong keys");
+            let ban = Duration::from_nanos(ban);
+            tracing::warn!(%client, seconds = ban.as_secs(), "banned: too many wrong keys");
+            // Nobody listens while a node starts or stops.
+            let _ = self.bans.send((client, ban));
+        }
+    }
+
+    /// The bans that this node decides on from now on, each with its length.
+    #[must_use]
+    pub fn bans(&self) -> broadcast::Receiver<(Client, Duration)> {
+        self.bans.subscribe()
+    }
+
+    /// Takes a ban of another node, which has so much time left. This node's own, which it hears
+    /// too, changes nothing.
+    pub fn banned_elsewhere(&self, client: Client, left: Duration) {
+        let now = self.now();
+        let until = now + left.min(FIRST_BAN * (1 << MOST_DOUBLINGS)).as_nanos() as Nanos;
+        let is_new = self.addresses.with(client.group(), now, |address| {
+            let is_new = until
+                > address
+                    .banned_until
+                    .saturating_add(SAME.as_nanos() as Nanos);
+            if is_new {
+                address.forgive(now);
+                address.bans = address.bans.saturating_add(1);
+                address.banned_until = until;
+            }
+            is_new
+        });
+        if is_new == Some(true) {
+            tracing::info!(%client, seconds = left.as_secs(), "banned by another node");
         }
     }
 

@@ -232,8 +232,14 @@ impl Hub {
                 Ok(Announcement::Revoked(key)) => self.clone().start_key_check(key),
                 Ok(Announcement::Unproved(mailbox)) => {
                     self.context.metrics.announcements_unproved.inc();
-                    tracing::debug!(%mailbox, "an announcement without proof; reading the mailbox");
-                    self.read_channel_anew(&mailbox);
+                    if let Some(mailbox) = mailbox {
+                        tracing::debug!(%mailbox, "announced without proof; reading the mailbox");
+                        self.read_channel_anew(&mailbox);
+                    }
+                }
+                Ok(Announcement::Banned(ban)) => {
+                    // Nobody listens while a node starts or stops.
+                    let _ = self.context.bans.send(ban);
                 }
                 Ok(Announcement::PutBack(mailbox)) => self.read_channel_anew(&mailbox),
                 Ok(Announcement::Interrupted { emptied }) => self.clone().start_recovery(emptied),

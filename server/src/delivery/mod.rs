@@ -27,9 +27,10 @@ mod window;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, broadcast};
 use tokio::time::Instant;
 
+use crate::ban::Ban;
 use crate::clock::{Clock, Millis};
 use crate::message::Message;
 use crate::metrics::Metrics;
@@ -92,6 +93,8 @@ pub struct Context {
     pub reads: Semaphore,
     /// Messages that sessions have ended on.
     pub suspects: Suspects,
+    /// Bans that other nodes have told of.
+    pub bans: broadcast::Sender<Ban>,
     /// Namespaces whose messages ask for no acknowledgement.
     pub unacknowledged: Vec<String>,
     /// The constants.

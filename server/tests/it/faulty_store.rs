@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::Value;
+use server::ban::Ban;
 use server::clock::Millis;
 use server::delivery::Tuning;
 use server::keys::KeyRecord;
@@ -120,6 +121,7 @@ faulty! {
     fn revoke_key(id: &str) -> bool;
     fn set_presence(node: &str, changes: &[(Mailbox, u32)]) -> ();
     fn presence(mailbox: &Mailbox) -> u64;
+    fn announce_ban(ban: Ban) -> ();
 }
 
 struct Variables(HashMap<&'static str, String>);

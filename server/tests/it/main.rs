@@ -12,6 +12,7 @@ mod abuse;
 mod acknowledging;
 mod admission;
 mod api;
+mod bans;
 mod client_matrix;
 mod clients;
 mod clocks;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, broadcast};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::client::{Client, Plugin};
@@ -56,6 +56,7 @@ async fn hub(store: &Arc<HeldStore>) -> Arc<Hub> {
         metrics,
         reads: Semaphore::new(64),
         suspects: Suspects::default(),
+        bans: broadcast::Sender::new(1),
         unacknowledged: Vec::new(),
         tuning: Tuning::default(),
         max_payload: 1024,

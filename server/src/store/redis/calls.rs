@@ -9,6 +9,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::encoding::{Counts, add_position, noting, published, publishing, recording, status};
 use super::expiry::indexing;
 use super::{Redis, listener, message_format, names, read, script};
+use crate::ban::Ban;
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message, Note, Position, Status};
@@ -289,6 +290,15 @@ impl Store for Redis {
 
     async fn presence(&self, mailbox: &Mailbox) -> Result<u64> {
         self.shared.sockets_on(mailbox).await
+    }
+
+    async fn announce_ban(&self, ban: Ban) -> Result<()> {
+        let Some(told) = self.shared.seals.ban(ban) else {
+            return Ok(());
+        };
+        let mut command = cmd("PUBLISH");
+        command.arg(names::bans()).arg(format!("N {told}"));
+        self.shared.calls.ask(&command).await.map(|_| ())
     }
 
     async fn announcements(&self, wanted: Wanted) -> broadcast::Receiver<Announcement> {

@@ -106,7 +106,7 @@ fn parse(payload: &[u8], wanted: &Wanted, seals: &Seals) -> Option<Announcement>
             let (message, seal) = super::message_format::decode_sealed(&mailbox, line)?;
             match seal.is_some_and(|seal| seals.fits(&message, &seal)) {
                 true => Some(Announcement::Published(message)),
-                false => Some(Announcement::Unproved(mailbox)),
+                false => Some(Announcement::Unproved(Some(mailbox))),
             }
         }
         b'C' => {
@@ -121,6 +121,10 @@ fn parse(payload: &[u8], wanted: &Wanted, seals: &Seals) -> Option<Announcement>
             Some(Announcement::Cancelled(Mailbox::from(name), at))
         }
         b'B' if wanted(name) => Some(Announcement::PutBack(Mailbox::from(name))),
+        b'N' => {
+            let ban = seals.read_ban(std::str::from_utf8(rest).ok()?);
+            Some(ban.map_or(Announcement::Unproved(None), Announcement::Banned))
+        }
         b'R' => Some(Announcement::Revoked(name.into())),
         _ => None,
     }

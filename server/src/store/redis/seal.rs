@@ -8,13 +8,15 @@
 use subtle::ConstantTimeEq;
 
 use crate::backends::BackendKeys;
+use crate::ban::Ban;
 use crate::clock::Millis;
 use crate::keys::hmac;
 use crate::message::Message;
 use crate::store::Draft;
 
 /// What the secrets are for.
-const PURPOSE: &str = "holdfast announcements 1";
+const MESSAGES: &str = "holdfast announcements 1";
+const BANS: &str = "holdfast bans 1";
 /// Hexadecimal digits of a seal: 128 bits.
 const DIGITS: usize = 32;
 
@@ -44,12 +46,30 @@ impl Seals {
 
     /// Whether a node with one of the same backend keys has sealed this message.
     pub(super) fn fits(&self, message: &Message, seal: &str) -> bool {
-        let fits = |own: String| bool::from(own.as_bytes().ct_eq(seal.as_bytes()));
-        self.all(&content(message)).any(fits)
+        self.all(&content(message)).any(|own| same(&own, seal))
+    }
+
+    /// A ban as it is announced: with its seal. None without a backend key.
+    pub(super) fn ban(&self, ban: Ban) -> Option<String> {
+        let text = format!("{} {}", ban.address, ban.until.0);
+        let secret = self.0.secrets(BANS).into_iter().next()?;
+        Some(format!("{text} {}", seal(&secret, [&text])))
+    }
+
+    /// The ban that was announced so, if a node with one of the same backend keys has done it.
+    pub(super) fn read_ban(&self, announced: &str) -> Option<Ban> {
+        let (text, told) = announced.rsplit_once(' ')?;
+        let (address, until) = text.split_once(' ')?;
+        let mut secrets = self.0.secrets(BANS).into_iter();
+        secrets.find(|secret| same(&seal(secret, [text]), told))?;
+        Some(Ban {
+            address: address.parse().ok()?,
+            until: Millis(until.parse().ok()?),
+        })
     }
 
     fn all(&self, content: &Content<'_>) -> impl Iterator<Item = String> {
-        let secrets = self.0.secrets(PURPOSE).into_iter();
+        let secrets = self.0.secrets(MESSAGES).into_iter();
         secrets.map(|secret| content.seal(&secret))
     }
 }
@@ -76,10 +96,18 @@ impl Content<'_> {
         let texts =
             texts.flat_map(|text| [(text.len() as u64).to_be_bytes().to_vec(), text.into()]);
         let times = self.times.map(|time| time.0.to_be_bytes().to_vec());
-        let mut digits = super::message_format::hex(&hmac(secret, times.into_iter().chain(texts)));
-        digits.truncate(DIGITS);
-        digits
+        seal(secret, times.into_iter().chain(texts))
     }
+}
+
+fn seal(secret: &[u8; 32], parts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
+    let mut digits = super::message_format::hex(&hmac(secret, parts));
+    digits.truncate(DIGITS);
+    digits
+}
+
+fn same(own: &str, told: &str) -> bool {
+    own.as_bytes().ct_eq(told.as_bytes()).into()
 }
 
 #[cfg(test)]
@@ -133,6 +161,21 @@ mod tests {
             assert!(!seals.fits(&other, &seal), "{other:?}");
         }
         assert!(!seals.fits(&real, "") && !seals.fits(&real, &"0".repeat(DIGITS)));
+    }
+
+    #[test]
+    fn a_ban_comes_back_as_it_was_told_and_not_otherwise() {
+        let ban = Ban {
+            address: "2001:db8::1".parse().unwrap(),
+            until: Millis(7),
+        };
+        let told = seals("ab").ban(ban).unwrap();
+        assert_eq!(seals("ba").read_ban(&told), Some(ban));
+        assert_eq!(seals("bc").read_ban(&told), None);
+        let longer = told.replacen(" 7 ", " 8 ", 1);
+        for other in [longer.as_str(), "", "2001:db8::1 7", "2001:db8::1 7 "] {
+            assert_eq!(seals("ab").read_ban(other), None, "{other}");
+        }
     }
 
     #[test]
