@@ -85,11 +85,6 @@ async fn look(
     Ok(None)
 }
 
-/// The policy by which Redis drops messages when its memory is full, if it does.
-pub(super) fn dropping_policy(info: &str) -> Option<&str> {
-    pulse::field(info, "maxmemory_policy").filter(|policy| *policy != "noeviction")
-}
-
 fn is_forbidden(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm)
 }

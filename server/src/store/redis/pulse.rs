@@ -10,7 +10,7 @@ use redis::cmd;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::link::{Link, PATIENCE};
-use super::{Shared, fitness, names};
+use super::{Shared, names};
 use crate::clock::Millis;
 use crate::store::{Announcement, Result};
 
@@ -82,17 +82,23 @@ async fn measure(shared: &Shared) -> Result<()> {
         _ => 0,
     };
     shared.full_percent.store(percent, Ordering::Relaxed);
-    let policy = fitness::dropping_policy(&memory);
-    if policy.is_some() != shared.drops.swap(policy.is_some(), Ordering::Relaxed) {
-        match policy {
-            Some(policy) => tracing::error!(
-                policy,
-                "Redis drops messages when its memory is full: set maxmemory-policy to noeviction"
-            ),
-            None => tracing::info!("Redis's maxmemory-policy is noeviction again"),
-        }
-    }
+    look_at_policy(shared, &memory);
     Ok(())
+}
+
+/// Says when Redis begins, or ceases, to drop messages when its memory is full.
+fn look_at_policy(shared: &Shared, memory: &str) {
+    let policy = field(memory, "maxmemory_policy").filter(|policy| *policy != "noeviction");
+    if policy.is_some() == shared.drops.swap(policy.is_some(), Ordering::Relaxed) {
+        return;
+    }
+    match policy {
+        Some(policy) => tracing::error!(
+            policy,
+            "Redis drops messages when its memory is full: set maxmemory-policy to noeviction"
+        ),
+        None => tracing::info!("Redis's maxmemory-policy is noeviction again"),
+    }
 }
 
 /// Replicas that keep up with the primary.
