@@ -22,7 +22,7 @@ impl Way {
     /// Every way of every client. Protocol 4 has no `auth`.
     pub(crate) fn all() -> Vec<Self> {
         let mut ways = Vec::new();
-        for library in ["v4", "v3", "v2", "python", "python4"] {
+        for library in ["v4", "v3", "v2", "python"] {
             for transports in [POLLING, WEBSOCKET, UPGRADE] {
                 for by_header in [true, false] {
                     if by_header || !PROTOCOL_4.contains(&library) {
@@ -36,6 +36,15 @@ impl Way {
             }
         }
         ways
+    }
+
+    /// python-socketio 4 on each transport. It is old, and not among the official clients of today.
+    pub(crate) fn python4() -> [Self; 3] {
+        [POLLING, WEBSOCKET, UPGRADE].map(|transports| Self {
+            library: "python4",
+            transports,
+            by_header: true,
+        })
     }
 
     /// Every client on every transport, with the key where the client can put it.
