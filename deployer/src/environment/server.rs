@@ -90,7 +90,7 @@ impl FromNode for Server {
         let server = Self(read.collect::<Option<_>>()?);
         if let Some(unknown) = server.unknown_namespace() {
             mistakes.about("unacknowledged_namespaces", |mistakes| {
-                mistakes.push(unknown)
+                mistakes.push(unknown);
             });
             return None;
         }
