@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::keys::sha256;
+use crate::keys::{hmac, sha256};
 use crate::names;
 
 /// The fewest characters of a backend key.
@@ -137,6 +137,16 @@ impl BackendKeys {
             }
         }
         found
+    }
+
+    /// A secret for `purpose` from each key, in their order: nodes that share a key share it, and
+    /// nobody who has not seen the keys does.
+    pub(crate) fn secrets(&self, purpose: &str) -> Vec<[u8; 32]> {
+        let backends = self.backends.read().unwrap_or_else(PoisonError::into_inner);
+        let secrets = backends
+            .iter()
+            .map(|backend| hmac(&backend.hash, [purpose]));
+        secrets.collect()
     }
 
     fn names(&self) -> Vec<String> {

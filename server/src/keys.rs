@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -118,6 +119,18 @@ pub fn of_header(value: &str) -> Option<&str> {
 #[must_use]
 pub fn sha256(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
+}
+
+/// HMAC-SHA-256 of the parts, one behind the other.
+pub(crate) fn hmac(key: &[u8; 32], parts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> [u8; 32] {
+    // A key of a block's length, as the construction fills shorter ones up.
+    let mut block = [0; 64];
+    block[..key.len()].copy_from_slice(key);
+    let mut mac = Hmac::<Sha256>::new(&block.into());
+    for part in parts {
+        mac.update(part.as_ref());
+    }
+    mac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]

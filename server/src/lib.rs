@@ -10,6 +10,8 @@
 pub mod admission;
 pub mod api;
 pub mod backends;
+pub mod ban;
+pub mod ban_exchange;
 pub mod clock;
 pub mod connection;
 pub mod delivery;

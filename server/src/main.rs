@@ -14,7 +14,7 @@ use server::log_queue::LogQueue;
 use server::node::{Node, open_store};
 use server::settings::{ProcessEnvironment, Settings};
 use server::task_metadata;
-use server::tasks::Ended;
+use server::tasks::{Ended, Tasks};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// It could not start: settings, file limit, addresses or the store.
@@ -59,7 +59,6 @@ fn main() -> ExitCode {
 
 async fn live(settings: Settings, log: &LogQueue) -> ExitCode {
     let (drain, metadata) = (settings.drain, settings.task_metadata.clone());
-    let keys = settings.s2s_keys.clone();
     // Before the start: whoever reads that the node is ready may send a signal at once.
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
@@ -74,7 +73,6 @@ async fn live(settings: Settings, log: &LogQueue) -> ExitCode {
         Err(error) => return refuse(&format!("{error:#}")),
     };
     log.count_in(node.handler().context.metrics.log_lines_dropped.clone());
-    tokio::spawn(server::reload::watch(keys));
     let signal = tokio::select! {
         signal = asked_to_leave(&node, &mut signals, metadata.as_ref()) => signal,
         ended = node.ended() => return give_up(&ended),
@@ -129,8 +127,11 @@ async fn asked_to_leave(
 }
 
 async fn start(settings: Settings) -> anyhow::Result<Node> {
-    let store = open_store(&settings.store).await?;
-    Node::start(settings, store, Tuning::default()).await
+    let (tasks, keys) = (Tasks::new(), settings.s2s_keys.clone());
+    let store = open_store(&settings, &tasks).await?;
+    let node = Node::start(settings, store, &tasks, Tuning::default()).await?;
+    tasks.spawn("reload", server::reload::watch(keys)?);
+    Ok(node)
 }
 
 /// Ends the process after `drain`, whatever hangs: the runtime itself may.

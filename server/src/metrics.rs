@@ -116,6 +116,8 @@ pub struct Metrics {
     pub receipts_dropped: Counter,
     /// Messages that the sweep found and no announcement had told of.
     pub announcements_missed: Counter,
+    /// Announcements of messages without proof that a node made them; the mailbox is read instead.
+    pub announcements_unproved: Counter,
     /// Messages put back into a store that had lost them.
     pub restored: Counter,
     /// Messages accepted here that the store has lost for good.
@@ -165,6 +167,7 @@ impl Metrics {
             stray_acknowledgements: Counter::default(),
             receipts_dropped: Counter::default(),
             announcements_missed: Counter::default(),
+            announcements_unproved: Counter::default(),
             reads_waiting: Gauge::default(),
             lag: Histogram::new([0.001, 0.005, 0.025, 0.1, 0.25, 1.0, 5.0]),
             restored: Counter::default(),
@@ -267,6 +270,11 @@ impl Metrics {
             "announcements_missed",
             "Messages found by the sweep alone",
             self.announcements_missed.clone(),
+        );
+        r.register(
+            "announcements_unproved",
+            "Announcements of messages without proof that a node made them; the mailbox was read",
+            self.announcements_unproved.clone(),
         );
         r.register(
             "reads_waiting",

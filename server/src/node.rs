@@ -12,12 +12,15 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
 use crate::api;
+use crate::ban;
+use crate::ban_exchange;
 use crate::clock::Clock;
 use crate::connection::{Listener, open_file_limit};
 use crate::delivery::{Context, Hub, Recorder, Suspects, Tuning, Turns};
@@ -48,16 +51,16 @@ pub struct Node {
     served: JoinHandle<()>,
 }
 
-/// Opens the store that the settings name.
+/// Opens the store that the settings name; `tasks` are those that the node lives by.
 ///
 /// # Errors
 /// When it cannot be opened; says where.
-pub async fn open_store(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Store>> {
-    Ok(match settings {
+pub async fn open_store(settings: &Settings, tasks: &Tasks) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(match &settings.store {
         StoreSettings::Memory => Arc::new(Embedded::in_memory()?),
-        StoreSettings::File(directory) => Arc::new(open_embedded(directory)?),
+        StoreSettings::File(directory) => Arc::new(open_embedded(directory, tasks)?),
         StoreSettings::Redis(redis) => {
-            let connected = Redis::connect(redis).await;
+            let connected = Redis::connect(redis, &settings.s2s_keys, tasks).await;
             Arc::new(
                 connected.with_context(|| format!("STORE={}: Redis cannot be used", redis.url))?,
             )
@@ -65,8 +68,8 @@ pub async fn open_store(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Stor
     })
 }
 
-fn open_embedded(directory: &Path) -> anyhow::Result<Embedded> {
-    Embedded::open(directory).with_context(|| {
+fn open_embedded(directory: &Path, tasks: &Tasks) -> anyhow::Result<Embedded> {
+    Embedded::open(directory, tasks).with_context(|| {
         format!(
             "STORE=file:{}: the database cannot be opened",
             directory.display()
@@ -75,7 +78,8 @@ fn open_embedded(directory: &Path) -> anyhow::Result<Embedded> {
 }
 
 impl Node {
-    /// Starts a node on `store`: when this returns, it answers.
+    /// Starts a node on `store`: when this returns, it answers. It lives by `tasks`, of which the
+    /// store's are some.
     ///
     /// # Errors
     /// When the store does not tell the time, or an address is taken; says which setting is
@@ -83,13 +87,14 @@ impl Node {
     pub async fn start(
         settings: Settings,
         store: Arc<dyn Store>,
+        tasks: &Tasks,
         tuning: Tuning,
     ) -> anyhow::Result<Self> {
         let settings = Arc::new(settings);
         let metrics = Arc::new(Metrics::new());
         let connections = connections(&settings)?;
         let admission = Admission::new(settings.limits.clone(), connections, metrics.clone());
-        tokio::spawn(admission.clone().run());
+        tasks.spawn("forget_clients", admission.clone().run());
         let listener = Listener::bind(
             settings.bind,
             admission.clone(),
@@ -102,12 +107,12 @@ impl Node {
             .with_context(|| format!("ADMIN_BIND={}: cannot listen", settings.admin_bind))?;
         let (address, admin_address) = (listener.address()?, admin.local_addr()?);
 
-        let handler = assemble(settings, admission, store, metrics, tuning).await?;
+        let handler = assemble(settings, admission, store, metrics, tasks, tuning).await?;
         let gate = Gate::new(handler.clone());
         let router = api::router(&handler, gate);
         let stop = CancellationToken::new();
-        let served = tokio::spawn(listener.serve(router, stop.clone()));
-        let tasks = &handler.context.tasks;
+        let serving = listener.serve(router, stop.clone());
+        let served = tasks.spawn_until("serve", stop.clone(), serving);
         tasks.spawn("serve_admin", serve_admin(admin, handler.clone()));
         tracing::info!(%address, %admin_address, connections, version = env!("CARGO_PKG_VERSION"), "ready");
         Ok(Self {
@@ -149,14 +154,13 @@ impl Node {
             (served, recorder.flush(LAST_RECEIPTS).await)
         };
         match tokio::time::timeout(drain.mul_f64(0.95), left).await {
-            Ok((Ok(Ok(())), true)) => {
+            Ok((Ok(_), true)) => {
                 tracing::info!(ms = start.elapsed().as_millis(), "drained");
                 Ok(())
             }
             Ok((_, false)) => {
                 bail!("the last receipts could not be stored; what they say is delivered again")
             }
-            Ok((Ok(Err(error)), _)) => bail!("the listener broke: {error}"),
             Ok((Err(_), _)) => bail!("some requests did not end in time"),
             Err(_) => bail!(
                 "DRAIN={drain:?} is over with {} sessions left",
@@ -201,6 +205,7 @@ async fn assemble(
     admission: Arc<Admission>,
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,
+    tasks: &Tasks,
     tuning: Tuning,
 ) -> anyhow::Result<Arc<Handler>> {
     let store = Arc::new(Watched::new(store, metrics.clone()));
@@ -211,23 +216,25 @@ async fn assemble(
         .context("STORE: its clock cannot be read")?;
     let clock = Clock::starting_at(micros);
     clock.measure(micros, asked, false);
-    let tasks = Tasks::new();
     let context = Arc::new(Context {
         node: settings.node_id.clone(),
-        recorder: Recorder::start(store.clone(), metrics.clone(), &tasks),
-        tasks,
+        recorder: Recorder::start(store.clone(), metrics.clone(), tasks),
+        tasks: tasks.clone(),
         reads: Turns::new(READS),
         store,
         clock,
         metrics,
         suspects: Suspects::default(),
+        bans: broadcast::Sender::new(ban::QUEUE),
         unacknowledged: settings.unacknowledged.clone(),
         tuning,
         max_payload: settings.max_payload,
     });
     let hub = Hub::new(context.clone());
     hub.start().await;
-    tokio::spawn(purge::run(context.clone()));
+    tasks.spawn("purge", purge::run(context.clone()));
+    let sharing = ban_exchange::run(context.clone(), admission.clone());
+    tasks.spawn("share_bans", sharing);
     Ok(Handler::new(settings, admission, context, hub))
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::backends::BackendKeys;
 use crate::keys::sha256;
@@ -13,13 +13,17 @@ use crate::keys::sha256;
 /// From one look at the file to the next. SIGHUP makes it look at once.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Looks until the runtime ends. Without a file, SIGHUP is taken all the same: it must not end the
-/// process.
+/// Listens for SIGHUP, and returns the work, which does not end. Without a file, SIGHUP is taken
+/// all the same: it must not end the process.
 ///
 /// # Errors
 /// When the signal cannot be listened for.
-pub async fn watch(keys: BackendKeys) -> io::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
+pub fn watch(keys: BackendKeys) -> io::Result<impl Future<Output = ()> + Send> {
+    let hangup = signal(SignalKind::hangup())?;
+    Ok(look(keys, hangup))
+}
+
+async fn look(keys: BackendKeys, mut hangup: Signal) {
     let Some(file) = keys.file().map(Path::to_owned) else {
         loop {
             hangup.recv().await;

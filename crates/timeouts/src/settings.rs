@@ -97,7 +97,7 @@ settings! {
     /// The namespaces whose messages ask for no acknowledgement: each is shown once a connection.
     /// They are among the namespaces.
     UnacknowledgedNamespaces: List("server.unacknowledged_namespaces", "namespaces without acknowledgements")
-        .not_in_file().variable("UNACKNOWLEDGED_NAMESPACES").grammar(Grammar::Names);
+        .variable("UNACKNOWLEDGED_NAMESPACES").default("").grammar(Grammar::NamesOrNone);
     /// The user of the store's access control list; the default user unless set.
     StoreUsername: Text("server.store_username", "store's user")
         .not_in_file().variable("STORE_USERNAME");

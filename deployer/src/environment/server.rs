@@ -31,6 +31,27 @@ impl Server {
     }
 }
 
+impl Server {
+    /// A namespace without acknowledgements that is no namespace: the server would not start.
+    fn unknown_namespace(&self) -> Option<Mistake> {
+        let stated = |wanted| {
+            let mut settings = self.0.iter().filter(|(setting, _)| *setting == wanted);
+            settings.find_map(|(_, node)| node.as_list())
+        };
+        let default = Setting::Namespaces.default_value();
+        let known: Vec<&str> = match (stated(Setting::Namespaces), &default) {
+            (Some(items), _) => items.iter().filter_map(Node::as_text).collect(),
+            (None, Some(Value::List(names))) => names.iter().map(String::as_str).collect(),
+            _ => Vec::new(),
+        };
+        let mut items = stated(Setting::UnacknowledgedNamespaces)?.iter();
+        let unknown =
+            items.find(|item| item.as_text().is_none_or(|name| !known.contains(&name)))?;
+        let expected = format!("one of the namespaces: {}", known.join(", "));
+        Some(wrong(unknown, &expected))
+    }
+}
+
 /// The settings of the section with their keys in it.
 fn settings() -> impl Iterator<Item = (&'static str, Setting)> {
     Setting::of_server()
@@ -66,7 +87,14 @@ impl FromNode for Server {
         let read = stated
             .into_iter()
             .map(|(setting, node)| Some((setting, node?)));
-        read.collect::<Option<_>>().map(Self)
+        let server = Self(read.collect::<Option<_>>()?);
+        if let Some(unknown) = server.unknown_namespace() {
+            mistakes.about("unacknowledged_namespaces", |mistakes| {
+                mistakes.push(unknown);
+            });
+            return None;
+        }
+        Some(server)
     }
 
     fn absent(_key: &str, _parent: &Node, _mistakes: &mut Mistakes) -> Option<Self> {
@@ -207,7 +235,9 @@ fn schema(setting: Setting) -> Json {
         Grammar::Names => json!({
             "type": "array", "minItems": 1, "uniqueItems": true, "items": text
         }),
-        Grammar::Origins => json!({ "type": "array", "uniqueItems": true, "items": text }),
+        Grammar::NamesOrNone | Grammar::Origins => json!({
+            "type": "array", "uniqueItems": true, "items": text
+        }),
         _ => text,
     }
 }

@@ -86,6 +86,8 @@ fn what_the_server_refuses_is_refused_before() {
         ("namespaces", "[\"a b\"]"),
         ("namespaces", "[a, a]"),
         ("namespaces", "[\"a,b\"]"),
+        ("unacknowledged_namespaces", "[alerts]"),
+        ("unacknowledged_namespaces", "[donations, donations]"),
         ("cors_origins", "[example.com]"),
         ("cors_origins", "[\"https://example.com/\"]"),
         ("cors_origins", "[\"https://Example.com\"]"),

@@ -4,11 +4,13 @@
 //! [`Permit`] as long as it stays. What a client may do on a connection that it has is theirs to
 //! bound.
 //!
-//! What is absent: nothing here is shared between nodes, and nothing is written to the store.
+//! What is absent: nothing here is shared between nodes, but for bans, and nothing is written to the
+//! store.
 //!
 //! Longer than most: it is the one door to the tables of addresses, keys and places.
 
 mod addresses;
+mod bans;
 mod client;
 mod keys;
 mod limits;
@@ -25,6 +27,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
+use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 pub use client::{Client, TrustedProxies};
@@ -41,6 +44,7 @@ use places::{Place, Places};
 use rate::{Nanos, Rate};
 use summary::Summary;
 
+use crate::ban;
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
 use crate::metrics::Metrics;
@@ -55,10 +59,6 @@ const RESERVED_PER_ADDRESS: u32 = 8;
 const SHARE: u32 = 4;
 /// How many seconds' worth of a rate may come at once.
 const BURST_SECONDS: u32 = 10;
-/// The first ban of an address; each further one is twice as long as the last.
-const FIRST_BAN: Duration = Duration::from_secs(10);
-/// After so many doublings a ban gets no longer: 640 s.
-const MOST_DOUBLINGS: u32 = 6;
 /// When to come again after a refusal that passes as others leave.
 const SOON: Duration = Duration::from_secs(2);
 /// When to come again where one's own connections are in the way.
@@ -91,6 +91,8 @@ pub struct Admission {
     failures: Option<Rate>,
     joins: Option<Rate>,
     summary: Summary,
+    /// This node's bans, for others to be told.
+    bans: broadcast::Sender<(Client, Duration)>,
 }
 
 impl Admission {
@@ -112,6 +114,7 @@ impl Admission {
             failures: limits.address_failed_keys.map(Rate::per_minute),
             joins: limits.key_joins.map(burst),
             summary: Summary::default(),
+            bans: broadcast::Sender::new(ban::QUEUE),
             limits,
         })
     }
@@ -328,42 +331,6 @@ impl Admission {
             )),
             Err((reason, wait)) => Err(self.refuse(reason, wait, client)),
         }
-    }
-
-    /// Notes a key that is none. Too many of them are a ban, of backends' keys and plugins' alike.
-    pub fn failed_key(&self, client: Client) {
-        let (now, first) = (self.now(), FIRST_BAN.as_nanos() as Nanos);
-        let banned = self.addresses.with(client.group(), now, |address| {
-            if take(self.failures, &mut address.failures, now).is_ok() {
-                return None;
-            }
-            address.forgive(now);
-            let ban = first << address.bans.min(MOST_DOUBLINGS);
-            address.bans = address.bans.saturating_add(1);
-            address.banned_until = now + ban;
-            address.failures = 0;
-            Some(ban)
-        });
-        if let Some(Some(ban)) = banned {
-            self.metrics.bans.inc();
-            let seconds = Duration::from_nanos(ban).as_secs();
-            tracing::warn!(%client, seconds, "banned: too many wrong keys");
-        }
-    }
-
-    /// Whether the client is banned, and for how long.
-    ///
-    /// # Errors
-    /// It is.
-    pub fn not_banned(&self, client: Client) -> Result<(), Refused> {
-        let now = self.now();
-        self.add(client, |address| match address.banned_until > now {
-            true => {
-                let left = Duration::from_nanos(address.banned_until - now);
-                Err((Reason::Banned, left))
-            }
-            false => Ok(()),
-        })
     }
 
     /// Where a key is used on this node.

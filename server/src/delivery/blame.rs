@@ -34,29 +34,27 @@ impl Subscriber {
         let entries = state.past.window.entries();
         let suspects: Vec<_> = entries
             .filter(|(number, entry)| *number > state.blamed && suspected(entry.last_emitted))
-            .map(|(number, entry)| (number, entry.message.clone()))
+            .map(|(number, entry)| (number, entry.message.clone(), entry.first_emitted))
             .collect();
         // While one is on trial nothing is emitted after it.
-        let on_trial = suspects.iter().find(|(n, _)| state.on_trial == Some(*n));
+        let on_trial = suspects.iter().find(|(n, ..)| state.on_trial == Some(*n));
         let (blamed, alone) = match on_trial {
             Some(one) => (std::slice::from_ref(one), true),
             None => (&*suspects, suspects.len() == 1),
         };
         state.blamed = suspects
             .iter()
-            .map(|(n, _)| *n)
+            .map(|(n, ..)| *n)
             .max()
             .unwrap_or(state.blamed);
-        for (_, message) in blamed {
-            self.blame_one(message, alone);
+        for (_, message, emitted) in blamed {
+            self.blame_one(message, alone, *emitted);
         }
     }
 
-    fn blame_one(&self, message: &Arc<Message>, alone: bool) {
+    fn blame_one(&self, message: &Arc<Message>, alone: bool, emitted: Instant) {
         let (context, key) = (&self.context, &self.key.id);
-        let ended = context
-            .suspects
-            .ended_on(key, message, alone, Instant::now());
+        let ended = context.suspects.ended_on(key, message, alone, emitted);
         if let Some(sessions) = ended {
             context.metrics.poison.inc();
             self.note(message, Happening::Poison);

@@ -34,6 +34,8 @@ pub(super) struct State {
     pub(super) channels: HashMap<Mailbox, Channel>,
     pub(super) timers: BTreeSet<(Millis, Mailbox)>,
     keys: HashMap<Arc<str>, Vec<Arc<Subscriber>>>,
+    /// Keys that the store is being asked for, because they are said to be revoked.
+    checking: HashSet<Arc<str>>,
     /// Mailboxes whose number of sockets has changed since the store was told.
     pub(super) changed: HashSet<Mailbox>,
     /// Mailboxes that were never swept, or must be swept before their turn.
@@ -177,6 +179,17 @@ impl Hub {
         }
     }
 
+    /// The same without waiting for it; once at a time for each key.
+    fn start_key_check(self: Arc<Self>, key: Arc<str>) {
+        let has_sockets = self.lock().keys.contains_key(&key);
+        if has_sockets && self.lock().checking.insert(key.clone()) {
+            tokio::spawn(async move {
+                self.check_key(&key).await;
+                self.lock().checking.remove(&key);
+            });
+        }
+    }
+
     /// The same for every key that has sockets here.
     pub(super) async fn check_keys(&self) {
         let keys: Vec<Arc<str>> = self.lock().keys.keys().cloned().collect();
@@ -214,10 +227,18 @@ impl Hub {
                         channel.cancel(position);
                     }
                 }
-                Ok(Announcement::Revoked(key)) => {
-                    self.sockets_of(&key)
-                        .iter()
-                        .for_each(|subscriber| subscriber.dismiss());
+                // The store knows better than whoever may announce.
+                Ok(Announcement::Revoked(key)) => self.clone().start_key_check(key),
+                Ok(Announcement::Unproved(mailbox)) => {
+                    self.context.metrics.announcements_unproved.inc();
+                    if let Some(mailbox) = mailbox {
+                        tracing::debug!(%mailbox, "announced without proof; reading the mailbox");
+                        self.read_channel_anew(&mailbox);
+                    }
+                }
+                Ok(Announcement::Banned(ban)) => {
+                    // Nobody listens while a node starts or stops.
+                    let _ = self.context.bans.send(ban);
                 }
                 Ok(Announcement::PutBack(mailbox)) => self.read_channel_anew(&mailbox),
                 Ok(Announcement::Interrupted { emptied }) => self.clone().start_recovery(emptied),

@@ -29,8 +29,10 @@ mod window;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::broadcast;
 use tokio::time::Instant;
 
+use crate::ban::Ban;
 use crate::clock::{Clock, Millis};
 use crate::message::Message;
 use crate::metrics::Metrics;
@@ -93,6 +95,8 @@ pub struct Context {
     pub reads: Turns,
     /// Messages that sessions have ended on.
     pub suspects: Suspects,
+    /// Bans that other nodes have told of.
+    pub bans: broadcast::Sender<Ban>,
     /// Namespaces whose messages ask for no acknowledgement.
     pub unacknowledged: Vec<String>,
     /// The constants.

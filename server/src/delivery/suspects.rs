@@ -3,7 +3,8 @@
 //!
 //! After a first end each message that was in flight is on trial: the next session gets it alone. A
 //! session that ends on a message that it was given alone, after an earlier end on it, shows it to
-//! be poison: the others pass it, and it is tried again alone, after pauses that double.
+//! be poison: the others pass it, and it is tried again alone, after pauses that double. Sockets of
+//! a key that end together, with their network for instance, make one end.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +33,8 @@ type Place = (Arc<str>, Mailbox, u64);
 #[derive(Debug)]
 struct Suspect {
     ends: u32,
+    /// When the last of them was.
+    last_end: Instant,
     /// When it may be tried next.
     try_at: Instant,
     expires_at: Millis,
@@ -49,15 +52,16 @@ pub(super) enum Standing {
 }
 
 impl Suspects {
-    /// Notes that a session of the key ended on a message, which was `alone` in flight or one of
-    /// several. Returns how many ends that makes, if it is poison now.
+    /// Notes that a session of the key ended on a message, which it was given at `emitted`, `alone`
+    /// in flight or one of several. Returns how many ends that makes, if it is poison now.
     pub(super) fn ended_on(
         &self,
         key: &Arc<str>,
         message: &Message,
         alone: bool,
-        now: Instant,
+        emitted: Instant,
     ) -> Option<u32> {
+        let now = Instant::now();
         let mut suspects = self.lock();
         let place = place(key, message);
         if suspects.len() >= MOST && !suspects.contains_key(&place) {
@@ -65,16 +69,19 @@ impl Suspects {
         }
         let suspect = suspects.entry(place).or_insert(Suspect {
             ends: 0,
+            last_end: now,
             try_at: now,
             expires_at: message.expires_at,
         });
+        let is_first = suspect.ends == 0;
         // One of several may have been any of them: that alone never makes it poison.
-        suspect.ends = if alone {
-            suspect.ends.saturating_add(1)
+        if is_first || alone && emitted >= suspect.last_end {
+            suspect.ends = suspect.ends.saturating_add(1);
+            suspect.last_end = now;
         } else {
-            suspect.ends.max(1)
-        };
-        let over = suspect.ends.checked_sub(ENDS).filter(|_| alone)?;
+            return None;
+        }
+        let over = suspect.ends.checked_sub(ENDS)?;
         suspect.try_at = now + (PAUSE * 2_u32.saturating_pow(over.min(8))).min(LONGEST_PAUSE);
         Some(suspect.ends)
     }
@@ -119,8 +126,8 @@ mod tests {
     use super::*;
     use crate::delivery::queue::tests::message;
 
-    #[test]
-    fn two_ends_make_poison_if_the_second_was_on_it_alone() {
+    #[tokio::test(start_paused = true)]
+    async fn two_ends_make_poison_if_the_second_was_on_it_alone() {
         let (suspects, key, now) = (Suspects::default(), Arc::from("k"), Instant::now());
         let (poison, innocent) = (message(1, 1), message(2, 1));
         for message in [&poison, &innocent] {
@@ -143,8 +150,22 @@ mod tests {
         assert_eq!(suspects.standing(&key, &poison, now), Standing::Clear);
     }
 
-    #[test]
-    fn the_pauses_of_poison_double_up_to_a_bound() {
+    #[tokio::test(start_paused = true)]
+    async fn sockets_that_end_together_make_one_end() {
+        let (suspects, key, given) = (Suspects::default(), Arc::from("k"), Instant::now());
+        let message = message(1, 1);
+        for _ in 0..3 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            assert_eq!(suspects.ended_on(&key, &message, true, given), None);
+        }
+        let standing = suspects.standing(&key, &message, Instant::now());
+        assert_eq!(standing, Standing::OnTrial);
+        let again = Instant::now();
+        assert_eq!(suspects.ended_on(&key, &message, true, again), Some(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pauses_of_poison_double_up_to_a_bound() {
         let (suspects, key, now) = (Suspects::default(), Arc::from("k"), Instant::now());
         suspects.ended_on(&key, &message(1, 1), true, now);
         let mut pauses = Vec::new();

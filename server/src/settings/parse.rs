@@ -110,11 +110,8 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Items, each one of `known`; none where the variable is not set.
+    /// Items, each one of `known`.
     pub(super) fn some_of(&mut self, setting: Setting, known: &[String]) -> Vec<String> {
-        if self.environment.get(variable(setting)).is_none() {
-            return Vec::new();
-        }
         let items = self.list(setting);
         // Where nothing is known, that is told already.
         let unknown = items.iter().find(|item| !known.contains(item));

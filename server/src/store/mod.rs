@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use serde_json::value::RawValue;
 use tokio::sync::broadcast;
 
+use crate::ban::Ban;
 use crate::clock::Millis;
 use crate::keys::{self, KeyRecord};
 use crate::message::{Mailbox, Message, Note, Position, Status};
@@ -182,6 +183,11 @@ pub struct Tally {
 pub enum Announcement {
     /// A message was stored.
     Published(Arc<Message>),
+    /// Something is said to have happened, in this mailbox where it is a message; by whom cannot be
+    /// told.
+    Unproved(Option<Mailbox>),
+    /// A node has banned an address.
+    Banned(Ban),
     /// A message was withdrawn before it was due.
     Cancelled(Mailbox, Position),
     /// The key with this id was revoked.
@@ -289,6 +295,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Sockets on a mailbox, on all nodes.
     async fn presence(&self, mailbox: &Mailbox) -> Result<u64>;
+
+    /// Tells the nodes that share the store of a ban. A store of one process has nobody to tell.
+    async fn announce_ban(&self, _ban: Ban) -> Result<()> {
+        Ok(())
+    }
 
     /// What is announced from now on; of messages, those to `wanted` mailboxes at least. A receiver
     /// that lags loses announcements, and is told so. Waits until it listens.

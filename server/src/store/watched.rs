@@ -13,6 +13,7 @@ use super::{
     Announcement, Cancelled, Draft, Expired, Held, Published, Receipt, Restored, Result, Store,
     StoreError, Swept, Tally, Waiting, Wanted,
 };
+use crate::ban::Ban;
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message, Note, Position, Status};
@@ -148,6 +149,7 @@ watched! {
     fn revoke_key(&self, id: &str) -> bool;
     fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> ();
     fn presence(&self, mailbox: &Mailbox) -> u64;
+    fn announce_ban(&self, ban: Ban) -> ();
 }
 
 #[cfg(test)]

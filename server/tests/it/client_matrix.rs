@@ -6,6 +6,8 @@ use crate::harness::Options;
 const POLLING: &[&str] = &["polling"];
 const WEBSOCKET: &[&str] = &["websocket"];
 const UPGRADE: &[&str] = &["polling", "websocket"];
+/// Libraries of protocol 4.
+const PROTOCOL_4: [&str; 2] = ["v2", "python4"];
 
 /// A client library, its transports, and where its key goes.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +25,7 @@ impl Way {
         for library in ["v4", "v3", "v2", "python"] {
             for transports in [POLLING, WEBSOCKET, UPGRADE] {
                 for by_header in [true, false] {
-                    if by_header || library != "v2" {
+                    if by_header || !PROTOCOL_4.contains(&library) {
                         ways.push(Self {
                             library,
                             transports,
@@ -36,11 +38,20 @@ impl Way {
         ways
     }
 
+    /// python-socketio 4 on each transport. It is old, and not among the official clients of today.
+    pub(crate) fn python4() -> [Self; 3] {
+        [POLLING, WEBSOCKET, UPGRADE].map(|transports| Self {
+            library: "python4",
+            transports,
+            by_header: true,
+        })
+    }
+
     /// Every client on every transport, with the key where the client can put it.
     pub(crate) fn transports() -> Vec<Self> {
         Self::all()
             .into_iter()
-            .filter(|way| way.by_header == (way.library == "v2"))
+            .filter(|way| way.by_header == PROTOCOL_4.contains(&way.library))
             .collect()
     }
 
@@ -77,6 +88,10 @@ impl Way {
 
     /// The Socket.IO protocol that it speaks.
     pub(crate) fn protocol(&self) -> &'static str {
-        if self.library == "v2" { "4" } else { "5" }
+        if PROTOCOL_4.contains(&self.library) {
+            "4"
+        } else {
+            "5"
+        }
     }
 }

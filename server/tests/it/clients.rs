@@ -31,6 +31,14 @@ async fn every_client_does_the_whole_round() {
     assert_all_went_well(&server).await;
 }
 
+#[tokio::test]
+async fn python_socketio_4_does_the_whole_round() {
+    let server = Server::start(&[]).await;
+    let clients = join_all(Way::python4().map(|way| round(&server, way))).await;
+    drop(clients);
+    assert_all_went_well(&server).await;
+}
+
 /// Waiting, immediate and scheduled messages; each is acknowledged. Returns the client, still
 /// connected.
 async fn round(server: &Server, way: Way) -> Client {

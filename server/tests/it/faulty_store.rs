@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::Value;
+use server::ban::Ban;
 use server::clock::Millis;
 use server::delivery::Tuning;
 use server::keys::KeyRecord;
@@ -19,6 +20,7 @@ use server::store::{
     Announcement, Cancelled, Draft, Embedded, Expired, Held, Published, Receipt, Restored, Result,
     Store, StoreError, Swept, Tally, Waiting, Wanted,
 };
+use server::tasks::Tasks;
 use tokio::sync::broadcast;
 
 use crate::harness::BACKEND_KEY;
@@ -119,6 +121,7 @@ faulty! {
     fn revoke_key(id: &str) -> bool;
     fn set_presence(node: &str, changes: &[(Mailbox, u32)]) -> ();
     fn presence(mailbox: &Mailbox) -> u64;
+    fn announce_ban(ban: Ban) -> ();
 }
 
 struct Variables(HashMap<&'static str, String>);
@@ -131,6 +134,16 @@ impl Environment for Variables {
 
 /// Starts a node in this process, with shortened constants.
 pub(crate) async fn node(name: &str, store: Arc<dyn Store>, tuning: Tuning) -> Node {
+    node_with(name, store, &Tasks::new(), tuning).await
+}
+
+/// The same, with the store's tasks among those that it lives by.
+pub(crate) async fn node_with(
+    name: &str,
+    store: Arc<dyn Store>,
+    tasks: &Tasks,
+    tuning: Tuning,
+) -> Node {
     let settings = [
         ("BIND", "127.0.0.1:0"),
         ("ADMIN_BIND", "127.0.0.1:0"),
@@ -143,7 +156,7 @@ pub(crate) async fn node(name: &str, store: Arc<dyn Store>, tuning: Tuning) -> N
             .map(|(name, value)| (name, value.to_owned()))
             .into(),
     );
-    Node::start(Settings::read(&variables).unwrap(), store, tuning)
+    Node::start(Settings::read(&variables).unwrap(), store, tasks, tuning)
         .await
         .unwrap()
 }

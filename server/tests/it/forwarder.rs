@@ -62,6 +62,8 @@ impl Forwarder {
             username: None,
             password: None,
         };
-        server::store::Redis::connect(&settings).await.unwrap()
+        crate::redis::open(&settings, &server::tasks::Tasks::new())
+            .await
+            .unwrap()
     }
 }

@@ -256,7 +256,7 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
 /// Which client library, in which of its ways.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// `v4`, `v3`, `v2` (socket.io-client from npm) or `python`.
+    /// `v4`, `v3`, `v2` (socket.io-client from npm), `python` or `python4` (python-socketio 4).
     pub(crate) library: &'static str,
     /// `polling`, `websocket`, or both for the upgrade.
     pub(crate) transports: Vec<&'static str>,
@@ -348,6 +348,10 @@ impl Client {
         let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
         let (program, script): (PathBuf, _) = match options.library {
             "python" => (root.join(".cache/venv/bin/python"), "client.py"),
+            "python4" => (
+                root.join(".cache/python4/bin/python"),
+                "client_protocol4.py",
+            ),
             _ => ("node".into(), "client.cjs"),
         };
         let mut child = Command::new(program)

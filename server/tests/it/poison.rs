@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::client_matrix::Way;
 use crate::harness::{Client, Options, Server, eventually};
 use crate::raw::Polling;
 
@@ -80,6 +81,46 @@ async fn sessions_that_are_left_without_a_word_count_too() {
     let mut client = Client::start(&server, &Options::new(&key).transports(&["polling"]));
     client.wait_for("connected").await;
     the_others_have_passed(&server, "c").await;
+}
+
+/// python-socketio 4 on polling counts code points where the protocol counts UTF-16 units, and reads
+/// JSON with a bounded stack.
+#[tokio::test]
+async fn what_breaks_a_reader_of_its_own_kind_arrives() {
+    let server = Server::start(&[]).await;
+    let deep = (0..63).fold(json!("🙂"), |inner, _| json!([inner]));
+    let data = [
+        json!("🙂 and 🏳️‍🌈"),
+        json!({ "🙂": "é" }),
+        deep,
+        json!("plain"),
+    ];
+    let mut ways = Way::transports();
+    ways.retain(|way| way.library == "python");
+    ways.extend(Way::python4());
+    join_all(ways.iter().map(async |way| {
+        let channel = way.name();
+        let (_, key) = server.key(&channel).await;
+        let body = |data: &Value| json!({ "event": "e", "data": data });
+        for data in &data {
+            server.publish(&channel, body(data)).await;
+        }
+        let mut client = Client::start(&server, &way.options(&key));
+        let mut left = data.to_vec();
+        while !left.is_empty() {
+            let got = client.next().await;
+            assert_ne!(got["type"], "disconnected", "{channel}: {got}");
+            left.retain(|data| got["type"] != "message" || *data != got["data"]);
+        }
+        for data in &data {
+            let published = server.publish(&channel, body(data)).await;
+            server
+                .becomes(&channel, published["id"].as_str().unwrap(), "acknowledged")
+                .await;
+        }
+    }))
+    .await;
+    assert_eq!(server.metric("holdfast_poison_total").await, 0.0);
 }
 
 #[tokio::test]

@@ -4,13 +4,15 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
 
+use server::backends::BackendKeys;
 use server::settings::RedisSettings;
+use server::tasks::Tasks;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-use crate::harness::{eventually, free_port, signal};
+use crate::harness::{BACKEND_KEY, eventually, free_port, signal};
 
 /// See the module. Killed when dropped.
 pub(crate) struct Redis {
@@ -71,9 +73,7 @@ impl Redis {
     }
 
     pub(crate) async fn connect(&self) -> server::store::Redis {
-        server::store::Redis::connect(&self.settings())
-            .await
-            .unwrap()
+        open(&self.settings(), &Tasks::new()).await.unwrap()
     }
 
     /// Ends it at once.
@@ -119,6 +119,15 @@ impl Redis {
         })
         .await;
     }
+}
+
+/// The store in a Redis, as a node opens it.
+pub(crate) async fn open(
+    settings: &RedisSettings,
+    tasks: &Tasks,
+) -> anyhow::Result<server::store::Redis> {
+    let keys = BackendKeys::parse(BACKEND_KEY).unwrap();
+    server::store::Redis::connect(settings, &keys, tasks).await
 }
 
 fn spawn(

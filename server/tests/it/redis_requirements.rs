@@ -91,7 +91,7 @@ async fn an_old_snapshot_brings_no_revoked_key_back_and_takes_none_away() {
 }
 
 async fn refusal(settings: &RedisSettings) -> String {
-    match server::store::Redis::connect(settings).await {
+    match crate::redis::open(settings, &server::tasks::Tasks::new()).await {
         Ok(_) => panic!("it is taken"),
         Err(error) => format!("{error:#}"),
     }

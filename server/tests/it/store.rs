@@ -34,7 +34,7 @@ macro_rules! contract {
         mod file {
             $(#[tokio::test] async fn $name() {
                 let directory = tempfile::tempdir().unwrap();
-                super::$name(std::sync::Arc::new(server::store::Embedded::open(directory.path()).unwrap())).await;
+                super::$name(std::sync::Arc::new(server::store::Embedded::open(directory.path(), &server::tasks::Tasks::new()).unwrap())).await;
             })*
         }
     };
@@ -640,16 +640,16 @@ async fn the_clock_moves(store: Arc<dyn Store>) {
 #[tokio::test]
 async fn a_directory_keeps_everything_and_belongs_to_one_process() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Embedded::open(directory.path()).unwrap();
+    let store = Embedded::open(directory.path(), &server::tasks::Tasks::new()).unwrap();
     let at = publish(&store, "a", 0, 60_000).await;
     store.record(vec![receipt(&at, "k", true)]).await.unwrap();
     assert!(
-        Embedded::open(directory.path()).is_err(),
+        Embedded::open(directory.path(), &server::tasks::Tasks::new()).is_err(),
         "it is open already"
     );
     drop(store);
     let store = eventually("the file is closed", async || {
-        Embedded::open(directory.path()).ok()
+        Embedded::open(directory.path(), &server::tasks::Tasks::new()).ok()
     })
     .await;
     assert_eq!(backlog(&store, "l").await, [("a".to_owned(), false)]);

@@ -12,10 +12,12 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use futures_util::future::try_join_all;
 use serde_json::value::RawValue;
+use server::backends::BackendKeys;
 use server::clock::Millis;
 use server::message::{Mailbox, Message};
 use server::settings::RedisSettings;
 use server::store::{Draft, Embedded, Published, Receipt, Store};
+use server::tasks::Tasks;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::commands::{Stats, since, stats};
@@ -59,9 +61,12 @@ async fn connect(redis: &Redis) -> anyhow::Result<Stores> {
         username: None,
         password: None,
     };
+    let keys = BackendKeys::parse("benchmark-backend-key-of-32-characters");
+    let keys = keys.map_err(|mistake| anyhow::anyhow!("{mistake}"))?;
     let mut stores: Stores = Vec::new();
     for node in 0..NODES {
-        let store = Arc::new(server::store::Redis::connect(&settings).await?);
+        let store = server::store::Redis::connect(&settings, &keys, &Tasks::new()).await?;
+        let store = Arc::new(store);
         let heard = store.announcements(Arc::new(|_: &str| true)).await;
         store.set_presence(&format!("n{node}"), &[]).await?;
         tokio::spawn(async move {
@@ -282,7 +287,7 @@ async fn idle(redis: &Redis) -> anyhow::Result<()> {
 
 /// What a directory's journal writes, and how soon a message is on the disk.
 async fn file(directory: &Path) -> anyhow::Result<()> {
-    let store: Arc<dyn Store> = Arc::new(Embedded::open(&directory.join("paced"))?);
+    let store: Arc<dyn Store> = Arc::new(Embedded::open(&directory.join("paced"), &Tasks::new())?);
     let (mut tick, mut took) = (interval(Duration::from_millis(2)), Vec::new());
     let (begin, messages) = (written()?, 500 * 8);
     let mut tasks = tokio::task::JoinSet::new();
@@ -309,7 +314,7 @@ async fn file(directory: &Path) -> anyhow::Result<()> {
         took[took.len() / 2],
         took[took.len() * 99 / 100],
     ))?;
-    let store: Arc<dyn Store> = Arc::new(Embedded::open(&directory.join("fast"))?);
+    let store: Arc<dyn Store> = Arc::new(Embedded::open(&directory.join("fast"), &Tasks::new())?);
     let (begin, start, each) = (written()?, Instant::now(), 2_000_u64);
     let connections = (0..8).map(|c| {
         let store = store.clone();

@@ -38,6 +38,8 @@ pub enum Grammar {
     Words(&'static [&'static str]),
     /// Names, each once, one at least.
     Names,
+    /// Names, each once, or none.
+    NamesOrNone,
     /// A name.
     Name,
     /// The path of Socket.IO requests.
@@ -88,7 +90,9 @@ impl Grammar {
             Self::Proxies => Proxies::parse(text).map(|_| text.into()),
             Self::LogFilter => log_filter(text),
             Self::Text => Ok(text.into()),
-            Self::Words(_) | Self::Names | Self::Origins => self.list(items(text)),
+            Self::Words(_) | Self::Names | Self::NamesOrNone | Self::Origins => {
+                self.list(items(text))
+            }
         }
     }
 
@@ -123,7 +127,7 @@ impl Grammar {
             Self::Words(words) if words.contains(&text) => Ok(text.to_owned()),
             Self::Words(words) => Err(format!("`{text}` is not one of {}", words.join(", "))),
             // Socket.IO writes a namespace with its slash.
-            Self::Names => name(text.trim_start_matches('/')),
+            Self::Names | Self::NamesOrNone => name(text.trim_start_matches('/')),
             Self::Origins => origin(text),
             _ => Ok(text.to_owned()),
         }
@@ -132,7 +136,10 @@ impl Grammar {
     /// Whether the text is a list, whose items an environment file writes one by one.
     #[must_use]
     pub fn is_list(self) -> bool {
-        matches!(self, Self::Words(_) | Self::Names | Self::Origins)
+        matches!(
+            self,
+            Self::Words(_) | Self::Names | Self::NamesOrNone | Self::Origins
+        )
     }
 
     /// A regular expression for the text, or for each item of a list. It accepts no more than
@@ -143,7 +150,7 @@ impl Grammar {
             Self::Duration => Some(DURATION_PATTERN),
             Self::Bytes => Some("^[0-9]+ ?(B|KiB|MiB|GiB)$"),
             Self::Limit => Some("^(none|[1-9][0-9]{0,5}|1000000)$"),
-            Self::Names | Self::Name => Some(NAME_PATTERN),
+            Self::Names | Self::NamesOrNone | Self::Name => Some(NAME_PATTERN),
             Self::LogFilter => Some(
                 "^([^,=]+=)?(off|error|warn|info|debug|trace)\
                  (,([^,=]+=)?(off|error|warn|info|debug|trace))*$",

@@ -6,12 +6,15 @@ pub(super) const RULE: Rule = Rule {
     name: "slow-dead-peer-detection",
     topic: Topic::Heartbeat,
     levels: &[Warning],
-    summary: "a client that vanished counts as connected for minutes",
-    breaks: "Its socket takes memory, its deliveries wait for their expiry and presence is wrong, \
-             until interval and timeout together have passed. Clients use the same sum to notice \
-             that the server is gone.",
+    summary: "messages are minutes late after a network went silent",
+    breaks: "A network may swallow packets without closing connections: a change of Wi-Fi, a NAT \
+             that forgets. The client notices when interval and timeout together have passed since \
+             the last ping, and no message reaches it before. That sum is the price in lateness: \
+             up to 5 minutes with 60s and 4m, up to 45 s with 25s and 20s. The server waits as \
+             long: until then the socket takes memory and presence is wrong.",
     holds: "server.ping_interval + server.ping_timeout ≤ 5m",
-    fix: "shorten the ping timeout",
+    fix: "shorten the ping timeout; environments/prompt.yaml has short values, with all that \
+          follows from them",
     sources: &[SOCKET_IO_OPTIONS],
     settings: &[PingTimeout, PingInterval],
     check,
@@ -25,7 +28,7 @@ fn check(r: &Reading) -> Verdict {
     let sum = interval.value.saturating_add(timeout.value);
     demand(sum <= LONGEST, || {
         Violation::warning(format!(
-            "a client that vanished counts as connected for {}",
+            "after a network went silent, a client gets its messages up to {} late",
             seconds(sum)
         ))
         .about(timeout.seen)

@@ -13,8 +13,9 @@ use server::admission::Permit;
 use server::api;
 use server::delivery::Tuning;
 use server::node::{Node, open_store};
-use server::settings::{Environment, Settings, StoreSettings};
+use server::settings::{Environment, Settings};
 use server::socketio::Gate;
+use server::tasks::Tasks;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
@@ -42,12 +43,12 @@ static SERVER: LazyLock<(Runtime, Arc<Permit>, Router)> = LazyLock::new(|| {
     let runtime = Runtime::new().expect("a runtime starts");
     let settings = Settings::read(&Variables).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let node = runtime.block_on(async {
-        let store = open_store(&StoreSettings::Memory)
+        let tasks = Tasks::new();
+        let store = open_store(&settings, &tasks)
             .await
             .expect("memory is there");
-        Node::start(settings, store, Tuning::default())
-            .await
-            .expect("it starts")
+        let node = Node::start(settings, store, &tasks, Tuning::default());
+        node.await.expect("it starts")
     });
     let router = api::router(node.handler(), Gate::new(node.handler().clone()));
     let place = node

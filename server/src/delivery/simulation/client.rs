@@ -1,4 +1,4 @@
-//! A client of a trial: it notes what it is shown, and acknowledges most of it a moment later.
+//! A client of a trial: it notes what it is shown, and its plugin acknowledges that a moment later.
 
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
@@ -15,7 +15,29 @@ pub(super) struct Client {
     hub: Arc<Hub>,
 }
 
+/// What a plugin does with what it is shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Plugin {
+    /// Now and then it forgets to acknowledge; the message is repeated.
+    Forgetful,
+    /// It acknowledges everything.
+    Careful,
+    /// It acknowledges everything but the message with this sequence number, at which it breaks.
+    BreaksAt(u64),
+}
+
+impl Plugin {
+    fn acknowledges(self, seq: u64) -> bool {
+        match self {
+            Self::Forgetful => fastrand::u8(..) < 240,
+            Self::Careful => true,
+            Self::BreaksAt(unreadable) => seq != unreadable,
+        }
+    }
+}
+
 struct Screen {
+    plugin: Plugin,
     client: OnceLock<(Weak<Subscriber>, Weak<Hub>)>,
     shown: Mutex<Vec<(u64, Millis)>>,
     context: Weak<Context>,
@@ -23,8 +45,9 @@ struct Screen {
 
 impl Client {
     /// A client that joins with the key of this name.
-    pub(super) fn join(hub: &Arc<Hub>, name: &str) -> Self {
+    pub(super) fn join(hub: &Arc<Hub>, name: &str, plugin: Plugin) -> Self {
         let outlet = Arc::new(Screen {
+            plugin,
             client: OnceLock::new(),
             shown: Mutex::default(),
             context: Arc::downgrade(&hub.context),
@@ -61,8 +84,7 @@ impl Outlet for Screen {
         let context = self.context.upgrade().unwrap();
         let seq = emission.message.seq;
         self.shown.lock().unwrap().push((seq, context.clock.now()));
-        // Now and then the plugin forgets one; it is repeated.
-        if fastrand::u8(..) < 240 {
+        if self.plugin.acknowledges(seq) {
             let (number, id) = (emission.number.unwrap(), emission.message.id.clone());
             let (subscriber, hub) = self.client.get().cloned().unwrap();
             tokio::spawn(async move {

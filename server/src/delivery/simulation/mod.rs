@@ -3,15 +3,17 @@
 //! and go. Each run has a seed.
 
 mod client;
+mod poison;
 mod store;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime;
+use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use self::client::Client;
+use self::client::{Client, Plugin};
 use self::store::HeldStore;
 use super::{Context, Hub, Recorder, Suspects, Tuning, Turns};
 use crate::clock::{Clock, Millis};
@@ -54,6 +56,7 @@ async fn hub(store: &Arc<HeldStore>) -> Arc<Hub> {
         metrics,
         reads: Turns::new(64),
         suspects: Suspects::default(),
+        bans: broadcast::Sender::new(1),
         unacknowledged: Vec::new(),
         tuning: Tuning::default(),
         max_payload: 1024,
@@ -88,7 +91,8 @@ impl Trial {
         let names = CHANNELS
             .iter()
             .flat_map(|c| (0..2).map(move |n| format!("{c}{n}")));
-        let clients = names.map(|name| (name.clone(), Client::join(&hub, &name)));
+        let clients =
+            names.map(|name| (name.clone(), Client::join(&hub, &name, Plugin::Forgetful)));
         Self {
             clients: clients.collect(),
             published: Vec::new(),
@@ -104,7 +108,7 @@ impl Trial {
             0 => self.interrupt().await,
             1 => {
                 let (name, client) = fastrand::choice(&mut self.clients).unwrap();
-                *client = Client::join(&self.hub, name);
+                *client = Client::join(&self.hub, name, Plugin::Forgetful);
             }
             2 | 3 => {
                 let some =

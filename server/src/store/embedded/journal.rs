@@ -14,6 +14,7 @@ use super::change::Change;
 use super::ledger::Ledger;
 use super::segments::{Segment, Segments};
 use crate::store::{Announcement, Result, StoreError};
+use crate::tasks::Tasks;
 
 /// Changes that may wait; beyond it the store is overloaded.
 const QUEUE: usize = 65_536;
@@ -70,6 +71,7 @@ impl Journal {
         last: u64,
         ledger: Arc<Mutex<Ledger>>,
         announcements: broadcast::Sender<Announcement>,
+        tasks: &Tasks,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let writer = Writer {
@@ -82,9 +84,7 @@ impl Journal {
             compacting: None,
         };
         let handle = shared.clone();
-        std::thread::Builder::new()
-            .name("journal".into())
-            .spawn(move || writer.run(&handle))?;
+        tasks.spawn_thread("journal", move || writer.run(&handle))?;
         Ok(Self { shared })
     }
 

@@ -31,6 +31,7 @@ use super::{
 use crate::clock::{Millis, system_micros};
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message, Note, Position, Status};
+use crate::tasks::Tasks;
 use journal::Journal;
 use ledger::{Ledger, now};
 use segments::Segments;
@@ -64,13 +65,13 @@ impl Embedded {
         })
     }
 
-    /// A store whose journal is in `directory`, which is made where it is missing. What release 0.1
-    /// has left there is taken over.
+    /// A store whose journal is in `directory`, which is made where it is missing; its thread is one
+    /// of `tasks`. What release 0.1 has left there is taken over.
     ///
     /// # Errors
     /// When the directory cannot be written, another process has it, or a later release has written
     /// there.
-    pub fn open(directory: &Path) -> Result<Self> {
+    pub fn open(directory: &Path, tasks: &Tasks) -> Result<Self> {
         let segments = Segments::open(directory).map_err(unavailable)?;
         let bounds = bounds::bounds();
         let mut ledger = Ledger::new(bounds.live, bounds.ended, true);
@@ -89,7 +90,8 @@ impl Embedded {
         }
         let ledger = Arc::new(Mutex::new(ledger));
         let announcements = broadcast::Sender::new(ANNOUNCEMENTS);
-        let journal = Journal::start(segments, last, ledger.clone(), announcements.clone());
+        let heard = announcements.clone();
+        let journal = Journal::start(segments, last, ledger.clone(), heard, tasks);
         Ok(Self {
             ledger,
             journal: Some(journal.map_err(unavailable)?),

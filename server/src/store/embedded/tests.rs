@@ -49,7 +49,7 @@ async fn reopen(store: Embedded, directory: &Path) -> Embedded {
     drop(store);
     let opened = async {
         loop {
-            match Embedded::open(directory) {
+            match Embedded::open(directory, &Tasks::new()) {
                 Ok(store) => return store,
                 Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
             }
@@ -122,7 +122,7 @@ async fn is_filled(store: &Embedded) {
 #[tokio::test]
 async fn everything_is_there_after_a_restart_and_after_two() {
     let directory = tempdir().unwrap();
-    let store = Embedded::open(directory.path()).unwrap();
+    let store = Embedded::open(directory.path(), &Tasks::new()).unwrap();
     fill(&store).await;
     is_filled(&store).await;
     let store = reopen(store, directory.path()).await;
@@ -135,7 +135,7 @@ async fn everything_is_there_after_a_restart_and_after_two() {
 #[tokio::test]
 async fn half_a_change_at_the_end_is_none() {
     let directory = tempdir().unwrap();
-    let store = Embedded::open(directory.path()).unwrap();
+    let store = Embedded::open(directory.path(), &Tasks::new()).unwrap();
     fill(&store).await;
     drop(reopen(store, directory.path()).await);
     for damage in [&b"\x20\0\0\0half"[..], &[255; 100], &[0; 7]] {
@@ -154,7 +154,7 @@ async fn half_a_change_at_the_end_is_none() {
 #[tokio::test]
 async fn what_a_later_release_has_written_is_not_read_over() {
     let directory = tempdir().unwrap();
-    let store = Embedded::open(directory.path()).unwrap();
+    let store = Embedded::open(directory.path(), &Tasks::new()).unwrap();
     publish(&store, "a", 60_000).await;
     drop(reopen(store, directory.path()).await);
     let payload = b"?new";
@@ -165,7 +165,10 @@ async fn what_a_later_release_has_written_is_not_read_over() {
     let patience = std::time::Duration::from_secs(60);
     let refused = tokio::time::timeout(patience, async {
         loop {
-            let error = Embedded::open(directory.path()).err().unwrap().to_string();
+            let error = Embedded::open(directory.path(), &Tasks::new())
+                .err()
+                .unwrap()
+                .to_string();
             if error.contains("a later release") {
                 return;
             }
@@ -178,7 +181,7 @@ async fn what_a_later_release_has_written_is_not_read_over() {
 #[tokio::test]
 async fn a_long_journal_is_shortened_and_nothing_is_missing() {
     let directory = tempdir().unwrap();
-    let store = Arc::new(Embedded::open(directory.path()).unwrap());
+    let store = Arc::new(Embedded::open(directory.path(), &Tasks::new()).unwrap());
     fill(&store).await;
     let data = to_raw_value(&"x".repeat(16_000)).unwrap();
     // Twice what makes a journal long; most of it is withdrawn at once.
@@ -220,7 +223,7 @@ async fn a_long_journal_is_shortened_and_nothing_is_missing() {
 #[tokio::test]
 async fn a_disk_that_failed_is_written_again_and_what_it_lacks_is_there() {
     let directory = tempdir().unwrap();
-    let store = Embedded::open(directory.path()).unwrap();
+    let store = Embedded::open(directory.path(), &Tasks::new()).unwrap();
     publish(&store, "before", 60_000).await;
     // A directory where the snapshot is to be written: it cannot be.
     let segment = files(directory.path(), "journal").pop().unwrap();

@@ -9,6 +9,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::encoding::{Counts, add_position, noting, published, publishing, recording, status};
 use super::link::{is_lasting, unavailable};
 use super::{Redis, listener, message_format, names, read, script};
+use crate::ban::Ban;
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message, Note, Position, Status};
@@ -30,7 +31,8 @@ impl Store for Redis {
 
     async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Published>> {
         let full = self.shared.is_full();
-        let commands = drafts.iter().map(|draft| publishing(draft, full));
+        let seals = &self.shared.seals;
+        let commands = drafts.iter().map(|draft| publishing(draft, full, seals));
         let answers = self.shared.writer.run(commands.collect()).await?;
         let published = drafts
             .iter()
@@ -270,11 +272,21 @@ impl Store for Redis {
         self.shared.sockets_on(mailbox).await
     }
 
+    async fn announce_ban(&self, ban: Ban) -> Result<()> {
+        let Some(told) = self.shared.seals.ban(ban) else {
+            return Ok(());
+        };
+        let mut command = cmd("PUBLISH");
+        command.arg(names::bans()).arg(format!("N {told}"));
+        self.shared.calls.ask(&command).await.map(|_| ())
+    }
+
     async fn announcements(&self, wanted: Wanted) -> broadcast::Receiver<Announcement> {
         let receiver = self.shared.announcements.subscribe();
         let (listening, listens) = oneshot::channel();
         let (shared, client) = (self.shared.clone(), self.client.clone());
-        tokio::spawn(listener::listen(shared, client, wanted, listening));
+        let tasks = self.shared.tasks.clone();
+        tasks.spawn("hear", listener::listen(shared, client, wanted, listening));
         // It is never dropped unused.
         let _ = listens.await;
         receiver

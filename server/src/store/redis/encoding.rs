@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use redis::{Cmd, Value};
 
+use super::seal::Seals;
 use super::{message_format, names, read, script};
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::store::{
@@ -15,7 +16,7 @@ use crate::store::{
 pub(super) type Counts = (Option<u32>, Option<u32>, Option<u32>);
 
 /// The call that stores a message; `full` lets only repeated requests pass.
-pub(super) fn publishing(draft: &Draft, full: bool) -> Cmd {
+pub(super) fn publishing(draft: &Draft, full: bool, seals: &Seals) -> Cmd {
     let mailbox = &draft.mailbox;
     let most = match mailbox.channel_name() {
         // What came before is still answered as what it is.
@@ -34,6 +35,7 @@ pub(super) fn publishing(draft: &Draft, full: bool) -> Cmd {
             &draft.id,
             &draft.event,
             draft.created_at,
+            seals.of_draft(draft),
             &draft.data,
         ))
         .arg(most)

@@ -81,13 +81,6 @@ async fn look(
         Err(error) if is_forbidden(&error) => bail!("{error}; {RIGHTS}"),
         Err(error) => return Ok(Some(error.to_string())),
     }
-    let policy = field("maxmemory_policy").unwrap_or("noeviction");
-    if policy != "noeviction" {
-        tracing::error!(
-            policy,
-            "Redis drops messages when its memory is full: set maxmemory-policy to noeviction"
-        );
-    }
     tracing::info!(version, "connected to Redis");
     Ok(None)
 }

@@ -18,6 +18,7 @@ use tokio::time::{sleep, timeout};
 
 use super::script;
 use crate::store::{Result, StoreError};
+use crate::tasks::Tasks;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -52,7 +53,7 @@ struct State {
 
 impl Link {
     /// A link that its own task keeps connected, as long as the runtime lives.
-    pub(super) fn start(client: Client) -> Arc<Self> {
+    pub(super) fn start(client: Client, tasks: &Tasks) -> Arc<Self> {
         let state = State {
             connection: None,
             generation: 0,
@@ -64,7 +65,7 @@ impl Link {
             broken: Notify::new(),
             moved: Notify::new(),
         });
-        tokio::spawn(link.clone().keep());
+        tasks.spawn("keep_connected", link.clone().keep());
         link
     }
 

@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, oneshot};
 use tokio::time::{sleep, timeout};
 
 use super::link::{BEAT, PATIENCE, retry};
+use super::seal::Seals;
 use super::{Shared, names};
 use crate::clock::Millis;
 use crate::message::{Mailbox, Position};
@@ -86,7 +87,7 @@ async fn falls_silent(subscription: &mut PubSubSink) {
 /// Passes an announcement on, if it is of a mailbox that this node has sockets on. One that another
 /// release makes in another way is passed over; the sweep finds what it told.
 fn heard(shared: &Arc<Shared>, wanted: &Wanted, message: &Msg) {
-    if let Some(announcement) = parse(message.get_payload_bytes(), wanted) {
+    if let Some(announcement) = parse(message.get_payload_bytes(), wanted, &shared.seals) {
         if let Announcement::Published(message) = &announcement {
             shared.unread.heard(message, wanted);
         }
@@ -96,14 +97,11 @@ fn heard(shared: &Arc<Shared>, wanted: &Wanted, message: &Msg) {
         if let Announcement::Cancelled(mailbox, at) = &announcement {
             shared.accepted().cancelled(mailbox, at.seq);
         }
-        if let Announcement::Revoked(key) = &announcement {
-            shared.known_keys().revoke(key.clone());
-        }
         shared.announce(announcement);
     }
 }
 
-fn parse(payload: &[u8], wanted: &Wanted) -> Option<Announcement> {
+fn parse(payload: &[u8], wanted: &Wanted, seals: &Seals) -> Option<Announcement> {
     let (kind, rest) = (payload.first()?, payload.get(2..)?);
     let end = rest
         .iter()
@@ -112,9 +110,13 @@ fn parse(payload: &[u8], wanted: &Wanted) -> Option<Announcement> {
     let name = std::str::from_utf8(&rest[..end]).ok()?;
     match kind {
         b'P' if wanted(name) => {
-            let message =
-                super::message_format::decode(&Mailbox::from(name), rest.get(end + 1..)?)?;
-            Some(Announcement::Published(message))
+            let mailbox = Mailbox::from(name);
+            let line = rest.get(end + 1..)?;
+            let (message, seal) = super::message_format::decode_sealed(&mailbox, line)?;
+            match seal.is_some_and(|seal| seals.fits(&message, &seal)) {
+                true => Some(Announcement::Published(message)),
+                false => Some(Announcement::Unproved(Some(mailbox))),
+            }
         }
         b'C' => {
             let mut parts = std::str::from_utf8(rest.get(end + 1..)?)
@@ -128,6 +130,10 @@ fn parse(payload: &[u8], wanted: &Wanted) -> Option<Announcement> {
             Some(Announcement::Cancelled(Mailbox::from(name), at))
         }
         b'B' if wanted(name) => Some(Announcement::PutBack(Mailbox::from(name))),
+        b'N' => {
+            let ban = seals.read_ban(std::str::from_utf8(rest).ok()?);
+            Some(ban.map_or(Announcement::Unproved(None), Announcement::Banned))
+        }
         b'R' => Some(Announcement::Revoked(name.into())),
         _ => None,
     }

@@ -25,16 +25,26 @@ struct Body<'a> {
     #[serde(borrow)]
     event: Cow<'a, str>,
     created_at: i64,
+    /// See `seal`. Older releases write none, and pass over it.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    seal: Option<Cow<'a, str>>,
     #[serde(borrow)]
     data: &'a RawValue,
 }
 
 /// The JSON at the end of the line.
-pub(super) fn body(id: &str, event: &str, created_at: Millis, data: &RawValue) -> String {
+pub(super) fn body(
+    id: &str,
+    event: &str,
+    created_at: Millis,
+    seal: Option<String>,
+    data: &RawValue,
+) -> String {
     let body = Body {
         id: id.into(),
         event: event.into(),
         created_at: created_at.0,
+        seal: seal.map(Cow::Owned),
         data,
     };
     // Strings, numbers and JSON can always be written.
@@ -42,12 +52,13 @@ pub(super) fn body(id: &str, event: &str, created_at: Millis, data: &RawValue) -
 }
 
 /// The whole line of a message that has its sequence number.
-pub(super) fn encode(message: &Message) -> String {
+pub(super) fn encode(message: &Message, seal: Option<String>) -> String {
     let size = message.data.get().len();
     let json = body(
         &message.id,
         &message.event,
         message.created_at,
+        seal,
         &message.data,
     );
     format!(
@@ -61,6 +72,14 @@ pub(super) fn encode(message: &Message) -> String {
 
 /// The message of a line; none when another release wrote it in a way that this one does not know.
 pub(super) fn decode(mailbox: &Mailbox, line: &[u8]) -> Option<Arc<Message>> {
+    decode_sealed(mailbox, line).map(|(message, _)| message)
+}
+
+/// The same with the message's seal, if it has one.
+pub(super) fn decode_sealed(
+    mailbox: &Mailbox,
+    line: &[u8],
+) -> Option<(Arc<Message>, Option<String>)> {
     let line = std::str::from_utf8(line).ok()?;
     let mut parts = line.splitn(7, ' ');
     if parts.next()? != VERSION {
@@ -72,7 +91,7 @@ pub(super) fn decode(mailbox: &Mailbox, line: &[u8]) -> Option<Arc<Message>> {
     let _size = parts.next()?;
     let digest = unhex(parts.next()?)?;
     let body: Body<'_> = serde_json::from_str(parts.next()?).ok()?;
-    Some(Arc::new(Message {
+    let message = Message {
         mailbox: mailbox.clone(),
         id: body.id.into_owned(),
         seq,
@@ -83,7 +102,8 @@ pub(super) fn decode(mailbox: &Mailbox, line: &[u8]) -> Option<Arc<Message>> {
         expires_at,
         digest,
         packet_body: OnceLock::new(),
-    }))
+    };
+    Some((Arc::new(message), body.seal.map(Cow::into_owned)))
 }
 
 /// Hexadecimal digits, as the head of a line has them.
@@ -133,13 +153,17 @@ mod tests {
     #[test]
     fn a_message_comes_back_as_it_was_written() {
         let message = message();
-        let back = decode(&message.mailbox, encode(&message).as_bytes()).unwrap();
-        assert_eq!(format!("{message:?}"), format!("{back:?}"));
+        for seal in [None, Some("5ea1".to_owned())] {
+            let line = encode(&message, seal.clone());
+            let back = decode_sealed(&message.mailbox, line.as_bytes()).unwrap();
+            assert_eq!(format!("{message:?}"), format!("{:?}", back.0));
+            assert_eq!(seal, back.1);
+        }
     }
 
     #[test]
     fn what_another_release_wrote_is_left_alone() {
-        let line = encode(&message());
+        let line = encode(&message(), None);
         let mailbox = Mailbox::channel("n", "c");
         for other in [
             line.replacen('A', "B", 1),

@@ -20,6 +20,7 @@ mod presence;
 mod pulse;
 mod restore;
 mod script;
+mod seal;
 mod sweep;
 mod writer;
 
@@ -35,12 +36,15 @@ use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep};
 
 use super::{Announcement, Result, StoreError};
+use crate::backends::BackendKeys;
 use crate::clock::Millis;
 use crate::message::Mailbox;
 use crate::settings::RedisSettings;
+use crate::tasks::Tasks;
 use accepted::Accepted;
 use key_cache::KnownKeys;
 use link::Link;
+use seal::Seals;
 use sweep::Unread;
 use writer::Writer;
 
@@ -89,21 +93,32 @@ struct Shared {
     unread: Unread,
     /// How much of its memory Redis has used, if it has a bound.
     full_percent: AtomicU64,
+    /// Whether Redis drops messages when its memory is full.
+    drops: AtomicBool,
+    /// What proves that a node has announced a message.
+    seals: Seals,
+    /// The tasks that the node lives by; the store's are among them.
+    tasks: Tasks,
 }
 
 impl Redis {
-    /// Connects to the store. Where Redis is away it is tried for 15 s.
+    /// Connects to the store. Where Redis is away it is tried for 15 s. The node lives by `tasks`,
+    /// of which the store's are some, and its announcements are proved by `keys`.
     ///
     /// # Errors
     /// When it cannot be reached, refuses the credentials, or is older than version 7; says which.
-    pub async fn connect(settings: &RedisSettings) -> anyhow::Result<Self> {
+    pub async fn connect(
+        settings: &RedisSettings,
+        keys: &BackendKeys,
+        tasks: &Tasks,
+    ) -> anyhow::Result<Self> {
         // A second store in one process finds the provider installed.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = Client::open(connection_info(settings)?)?;
         fitness::wait_for(&client, FIRST_CONNECTION).await?;
-        let calls = Link::start(client.clone());
+        let calls = Link::start(client.clone(), tasks);
         let shared = Arc::new(Shared {
-            writer: Writer::start(Link::start(client.clone())),
+            writer: Writer::start(Link::start(client.clone(), tasks), tasks),
             calls,
             announcements: listener::channel(),
             presence: Mutex::default(),
@@ -116,11 +131,14 @@ impl Redis {
             emptied: AtomicBool::new(false),
             unread: Unread::default(),
             full_percent: AtomicU64::new(0),
+            drops: AtomicBool::new(false),
+            seals: Seals::new(keys.clone()),
+            tasks: tasks.clone(),
         });
         let store = Self { shared, client };
         store.wait_for_connection().await?;
         store.shared.look_at_epoch().await?;
-        tokio::spawn(pulse::beat(store.shared.clone()));
+        tasks.spawn("beat", pulse::beat(store.shared.clone()));
         Ok(store)
     }
 

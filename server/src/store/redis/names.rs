@@ -45,6 +45,11 @@ pub(super) fn revocations() -> String {
     partition(0)
 }
 
+/// The channel on which bans are announced.
+pub(super) fn bans() -> String {
+    partition(0)
+}
+
 /// The channel of a partition.
 pub(super) fn partition(number: u32) -> String {
     format!("hf:announce:{number}")

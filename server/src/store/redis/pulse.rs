@@ -1,5 +1,6 @@
 //! Once a second: says that this node lives, asks which keys were revoked, whether data has gone,
-//! how many replicas there are and how full the store is.
+//! how many replicas there are, how full the store is and whether it would drop
+//! messages.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -83,7 +84,23 @@ async fn measure(shared: &Shared) -> Result<()> {
         _ => 0,
     };
     shared.full_percent.store(percent, Ordering::Relaxed);
+    look_at_policy(shared, &info);
     Ok(())
+}
+
+/// Says when Redis begins, or ceases, to drop messages when its memory is full.
+fn look_at_policy(shared: &Shared, memory: &str) {
+    let policy = field(memory, "maxmemory_policy").filter(|policy| *policy != "noeviction");
+    if policy.is_some() == shared.drops.swap(policy.is_some(), Ordering::Relaxed) {
+        return;
+    }
+    match policy {
+        Some(policy) => tracing::error!(
+            policy,
+            "Redis drops messages when its memory is full: set maxmemory-policy to noeviction"
+        ),
+        None => tracing::info!("Redis's maxmemory-policy is noeviction again"),
+    }
 }
 
 /// Replicas that keep up with the primary.

@@ -103,7 +103,10 @@ impl Shared {
             let mut restore = script::RESTORE.on_mailbox(&message.mailbox);
             restore
                 .arg(&message.id)
-                .arg(super::message_format::encode(message))
+                .arg(super::message_format::encode(
+                    message,
+                    self.seals.of_message(message),
+                ))
                 .arg(RETENTION)
                 .arg(message.mailbox.as_str());
             restore

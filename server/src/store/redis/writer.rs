@@ -14,6 +14,7 @@ use super::link::{Link, unavailable};
 use super::pulse::online_replicas;
 use super::script;
 use crate::store::{Result, StoreError};
+use crate::tasks::Tasks;
 
 /// Calls that may wait for the writer; beyond it the store is overloaded.
 const QUEUE: usize = 4096;
@@ -35,10 +36,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(link: Arc<Link>) -> Self {
+    pub(super) fn start(link: Arc<Link>, tasks: &Tasks) -> Self {
         let (queue, calls) = mpsc::channel(QUEUE);
         let replicas = Arc::new(AtomicU32::new(0));
-        tokio::spawn(run(link, calls, replicas.clone()));
+        tasks.spawn("write", run(link, calls, replicas.clone()));
         Self { queue, replicas }
     }
 
