@@ -10,6 +10,8 @@ use crate::properties::{Id, Properties};
 /// A CloudFront distribution.
 #[derive(Clone, Debug)]
 pub struct Distribution {
+    /// Its logical id.
+    pub id: Id,
     /// Where it gets its answers.
     pub origins: Vec<Origin>,
 }
@@ -30,6 +32,7 @@ impl Distribution {
             read_timeout: origin.field("CustomOriginConfig.OriginReadTimeout"),
         };
         Self {
+            id: properties.id(),
             origins: properties
                 .items("DistributionConfig.Origins")
                 .map(origin)
@@ -41,6 +44,8 @@ impl Distribution {
 /// A web ACL that is associated with a resource.
 #[derive(Clone, Debug)]
 pub struct WebAcl {
+    /// The association's logical id.
+    pub id: Id,
     /// The resources that it protects.
     pub protects: Vec<Id>,
     /// Its rules.
@@ -67,6 +72,7 @@ impl WebAcl {
             Properties::of(association.rendered, acl).each("Rules", |rule| WebRule::read(rule.node))
         });
         Self {
+            id: association.id(),
             protects: association.mentioned("ResourceArn"),
             rules: match rules {
                 Some(rules) if !rules.is_not_stated() => rules,

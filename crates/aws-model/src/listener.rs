@@ -56,6 +56,8 @@ pub struct ListenerRule {
     pub priority: Field<u64>,
     /// What a request must be like: all of these.
     pub conditions: Vec<Condition>,
+    /// Whether it changes the request's path on the way.
+    pub rewrites: bool,
     /// What then happens.
     pub actions: Field<Vec<Action>>,
 }
@@ -67,10 +69,15 @@ impl ListenerRule {
             place: properties.place(),
             listener: properties.reference("ListenerArn"),
             priority: properties.field("Priority"),
-            conditions: properties
-                .items("Conditions")
-                .map(Condition::read)
-                .collect(),
+            conditions: match properties.each("Conditions", Condition::read) {
+                Field::Stated(conditions, _) => conditions,
+                Field::NotStated(_) => Vec::new(),
+                Field::NotSeen(why) => vec![Condition {
+                    place: properties.place(),
+                    matches: Matches::Other(Field::NotSeen(why)),
+                }],
+            },
+            rewrites: properties.at("Transforms").is_some(),
             actions: properties.each("Actions", Action::read),
         }
     }

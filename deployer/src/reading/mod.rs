@@ -81,7 +81,15 @@ impl Readings {
 }
 
 fn differences(template: &Reading, live: &Reading) -> Vec<Drift> {
+    // ECS rewrites the weights of a forward while it moves the traffic.
+    let rewritten = |seen: &Seen| {
+        let strategy = template.text(DeploymentStrategy);
+        seen.setting == ForwardGroups && strategy.is_ok_and(|strategy| strategy.value != "ROLLING")
+    };
     let drift = |seen: &Seen| {
+        if rewritten(seen) {
+            return None;
+        }
         let [there] = live.all(seen.setting) else {
             return None;
         };
@@ -122,22 +130,28 @@ pub fn read_live(live: &Model, flags: &Flags) -> Result<Readings, Mistakes> {
 }
 
 fn read_model(model: &Model, flags: &Flags) -> Result<Readings, Mistakes> {
-    let ways: Vec<_> = way::all(model).collect();
+    let mut ways = way::all(model);
     if ways.is_empty() {
         let what = match model.source {
             Source::Template => "the template",
             Source::Live => "the stack",
         };
         let message =
-            format!("nothing to check: {what} has no target group of an Application Load Balancer");
+            format!("nothing to check: {what} has no Application Load Balancer and no ECS service");
         return Err(Mistake::nowhere(message).into());
     }
-    let services: Vec<&str> = ways.iter().filter_map(Way::service_id).collect();
-    flags.check(&services, ways.len())?;
+    let mut services: Vec<&str> = Vec::new();
+    services.extend(ways.iter().filter_map(Way::service_id));
+    services.sort_unstable();
+    services.dedup();
+    flags.check(&services)?;
+    if let Some(service) = flags.service() {
+        ways.retain(|way| way.service_id() == Some(service));
+    }
     let mut places = Places::default();
     let readings = ways.iter().map(|way| {
         let mut reading = way.read(model, &mut places);
-        flags.apply(way.service_id(), &mut reading);
+        flags.apply(way.service_id(), &services, &mut reading);
         if model.source == Source::Live {
             unlike_a_template(&mut reading);
         }

@@ -11,6 +11,7 @@
 mod actions;
 mod check_broken;
 mod check_cli;
+mod check_kinds;
 mod check_live;
 mod check_templates;
 mod colour;
