@@ -27,3 +27,5 @@ pub mod status;
 #[cfg(feature = "aws")]
 pub mod teardown;
 pub mod terminal;
+pub mod terraform;
+pub mod whole;

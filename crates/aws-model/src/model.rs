@@ -26,6 +26,8 @@ pub enum Source {
     /// A template: a resource that it does not have does not exist.
     #[default]
     Template,
+    /// A plan or a state of Terraform, which does not hold all that its files say.
+    Terraform,
     /// AWS, of which only some types of resources are read.
     Live,
 }

@@ -1,13 +1,14 @@
 //! `deployer check`: the rules over the template as it would be applied.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
 use cloudformation::diagnostic::{Mistake, Mistakes};
 use deployer::aws::{Clients, read_stack};
-use deployer::reading::{Flags, Readings, read, read_live};
+use deployer::reading::{Flags, Readings, read, read_live, read_terraform};
 use deployer::report::{Ignore, Report, mistakes};
 use timeouts::{Setting, Value, rule};
 
@@ -20,7 +21,7 @@ use deployer::terminal::{Ended, Exit, Output, error_document, line, print, say};
 /// Exit code 1 when a rule is violated, or what is live differs from the template. Warnings, and
 /// rules whose settings were not seen, are 0 unless --strict.
 #[derive(clap::Args)]
-#[command(mut_arg("env", |env| env.required_unless_present_any(["template", "stack"])))]
+#[command(mut_arg("env", |env| env.required_unless_present_any(["templates", "stack", "terraform"])))]
 pub(crate) struct Args {
     #[command(flatten)]
     environment: environment::Args,
@@ -34,6 +35,9 @@ pub(crate) struct Args {
     /// The live stack; alone, a stack that was deployed by other means.
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
+    /// A plan or a state of Terraform or OpenTofu, as `show -json` writes it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["env", "templates", "stack", "live"])]
+    terraform: Option<PathBuf>,
     /// Exit with 1 for warnings and for rules whose settings were not seen, too.
     #[arg(long)]
     strict: bool,
@@ -211,6 +215,9 @@ fn report(args: &Args) -> anyhow::Result<Report> {
     if let Some(preset) = args.server.as_deref().and_then(timeouts::preset) {
         given.library(preset);
     }
+    if let Some(rendered) = args.environment.whole() {
+        return Ok(Report::new(read(&rendered?, &given)?, &ignores));
+    }
     if args.environment.is_given() {
         let mut loaded = args.environment.load()?;
         args.environment.say_chosen(&loaded)?;
@@ -230,10 +237,14 @@ fn report(args: &Args) -> anyhow::Result<Report> {
         }
         return Ok(Report::new(readings, &ignores).with_drifts(drifts));
     }
+    if let Some(plan) = &args.terraform {
+        let readings = read_terraform(&deployer::terraform::read(plan)?, &given)?;
+        return Ok(Report::new(readings, &ignores));
+    }
     let stack = args
         .stack
         .as_deref()
-        .context("say what to check: --env, --template or --stack")?;
+        .context("say what to check: --env, --template, --terraform or --stack")?;
     let readings = live(stack, args.environment.region(), &given)?;
     Ok(Report::new(readings, &ignores))
 }

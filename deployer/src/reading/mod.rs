@@ -57,6 +57,8 @@ pub struct Readings {
     pub readings: Vec<Reading>,
     /// The places in files that the readings speak of.
     pub places: Places,
+    /// Rules that do not apply to the source.
+    pub inapplicable: &'static [&'static str],
 }
 
 impl Readings {
@@ -121,6 +123,18 @@ pub fn read(rendered: &Rendered, flags: &Flags) -> Result<Readings, Mistakes> {
     read_model(&rendered.into(), flags)
 }
 
+/// Reads what a plan or a state of Terraform holds.
+///
+/// # Errors
+/// As for [`read()`].
+pub fn read_terraform(rendered: &Rendered, flags: &Flags) -> Result<Readings, Mistakes> {
+    let model = Model {
+        source: Source::Terraform,
+        ..Model::from(rendered)
+    };
+    read_model(&model, flags)
+}
+
 /// Reads what is live (`aws::read_stack`).
 ///
 /// # Errors
@@ -134,6 +148,7 @@ fn read_model(model: &Model, flags: &Flags) -> Result<Readings, Mistakes> {
     if ways.is_empty() {
         let what = match model.source {
             Source::Template => "the template",
+            Source::Terraform => "the plan",
             Source::Live => "the stack",
         };
         let message =
@@ -152,16 +167,41 @@ fn read_model(model: &Model, flags: &Flags) -> Result<Readings, Mistakes> {
     let readings = ways.iter().map(|way| {
         let mut reading = way.read(model, &mut places);
         flags.apply(way.service_id(), &services, &mut reading);
-        if model.source == Source::Live {
-            unlike_a_template(&mut reading);
+        match model.source {
+            Source::Template => {}
+            Source::Terraform => unlike_terraforms_files(&mut reading),
+            Source::Live => unlike_a_template(&mut reading),
         }
         reading
     });
     Ok(Readings {
         readings: readings.collect(),
         places,
+        inapplicable: match model.source {
+            Source::Terraform => &OF_CLOUDFORMATION,
+            Source::Template | Source::Live => &[],
+        },
     })
 }
+
+/// Takes back what a plan shows only in part: its `lifecycle` blocks are missing, and the rules of
+/// security groups are not read.
+fn unlike_terraforms_files(reading: &mut Reading) {
+    if reading.flag(Autoscaling).is_ok_and(|scaled| scaled.value) {
+        reading.hide(
+            DesiredCount,
+            "a plan does not say whether `ignore_changes` names it",
+        );
+    }
+}
+
+/// What CloudFormation does and Terraform does not: it makes the new resource before it removes the
+/// old one, and gives up after so many hours.
+const OF_CLOUDFORMATION: [&str; 3] = [
+    "bake-times-beyond-limit",
+    "deploy-longer-than-its-limit",
+    "fixed-name-blocks-replacement",
+];
 
 /// Takes back what a template would state and what is live cannot: what AWS has accepted, names
 /// that AWS made, the order of creation, and the bounds of a scaling that is not read.

@@ -209,16 +209,22 @@ impl<'a, 'p> View<'a, 'p> {
     pub(super) fn none(&mut self, setting: Setting, what: &str) {
         match (self.model.source, &self.model.adding_macro) {
             (Source::Live, _) => _ = self.reading.hide(setting, NOT_READ),
-            (Source::Template, Some(place)) => {
+            (_, Some(place)) => {
                 let place = self.place(place);
                 let why = format!("the macro at {place} may make a {what}");
                 self.reading.hide(setting, why);
             }
-            (Source::Template, None) => self.see_at(
-                setting,
-                Value::Unset,
-                format!("the template, which has no {what}"),
-            ),
+            (source, None) => {
+                let source = match source {
+                    Source::Terraform => "plan",
+                    _ => "template",
+                };
+                self.see_at(
+                    setting,
+                    Value::Unset,
+                    format!("the {source}, which has no {what}"),
+                );
+            }
         }
     }
 }

@@ -70,11 +70,15 @@ impl Report {
         };
         for reading in &readings.readings {
             let outcome = timeouts::check(reading);
-            report.held += outcome.held.len();
+            let applies = |rule: &Rule| !readings.inapplicable.contains(&rule.name);
+            report.held += outcome.held.iter().filter(|rule| applies(rule)).count();
             for finding in outcome.findings {
-                report.add(finding, ignores);
+                if applies(finding.rule) {
+                    report.add(finding, ignores);
+                }
             }
-            for (rule, settings) in outcome.not_seen {
+            let not_seen = outcome.not_seen.into_iter();
+            for (rule, settings) in not_seen.filter(|(rule, _)| applies(rule)) {
                 let missing = missing(reading, settings);
                 // What AWS has accepted needs no rule that foresees a refusal.
                 let accepted = missing

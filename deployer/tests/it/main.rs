@@ -14,6 +14,8 @@ mod check_cli;
 mod check_kinds;
 mod check_live;
 mod check_templates;
+mod check_terraform;
+mod check_whole;
 mod colour;
 mod deploy;
 mod emulator;
