@@ -10,6 +10,7 @@ pub mod deploy;
 #[cfg(feature = "aws")]
 pub mod deployment;
 pub mod environment;
+pub mod foreign;
 pub mod history;
 pub mod loaded_environment;
 pub mod local;

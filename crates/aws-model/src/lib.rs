@@ -21,7 +21,7 @@ pub use action::{Action, Does, FixedResponse, Forward, Redirect, WeightedGroup};
 pub use attributes::Attributes;
 pub use balancer::{HealthCheck, LoadBalancer, Stickiness, TargetGroup};
 pub use deployment::{Deployment, minutes};
-pub use edge::{Alias, Distribution, Origin, WebAcl, WebRule};
+pub use edge::{Alias, Challenges, Distribution, Origin, WebAcl, WebRule};
 pub use field::{Field, FromText, NOT_IN_ANSWER, NotSeen, live_place};
 pub use listener::{Condition, Listener, ListenerRule, Matches};
 pub use model::{Model, Source};

@@ -24,6 +24,8 @@ pub struct Listener {
     pub port: Field<u64>,
     /// What it does where no rule matches.
     pub actions: Field<Vec<Action>>,
+    /// `routing.http.response.access_control_allow_origin.header_value`.
+    pub allow_origin: Field<String>,
     /// `tcp.idle_timeout.seconds`, of a Network Load Balancer.
     pub tcp_idle_timeout: Field<Duration>,
 }
@@ -38,6 +40,8 @@ impl Listener {
             protocol: properties.field("Protocol"),
             port: properties.field("Port"),
             actions: properties.each("DefaultActions", Action::read),
+            allow_origin: attributes
+                .get("routing.http.response.access_control_allow_origin.header_value"),
             tcp_idle_timeout: attributes.get("tcp.idle_timeout.seconds"),
         }
     }

@@ -249,6 +249,10 @@ settings! {
     /// The most target groups that share one forward action's traffic.
     ForwardGroups: Count("load_balancer.forward_groups", "target groups in one forward")
         .not_in_file().aws("ForwardConfig TargetGroups");
+    /// The origin that the load balancer writes into each answer, instead of the server's.
+    AllowOrigin: Text("load_balancer.allow_origin", "origin that the load balancer allows")
+        .not_in_file().aws("routing.http.response.access_control_allow_origin.header_value")
+        .aws_default(DefaultValue::Unset);
     /// How long such a forward keeps a client on its group.
     GroupStickinessDuration: Duration("load_balancer.group_stickiness_duration", "duration of the group stickiness")
         .not_in_file().aws("TargetGroupStickinessConfig DurationSeconds").seconds(1, WEEK);

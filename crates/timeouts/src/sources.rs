@@ -92,6 +92,8 @@ sources! {
                     agent", "https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/alb-target-agent";
     NODE_HEADERS_ISSUE = "node issue 27363: headersTimeout ends a kept \
                           connection", "https://github.com/nodejs/node/issues/27363";
+    ALB_HEADERS = "Application Load Balancers, HTTP header \
+                   modification", "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/header-modification.html";
     SOCKET_IO_OPTIONS = "Socket.IO, server options", "https://socket.io/docs/v4/server-options/";
     SOCKET_IO_NODES = "Socket.IO, using multiple \
                        nodes", "https://socket.io/docs/v4/using-multiple-nodes/";

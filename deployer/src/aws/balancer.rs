@@ -129,6 +129,7 @@ async fn listeners(clients: &Clients, balancer: &str, live: &mut Live) -> Result
             protocol: text(listener.protocol().map(|name| name.as_str()), &place),
             port: number(listener.port(), &place),
             actions: listener::actions(listener.default_actions(), live, &place),
+            allow_origin: text(None, &place),
             tcp_idle_timeout: text(None, &place).parse(),
             place,
         });

@@ -49,6 +49,7 @@ pub(super) async fn read(
             live.model.task_definitions.push(task);
         }
     }
+    let arn = service.service_arn().unwrap_or(arn);
     let converted = self::service(service, zones, arn, live);
     live.model.services.push(converted);
     Ok(service

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::ValueEnum;
 use cloudformation::diagnostic::{Mistake, Mistakes};
-use deployer::aws::{Clients, read_stack};
+use deployer::aws::{Clients, read_balancer, read_service, read_stack};
 use deployer::reading::{Flags, Readings, read, read_live, read_terraform};
 use deployer::report::{Ignore, Report, mistakes};
 use timeouts::{Setting, Value, rule};
@@ -21,7 +21,7 @@ use deployer::terminal::{Ended, Exit, Output, error_document, line, print, say};
 /// Exit code 1 when a rule is violated, or what is live differs from the template. Warnings, and
 /// rules whose settings were not seen, are 0 unless --strict.
 #[derive(clap::Args)]
-#[command(mut_arg("env", |env| env.required_unless_present_any(["templates", "stack", "terraform"])))]
+#[command(mut_arg("env", |env| env.required_unless_present_any(["templates", "stack", "terraform", "load_balancer", "cluster"])))]
 pub(crate) struct Args {
     #[command(flatten)]
     environment: environment::Args,
@@ -35,6 +35,12 @@ pub(crate) struct Args {
     /// The live stack; alone, a stack that was deployed by other means.
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
+    /// A live load balancer, by name or ARN, with its target groups, whoever made it.
+    #[arg(long, value_name = "NAME|ARN", conflicts_with_all = ["env", "templates", "stack", "cluster"])]
+    load_balancer: Option<String>,
+    /// The cluster of the live --service, with what is in front of it, whoever made it.
+    #[arg(long, value_name = "NAME", requires = "service", conflicts_with_all = ["env", "templates", "stack"])]
+    cluster: Option<String>,
     /// A plan or a state of Terraform or OpenTofu, as `show -json` writes it.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["env", "templates", "stack", "live"])]
     terraform: Option<PathBuf>,
@@ -44,8 +50,9 @@ pub(crate) struct Args {
     /// How the report is written.
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// The service that the flags below describe, where a template has several: its logical id.
-    #[arg(long, value_name = "LOGICAL_ID")]
+    /// The service that the flags below describe, where there are several: its logical id. With
+    /// --cluster, its name.
+    #[arg(long, value_name = "SERVICE")]
     service: Option<String>,
     /// What the server is: what its library does by itself counts where neither a flag nor the
     /// template says otherwise.
@@ -209,7 +216,7 @@ fn report(args: &Args) -> anyhow::Result<Report> {
         .map(|name| ignore(name))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let mut given = args.told.given();
-    if let Some(service) = &args.service {
+    if let (Some(service), None) = (&args.service, &args.cluster) {
         given.about(service);
     }
     if let Some(preset) = args.server.as_deref().and_then(timeouts::preset) {
@@ -233,7 +240,7 @@ fn report(args: &Args) -> anyhow::Result<Report> {
                 .clone()
                 .or_else(|| loaded.stack_name())
                 .context("say which stack with --stack")?;
-            drifts = readings.add_live(live(&stack, loaded.region, &given)?);
+            drifts = readings.add_live(live(Live::Stack(&stack), loaded.region, &given)?);
         }
         return Ok(Report::new(readings, &ignores).with_drifts(drifts));
     }
@@ -241,15 +248,30 @@ fn report(args: &Args) -> anyhow::Result<Report> {
         let readings = read_terraform(&deployer::terraform::read(plan)?, &given)?;
         return Ok(Report::new(readings, &ignores));
     }
-    let stack = args
-        .stack
-        .as_deref()
-        .context("say what to check: --env, --template, --terraform or --stack")?;
-    let readings = live(stack, args.environment.region(), &given)?;
+    let live_way = match (
+        &args.load_balancer,
+        &args.cluster,
+        &args.service,
+        &args.stack,
+    ) {
+        (Some(balancer), ..) => Live::Balancer(balancer),
+        (_, Some(cluster), Some(service), _) => Live::Service(cluster, service),
+        (.., Some(stack)) => Live::Stack(stack),
+        _ => anyhow::bail!("say what to check: --env, --template, --terraform or --stack"),
+    };
+    let readings = live(live_way, args.environment.region(), &given)?;
     Ok(Report::new(readings, &ignores))
 }
 
-fn live(name: &str, region: Option<String>, given: &Flags) -> anyhow::Result<Readings> {
+/// What to read of AWS.
+#[derive(Clone, Copy)]
+enum Live<'a> {
+    Stack(&'a str),
+    Balancer(&'a str),
+    Service(&'a str, &'a str),
+}
+
+fn live(what: Live<'_>, region: Option<String>, given: &Flags) -> anyhow::Result<Readings> {
     let region = stack::region(region)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -257,7 +279,13 @@ fn live(name: &str, region: Option<String>, given: &Flags) -> anyhow::Result<Rea
         .context("cannot start a runtime")?;
     let found = runtime.block_on(async {
         let clients = Clients::new(Some(region)).await;
-        say_waiting(read_stack(&clients, name)).await
+        match what {
+            Live::Stack(name) => say_waiting(read_stack(&clients, name)).await,
+            Live::Balancer(name) => say_waiting(read_balancer(&clients, name)).await,
+            Live::Service(cluster, name) => {
+                say_waiting(read_service(&clients, cluster, name)).await
+            }
+        }
     });
     let found = found.map_err(|error| {
         let is_drift = error.is_drift();

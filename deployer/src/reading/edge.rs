@@ -3,7 +3,7 @@
 
 use timeouts::Setting::{CloudFrontTimeout, Domain, NlbIdleTimeout, WafRules};
 
-use aws_model::{Field, Id, TargetGroup, WebRule};
+use aws_model::{Challenges, Field, Id, TargetGroup, WebRule};
 
 use super::view::View;
 
@@ -71,6 +71,12 @@ fn web_acl(view: &mut View<'_, '_>, balancer: &Id) {
     let Some(acl) = acls.find(|acl| acl.protects.contains(balancer)) else {
         return view.none(WafRules, "web ACL");
     };
+    let challenged = |rule: &WebRule| rule.challenges == Challenges::Some && !rule.limited;
+    if acl.rules.items().iter().any(challenged) {
+        let why = "the challenge of AWSManagedRulesAntiDDoSRuleSet may spare the Socket.IO path";
+        view.reading.hide(WafRules, why);
+        return;
+    }
     let refusing = |rules: Vec<WebRule>| rules.iter().flat_map(refusing).collect::<Vec<_>>();
     let mark = view.mark();
     view.field(WafRules, &acl.rules.clone().map(refusing));
@@ -79,6 +85,9 @@ fn web_acl(view: &mut View<'_, '_>, balancer: &Id) {
 
 /// The rules of a managed group that refuse plugins: neither counted nor limited to other paths.
 fn refusing(rule: &WebRule) -> Vec<String> {
+    if rule.challenges == Challenges::All && !rule.limited {
+        return vec!["ChallengeAllDuringEvent".to_owned()];
+    }
     if rule.managed_group.as_deref() != Some("AWSManagedRulesCommonRuleSet") || rule.limited {
         return Vec::new();
     }

@@ -1,7 +1,8 @@
 //! Which listeners and rules send requests to a target group, and of which load balancer they are.
 
 use timeouts::Setting::{
-    ForwardGroups, GroupStickiness, GroupStickinessDuration, ListenerProtocols, RoutedPaths,
+    AllowOrigin, ForwardGroups, GroupStickiness, GroupStickinessDuration, ListenerProtocols,
+    RoutedPaths,
 };
 
 use aws_model::{
@@ -162,6 +163,11 @@ fn shown(view: &mut View<'_, '_>, route: &Route<'_>) {
         return;
     };
     protocols(view, route);
+    let listeners = route.forwards.iter().filter_map(|forward| forward.listener);
+    let stated = |listener: &&Listener| !listener.allow_origin.is_not_stated();
+    if let Some(listener) = listeners.clone().find(stated).or(listeners.clone().next()) {
+        view.field(AllowOrigin, &listener.allow_origin);
+    }
     match route.forwards.iter().map(paths).collect::<Option<Vec<_>>>() {
         Some(paths) => view.see(RoutedPaths, paths.concat(), first.place),
         None => {

@@ -18,8 +18,8 @@ pub fn sarif(mistakes: &[Mistake]) -> Value {
             "locations": places.collect::<Vec<_>>(),
         })
     };
-    let results = mistakes.iter().map(result).collect();
-    log(results, Some("the check could not run"))
+    let results: Vec<_> = mistakes.iter().map(result).collect();
+    log(&results, Some("the check could not run"))
 }
 
 /// One `::error` line for each mistake.

@@ -26,7 +26,8 @@ impl Report {
             result["suppressions"] = json!([{ "kind": "external", "justification": reason }]);
             result
         });
-        log(found.chain(drifted).chain(ignored).collect(), None)
+        let results: Vec<_> = found.chain(drifted).chain(ignored).collect();
+        log(&results, None)
     }
 
     fn result(&self, finding: &Finding) -> Value {
@@ -54,7 +55,7 @@ impl Report {
 }
 
 /// A log with one run. `refused` says why the check could not run.
-pub(super) fn log(results: Vec<Value>, refused: Option<&str>) -> Value {
+pub(super) fn log(results: &[Value], refused: Option<&str>) -> Value {
     let mut invocation = json!({ "executionSuccessful": refused.is_none() });
     if let Some(why) = refused {
         invocation["exitCode"] = json!(2);

@@ -5,6 +5,23 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+/// The types that are read; `aws_alb` and its kin are other names of `aws_lb`.
+const KINDS: [&str; 13] = [
+    "aws_lb",
+    "aws_lb_target_group",
+    "aws_lb_listener",
+    "aws_lb_listener_rule",
+    "aws_lb_target_group_attachment",
+    "aws_autoscaling_attachment",
+    "aws_ecs_service",
+    "aws_ecs_task_definition",
+    "aws_appautoscaling_target",
+    "aws_subnet",
+    "aws_elasticache_replication_group",
+    "aws_cloudfront_distribution",
+    "aws_wafv2_web_acl_association",
+];
+
 /// A resource of a plan or a state.
 pub(super) struct Found<'a> {
     /// `module.web.aws_lb.this[0]`.
@@ -62,6 +79,9 @@ impl<'a> Document<'a> {
             else {
                 continue;
             };
+            if !KINDS.contains(&kind.replace("aws_alb", "aws_lb").as_str()) {
+                continue;
+            }
             let configuration = self.module(address);
             let written = configuration.and_then(|module| {
                 let mut resources = list(module, "resources");

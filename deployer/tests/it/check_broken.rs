@@ -71,6 +71,10 @@ fn changes() -> Vec<Change> {
             "      DeploymentConfiguration:\n",
             "      DeploymentConfiguration:\n        Strategy: CANARY\n        BakeTimeInMinutes: 1440\n        CanaryConfiguration: { CanaryBakeTimeInMinutes: 600 }\n",
         ).server(Transports, ["websocket"].as_slice()),
+        on("balancer-overrides-cors").line(
+            "      Protocol: HTTPS\n",
+            "      Protocol: HTTPS\n      ListenerAttributes: [{ Key: routing.http.response.access_control_allow_origin.header_value, Value: '*' }]\n",
+        ),
         on("early-success-unguarded").line(
             "      DeploymentConfiguration:\n",
             "      DeploymentConfiguration:\n        EarlySuccessCriteria: { Enable: true, HealthyPercent: 100, SourceServiceRevisionCleanup: DEFERRED }\n",

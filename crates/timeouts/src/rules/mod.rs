@@ -3,6 +3,7 @@
 mod az_rebalancing_cuts_connections;
 mod bake_shorter_than_drain;
 mod bake_times_beyond_limit;
+mod balancer_overrides_cors;
 mod client_keep_alive_out_of_range;
 mod container_port_mismatch;
 mod cors_wildcard_with_credentials;
@@ -92,6 +93,7 @@ catalogue![
     az_rebalancing_cuts_connections,
     bake_shorter_than_drain,
     bake_times_beyond_limit,
+    balancer_overrides_cors,
     client_keep_alive_out_of_range,
     container_port_mismatch,
     cors_wildcard_with_credentials,
