@@ -11,6 +11,7 @@ mod convert;
 mod document;
 mod edges;
 mod places;
+mod service;
 
 use std::path::Path;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use cloudformation::diagnostic::{Mistake, Mistakes};
 use serde_json::Value;
 
-use super::Stack;
+use super::stack::Stack;
 use crate::source_file::read_template;
 
 /// Assemblies within assemblies are CDK's stages; deeper than this is no app.

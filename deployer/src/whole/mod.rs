@@ -6,29 +6,22 @@
 
 mod assembly;
 mod rewrite;
+mod stack;
 
 use std::path::{Path, PathBuf};
 
 use cloudformation::diagnostic::{Mistake, Mistakes};
 use cloudformation::node::{Node, Scalar, Value};
-use cloudformation::template::{Inputs, Rendered, Resource, Template};
+use cloudformation::template::{Inputs, Rendered, Resource};
 use indexmap::IndexMap;
 
 use crate::source_file::read_template;
 use rewrite::Scope;
+use stack::Stack;
 
 const NESTED: &str = "AWS::CloudFormation::Stack";
 /// CloudFormation nests no deeper than a person can follow; a file that names itself would.
 const DEEPEST: usize = 16;
-
-/// One stack of a system.
-struct Stack {
-    /// Its name among the others; empty for the only one.
-    name: String,
-    template: Template,
-    path: PathBuf,
-    region: Option<String>,
-}
 
 /// What stacks are rendered with.
 pub struct Given<'a> {

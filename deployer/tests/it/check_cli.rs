@@ -309,9 +309,8 @@ fn explain_lists_and_pages() {
 const SARIF: &str = "deployer/tests/it/schemas/sarif-2.1.0.json";
 /// Prints what is wrong with a document, by a validator that the tests' Python has.
 const VALIDATE: &str = "import json, sys, jsonschema_rs
-schema = json.load(open(sys.argv[1]))
-# This pattern of the published schema is no expression: a bracket is closed twice.
-del schema['definitions']['run']['properties']['language']['pattern']
+# Two patterns of the published schema are no expressions: a bracket is closed twice.
+schema = json.loads(open(sys.argv[1]).read().replace('{2}]?$', '{2}$'))
 for error in jsonschema_rs.validator_for(schema).iter_errors(json.load(sys.stdin)):
     print(error.message, error.instance_path)";
 

@@ -6,9 +6,9 @@ use serde_json::Value;
 use crate::{Run, directory, write};
 
 /// A sound service behind a balancer, written anew for each case by changing one piece of it.
-const BASE: &str = include_str!("templates/plain.yaml");
+pub(crate) const BASE: &str = include_str!("templates/plain.yaml");
 
-const SERVER: [&str; 10] = [
+pub(crate) const SERVER: [&str; 10] = [
     "--ping-interval",
     "25s",
     "--ping-timeout",
@@ -22,19 +22,19 @@ const SERVER: [&str; 10] = [
 ];
 
 /// What `check` made of a template.
-struct Checked {
-    run: Run,
-    document: Value,
+pub(crate) struct Checked {
+    pub(crate) run: Run,
+    pub(crate) document: Value,
 }
 
 impl Checked {
-    fn rules(&self, key: &str) -> Vec<&str> {
+    pub(crate) fn rules(&self, key: &str) -> Vec<&str> {
         let items = self.document[key].as_array().map(Vec::as_slice);
         let names = items.unwrap_or_default().iter();
         names.filter_map(|item| item["rule"].as_str()).collect()
     }
 
-    fn errors(&self) -> Vec<&str> {
+    pub(crate) fn errors(&self) -> Vec<&str> {
         let findings = self.document["findings"].as_array().map(Vec::as_slice);
         let findings = findings.unwrap_or_default().iter();
         let errors = findings.filter(|finding| finding["level"] == "error");
@@ -44,14 +44,14 @@ impl Checked {
     }
 
     /// Why a rule was not seen.
-    fn reason(&self, rule: &str) -> String {
+    pub(crate) fn reason(&self, rule: &str) -> String {
         let items = self.document["not_seen"].as_array().expect("a list");
         let item = items.iter().find(|item| item["rule"] == rule);
         item.map_or_else(String::new, |item| item["settings"].to_string())
     }
 }
 
-fn check(test: &str, template: &str, more: &[&str]) -> Checked {
+pub(crate) fn check(test: &str, template: &str, more: &[&str]) -> Checked {
     let directory = directory(&format!("kinds-{test}"));
     write(&directory.join("template.yaml"), template);
     let base = ["check", "--template", "template.yaml", "--format", "json"];
@@ -61,7 +61,7 @@ fn check(test: &str, template: &str, more: &[&str]) -> Checked {
 }
 
 /// The base with some pieces changed; each must be there once.
-fn with(changes: &[(&str, &str)]) -> String {
+pub(crate) fn with(changes: &[(&str, &str)]) -> String {
     let mut text = BASE.to_owned();
     for (from, to) in changes {
         assert_eq!(text.matches(from).count(), 1, "`{from}`");
@@ -70,7 +70,7 @@ fn with(changes: &[(&str, &str)]) -> String {
     text
 }
 
-const IDLE: &str = "{ Key: idle_timeout.timeout_seconds, Value: \"60\" }";
+pub(crate) const IDLE: &str = "{ Key: idle_timeout.timeout_seconds, Value: \"60\" }";
 const STICKY: &str = "{ Key: stickiness.enabled, Value: \"true\" }";
 const NOT_STICKY: &str = "{ Key: stickiness.enabled, Value: \"false\" }";
 const ATTRIBUTES: &str = "      LoadBalancerAttributes:\n        - \
@@ -159,7 +159,7 @@ fn a_scalable_target_that_cannot_be_tied_is_not_seen() {
     assert_eq!(other.errors(), [""; 0], "another service is scaled");
 }
 
-const IDLE_RULES: [&str; 2] = [
+pub(crate) const IDLE_RULES: [&str; 2] = [
     "idle-timeout-not-above-ping-interval",
     "keep-alive-not-above-idle-timeout",
 ];
@@ -480,192 +480,4 @@ fn a_property_that_is_not_read_is_named() {
     let reason = checked.reason("deployment-cannot-progress");
     assert!(reason.contains("`TrafficMirror` of Svc"), "{reason}");
     assert!(!not_seen.contains(&IDLE_RULES[0]), "the balancer is read");
-}
-
-#[test]
-fn flags_are_about_the_only_service_or_the_server_behind_the_group() {
-    let idle = (IDLE, "{ Key: idle_timeout.timeout_seconds, Value: \"20\" }");
-    let dummy = "Resources:\n  Dummy: { Type: 'AWS::ElasticLoadBalancingV2::TargetGroup', Properties: \
-                 { VpcId: v, Port: 80, Protocol: HTTP } }\n";
-    let checked = check("dummy", &with(&[idle, ("Resources:\n", dummy)]), &SERVER);
-    assert_eq!(
-        checked.errors(),
-        ["idle-timeout-not-above-ping-interval"],
-        "{}",
-        checked.run
-    );
-    assert_eq!(
-        checked.document["subjects"].as_array().map(Vec::len),
-        Some(1)
-    );
-
-    let alone = "Resources:\n  Lb: { Type: 'AWS::ElasticLoadBalancingV2::LoadBalancer', Properties: { \
-                 Subnets: [a, b], LoadBalancerAttributes: [{ Key: idle_timeout.timeout_seconds, \
-                 Value: 20 }] } }\n";
-    let checked = check("no-service", alone, &SERVER);
-    assert_eq!(
-        checked.errors(),
-        ["idle-timeout-not-above-ping-interval"],
-        "{}",
-        checked.run
-    );
-}
-
-#[test]
-fn service_limits_the_rules_to_one() {
-    let grpc = "Resources:\n  Api:\n    Type: AWS::ElasticLoadBalancingV2::TargetGroup\n    Properties: \
-                { VpcId: v, Port: 50051, Protocol: HTTP, ProtocolVersion: GRPC, TargetType: ip }\n  \
-                ApiSvc:\n    Type: AWS::ECS::Service\n    DependsOn: Front\n    Properties: { Cluster: c, \
-                LaunchType: FARGATE, TaskDefinition: t, LoadBalancers: [{ ContainerName: api, \
-                ContainerPort: 50051, TargetGroupArn: !Ref Api }] }\n";
-    let template = with(&[("Resources:\n", grpc)]);
-    let all = check("grpc", &template, &[]);
-    assert!(
-        all.errors().contains(&"protocol-version-not-http1"),
-        "{}",
-        all.run
-    );
-    let one = check(
-        "grpc-limited",
-        &template,
-        &[&SERVER[..], &["--service", "Svc"]].concat(),
-    );
-    assert_eq!(one.rules("findings"), [""; 0], "{}", one.run);
-}
-
-#[test]
-fn a_balancer_alone_and_a_service_alone_show_what_they_have() {
-    let balancer = "Resources:\n  Lb:\n    Type: AWS::ElasticLoadBalancingV2::LoadBalancer\n    \
-                    Properties:\n      Subnets: [subnet-a]\n      LoadBalancerAttributes:\n        - { \
-                    Key: idle_timeout.timeout_second, Value: 60 }\n        - { Key: \
-                    idle_timeout.timeout_seconds, Value: 5000 }\n";
-    let checked = check("balancer-alone", balancer, &[]);
-    assert_eq!(
-        checked.errors(),
-        [
-            "idle-timeout-out-of-range",
-            "too-few-zones",
-            "unknown-attribute"
-        ],
-        "{}",
-        checked.run
-    );
-    let service = "Parameters: { Tg: { Type: String } }\nResources:\n  Svc:\n    Type: \
-                   AWS::ECS::Service\n    Properties: { Cluster: c, LaunchType: FARGATE, DesiredCount: \
-                   1, TaskDefinition: !Ref Task, DeploymentConfiguration: { MaximumPercent: 100, \
-                   MinimumHealthyPercent: 100 }, LoadBalancers: [{ ContainerName: web, \
-                   ContainerPort: 3000, TargetGroupArn: !Ref Tg }] }\n  Task:\n    Type: \
-                   AWS::ECS::TaskDefinition\n    Properties: { Cpu: 256, Memory: 4096, NetworkMode: \
-                   awsvpc, ContainerDefinitions: [{ Name: app, Image: i, StopTimeout: 200 }] }\n";
-    let checked = check("service-alone", service, &[]);
-    assert_eq!(
-        checked.errors(),
-        [
-            "container-port-mismatch",
-            "deployment-cannot-progress",
-            "fargate-size-unknown",
-            "stop-timeout-out-of-range"
-        ],
-        "{}",
-        checked.run
-    );
-}
-
-#[test]
-fn a_parameter_without_a_value_is_named() {
-    let template = with(&[
-        ("Parameters:\n", "Parameters:\n  Idle: { Type: Number }\n"),
-        (
-            IDLE,
-            "{ Key: idle_timeout.timeout_seconds, Value: !Ref Idle }",
-        ),
-    ]);
-    let checked = check("parameter", &template, &SERVER);
-    let reason = checked.reason(IDLE_RULES[0]);
-    assert!(
-        reason.contains("parameter Idle has no value (--parameter Idle=…)"),
-        "{reason}"
-    );
-}
-
-/// What AWS takes is read.
-#[test]
-fn what_aws_takes_is_not_refused() {
-    let function = "Resources:\n  Fn: { Type: AWS::Serverless::Function, Properties: { Handler: a.b, \
-                    Runtime: nodejs22.x, InlineCode: x, Environment: { Variables: { API: !Ref Api } } \
-                    } }\n  Api: { Type: AWS::Serverless::Api, Properties: { StageName: v, \
-                    DefinitionBody: { x: !GetAtt Fn.Arn } } }\n";
-    let sam = (
-        "Parameters:\n",
-        "Transform: AWS::Serverless-2016-10-31\nParameters:\n",
-    );
-    for (name, template) in [
-        (
-            "sam",
-            with(&[sam, ("Resources:\n", function)])
-                + "Outputs:\n  Url: { Value: !Sub 'https://${ServerlessRestApi}.x' }\n  Role: { \
-                   Value: !GetAtt FnRole.Arn }\n",
-        ),
-        (
-            "twice",
-            with(&[(
-                "Parameters:\n",
-                "Parameters:\n  Twice: { Type: String, Description: a, Default: \
-                                      b, Description: c }\n",
-            )]),
-        ),
-        (
-            "stack-output",
-            BASE.to_owned()
-                + "Outputs:\n  Net: { Value: { 'Fn::GetStackOutput': { StackName: n, OutputName: V \
-                   } } }\n",
-        ),
-        (
-            "sub-reference",
-            BASE.replace("TargetGroupArn: !Ref Tg", "TargetGroupArn: !Sub '${Tg}'"),
-        ),
-    ] {
-        let checked = check(&format!("taken-{name}"), &template, &SERVER);
-        assert_eq!(checked.run.code, 0, "{name}: {}", checked.run);
-        assert_eq!(
-            checked.rules("findings"),
-            [""; 0],
-            "{name}: {}",
-            checked.run
-        );
-        assert_eq!(checked.document["subjects"][0], "Lb → Tg → Svc", "{name}");
-    }
-}
-
-/// What a template holds never steers a terminal or a log.
-#[test]
-fn control_characters_are_written_as_escapes() {
-    let directory = directory("kinds-escapes");
-    let name = (
-        "ContainerName: app",
-        "ContainerName: \"ev\\e[31mil\\n::error::x\"",
-    );
-    write(&directory.join("template.yaml"), &with(&[name]));
-    for format in ["text", "github"] {
-        let args = ["check", "--template", "template.yaml", "--format", format];
-        let run = crate::deployer(&directory, &args);
-        assert_eq!(run.code, 1, "{run}");
-        let text = format!("{}{}", run.stdout, run.stderr);
-        assert!(!text.contains('\u{1b}'), "{text}");
-        assert!(
-            !text.lines().any(|line| line.starts_with("::error::")),
-            "{text}"
-        );
-        assert!(text.contains("\\u{1b}[31mil"), "{text}");
-    }
-}
-
-#[test]
-fn zones_without_a_region_are_the_stacks_own() {
-    let directory = directory("kinds-zones");
-    let template = "Resources:\n  V: { Type: 'AWS::EC2::Volume', Properties: { Size: 1, \
-                    AvailabilityZone: !Select [0, !GetAZs ] } }\n";
-    write(&directory.join("template.yaml"), template);
-    let run = crate::deployer(&directory, &["render", "--template", "template.yaml"]);
-    assert!(run.stdout.contains("!GetAZs \"\""), "{run}");
 }

@@ -14,6 +14,7 @@ mod check_cli;
 mod check_corpus;
 mod check_kinds;
 mod check_live;
+mod check_taken;
 mod check_templates;
 mod check_terraform;
 mod check_unknown;
