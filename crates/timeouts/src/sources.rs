@@ -63,6 +63,8 @@ sources! {
                           timeout", "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistValuesOrigin.html";
     NLB_IDLE = "Network Load Balancers, connection idle \
                 timeout", "https://docs.aws.amazon.com/elasticloadbalancing/latest/network/update-idle-timeout.html";
+    WAF_ANTI_DDOS = "AWS WAF, Anti-DDoS rule \
+                     group", "https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-anti-ddos.html";
     WAF_COMMON = "AWS WAF, core rule \
                   set", "https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html";
     ELASTICACHE_PARAMETERS = "Amazon ElastiCache, engine \
