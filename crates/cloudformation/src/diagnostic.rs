@@ -194,6 +194,14 @@ impl Mistakes {
         self.0.push(mistake);
     }
 
+    /// Whether there are so many that a suggestion for each would take longer than it saves: each
+    /// is compared with all names of the template.
+    #[must_use]
+    pub fn are_many(&self) -> bool {
+        const MANY: usize = 50;
+        self.0.len() > MANY
+    }
+
     /// Each mistake, in the order found.
     pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
         self.0.iter()

@@ -188,7 +188,10 @@ impl<'t> Resolver<'t> {
                 .template
                 .names("Resources")
                 .chain(self.template.names("Parameters"));
-            self.mistakes.push(suggest(mistake, name, names));
+            self.mistakes.push(match self.mistakes.are_many() {
+                true => mistake,
+                false => suggest(mistake, name, names),
+            });
         }
         known
     }
