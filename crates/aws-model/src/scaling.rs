@@ -53,7 +53,7 @@ impl ScalableTarget {
             _ => Same::Perhaps,
         };
         match named {
-            Same::Yes if self.namespace.as_str().is_none() => Same::Perhaps,
+            Same::Yes if matches!(self.namespace, Field::NotSeen(_)) => Same::Perhaps,
             named => named,
         }
     }
