@@ -10,6 +10,7 @@ pub mod deploy;
 #[cfg(feature = "aws")]
 pub mod deployment;
 pub mod environment;
+pub mod foreign;
 pub mod history;
 pub mod loaded_environment;
 pub mod local;
@@ -27,3 +28,5 @@ pub mod status;
 #[cfg(feature = "aws")]
 pub mod teardown;
 pub mod terminal;
+pub mod terraform;
+pub mod whole;

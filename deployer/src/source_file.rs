@@ -6,6 +6,8 @@ use cloudformation::diagnostic::{Mistake, Mistakes};
 use cloudformation::node::{Node, Syntax, read};
 use cloudformation::template::Template;
 
+use crate::foreign::recognise;
+
 /// Reads the file at `path`; messages call it by the path as given.
 ///
 /// # Errors
@@ -19,7 +21,11 @@ pub fn read_node(path: &Path, syntax: Syntax) -> Result<Node, Mistakes> {
 /// # Errors
 /// The file cannot be opened, or everything that is wrong with its form.
 pub fn read_template(path: &Path) -> Result<Template, Mistakes> {
-    Template::parse(&path.display().to_string(), text(path)?)
+    let (name, text) = (path.display().to_string(), text(path)?);
+    match recognise(&name, &text) {
+        Some(mistake) => Err(mistake.into()),
+        None => Template::parse(&name, text),
+    }
 }
 
 fn text(path: &Path) -> Result<String, Mistake> {

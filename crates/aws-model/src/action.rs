@@ -82,13 +82,17 @@ pub struct FixedResponse {
 impl Action {
     /// The groups that get traffic of a forward; none where it does something else.
     pub fn targets(&self) -> impl Iterator<Item = &WeightedGroup> {
+        self.groups()
+            .filter(|group| group.weight.value() != Some(&0))
+    }
+
+    /// The groups of a forward, those without traffic too.
+    pub fn groups(&self) -> impl Iterator<Item = &WeightedGroup> {
         let groups = match &self.does {
             Does::Forward(forward) => forward.groups.as_slice(),
             _ => &[],
         };
-        groups
-            .iter()
-            .filter(|group| group.weight.value() != Some(&0))
+        groups.iter()
     }
 
     /// Whether it sends requests to a target group.
@@ -132,10 +136,15 @@ impl Forward {
             group: entry.reference("TargetGroupArn"),
             weight: entry.field("Weight"),
         };
-        let mut groups: Vec<_> = action
-            .items("ForwardConfig.TargetGroups")
-            .map(group)
-            .collect();
+        let several = action.each("ForwardConfig.TargetGroups", group);
+        let mut groups = match several {
+            Field::Stated(groups, _) => groups,
+            Field::NotStated(_) => Vec::new(),
+            Field::NotSeen(why) => vec![WeightedGroup {
+                group: Field::NotSeen(why.clone()),
+                weight: Field::NotSeen(why),
+            }],
+        };
         if groups.is_empty() {
             groups.push(WeightedGroup {
                 weight: Field::NotStated(action.place()),

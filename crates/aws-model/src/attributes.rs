@@ -32,22 +32,36 @@ impl Attributes {
 
     /// A key that is not listed has its default, unless an item that only AWS knows may be it.
     pub(crate) fn read(properties: Properties<'_>, path: &str) -> Self {
-        let known = |item: &Node| item.get("Key").and_then(Node::as_text).is_some();
-        let unknown = properties
-            .at(path)
-            .filter(|list| list.as_list().is_none())
-            .or_else(|| {
-                let mut items = properties.items(path).map(|item| item.node);
-                items.find(|item| !known(item))
-            });
         let item = |item: Properties<'_>| {
             let key = item.at("Key")?;
             let text = key.as_text()?.to_owned();
             Some((text, key.origin.clone(), item.field("Value")))
         };
-        Self {
-            items: properties.items(path).filter_map(item).collect(),
-            rest: unknown.map_or_else(|| Field::NotStated(properties.place()), only_aws_knows),
+        let items: Field<Vec<_>> = properties.each(path, item);
+        // A list of which one item may vanish still shows the others.
+        let shown = properties.items(path).filter_map(item).collect();
+        let rest = match items {
+            Field::Stated(items, _) if items.iter().all(Option::is_some) => {
+                Field::NotStated(properties.place())
+            }
+            Field::Stated(_, _) => {
+                let mut items = properties.items(path).map(|item| item.node);
+                let unknown = items.find(|item| item.get("Key").and_then(Node::as_text).is_none());
+                only_aws_knows(unknown.unwrap_or(properties.node))
+            }
+            Field::NotStated(resource) => Field::NotStated(resource),
+            Field::NotSeen(why) => Field::NotSeen(why),
+        };
+        Self { items: shown, rest }
+    }
+
+    /// Why there may be more keys than those listed; none where there are not.
+    #[must_use]
+    pub fn unlisted(&self) -> Option<&NotSeen> {
+        match &self.rest {
+            // What AWS answers is all that there is.
+            Field::NotSeen(NotSeen::Because(_)) | Field::NotStated(_) | Field::Stated(..) => None,
+            Field::NotSeen(why) => Some(why),
         }
     }
 

@@ -71,6 +71,7 @@ impl LoadBalancer {
             kind: properties.field("Type"),
             name: properties.field("Name"),
             subnets,
+            zones: network::zones(properties, "Subnets"),
             security_groups: network::groups(properties, "SecurityGroups"),
             ..Self::new(properties.id(), properties.place(), attributes)
         }
@@ -108,6 +109,8 @@ pub struct TargetGroup {
     pub minimum_healthy_count: Field<u64>,
     /// `target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage`.
     pub minimum_healthy_percentage: Field<u64>,
+    /// The port of the agent that limits the requests in flight of each target.
+    pub control_port: Field<u64>,
     /// All attributes.
     pub attributes: Attributes,
 }
@@ -193,6 +196,7 @@ impl TargetGroup {
             protocol_version: Field::NotStated(place.clone()),
             target_type: Field::NotStated(place.clone()),
             targets: Vec::new(),
+            control_port: Field::NotStated(place.clone()),
             place,
             health_check,
             stickiness: Stickiness::of(&attributes),
@@ -222,6 +226,7 @@ impl TargetGroup {
             protocol_version: properties.field("ProtocolVersion"),
             target_type: properties.field("TargetType"),
             targets: properties.mentioned("Targets"),
+            control_port: properties.field("TargetControlPort"),
             ..Self::new(
                 properties.id(),
                 properties.place(),

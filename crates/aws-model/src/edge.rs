@@ -10,6 +10,8 @@ use crate::properties::{Id, Properties};
 /// A CloudFront distribution.
 #[derive(Clone, Debug)]
 pub struct Distribution {
+    /// Its logical id.
+    pub id: Id,
     /// Where it gets its answers.
     pub origins: Vec<Origin>,
 }
@@ -30,6 +32,7 @@ impl Distribution {
             read_timeout: origin.field("CustomOriginConfig.OriginReadTimeout"),
         };
         Self {
+            id: properties.id(),
             origins: properties
                 .items("DistributionConfig.Origins")
                 .map(origin)
@@ -41,6 +44,8 @@ impl Distribution {
 /// A web ACL that is associated with a resource.
 #[derive(Clone, Debug)]
 pub struct WebAcl {
+    /// The association's logical id.
+    pub id: Id,
     /// The resources that it protects.
     pub protects: Vec<Id>,
     /// Its rules.
@@ -56,6 +61,19 @@ pub struct WebRule {
     pub limited: bool,
     /// Rules of the group that do not block.
     pub exceptions: Vec<String>,
+    /// Whether it challenges requests that are to prove a browser behind them.
+    pub challenges: Challenges,
+}
+
+/// Which requests a rule challenges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Challenges {
+    /// None.
+    None,
+    /// All that it suspects.
+    All,
+    /// Those whose path is not among its exemptions, or nobody knows which.
+    Some,
 }
 
 impl WebAcl {
@@ -67,6 +85,7 @@ impl WebAcl {
             Properties::of(association.rendered, acl).each("Rules", |rule| WebRule::read(rule.node))
         });
         Self {
+            id: association.id(),
             protects: association.mentioned("ResourceArn"),
             rules: match rules {
                 Some(rules) if !rules.is_not_stated() => rules,
@@ -83,6 +102,7 @@ impl WebRule {
                 managed_group: None,
                 limited: false,
                 exceptions: Vec::new(),
+                challenges: Challenges::None,
             };
         };
         let items = |list| group.get(list).and_then(Node::as_list).unwrap_or_default();
@@ -93,11 +113,32 @@ impl WebRule {
             managed_group: group.get("Name").and_then(Node::as_text).map(str::to_owned),
             limited: rule.at("OverrideAction.Count").is_some()
                 || group.get("ScopeDownStatement").is_some(),
+            challenges: challenges(group),
             exceptions: exceptions
                 .filter(|item| item.at("ActionToUse.Block").is_none())
                 .filter_map(|item| Some(item.get("Name")?.as_text()?.to_owned()))
                 .collect(),
         }
+    }
+}
+
+/// What the group against floods does to a request that it suspects, while one goes on.
+fn challenges(group: &Node) -> Challenges {
+    const GROUP: &str = "AWSManagedRulesAntiDDoSRuleSet";
+    if group.get("Name").and_then(Node::as_text) != Some(GROUP) {
+        return Challenges::None;
+    }
+    let configs = group.get("ManagedRuleGroupConfigs").and_then(Node::as_list);
+    let path = format!("{GROUP}.ClientSideActionConfig.Challenge");
+    let mut configs = configs.unwrap_or_default().iter();
+    let Some(challenge) = configs.find_map(|config| config.at(&path)) else {
+        return Challenges::Some;
+    };
+    let exempt = challenge.get("ExemptUriRegularExpressions");
+    match challenge.get("UsageOfAction").and_then(Node::as_text) {
+        Some("DISABLED") => Challenges::None,
+        Some("ENABLED") if exempt.is_none() => Challenges::All,
+        _ => Challenges::Some,
     }
 }
 

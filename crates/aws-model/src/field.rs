@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cloudformation::node::{Leaf, Node, Origin, Place, Source};
+use cloudformation::template::mentioned;
 
 /// One property of a resource.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,12 +21,14 @@ pub enum Field<T> {
 #[derive(Clone, Debug, PartialEq)]
 pub enum NotSeen {
     /// Only AWS knows the value at this place: a function that is left, or a `{{resolve:…}}`
-    /// reference.
-    OnlyAwsKnows(Origin),
+    /// reference. The names are those that it speaks of: a parameter without a value may be one.
+    OnlyAwsKnows(Origin, Vec<String>),
     /// The text at this place is not a value of the property.
     Malformed(String, Origin),
     /// A list or a mapping stands where one value belongs.
     WrongKind(&'static str),
+    /// A macro at this place may set it.
+    Macro(Origin),
     /// Another reason, in a few words.
     Because(&'static str),
 }
@@ -56,7 +59,7 @@ impl<T> Field<T> {
     pub fn place(&self) -> Option<&Origin> {
         match self {
             Self::Stated(_, place)
-            | Self::NotSeen(NotSeen::OnlyAwsKnows(place) | NotSeen::Malformed(_, place)) => {
+            | Self::NotSeen(NotSeen::OnlyAwsKnows(place, _) | NotSeen::Malformed(_, place)) => {
                 Some(place)
             }
             Self::NotStated(_) | Self::NotSeen(_) => None,
@@ -135,7 +138,7 @@ impl Field<String> {
 
 /// A field whose value only AWS knows.
 pub(crate) fn only_aws_knows<T>(node: &Node) -> Field<T> {
-    Field::NotSeen(NotSeen::OnlyAwsKnows(node.origin.clone()))
+    Field::NotSeen(NotSeen::OnlyAwsKnows(node.origin.clone(), mentioned(node)))
 }
 
 /// A value that CloudFormation writes as a text.

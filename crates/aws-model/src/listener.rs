@@ -24,6 +24,8 @@ pub struct Listener {
     pub port: Field<u64>,
     /// What it does where no rule matches.
     pub actions: Field<Vec<Action>>,
+    /// `routing.http.response.access_control_allow_origin.header_value`.
+    pub allow_origin: Field<String>,
     /// `tcp.idle_timeout.seconds`, of a Network Load Balancer.
     pub tcp_idle_timeout: Field<Duration>,
 }
@@ -38,6 +40,8 @@ impl Listener {
             protocol: properties.field("Protocol"),
             port: properties.field("Port"),
             actions: properties.each("DefaultActions", Action::read),
+            allow_origin: attributes
+                .get("routing.http.response.access_control_allow_origin.header_value"),
             tcp_idle_timeout: attributes.get("tcp.idle_timeout.seconds"),
         }
     }
@@ -56,6 +60,8 @@ pub struct ListenerRule {
     pub priority: Field<u64>,
     /// What a request must be like: all of these.
     pub conditions: Vec<Condition>,
+    /// Whether it changes the request's path on the way.
+    pub rewrites: bool,
     /// What then happens.
     pub actions: Field<Vec<Action>>,
 }
@@ -67,10 +73,15 @@ impl ListenerRule {
             place: properties.place(),
             listener: properties.reference("ListenerArn"),
             priority: properties.field("Priority"),
-            conditions: properties
-                .items("Conditions")
-                .map(Condition::read)
-                .collect(),
+            conditions: match properties.each("Conditions", Condition::read) {
+                Field::Stated(conditions, _) => conditions,
+                Field::NotStated(_) => Vec::new(),
+                Field::NotSeen(why) => vec![Condition {
+                    place: properties.place(),
+                    matches: Matches::Other(Field::NotSeen(why)),
+                }],
+            },
+            rewrites: properties.at("Transforms").is_some(),
             actions: properties.each("Actions", Action::read),
         }
     }

@@ -1,16 +1,22 @@
 //! All resources of one source that a way from a client to a server takes.
 
-use cloudformation::template::Rendered;
+use std::collections::BTreeMap;
+
+use cloudformation::node::Origin;
+use cloudformation::template::{Rendered, Truth};
 
 use crate::balancer::{LoadBalancer, TargetGroup};
 use crate::edge::{Alias, Distribution, WebAcl};
 use crate::field::Field;
 use crate::listener::{Listener, ListenerRule};
 use crate::network::SecurityGroup;
-use crate::properties::Properties;
-use crate::service::{ScalableTarget, Service};
+use crate::pattern::Same;
+use crate::properties::{Id, Properties, mentions};
+use crate::scaling::{ScalableTarget, Scaling};
+use crate::service::Service;
 use crate::store::ReplicationGroup;
 use crate::task::TaskDefinition;
+use crate::unread::{self, Unread};
 
 const ELB: &str = "AWS::ElasticLoadBalancingV2";
 
@@ -20,6 +26,8 @@ pub enum Source {
     /// A template: a resource that it does not have does not exist.
     #[default]
     Template,
+    /// A plan or a state of Terraform, which does not hold all that its files say.
+    Terraform,
     /// AWS, of which only some types of resources are read.
     Live,
 }
@@ -55,6 +63,16 @@ pub struct Model {
     pub aliases: Vec<Alias>,
     /// The template's parameter `Domain`.
     pub domain: Option<Field<String>>,
+    /// The resources that exist under a condition only which is not known, with its name.
+    pub conditional: BTreeMap<Id, String>,
+    /// Where a macro stands that may add resources: what is not here may exist.
+    pub adding_macro: Option<Origin>,
+    /// The resources and outputs that speak of each target group, beside those that forward to it.
+    pub users: BTreeMap<Id, Vec<Id>>,
+    /// The parameters without a value that each name depends on: a parameter or a condition.
+    pub unset: BTreeMap<String, Vec<String>>,
+    /// Properties of each resource that are new to this program.
+    pub unread: BTreeMap<Id, Vec<Unread>>,
 }
 
 impl From<&Rendered> for Model {
@@ -95,6 +113,11 @@ impl From<&Rendered> for Model {
             web_acls: all(rendered, "AWS::WAFv2::WebACLAssociation", WebAcl::read),
             aliases: all(rendered, "AWS::Route53::RecordSet", Alias::read),
             domain: rendered.parameters.get("Domain").map(Field::text),
+            conditional: conditional(rendered),
+            adding_macro: rendered.adding_macro.clone(),
+            users: users(rendered),
+            unset: unset(rendered),
+            unread: unread::all(rendered),
         }
     }
 }
@@ -104,6 +127,50 @@ fn all<T>(rendered: &Rendered, kind: &str, read: impl Fn(Properties<'_>) -> T) -
     resources
         .map(|resource| read(Properties::of(rendered, resource)))
         .collect()
+}
+
+fn conditional(rendered: &Rendered) -> BTreeMap<Id, String> {
+    let resources = rendered.resources.values();
+    let unknown = resources.filter_map(|resource| {
+        let condition = resource.condition.as_ref()?;
+        let unknown = condition.truth == Truth::Unknown;
+        unknown.then(|| (resource.logical_id.clone(), condition.name.clone()))
+    });
+    unknown.collect()
+}
+
+/// Who speaks of each target group, beside listeners, their rules and what merely watches.
+fn users(rendered: &Rendered) -> BTreeMap<Id, Vec<Id>> {
+    const FORWARDING: [&str; 4] = [
+        "AWS::ElasticLoadBalancingV2::Listener",
+        "AWS::ElasticLoadBalancingV2::ListenerRule",
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",
+    ];
+    let groups = rendered.of_type("AWS::ElasticLoadBalancingV2::TargetGroup");
+    let users = groups.map(|group| {
+        let id = group.logical_id.as_str();
+        let resources = rendered.resources.values();
+        let resources = resources.filter(|resource| {
+            !FORWARDING.contains(&resource.kind.as_str()) && mentions(&resource.properties, id)
+        });
+        let outputs = rendered.outputs.iter();
+        let outputs = outputs.filter(|(_, output)| mentions(&output.value, id));
+        let names = resources.map(|resource| &resource.logical_id);
+        let names = names.chain(outputs.map(|(name, _)| name)).cloned();
+        (id.to_owned(), names.collect())
+    });
+    users.collect()
+}
+
+fn unset(rendered: &Rendered) -> BTreeMap<String, Vec<String>> {
+    let conditions = rendered.conditions.keys();
+    let names = conditions.chain(rendered.parameters.keys());
+    let behind = names.map(|name| {
+        let unset = rendered.unset_behind(std::slice::from_ref(name));
+        (name.clone(), unset)
+    });
+    behind.filter(|(_, unset)| !unset.is_empty()).collect()
 }
 
 impl Model {
@@ -116,12 +183,31 @@ impl Model {
             .find(|definition| definition.id == id)
     }
 
-    /// What scales a service.
+    /// What scales a service. A target that cannot be tied to exactly one service may concern each.
     #[must_use]
-    pub fn scalable_target(&self, service: &Service) -> Option<&ScalableTarget> {
-        self.scalable_targets
-            .iter()
-            .find(|target| target.scales(service))
+    pub fn scaling(&self, service: &Service) -> Scaling<'_> {
+        let mut scaling = Scaling::None;
+        for target in &self.scalable_targets {
+            let tied = |service: &Service| target.scales(service);
+            match tied(service) {
+                Same::Yes if self.may_not_exist(&target.id) => scaling = Scaling::Perhaps(target),
+                Same::Yes => return Scaling::By(target),
+                Same::No => {}
+                Same::Perhaps => {
+                    let mut others = self.services.iter().filter(|other| other.id != service.id);
+                    if !others.any(|other| tied(other) == Same::Yes) {
+                        scaling = Scaling::Perhaps(target);
+                    }
+                }
+            }
+        }
+        scaling
+    }
+
+    /// Whether a resource exists under a condition only which is not known.
+    #[must_use]
+    pub fn may_not_exist(&self, id: &str) -> bool {
+        self.conditional.contains_key(id)
     }
 
     /// The listener with this id.

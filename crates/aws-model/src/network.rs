@@ -1,9 +1,10 @@
 //! Security groups and what they let through.
 
 use cloudformation::node::Node;
+use cloudformation::template::Resource;
 
-use crate::field::Field;
-use crate::properties::{Id, Properties};
+use crate::field::{Field, only_aws_knows};
+use crate::properties::{Id, Properties, written};
 
 /// A range of ports, both ends included.
 pub type PortRange = (u16, u16);
@@ -61,16 +62,25 @@ impl SecurityGroup {
     pub(crate) fn read(properties: Properties<'_>) -> Self {
         let rules = |direction: &str, peer: &str| {
             let kind = format!("{GROUP}{direction}");
-            let apart = properties
-                .rendered
-                .of_type(&kind)
-                .map(|rule| &rule.properties)
-                .filter(|rule| {
-                    let group = rule.get("GroupId").and_then(Node::refers_to);
-                    group == Some(properties.resource.logical_id.as_str())
-                });
-            let inline = properties.at(&format!("SecurityGroup{direction}"));
-            let inline = inline.map_or(Some([].as_slice()), Node::as_list)?;
+            let own = |rule: &&Resource| {
+                let group = rule.properties.get("GroupId").and_then(Node::refers_to);
+                group == Some(properties.resource.logical_id.as_str())
+            };
+            let apart: Vec<_> = properties.rendered.of_type(&kind).filter(own).collect();
+            if apart.iter().any(|rule| rule.may_not_exist()) {
+                return None;
+            }
+            let apart = apart.iter().map(|rule| &rule.properties);
+            let path = format!("SecurityGroup{direction}");
+            let inline = properties.read(&path, |list| match list.as_list() {
+                Some(list) => Field::Stated(list, properties.place()),
+                None => only_aws_knows(list),
+            });
+            let inline = match inline {
+                Field::Stated(list, _) => list,
+                Field::NotStated(_) => &[],
+                Field::NotSeen(_) => return None,
+            };
             inline
                 .iter()
                 .chain(apart)
@@ -88,6 +98,32 @@ impl SecurityGroup {
 /// The security groups of a list, if all of them are in the template.
 pub(crate) fn groups(properties: Properties<'_>, path: &str) -> Field<Vec<Id>> {
     properties.references(path, GROUP, GROUPS_ELSEWHERE)
+}
+
+/// The zones of a list of subnets of the template, where each says its zone; not stated otherwise.
+/// Zones that only AWS knows are told apart by how they are written, so they are known where all
+/// subnets are in one.
+pub(crate) fn zones(properties: Properties<'_>, path: &str) -> Field<Vec<String>> {
+    let Field::Stated(subnets, place) =
+        properties.references(path, "AWS::EC2::Subnet", GROUPS_ELSEWHERE)
+    else {
+        return Field::NotStated(properties.place());
+    };
+    let zone = |id: &Id| {
+        let subnet = properties.rendered.resources.get(id)?;
+        let zone = subnet.properties.get("AvailabilityZone")?;
+        Some((written(zone), zone.as_text().is_some()))
+    };
+    match subnets.iter().map(zone).collect::<Option<Vec<_>>>() {
+        Some(zones) if zones.iter().all(|(_, known)| *known) || all_same(&zones) => {
+            Field::Stated(zones.into_iter().map(|(zone, _)| zone).collect(), place)
+        }
+        _ => Field::NotStated(properties.place()),
+    }
+}
+
+fn all_same(zones: &[(String, bool)]) -> bool {
+    zones.windows(2).all(|two| two.first() == two.last())
 }
 
 /// A rule; none for a function in the place of a whole rule.

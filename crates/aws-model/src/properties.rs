@@ -1,6 +1,6 @@
 //! The properties of a template's resource, as fields.
 
-use cloudformation::node::{self, Node, Origin, Value};
+use cloudformation::node::{self, Function, Map, Node, Origin, Value, is_macro_key};
 use cloudformation::template::{Rendered, Resource};
 
 use crate::field::{Field, FromText, NotSeen, only_aws_knows};
@@ -14,6 +14,18 @@ pub(crate) struct Properties<'a> {
     pub(crate) rendered: &'a Rendered,
     pub(crate) resource: &'a Resource,
     pub(crate) node: &'a Node,
+}
+
+/// What stands at a path.
+enum Found<'a> {
+    /// This.
+    Here(&'a Node),
+    /// Nothing.
+    Nothing,
+    /// A function on the way that only AWS can run.
+    Function(&'a Node),
+    /// A macro that may set it.
+    Macro(Origin),
 }
 
 impl<'a> Properties<'a> {
@@ -43,6 +55,31 @@ impl<'a> Properties<'a> {
         self.node.at(path)
     }
 
+    fn find(self, path: &str) -> Found<'a> {
+        let mut node = self.node;
+        for step in path.split('.') {
+            let next = match &node.value {
+                Value::Call(_) => return Found::Function(node),
+                Value::List(items) => step.parse().ok().and_then(|index: usize| items.get(index)),
+                Value::Map(map) => match (map.get(step), macro_in(map)) {
+                    (None, Some(place)) => return Found::Macro(place),
+                    (entry, _) => entry.map(|entry| &entry.node),
+                },
+                Value::Scalar(_) => None,
+            };
+            match next {
+                Some(next) => node = next,
+                None => return self.rewritten().map_or(Found::Nothing, Found::Macro),
+            }
+        }
+        Found::Here(node)
+    }
+
+    /// Where a macro stands that may set any property of the resource.
+    fn rewritten(self) -> Option<Origin> {
+        macro_in(&self.resource.attributes).or_else(|| self.rendered.rewriting_macro.clone())
+    }
+
     /// The value at a dotted path.
     pub(crate) fn field<T: FromText>(self, path: &str) -> Field<T> {
         self.read(path, Field::text).parse()
@@ -50,26 +87,29 @@ impl<'a> Properties<'a> {
 
     /// Whatever `read` makes of the node at a path.
     pub(crate) fn read<T>(self, path: &str, read: impl FnOnce(&'a Node) -> Field<T>) -> Field<T> {
-        self.at(path)
-            .map_or_else(|| Field::NotStated(self.place()), read)
+        match self.find(path) {
+            Found::Here(node) => read(node),
+            Found::Nothing => Field::NotStated(self.place()),
+            Found::Function(node) => only_aws_knows(node),
+            Found::Macro(place) => Field::NotSeen(NotSeen::Macro(place)),
+        }
     }
 
     /// A list; an item that only AWS knows counts as itself, told apart by how it is written.
     pub(crate) fn list(self, path: &str) -> Field<Vec<String>> {
-        let text = |item: &Node| {
-            item.as_text()
-                .map_or_else(|| node::json(item).to_string(), str::to_owned)
-        };
-        self.each(path, |item| text(item.node))
+        self.each(path, |item| written(item.node))
     }
 
     /// A list, of whose items `read` makes values.
     pub(crate) fn each<T>(self, path: &str, read: impl Fn(Self) -> T) -> Field<Vec<T>> {
         self.read(path, |node| match node.as_list() {
-            Some(items) => {
-                let items = items.iter().map(|item| read(self.within(item)));
-                Field::Stated(items.collect(), node.origin.clone())
-            }
+            Some(items) => match items.iter().find(|item| may_vanish(item)) {
+                Some(item) => only_aws_knows(item),
+                None => {
+                    let items = items.iter().map(|item| read(self.within(item)));
+                    Field::Stated(items.collect(), node.origin.clone())
+                }
+            },
             None => only_aws_knows(node),
         })
     }
@@ -115,6 +155,41 @@ impl<'a> Properties<'a> {
         let node = self.at(path);
         node.map_or_else(Vec::new, |node| mentioned(self.rendered, node))
     }
+}
+
+/// The first macro among the keys of a mapping.
+fn macro_in(map: &Map) -> Option<Origin> {
+    let mut entries = map.iter();
+    let found = entries.find(|(key, _)| is_macro_key(key));
+    found.map(|(_, entry)| entry.key.clone().into())
+}
+
+/// Whether an item of a list may turn out to be none, or several.
+fn may_vanish(item: &Node) -> bool {
+    let Value::Call(call) = &item.value else {
+        return item.as_map().is_some_and(|map| macro_in(map).is_some());
+    };
+    let is_nothing = |branch: &Node| {
+        let Value::Call(call) = &branch.value else {
+            return false;
+        };
+        call.function == Function::Ref && call.argument.as_text() == Some("AWS::NoValue")
+    };
+    match call.function {
+        Function::If => {
+            let branches = call.argument.as_list().unwrap_or_default().iter().skip(1);
+            branches
+                .into_iter()
+                .any(|branch| is_nothing(branch) || may_vanish(branch))
+        }
+        function => function == Function::Transform,
+    }
+}
+
+/// A value as text; one that only AWS knows as it is written.
+pub(crate) fn written(item: &Node) -> String {
+    item.as_text()
+        .map_or_else(|| node::json(item).to_string(), str::to_owned)
 }
 
 /// The resources that are referred to anywhere below a node.

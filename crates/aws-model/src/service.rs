@@ -1,12 +1,14 @@
-//! ECS services and what scales them.
+//! ECS services.
 
 use std::time::Duration;
 
 use cloudformation::node::{Node, Origin};
 use cloudformation::template::{Rendered, Resource};
 
+use crate::deployment::Deployment;
 use crate::field::{Field, only_aws_knows};
 use crate::network;
+use crate::pattern::Pattern;
 use crate::properties::{Id, Properties, mentions};
 
 /// An ECS service.
@@ -18,6 +20,10 @@ pub struct Service {
     pub place: Origin,
     /// Its fixed name.
     pub name: Field<String>,
+    /// The same name, as far as it can be compared with what names the service.
+    pub pattern: Option<Pattern>,
+    /// `REPLICA` or `DAEMON`.
+    pub scheduling: Field<String>,
     /// Its task definition.
     pub task_definition: Field<Id>,
     /// Where load balancers send to.
@@ -51,21 +57,8 @@ pub struct Target {
     pub container: Field<String>,
     /// The port of the container.
     pub port: Field<u64>,
-}
-
-/// How a service is deployed.
-#[derive(Clone, Debug)]
-pub struct Deployment {
-    /// The fewest healthy tasks, in percent.
-    pub minimum_healthy_percent: Field<u64>,
-    /// The most tasks, in percent.
-    pub maximum_percent: Field<u64>,
-    /// Whether the circuit breaker stops a failing deployment.
-    pub breaker_enabled: Field<bool>,
-    /// Whether the circuit breaker rolls it back.
-    pub breaker_rolls_back: Field<bool>,
-    /// Alarms that roll it back; not stated where they are off.
-    pub alarms: Field<Vec<String>>,
+    /// The other target groups that ECS moves the traffic to and fro.
+    pub alternates: Vec<Id>,
 }
 
 impl Service {
@@ -73,7 +66,10 @@ impl Service {
     #[must_use]
     pub fn target(&self, group: &str) -> Option<&Target> {
         let mut targets = self.targets.items().iter();
-        targets.find(|target| target.groups.iter().any(|id| id == group))
+        targets.find(|target| {
+            let mut groups = target.groups.iter().chain(&target.alternates);
+            groups.any(|id| id == group)
+        })
     }
 
     pub(crate) fn read(properties: Properties<'_>) -> Self {
@@ -81,11 +77,14 @@ impl Service {
             groups: target.mentioned("TargetGroupArn"),
             container: target.field("ContainerName"),
             port: target.field("ContainerPort"),
+            alternates: target.mentioned("AdvancedConfiguration.AlternateTargetGroupArn"),
         };
         Self {
             id: properties.id(),
             place: properties.place(),
             name: properties.field("ServiceName"),
+            pattern: properties.at("ServiceName").map(Pattern::of),
+            scheduling: properties.field("SchedulingStrategy"),
             task_definition: properties.reference("TaskDefinition"),
             targets: properties.each("LoadBalancers", target),
             desired_count: properties.field("DesiredCount"),
@@ -93,30 +92,16 @@ impl Service {
             launch_type: properties.field("LaunchType"),
             capacity_providers: properties.read("CapacityProviderStrategy", providers),
             az_rebalancing: properties.field("AvailabilityZoneRebalancing"),
-            zones: Field::NotStated(properties.place()),
+            zones: network::zones(
+                properties,
+                "NetworkConfiguration.AwsvpcConfiguration.Subnets",
+            ),
             security_groups: network::groups(
                 properties,
                 "NetworkConfiguration.AwsvpcConfiguration.SecurityGroups",
             ),
             deployment: Deployment::read(properties),
             created_after: created_before(properties.rendered, properties.resource),
-        }
-    }
-}
-
-impl Deployment {
-    fn read(properties: Properties<'_>) -> Self {
-        let part = |name: &str| format!("DeploymentConfiguration.{name}");
-        let on = properties.field::<bool>(&part("Alarms.Enable"));
-        Self {
-            minimum_healthy_percent: properties.field(&part("MinimumHealthyPercent")),
-            maximum_percent: properties.field(&part("MaximumPercent")),
-            breaker_enabled: properties.field(&part("DeploymentCircuitBreaker.Enable")),
-            breaker_rolls_back: properties.field(&part("DeploymentCircuitBreaker.Rollback")),
-            alarms: match on.value() {
-                Some(false) => Field::NotStated(properties.place()),
-                _ => properties.list(&part("Alarms.AlarmNames")),
-            },
         }
     }
 }
@@ -148,45 +133,4 @@ fn created_before(rendered: &Rendered, service: &Resource) -> Vec<Id> {
         .skip(1)
         .map(|resource| resource.logical_id.clone())
         .collect()
-}
-
-/// What scales a service: a target of Application Auto Scaling.
-#[derive(Clone, Debug)]
-pub struct ScalableTarget {
-    /// Its place.
-    pub place: Origin,
-    /// `ecs`, unless it is about another service of AWS.
-    pub namespace: Field<String>,
-    /// The resources that its `ResourceId` refers to.
-    pub refers_to: Vec<Id>,
-    /// Its `ResourceId`, where it is a text: `service/CLUSTER/SERVICE`.
-    pub resource_id: Field<String>,
-    /// The fewest tasks.
-    pub min_capacity: Field<u64>,
-    /// The most tasks.
-    pub max_capacity: Field<u64>,
-}
-
-impl ScalableTarget {
-    /// Whether it scales a service.
-    #[must_use]
-    pub fn scales(&self, service: &Service) -> bool {
-        let named = || {
-            let (id, name) = (self.resource_id.as_str()?, service.name.as_str()?);
-            id.strip_suffix(name)?.ends_with('/').then_some(())
-        };
-        self.namespace.as_str().is_none_or(|name| name == "ecs")
-            && (self.refers_to.contains(&service.id) || named().is_some())
-    }
-
-    pub(crate) fn read(properties: Properties<'_>) -> Self {
-        Self {
-            place: properties.place(),
-            namespace: properties.field("ServiceNamespace"),
-            refers_to: properties.mentioned("ResourceId"),
-            resource_id: properties.field("ResourceId"),
-            min_capacity: properties.field("MinCapacity"),
-            max_capacity: properties.field("MaxCapacity"),
-        }
-    }
 }

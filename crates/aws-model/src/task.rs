@@ -39,6 +39,8 @@ pub struct Container {
     pub nofile: Field<u64>,
     /// Its environment.
     pub environment: Field<Vec<Variable>>,
+    /// Whether files in S3 give it more variables.
+    pub has_files: bool,
     /// The names of the variables that come from secrets. What they hold is not read.
     pub secrets: Vec<String>,
     /// Its Docker labels.
@@ -98,13 +100,10 @@ impl Container {
         let nofile = limit.find(|limit| limit.field("Name").as_str() == Some("nofile"));
         Self {
             name: container.field("Name"),
-            ports: container.at("PortMappings").map_or_else(
-                || Field::NotStated(place.clone()),
-                |mappings| match ports(mappings) {
-                    Some(ports) => Field::Stated(ports, mappings.origin.clone()),
-                    None => only_aws_knows(mappings),
-                },
-            ),
+            ports: container.read("PortMappings", |mappings| match ports(mappings) {
+                Some(ports) => Field::Stated(ports, mappings.origin.clone()),
+                None => only_aws_knows(mappings),
+            }),
             stop_timeout: container.field("StopTimeout"),
             nofile: match (limits.filter(|limits| limits.as_list().is_none()), nofile) {
                 (Some(limits), _) => only_aws_knows(limits),
@@ -112,6 +111,7 @@ impl Container {
                 (None, None) => Field::NotStated(place.clone()),
             },
             environment: container.each("Environment", Variable::read),
+            has_files: container.at("EnvironmentFiles").is_some(),
             secrets: container.items("Secrets").filter_map(secret).collect(),
             labels: labels
                 .into_iter()

@@ -3,6 +3,7 @@
 //!
 //! Readers collect mistakes and go on, so that all of them are reported at once.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -65,17 +66,31 @@ impl Mistake {
     /// The mistake as text for a person, the line shown and the place marked.
     #[must_use]
     pub fn text(&self, colour: bool) -> String {
-        let title = Level::ERROR.primary_title(self.message.as_str());
+        self.titled(&Level::ERROR, colour)
+    }
+
+    /// The same for what is no mistake, and worth knowing.
+    #[must_use]
+    pub fn warning(&self, colour: bool) -> String {
+        self.titled(&Level::WARNING, colour)
+    }
+
+    fn titled(&self, level: &Level<'_>, colour: bool) -> String {
+        let title = level.clone().primary_title(printable(&self.message));
         let mut group = match &self.place {
             None => Group::with_title(title),
-            Some(place) => title.element(
-                Snippet::source(place.source().text.as_str())
-                    .path(place.file())
-                    .annotation(AnnotationKind::Primary.span(marked(place))),
-            ),
+            Some(place) => {
+                let excerpt = Excerpt::of([place]);
+                title.element(
+                    Snippet::source(excerpt.text)
+                        .line_start(excerpt.line)
+                        .path(printable(place.file()))
+                        .annotation(AnnotationKind::Primary.span(excerpt.marked(place))),
+                )
+            }
         };
         if let Some(help) = &self.help {
-            group = group.element(Level::HELP.message(help.as_str()));
+            group = group.element(Level::HELP.message(printable(help)));
         }
         let renderer = if colour {
             Renderer::styled()
@@ -86,17 +101,78 @@ impl Mistake {
     }
 }
 
-/// The part of a place to mark: the end of its first line at most, so that a long block shows one
-/// line.
-pub fn marked(place: &Place) -> std::ops::Range<usize> {
-    let text = &place.source().text;
-    let range = place.range();
-    let start = range.start.min(text.len());
-    let line_end = text
-        .get(start..)
-        .and_then(|rest| rest.find('\n'))
-        .map_or(text.len(), |end| start + end);
-    start..range.end.clamp(start, line_end)
+/// The text with its control characters written as escapes: what someone else wrote cannot steer a
+/// terminal, nor begin a line of its own in a log that takes lines for commands.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    // Line separators, and the characters that turn the direction of writing.
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut printable = String::with_capacity(text.len());
+    for c in text.chars() {
+        match steers(c) {
+            true => printable.extend(c.escape_default()),
+            false => printable.push(c),
+        }
+    }
+    Cow::Owned(printable)
+}
+
+/// The lines of a file that some places are in. A renderer looks at these alone: to look at the
+/// whole file for each of many mistakes takes time that grows with the square of its length.
+#[derive(Clone, Copy, Debug)]
+pub struct Excerpt<'a> {
+    /// The text of the lines.
+    pub text: &'a str,
+    /// The number of the first line, counted from 1.
+    pub line: usize,
+    start: usize,
+}
+
+impl<'a> Excerpt<'a> {
+    /// The lines from the first place's to the last one's; all places are in one file.
+    pub fn of(places: impl IntoIterator<Item = &'a Place>) -> Self {
+        let mut lines: Option<Self> = None;
+        for place in places {
+            let text = place.source().text.as_str();
+            let range = place.range();
+            let at = range.start.min(text.len());
+            let before = text.get(..at).unwrap_or_default();
+            let mut start = before.rfind('\n').map_or(0, |feed| feed + 1);
+            let after = text.get(at..).unwrap_or_default();
+            let mut end = after.find('\n').map_or(text.len(), |feed| at + feed);
+            let mut line = place.line();
+            if let Some(known) = lines {
+                if known.start < start {
+                    (start, line) = (known.start, known.line);
+                }
+                end = end.max(known.start + known.text.len());
+            }
+            let text = text.get(start..end).unwrap_or_default();
+            lines = Some(Self { text, line, start });
+        }
+        lines.unwrap_or(Self {
+            text: "",
+            line: 1,
+            start: 0,
+        })
+    }
+
+    /// The part of a place to mark, within the lines: the end of its first line at most, so that a
+    /// long block shows one line.
+    #[must_use]
+    pub fn marked(&self, place: &Place) -> std::ops::Range<usize> {
+        let range = place.range();
+        let start = range.start.saturating_sub(self.start).min(self.text.len());
+        let rest = self.text.get(start..).unwrap_or_default();
+        let line_end = rest.find('\n').map_or(self.text.len(), |feed| start + feed);
+        start..range.end.saturating_sub(self.start).clamp(start, line_end)
+    }
 }
 
 impl fmt::Display for Mistake {
@@ -116,6 +192,14 @@ impl Mistakes {
     /// Adds one.
     pub fn push(&mut self, mistake: Mistake) {
         self.0.push(mistake);
+    }
+
+    /// Whether there are so many that a suggestion for each would take longer than it saves: each
+    /// is compared with all names of the template.
+    #[must_use]
+    pub fn are_many(&self) -> bool {
+        const MANY: usize = 50;
+        self.0.len() > MANY
     }
 
     /// Each mistake, in the order found.

@@ -47,6 +47,15 @@ impl Place {
         Self::new(source, 0, 0, 1, 1)
     }
 
+    /// A stretch of a file, by its bytes.
+    #[must_use]
+    pub fn within(source: &Arc<Source>, range: std::ops::Range<usize>) -> Self {
+        let before = source.text.get(..range.start).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        Self::new(source, range.start, range.end, line, column)
+    }
+
     /// The file's name as the user gave it.
     #[must_use]
     pub fn file(&self) -> &str {

@@ -1,9 +1,10 @@
 //! Conditions that several rules ask for.
 
 use crate::Setting::{
-    self, CapacityProviders, LaunchType, MaximumPercent, Store, TasksMax, Transports,
+    self, CapacityProviders, DeploymentController, DeploymentStrategy, LaunchType, MaximumPercent,
+    Store, TasksMax, Transports,
 };
-use crate::logic::{Fact, any};
+use crate::logic::{Fact, all, any, not};
 use crate::reading::{NotSeen, Reading};
 
 /// Clients may use HTTP long polling.
@@ -32,8 +33,32 @@ pub(crate) fn several_tasks(r: &Reading) -> Fact {
     Ok(r.count(TasksMax)?.value > 1)
 }
 
+/// Only a rolling update can stop the old task first: the others start a second set of tasks.
 fn overlap_in_deploys(r: &Reading) -> Fact {
-    Ok(share(r.count(TasksMax)?.value, r.count(MaximumPercent)?.value) > 1)
+    let tasks = r.count(TasksMax);
+    let most = r.count(MaximumPercent);
+    let at_once = match (tasks, most) {
+        (Ok(tasks), Ok(most)) => Ok(share(tasks.value, most.value) > 1),
+        (tasks, most) => Err(tasks.err().or(most.err()).unwrap_or(NotSeen(Vec::new()))),
+    };
+    any([at_once, not(rolling(r))])
+}
+
+/// ECS replaces the tasks a few at a time: the circuit breaker and the percentages are for this.
+pub(crate) fn rolling(r: &Reading) -> Fact {
+    all([
+        text_is(r, DeploymentController, "ECS"),
+        text_is(r, DeploymentStrategy, "ROLLING"),
+    ])
+}
+
+/// ECS shifts the traffic a part at a time, so that both sets of tasks get requests.
+pub(crate) fn shifts_in_parts(r: &Reading) -> Fact {
+    let in_parts = any([
+        text_is(r, DeploymentStrategy, "LINEAR"),
+        text_is(r, DeploymentStrategy, "CANARY"),
+    ]);
+    all([text_is(r, DeploymentController, "ECS"), in_parts])
 }
 
 /// A percentage of a number of tasks, rounded down as ECS does for the maximum.
@@ -70,7 +95,11 @@ pub(crate) fn fargate(r: &Reading) -> Fact {
         {
             Ok(provided)
         }
-        (launched, provided) => any([launched, Ok(provided.unwrap_or(false))]),
+        (launched, Err(_)) => {
+            let hidden = r.settled(CapacityProviders).map(|()| false);
+            any([launched, hidden])
+        }
+        (launched, provided) => any([launched, provided]),
     }
 }
 

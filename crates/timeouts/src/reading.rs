@@ -50,6 +50,7 @@ pub struct Reading {
     subject: String,
     seen: BTreeMap<Setting, Vec<Seen>>,
     hidden: BTreeMap<Setting, String>,
+    partly: BTreeMap<Setting, String>,
 }
 
 impl Reading {
@@ -59,6 +60,7 @@ impl Reading {
             subject: subject.into(),
             seen: BTreeMap::new(),
             hidden: BTreeMap::new(),
+            partly: BTreeMap::new(),
         }
     }
 
@@ -121,10 +123,40 @@ impl Reading {
         self
     }
 
+    /// Says why a setting that is seen several times may have more values than those seen.
+    pub fn partly(&mut self, setting: Setting, why: impl Into<String>) -> &mut Self {
+        self.partly.insert(setting, why.into());
+        self
+    }
+
+    /// Whether all values of a setting were seen.
+    ///
+    /// # Errors
+    /// There may be more of them.
+    pub fn whole(&self, setting: Setting) -> Result<(), NotSeen> {
+        match self.partly.contains_key(&setting) {
+            true => Err(NotSeen(vec![setting])),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a setting that need not exist was seen, or is not there. Nobody said that it is there
+    /// and cannot be read.
+    ///
+    /// # Errors
+    /// It may be there.
+    pub fn settled(&self, setting: Setting) -> Result<(), NotSeen> {
+        match self.hidden.contains_key(&setting) {
+            true => Err(NotSeen(vec![setting])),
+            false => self.whole(setting),
+        }
+    }
+
     /// Why a setting was not seen, where the reader said so.
     #[must_use]
     pub fn why_not_seen(&self, setting: Setting) -> Option<&str> {
-        self.hidden.get(&setting).map(String::as_str)
+        let why = self.hidden.get(&setting).or(self.partly.get(&setting));
+        why.map(String::as_str)
     }
 
     /// Everything that was seen, in the order of the settings.

@@ -52,6 +52,8 @@ settings! {
     /// How long an idle HTTP connection is kept. It must outlast the load balancer's idle timeout.
     KeepAlive: Duration("server.keep_alive", "keep-alive")
         .variable("KEEP_ALIVE").range(1_000, 24 * HOUR * 1000).default("320s");
+    /// How long the headers of a request may take.
+    HeadersTimeout: Duration("server.headers_timeout", "headers timeout").not_in_file();
     /// A session that has joined no namespace by then is closed.
     JoinTimeout: Duration("server.join_timeout", "join timeout")
         .variable("JOIN_TIMEOUT").range(100, 600_000).socket_io(DefaultValue::Seconds(45))
@@ -247,10 +249,23 @@ settings! {
     /// The most target groups that share one forward action's traffic.
     ForwardGroups: Count("load_balancer.forward_groups", "target groups in one forward")
         .not_in_file().aws("ForwardConfig TargetGroups");
+    /// The origin that the load balancer writes into each answer, instead of the server's.
+    AllowOrigin: Text("load_balancer.allow_origin", "origin that the load balancer allows")
+        .not_in_file().aws("routing.http.response.access_control_allow_origin.header_value")
+        .aws_default(DefaultValue::Unset);
+    /// How long such a forward keeps a client on its group.
+    GroupStickinessDuration: Duration("load_balancer.group_stickiness_duration", "duration of the group stickiness")
+        .not_in_file().aws("TargetGroupStickinessConfig DurationSeconds").seconds(1, WEEK);
     /// Whether such a forward keeps a client on its group.
     GroupStickiness: Flag("load_balancer.group_stickiness", "group stickiness")
         .not_in_file().aws("TargetGroupStickinessConfig Enabled")
         .aws_default(DefaultValue::Flag(false));
+
+    /// The port of the agent that limits the requests in flight of each target; not set means no
+    /// limit.
+    TargetControlPort: Count("load_balancer.target_control_port", "target control port")
+        .not_in_file().aws("TargetControlPort").range(1, 65_535)
+        .aws_default(DefaultValue::Unset);
 
     // The network.
     /// The load balancer's subnets.
@@ -295,6 +310,33 @@ settings! {
     /// The share of tasks that may run during a deployment, in percent.
     MaximumPercent: Count("service.deployment.maximum_percent", "maximum percent")
         .aws("MaximumPercent").aws_default(DefaultValue::Count(200));
+    /// Who deploys: `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
+    DeploymentController: Text("service.deployment.controller", "deployment controller")
+        .not_in_file().aws("DeploymentController Type").aws_default(DefaultValue::Text("ECS"));
+    /// How ECS deploys: `ROLLING`, `BLUE_GREEN`, `LINEAR` or `CANARY`.
+    DeploymentStrategy: Text("service.deployment.strategy", "deployment strategy")
+        .not_in_file().aws("DeploymentConfiguration Strategy")
+        .aws_default(DefaultValue::Text("ROLLING"));
+    /// How long old and new tasks run side by side once all traffic has shifted.
+    BakeTime: Duration("service.deployment.bake_time", "bake time")
+        .not_in_file().aws("BakeTimeInMinutes").seconds(0, 86_400);
+    /// How long the first part of a canary deployment's traffic is watched.
+    CanaryBakeTime: Duration("service.deployment.canary_bake_time", "canary's bake time")
+        .not_in_file().aws("CanaryBakeTimeInMinutes").seconds(0, 86_400)
+        .aws_default(DefaultValue::Seconds(600));
+    /// How long each step of a linear deployment is watched.
+    StepBakeTime: Duration("service.deployment.step_bake_time", "step's bake time")
+        .not_in_file().aws("StepBakeTimeInMinutes").seconds(0, 86_400)
+        .aws_default(DefaultValue::Seconds(360));
+    /// The share of the traffic that each step of a linear deployment shifts, in percent.
+    StepPercent: Count("service.deployment.step_percent", "step's percentage")
+        .not_in_file().aws("StepPercent").range(3, 100).aws_default(DefaultValue::Count(10));
+    /// Whether a deployment may succeed before it is done.
+    EarlySuccess: Flag("service.deployment.early_success", "early success")
+        .not_in_file().aws("EarlySuccessCriteria Enable").aws_default(DefaultValue::Flag(false));
+    /// When the old tasks leave: `BLOCKING`, before the success, or `DEFERRED`, after it.
+    SourceCleanup: Text("service.deployment.source_cleanup", "clean-up of the old tasks")
+        .not_in_file().aws("SourceServiceRevisionCleanup");
     /// Whether a failing deployment is stopped and rolled back.
     CircuitBreaker: Flag("service.circuit_breaker", "circuit breaker with rollback")
         .not_in_file().aws("DeploymentCircuitBreaker").aws_default(DefaultValue::Flag(false));

@@ -63,6 +63,8 @@ sources! {
                           timeout", "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistValuesOrigin.html";
     NLB_IDLE = "Network Load Balancers, connection idle \
                 timeout", "https://docs.aws.amazon.com/elasticloadbalancing/latest/network/update-idle-timeout.html";
+    WAF_ANTI_DDOS = "AWS WAF, Anti-DDoS rule \
+                     group", "https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-anti-ddos.html";
     WAF_COMMON = "AWS WAF, core rule \
                   set", "https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html";
     ELASTICACHE_PARAMETERS = "Amazon ElastiCache, engine \
@@ -74,6 +76,26 @@ sources! {
     REDIS_PUBSUB = "Redis, sharded pub/sub", "https://redis.io/docs/latest/develop/pubsub/";
     SECURITY_GROUPS = "Application Load Balancers, security \
                        groups", "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-update-security-groups.html";
+    ENGINE_IO_PROTOCOL = "Socket.IO, Engine.IO \
+                          protocol", "https://socket.io/docs/v4/engine-io-protocol/";
+    ECS_EARLY_SUCCESS = "Amazon ECS, complete rolling deployments \
+                         early", "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/early-success-criteria.html";
+    ECS_BLUE_GREEN = "Amazon ECS, blue/green \
+                      deployments", "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-blue-green.html";
+    CFN_CANARY = "CloudFormation, AWS::ECS::Service \
+                  CanaryConfiguration", "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-ecs-service-canaryconfiguration.html";
+    CFN_LINEAR = "CloudFormation, AWS::ECS::Service \
+                  LinearConfiguration", "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-ecs-service-linearconfiguration.html";
+    TARGET_OPTIMIZER = "Application Load Balancers, target \
+                        optimizer", "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-register-targets.html";
+    NODE_HEADERS = "Node.js, \
+                    server.headersTimeout", "https://nodejs.org/api/http.html#serverheaderstimeout";
+    TARGET_AGENT = "AWS Load Balancer Controller, target control \
+                    agent", "https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/alb-target-agent";
+    NODE_HEADERS_ISSUE = "node issue 27363: headersTimeout ends a kept \
+                          connection", "https://github.com/nodejs/node/issues/27363";
+    ALB_HEADERS = "Application Load Balancers, HTTP header \
+                   modification", "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/header-modification.html";
     SOCKET_IO_OPTIONS = "Socket.IO, server options", "https://socket.io/docs/v4/server-options/";
     SOCKET_IO_NODES = "Socket.IO, using multiple \
                        nodes", "https://socket.io/docs/v4/using-multiple-nodes/";

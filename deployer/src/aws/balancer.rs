@@ -49,6 +49,12 @@ pub(super) async fn target_groups(
             name: text(group.target_group_name(), &place),
             protocol: text(group.protocol().map(|name| name.as_str()), &place),
             protocol_version: text(group.protocol_version(), &place),
+            control_port: Field::live_or_unset(
+                group
+                    .target_control_port()
+                    .and_then(|port| u64::try_from(port).ok()),
+                &place,
+            ),
             target_type: text(group.target_type().map(|name| name.as_str()), &place),
             ..TargetGroup::new(id, place, health_check, attributes)
         });
@@ -123,6 +129,7 @@ async fn listeners(clients: &Clients, balancer: &str, live: &mut Live) -> Result
             protocol: text(listener.protocol().map(|name| name.as_str()), &place),
             port: number(listener.port(), &place),
             actions: listener::actions(listener.default_actions(), live, &place),
+            allow_origin: text(None, &place),
             tcp_idle_timeout: text(None, &place).parse(),
             place,
         });
@@ -151,6 +158,7 @@ async fn rules(clients: &Clients, listener: &str, live: &mut Live) -> Result<(),
             listener: live.reference(Some(listener), &place),
             priority: text(rule.priority(), &place).parse(),
             conditions: listener::conditions(rule.conditions(), &place),
+            rewrites: !rule.transforms().is_empty(),
             actions: listener::actions(rule.actions(), live, &place),
             place,
         });

@@ -19,6 +19,9 @@ pub enum Error {
     /// There is no such stack.
     #[error("there is no stack `{0}`")]
     NoStack(String),
+    /// AWS has no such thing.
+    #[error("there is no {0}")]
+    NotThere(String),
     /// A stack has something that AWS does not.
     #[error(
         "{what} of the stack is gone ({reason}): it was deleted outside of CloudFormation, which \
@@ -137,7 +140,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Call { kind, .. } => *kind,
-            Self::NoStack(_) | Self::Gone { .. } => Kind::Missing,
+            Self::NoStack(_) | Self::NotThere(_) | Self::Gone { .. } => Kind::Missing,
         }
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use aws_model::{
-    Container, Deployment, Field, GROUPS_ELSEWHERE, NotSeen, Service, Target, TaskDefinition,
-    Variable,
+    Container, Deployment, Field, GROUPS_ELSEWHERE, NotSeen, Pattern, Service, Target,
+    TaskDefinition, Variable, minutes,
 };
 use aws_sdk_ecs::types;
 use cloudformation::node::Origin;
@@ -49,6 +49,7 @@ pub(super) async fn read(
             live.model.task_definitions.push(task);
         }
     }
+    let arn = service.service_arn().unwrap_or(arn);
     let converted = self::service(service, zones, arn, live);
     live.model.services.push(converted);
     Ok(service
@@ -105,6 +106,17 @@ fn service(service: &types::Service, zones: Vec<String>, arn: &str, live: &Live)
             .collect(),
         container: text(target.container_name(), place),
         port: number(target.container_port(), place),
+        alternates: live
+            .reference(
+                target
+                    .advanced_configuration()
+                    .and_then(|more| more.alternate_target_group_arn()),
+                place,
+            )
+            .value()
+            .cloned()
+            .into_iter()
+            .collect(),
     };
     let strategy = service.capacity_provider_strategy().iter();
     let providers: Vec<_> = strategy
@@ -115,6 +127,11 @@ fn service(service: &types::Service, zones: Vec<String>, arn: &str, live: &Live)
     Service {
         id,
         name: text(service.service_name(), place),
+        pattern: service.service_name().map(Pattern::text),
+        scheduling: text(
+            service.scheduling_strategy().map(|kind| kind.as_str()),
+            place,
+        ),
         task_definition: live.reference(service.task_definition(), place),
         targets: stated(service.load_balancers().iter().map(target), place),
         desired_count: number(Some(service.desired_count()), place),
@@ -125,17 +142,43 @@ fn service(service: &types::Service, zones: Vec<String>, arn: &str, live: &Live)
         zones: Field::live_or_unset(unless_empty(zones), place),
         // No template's group is compared with what is live.
         security_groups: Field::NotSeen(NotSeen::Because(GROUPS_ELSEWHERE)),
-        deployment: deployment(service.deployment_configuration(), place),
+        deployment: deployment(service, place),
         created_after: Vec::new(),
         place: place.clone(),
     }
 }
 
-fn deployment(answer: Option<&types::DeploymentConfiguration>, place: &Origin) -> Deployment {
+fn deployment(service: &types::Service, place: &Origin) -> Deployment {
+    let answer = service.deployment_configuration();
+    // A service that was made before there were others has no controller and no strategy.
+    let controller = service.deployment_controller();
+    let word = |word: Option<&str>| Field::live_or_unset(word.map(str::to_owned), place);
+    let time = |answer: Option<i32>| {
+        let answer = answer.and_then(|n| u64::try_from(n).ok());
+        Field::live_or_unset(answer.map(minutes), place)
+    };
+    let canary = answer.and_then(|answer| answer.canary_configuration());
+    let linear = answer.and_then(|answer| answer.linear_configuration());
+    let percent = linear.and_then(|linear| linear.step_percent());
+    let early = answer.and_then(|answer| answer.early_success_criteria());
+    let cleanup = early.and_then(|early| early.source_service_revision_cleanup());
     let breaker = answer.and_then(|deployment| deployment.deployment_circuit_breaker());
     let alarms = answer.and_then(|deployment| deployment.alarms());
     let alarms = alarms.filter(|alarms| alarms.enable());
     Deployment {
+        controller: word(controller.map(|controller| controller.r#type().as_str())),
+        strategy: word(
+            answer
+                .and_then(|answer| answer.strategy())
+                .map(|kind| kind.as_str()),
+        ),
+        bake: time(answer.and_then(|answer| answer.bake_time_in_minutes())),
+        canary_bake: time(canary.and_then(|canary| canary.canary_bake_time_in_minutes())),
+        step_bake: time(linear.and_then(|linear| linear.step_bake_time_in_minutes())),
+        // Percentages are between 3 and 100.
+        step_percent: Field::live_or_unset(percent.map(|percent| percent as u64), place),
+        early_success: Field::live_or_unset(early.map(|early| early.enable()), place),
+        cleanup: word(cleanup.map(|cleanup| cleanup.as_str())),
         minimum_healthy_percent: number(
             answer.and_then(types::DeploymentConfiguration::minimum_healthy_percent),
             place,
@@ -188,6 +231,7 @@ fn container(container: &types::ContainerDefinition, place: &Origin) -> Containe
         stop_timeout: Field::live_or_unset(stop_timeout.map(Duration::from_secs), place),
         nofile: Field::live_or_unset(nofile, place),
         environment: stated(container.environment().iter().map(variable), place),
+        has_files: !container.environment_files().is_empty(),
         secrets: secrets.map(|secret| secret.name().to_owned()).collect(),
         labels: labels
             .map(|(name, value)| (name.clone(), text(Some(value), place)))

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use cloudformation::node::{Entry, Node, Origin, Place, Scalar, Source, Value};
+use cloudformation::template::Rendered;
 use deployer::environment::{Target, find, load};
 use deployer::loaded_environment::{Loaded, ignores};
 use deployer::render::{render, render_with, service_template};
 use deployer::source_file::read_template;
+use deployer::whole;
 
 use deployer::terminal::say;
 
@@ -16,7 +18,7 @@ use deployer::terminal::say;
 #[group(skip)]
 pub(crate) struct Args {
     /// An environment: a name in the directory of environments, or a path.
-    #[arg(long, value_name = "NAME", required_unless_present = "template")]
+    #[arg(long, value_name = "NAME", required_unless_present = "templates")]
     env: Option<String>,
     /// The directory of environment files.
     #[arg(long, value_name = "DIR", default_value = "environments")]
@@ -24,11 +26,12 @@ pub(crate) struct Args {
     /// The image, instead of the environment file's.
     #[arg(long, requires = "env")]
     image: Option<String>,
-    /// Another template: with --env for its parameters, or alone.
-    #[arg(long, value_name = "FILE")]
-    template: Option<PathBuf>,
+    /// Another template: with --env for its parameters, or alone. For `check`, a `cdk.out` too, and
+    /// several that are one system.
+    #[arg(long = "template", value_name = "FILE")]
+    templates: Vec<PathBuf>,
     /// A value for a parameter of a template without --env; repeat it for several.
-    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter, requires = "template", conflicts_with = "env")]
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter, requires = "templates", conflicts_with = "env")]
     parameters: Vec<(String, String)>,
     /// The region, where there is no --env to say it.
     #[arg(long, conflicts_with = "env")]
@@ -43,7 +46,19 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 impl Args {
     /// Whether an environment or a template was named; a verb may have other things to work on.
     pub(crate) fn is_given(&self) -> bool {
-        self.env.is_some() || self.template.is_some()
+        self.env.is_some() || !self.templates.is_empty()
+    }
+
+    /// The templates of several stacks that are one system; none where there is one plain template.
+    pub(crate) fn whole(&self) -> Option<anyhow::Result<Rendered>> {
+        if self.env.is_some() || !whole::is_whole(&self.templates) {
+            return None;
+        }
+        let given = whole::Given {
+            parameters: &self.parameters,
+            region: self.region.as_deref(),
+        };
+        Some(whole::read(&self.templates, &given).map_err(anyhow::Error::from))
     }
 
     /// The region that was named by hand.
@@ -56,9 +71,10 @@ impl Args {
     /// # Errors
     /// Every mistake in the environment file or the template.
     pub(crate) fn load(&self) -> anyhow::Result<Loaded> {
-        let template = match &self.template {
-            Some(path) => read_template(path)?,
-            None => service_template()?,
+        let template = match self.templates.as_slice() {
+            [] => service_template()?,
+            [path] => read_template(path)?,
+            _ => anyhow::bail!("`check` alone takes several templates; give one"),
         };
         let Some(env) = &self.env else {
             let rendered = render_with(&template, &self.parameters, self.region.as_deref())?;
@@ -91,7 +107,7 @@ impl Args {
     /// # Errors
     /// Nobody listens.
     pub(crate) fn say_chosen(&self, loaded: &Loaded) -> anyhow::Result<()> {
-        if self.template.is_none() {
+        if self.templates.is_empty() {
             say(&format!("template: {}", loaded.template.name()))?;
         }
         Ok(())

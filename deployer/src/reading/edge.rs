@@ -3,7 +3,7 @@
 
 use timeouts::Setting::{CloudFrontTimeout, Domain, NlbIdleTimeout, WafRules};
 
-use aws_model::{Field, Id, TargetGroup, WebRule};
+use aws_model::{Challenges, Field, Id, TargetGroup, WebRule};
 
 use super::view::View;
 
@@ -27,6 +27,14 @@ fn cloudfront(view: &mut View<'_, '_>, balancer: &Id) {
         origins.find(|origin| origin.refers_to.contains(balancer))
     });
     match origins.next_back() {
+        Some(_)
+            if distributions
+                .iter()
+                .any(|one| view.uncertain(&one.id).is_some()) =>
+        {
+            view.reading
+                .hide(CloudFrontTimeout, "a distribution that may not exist");
+        }
         Some(origin) => view.field(CloudFrontTimeout, &origin.read_timeout),
         None => {
             _ = view.reading.hide(
@@ -50,10 +58,12 @@ fn network_balancer(view: &mut View<'_, '_>, balancer: &Id) {
         let mut actions = listener.actions.items().iter();
         actions.any(|action| action.leads_to(&group.id))
     });
+    let mark = view.mark();
     match listener {
         Some(listener) => view.field(NlbIdleTimeout, &listener.tcp_idle_timeout),
         None => view.default(NlbIdleTimeout, &group.place),
     }
+    view.doubt_of(&group.id, mark);
 }
 
 fn web_acl(view: &mut View<'_, '_>, balancer: &Id) {
@@ -61,12 +71,23 @@ fn web_acl(view: &mut View<'_, '_>, balancer: &Id) {
     let Some(acl) = acls.find(|acl| acl.protects.contains(balancer)) else {
         return view.none(WafRules, "web ACL");
     };
+    let challenged = |rule: &WebRule| rule.challenges == Challenges::Some && !rule.limited;
+    if acl.rules.items().iter().any(challenged) {
+        let why = "the challenge of AWSManagedRulesAntiDDoSRuleSet may spare the Socket.IO path";
+        view.reading.hide(WafRules, why);
+        return;
+    }
     let refusing = |rules: Vec<WebRule>| rules.iter().flat_map(refusing).collect::<Vec<_>>();
+    let mark = view.mark();
     view.field(WafRules, &acl.rules.clone().map(refusing));
+    view.doubt_of(&acl.id, mark);
 }
 
 /// The rules of a managed group that refuse plugins: neither counted nor limited to other paths.
 fn refusing(rule: &WebRule) -> Vec<String> {
+    if rule.challenges == Challenges::All && !rule.limited {
+        return vec!["ChallengeAllDuringEvent".to_owned()];
+    }
     if rule.managed_group.as_deref() != Some("AWSManagedRulesCommonRuleSet") || rule.limited {
         return Vec::new();
     }

@@ -57,6 +57,8 @@ pub struct Readings {
     pub readings: Vec<Reading>,
     /// The places in files that the readings speak of.
     pub places: Places,
+    /// Rules that do not apply to the source.
+    pub inapplicable: &'static [&'static str],
 }
 
 impl Readings {
@@ -81,7 +83,15 @@ impl Readings {
 }
 
 fn differences(template: &Reading, live: &Reading) -> Vec<Drift> {
+    // ECS rewrites the weights of a forward while it moves the traffic.
+    let rewritten = |seen: &Seen| {
+        let strategy = template.text(DeploymentStrategy);
+        seen.setting == ForwardGroups && strategy.is_ok_and(|strategy| strategy.value != "ROLLING")
+    };
     let drift = |seen: &Seen| {
+        if rewritten(seen) {
+            return None;
+        }
         let [there] = live.all(seen.setting) else {
             return None;
         };
@@ -113,6 +123,18 @@ pub fn read(rendered: &Rendered, flags: &Flags) -> Result<Readings, Mistakes> {
     read_model(&rendered.into(), flags)
 }
 
+/// Reads what a plan or a state of Terraform holds.
+///
+/// # Errors
+/// As for [`read()`].
+pub fn read_terraform(rendered: &Rendered, flags: &Flags) -> Result<Readings, Mistakes> {
+    let model = Model {
+        source: Source::Terraform,
+        ..Model::from(rendered)
+    };
+    read_model(&model, flags)
+}
+
 /// Reads what is live (`aws::read_stack`).
 ///
 /// # Errors
@@ -122,32 +144,64 @@ pub fn read_live(live: &Model, flags: &Flags) -> Result<Readings, Mistakes> {
 }
 
 fn read_model(model: &Model, flags: &Flags) -> Result<Readings, Mistakes> {
-    let ways: Vec<_> = way::all(model).collect();
+    let mut ways = way::all(model);
     if ways.is_empty() {
         let what = match model.source {
             Source::Template => "the template",
+            Source::Terraform => "the plan",
             Source::Live => "the stack",
         };
         let message =
-            format!("nothing to check: {what} has no target group of an Application Load Balancer");
+            format!("nothing to check: {what} has no Application Load Balancer and no ECS service");
         return Err(Mistake::nowhere(message).into());
     }
-    let services: Vec<&str> = ways.iter().filter_map(Way::service_id).collect();
-    flags.check(&services, ways.len())?;
+    let mut services: Vec<&str> = Vec::new();
+    services.extend(ways.iter().filter_map(Way::service_id));
+    services.sort_unstable();
+    services.dedup();
+    flags.check(&services)?;
+    if let Some(service) = flags.service() {
+        ways.retain(|way| way.service_id() == Some(service));
+    }
     let mut places = Places::default();
     let readings = ways.iter().map(|way| {
         let mut reading = way.read(model, &mut places);
-        flags.apply(way.service_id(), &mut reading);
-        if model.source == Source::Live {
-            unlike_a_template(&mut reading);
+        flags.apply(way.service_id(), &services, &mut reading);
+        match model.source {
+            Source::Template => {}
+            Source::Terraform => unlike_terraforms_files(&mut reading),
+            Source::Live => unlike_a_template(&mut reading),
         }
         reading
     });
     Ok(Readings {
         readings: readings.collect(),
         places,
+        inapplicable: match model.source {
+            Source::Terraform => &OF_CLOUDFORMATION,
+            Source::Template | Source::Live => &[],
+        },
     })
 }
+
+/// Takes back what a plan shows only in part: its `lifecycle` blocks are missing, and the rules of
+/// security groups are not read.
+fn unlike_terraforms_files(reading: &mut Reading) {
+    if reading.flag(Autoscaling).is_ok_and(|scaled| scaled.value) {
+        reading.hide(
+            DesiredCount,
+            "a plan does not say whether `ignore_changes` names it",
+        );
+    }
+}
+
+/// What CloudFormation does and Terraform does not: it makes the new resource before it removes the
+/// old one, and gives up after so many hours.
+const OF_CLOUDFORMATION: [&str; 3] = [
+    "bake-times-beyond-limit",
+    "deploy-longer-than-its-limit",
+    "fixed-name-blocks-replacement",
+];
 
 /// Takes back what a template would state and what is live cannot: what AWS has accepted, names
 /// that AWS made, the order of creation, and the bounds of a scaling that is not read.

@@ -1,9 +1,13 @@
 //! Which listeners and rules send requests to a target group, and of which load balancer they are.
 
-use timeouts::Setting::{ForwardGroups, GroupStickiness, ListenerProtocols, RoutedPaths};
+use timeouts::Setting::{
+    AllowOrigin, ForwardGroups, GroupStickiness, GroupStickinessDuration, ListenerProtocols,
+    RoutedPaths,
+};
 
 use aws_model::{
     Action, Condition, Does, Field, Id, Listener, ListenerRule, LoadBalancer, Matches, Model,
+    NotSeen, Service, WeightedGroup,
 };
 use cloudformation::node::Origin;
 
@@ -15,6 +19,10 @@ pub(super) struct Route<'a> {
     pub(super) balancer: Option<&'a LoadBalancer>,
     /// The listeners and listener rules that forward to the group.
     pub(super) forwards: Vec<Forward<'a>>,
+    /// The groups that ECS moves the traffic between, where it does: it rewrites their weights.
+    managed: Vec<&'a Id>,
+    /// A listener or a rule that may forward to the group too.
+    unclear: Option<&'a Origin>,
 }
 
 /// A listener or a listener rule with its action that forwards.
@@ -22,22 +30,42 @@ pub(super) struct Forward<'a> {
     pub(super) id: &'a Id,
     place: &'a Origin,
     action: &'a Action,
-    conditions: &'a [Condition],
+    rule: Option<&'a ListenerRule>,
     listener: Option<&'a Listener>,
 }
 
 impl<'a> Route<'a> {
-    pub(super) fn to(model: &'a Model, group: &str) -> Self {
-        let leads = |actions: &'a Field<Vec<Action>>| {
-            let mut actions = actions.items().iter();
-            actions.find(|action| action.leads_to(group))
+    /// No way that the source shows.
+    pub(super) fn none() -> Self {
+        Self {
+            balancer: None,
+            forwards: Vec::new(),
+            managed: Vec::new(),
+            unclear: None,
+        }
+    }
+
+    /// A load balancer of which nothing more is known.
+    pub(super) fn of(balancer: &'a LoadBalancer) -> Self {
+        Self {
+            balancer: Some(balancer),
+            ..Self::none()
+        }
+    }
+
+    pub(super) fn to(model: &'a Model, group: &str, service: Option<&'a Service>) -> Self {
+        let managed = managed(service, group);
+        let leads_to = |action: &&Action| {
+            let named = |to: &WeightedGroup| managed.iter().any(|id| to.group.value() == Some(id));
+            action.leads_to(group) || action.groups().any(named)
         };
+        let leads = |actions: &'a Field<Vec<Action>>| actions.items().iter().find(leads_to);
         let by_default = |listener: &'a Listener| {
             Some(Forward {
                 id: &listener.id,
                 place: &listener.place,
                 action: leads(&listener.actions)?,
-                conditions: &[],
+                rule: None,
                 listener: Some(listener),
             })
         };
@@ -46,7 +74,7 @@ impl<'a> Route<'a> {
                 id: &rule.id,
                 place: &rule.place,
                 action: leads(&rule.actions)?,
-                conditions: &rule.conditions,
+                rule: Some(rule),
                 listener: model.listener(&rule.listener),
             })
         };
@@ -61,34 +89,110 @@ impl<'a> Route<'a> {
                 .iter()
                 .find(|balancer| balancer.id == id)
         });
-        Self { balancer, forwards }
+        Self {
+            balancer,
+            unclear: unclear(model, balancer),
+            forwards,
+            managed,
+        }
     }
 }
 
+/// The target groups that ECS moves a service's traffic between, this one among them.
+fn managed<'a>(service: Option<&'a Service>, group: &str) -> Vec<&'a Id> {
+    let Some(target) = service.and_then(|service| service.target(group)) else {
+        return Vec::new();
+    };
+    if target.alternates.is_empty() {
+        return Vec::new();
+    }
+    target.groups.iter().chain(&target.alternates).collect()
+}
+
+/// A listener or a rule of which it is not known where it sends to.
+fn unclear<'a>(model: &'a Model, balancer: Option<&LoadBalancer>) -> Option<&'a Origin> {
+    let unseen = |actions: &Field<Vec<Action>>| {
+        let open = |action: &Action| match &action.does {
+            Does::Other(kind) => matches!(kind, Field::NotSeen(_)),
+            Does::Forward(forward) => {
+                let mut groups = forward.groups.iter();
+                groups.any(|to| {
+                    matches!(&to.group, Field::NotSeen(NotSeen::OnlyAwsKnows(_, names))
+                    if names.iter().any(|name| is_group(model, name)))
+                })
+            }
+            Does::Redirect(_) | Does::FixedResponse(_) => false,
+        };
+        matches!(actions, Field::NotSeen(_)) || actions.items().iter().any(open)
+    };
+    let of_this = |listener: &&Listener| {
+        let id = listener.load_balancer.as_str();
+        id.is_none() || id == balancer.map(|balancer| balancer.id.as_str())
+    };
+    let listeners = || model.listeners.iter().filter(of_this);
+    let by_default = listeners().find(|listener| unseen(&listener.actions));
+    let by_rule = model.rules.iter().find(|rule| {
+        let ours = listeners().any(|listener| rule.listener.value() == Some(&listener.id));
+        ours && unseen(&rule.actions)
+    });
+    let by_default = by_default.map(|listener| &listener.place);
+    by_default.or(by_rule.map(|rule| &rule.place))
+}
+
+fn is_group(model: &Model, name: &str) -> bool {
+    model.target_groups.iter().any(|group| group.id == name)
+}
+
 pub(super) fn read(view: &mut View<'_, '_>, route: &Route<'_>) {
+    let mark = view.mark();
+    shown(view, route);
+    if let Some(place) = route.unclear {
+        let place = view.place(place);
+        return view.doubt(mark, &format!("where {place} sends to is not known"));
+    }
+    for forward in &route.forwards {
+        view.doubt_of(forward.id, mark);
+        if let Some(listener) = forward.listener {
+            view.doubt_of(&listener.id, mark);
+        }
+    }
+}
+
+fn shown(view: &mut View<'_, '_>, route: &Route<'_>) {
     let Some(first) = route.forwards.first() else {
         return;
     };
     protocols(view, route);
+    let listeners = route.forwards.iter().filter_map(|forward| forward.listener);
+    let stated = |listener: &&Listener| !listener.allow_origin.is_not_stated();
+    if let Some(listener) = listeners.clone().find(stated).or(listeners.clone().next()) {
+        view.field(AllowOrigin, &listener.allow_origin);
+    }
     match route.forwards.iter().map(paths).collect::<Option<Vec<_>>>() {
         Some(paths) => view.see(RoutedPaths, paths.concat(), first.place),
         None => {
-            _ = view
-                .reading
-                .hide(RoutedPaths, "a path pattern that only AWS knows");
+            let why = "a path pattern that only AWS knows, or a path that is rewritten";
+            view.reading.hide(RoutedPaths, why);
         }
     }
+    let sharing = |action: &Action| {
+        let is_managed =
+            |to: &&WeightedGroup| route.managed.iter().any(|id| to.group.value() == Some(id));
+        let others = action.targets().filter(|to| !is_managed(to)).count();
+        others + usize::from(action.groups().any(|to| is_managed(&to)))
+    };
     let actions = route.forwards.iter().map(|forward| forward.action);
-    let widest = actions.max_by_key(|action| action.targets().count());
+    let widest = actions.max_by_key(|action| (sharing(action), action.groups().count()));
     if let Some(action) = widest
         && let Does::Forward(forward) = &action.does
     {
-        let groups = u64::try_from(action.targets().count()).unwrap_or(u64::MAX);
+        let groups = u64::try_from(sharing(action)).unwrap_or(u64::MAX);
         view.see(ForwardGroups, groups, &action.place);
         match &forward.sticky {
             Field::NotStated(_) => view.see(GroupStickiness, false, &action.place),
             sticky => view.field(GroupStickiness, sticky),
         }
+        view.field(GroupStickinessDuration, &forward.sticky_duration);
     }
 }
 
@@ -121,8 +225,13 @@ fn protocols(view: &mut View<'_, '_>, route: &Route<'_>) {
 /// The path patterns of a forward; `*` for a listener's default, and for a rule that looks at other
 /// things. None where one is not known.
 fn paths(forward: &Forward<'_>) -> Option<Vec<String>> {
-    let mut patterns = forward
-        .conditions
+    let conditions = forward.rule.map_or(&[][..], |rule| &rule.conditions);
+    let unknown =
+        |condition: &Condition| matches!(condition.matches, Matches::Other(Field::NotSeen(_)));
+    if conditions.iter().any(unknown) || forward.rule.is_some_and(|rule| rule.rewrites) {
+        return None;
+    }
+    let mut patterns = conditions
         .iter()
         .filter_map(|condition| match &condition.matches {
             Matches::Path(patterns) => Some(patterns),

@@ -43,10 +43,8 @@ pub(super) fn read(view: &mut View<'_, '_>, container: &Container, direct: bool)
     }
     let place = view.place(&container.place);
     let built_in = || Place::named("the server").through(place.clone());
-    view.reading
-        .see(Protocols, ["4", "5"].as_slice(), built_in());
-    view.reading
-        .see(ServedPaths, grammar::SERVED_PATHS.as_slice(), built_in());
+    view.see_at(Protocols, ["4", "5"].as_slice(), built_in());
+    view.see_at(ServedPaths, grammar::SERVED_PATHS.as_slice(), built_in());
     for setting in SETTINGS {
         if setting == BindPort && !direct {
             continue;
@@ -62,7 +60,7 @@ pub(super) fn read(view: &mut View<'_, '_>, container: &Container, direct: bool)
                 if let Some(value) = setting.default_value() {
                     let place = Place::named(format!("default of the server's {name}"))
                         .through(place.clone());
-                    view.reading.see(setting, value, place);
+                    view.see_at(setting, value, place);
                 }
             }
         }
@@ -73,6 +71,7 @@ pub(super) fn read(view: &mut View<'_, '_>, container: &Container, direct: bool)
 fn hides_variables(container: &Container) -> bool {
     let unseen = |variable: &Variable| matches!(variable.name, Field::NotSeen(_));
     match &container.environment {
+        _ if container.has_files => true,
         Field::Stated(variables, _) => variables.iter().any(unseen),
         Field::NotStated(_) => false,
         Field::NotSeen(_) => true,
@@ -82,7 +81,7 @@ fn hides_variables(container: &Container) -> bool {
 fn stated(view: &mut View<'_, '_>, setting: Setting, variable: &Variable) {
     let beginning = match &variable.value {
         // Of a store's address the beginning is enough, and its host is often known to AWS alone.
-        Field::NotSeen(NotSeen::OnlyAwsKnows(place)) if setting == Store => {
+        Field::NotSeen(NotSeen::OnlyAwsKnows(place, _)) if setting == Store => {
             variable.beginning.as_ref().map(|text| (text, place))
         }
         Field::Stated(text, place) => Some((text, place)),

@@ -1,11 +1,11 @@
 //! The ECS service, its task definition and what scales it.
 
-use timeouts::Setting::*;
+use timeouts::Setting::{self, *};
 use timeouts::Value;
 
-use aws_model::{Deployment, Field, Service, Variable};
+use aws_model::{Deployment, Field, Scaling, Service, Source, Variable};
 
-use super::routes::Route;
+use super::routes::{Forward, Route};
 use super::task;
 use super::view::View;
 
@@ -13,25 +13,68 @@ use super::view::View;
 pub(super) fn read<'a>(
     view: &mut View<'a, '_>,
     service: &Service,
-    group: &str,
+    group: Option<&str>,
     route: &Route<'_>,
 ) -> Option<&'a Variable> {
+    let mark = view.mark();
+    own(view, service, route);
+    let target = match group {
+        Some(group) => service.target(group),
+        None => service.targets.items().first(),
+    };
+    if let Some(target) = target {
+        view.field(ContainerName, &target.container);
+        view.field(ContainerPort, &target.port);
+    }
+    view.doubt_of(&service.id, mark);
+    let definition = view.model.task_definition(service)?;
+    let mark = view.mark();
+    let store = task::read(view, definition, target?.container.as_str());
+    view.doubt_of(&definition.id, mark);
+    if let Some(why) = view.uncertain(&service.id) {
+        view.doubt(mark, &why);
+    }
+    store
+}
+
+/// What the service itself says.
+fn own(view: &mut View<'_, '_>, service: &Service, route: &Route<'_>) {
     view.field(GracePeriod, &service.grace_period);
-    view.field(AzRebalancing, &service.az_rebalancing);
+    rebalancing(view, service);
     view.field(ServiceName, &service.name);
     view.field(TaskZones, &service.zones);
     deployment(view, &service.deployment);
     placement(view, service);
     scaling(view, service);
     order(view, service, route);
-    let target = service.target(group)?;
-    view.field(ContainerName, &target.container);
-    view.field(ContainerPort, &target.port);
-    let definition = view.model.task_definition(service)?;
-    task::read(view, definition, target.container.as_str())
+}
+
+/// ECS switches the rebalancing on by itself only where the service is compatible with it: more
+/// tasks than the desired ones may run for a while, and ECS places them.
+fn rebalancing(view: &mut View<'_, '_>, service: &Service) {
+    let most = &service.deployment.maximum_percent;
+    let stated = !service.az_rebalancing.is_not_stated();
+    let daemon = service.scheduling.as_str() == Some("DAEMON");
+    match most {
+        _ if stated => view.field(AzRebalancing, &service.az_rebalancing),
+        Field::NotSeen(why) => view.hide(AzRebalancing, why),
+        most if daemon || most.value().is_some_and(|most| *most <= 100) => {
+            let place = view.default_of(&service.place);
+            view.see_at(AzRebalancing, "DISABLED", place);
+        }
+        _ => view.default(AzRebalancing, &service.place),
+    }
 }
 
 fn deployment(view: &mut View<'_, '_>, deployment: &Deployment) {
+    view.field(DeploymentController, &deployment.controller);
+    view.field(DeploymentStrategy, &deployment.strategy);
+    view.field(BakeTime, &deployment.bake);
+    view.field(CanaryBakeTime, &deployment.canary_bake);
+    view.field(StepBakeTime, &deployment.step_bake);
+    view.field(StepPercent, &deployment.step_percent);
+    view.field(EarlySuccess, &deployment.early_success);
+    view.field(SourceCleanup, &deployment.cleanup);
     view.field(MinimumHealthyPercent, &deployment.minimum_healthy_percent);
     view.field(MaximumPercent, &deployment.maximum_percent);
     view.field(DeploymentAlarms, &deployment.alarms);
@@ -67,11 +110,39 @@ fn placement(view: &mut View<'_, '_>, service: &Service) {
 fn scaling(view: &mut View<'_, '_>, service: &Service) {
     let desired = &service.desired_count;
     view.field_or(DesiredCount, desired, Value::Unset);
-    if let Some(target) = view.model.scalable_target(service) {
-        view.see(Autoscaling, true, &target.place);
-        view.field(TasksMin, &target.min_capacity);
-        view.field(TasksMax, &target.max_capacity);
-        return;
+    let hide = |view: &mut View<'_, '_>, settings: &[Setting], why: &str| {
+        for setting in settings {
+            view.reading.hide(*setting, why);
+        }
+    };
+    match view.model.scaling(service) {
+        Scaling::By(target) => {
+            view.see(Autoscaling, true, &target.place);
+            view.field(TasksMin, &target.min_capacity);
+            return view.field(TasksMax, &target.max_capacity);
+        }
+        Scaling::Perhaps(target) => {
+            let place = view.place(&target.place);
+            let why = view.uncertain(&target.id);
+            let why = why.unwrap_or_else(|| {
+                format!(
+                    "{} at {place} may scale it: nothing ties it to one service",
+                    target.id
+                )
+            });
+            return hide(view, &[Autoscaling, TasksMin, TasksMax], &why);
+        }
+        Scaling::None if service.scheduling.as_str() == Some("DAEMON") => {
+            view.see(Autoscaling, false, &service.place);
+            let why = "a daemon has a task on each instance of its cluster";
+            return hide(view, &[TasksMin, TasksMax], why);
+        }
+        Scaling::None => {}
+    }
+    if let (Source::Template, Some(place)) = (view.model.source, &view.model.adding_macro) {
+        let place = view.place(place);
+        let why = format!("the macro at {place} may make a scalable target");
+        return hide(view, &[Autoscaling, TasksMin, TasksMax], &why);
     }
     view.see(Autoscaling, false, &service.place);
     for setting in [TasksMin, TasksMax] {
@@ -79,7 +150,7 @@ fn scaling(view: &mut View<'_, '_>, service: &Service) {
             // "DesiredCount: for new services, if a desired count is not specified, a default value
             // of 1 is used."
             let place = view.default_of(&service.place);
-            view.reading.see(setting, 1, place);
+            view.see_at(setting, 1, place);
         } else {
             view.field(setting, desired);
         }
@@ -95,5 +166,9 @@ fn order(view: &mut View<'_, '_>, service: &Service, route: &Route<'_>) {
     }
     let mut forwards = route.forwards.iter();
     let after = forwards.any(|forward| service.created_after.contains(forward.id));
-    view.see(AfterListener, after, &service.place);
+    let uncertain = |forward: &Forward<'_>| view.uncertain(forward.id);
+    match route.forwards.iter().find_map(uncertain) {
+        Some(why) if !after => _ = view.reading.hide(AfterListener, why),
+        _ => view.see(AfterListener, after, &service.place),
+    }
 }

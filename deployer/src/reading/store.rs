@@ -28,6 +28,7 @@ pub(super) fn read(view: &mut View<'_, '_>, group: Option<&ReplicationGroup>) {
         view.none(ReplicationGroupName, "replication group");
         return;
     };
+    let mark = view.mark();
     view.field(Failover, &group.automatic_failover);
     view.field(MultiAz, &group.multi_az);
     view.field(ReplicationGroupName, &group.name);
@@ -35,4 +36,5 @@ pub(super) fn read(view: &mut View<'_, '_>, group: Option<&ReplicationGroup>) {
     view.field_or(EngineVersion, &group.engine_version, Value::Unset);
     view.field_or(StorePort, &group.port, PORT);
     view.field(Eviction, &group.eviction);
+    view.doubt_of(&group.id, mark);
 }

@@ -41,9 +41,11 @@ pub(super) fn read<'a>(
         view.field_or(MappedPorts, &mapped, Value::Ports(Vec::new()));
     }
     let mut all = containers.iter();
+    let only = containers.first().filter(|_| containers.len() == 1);
     let server = all
         .find(|container| server::is_ours(container))
-        .or(balanced)?;
+        .or(balanced)
+        .or(only)?;
     let direct = balanced.is_some_and(|balanced| std::ptr::eq(balanced, server));
     view.field(StopTimeout, &server.stop_timeout);
     view.field_or(Nofile, &server.nofile, Value::Unset);
@@ -62,7 +64,7 @@ fn all_or_hide<T: Into<Value>>(
 ) {
     match values {
         Some(values) => view.see(setting, values, place),
-        None => view.hide(setting, &NotSeen::OnlyAwsKnows(place.clone())),
+        None => view.hide(setting, &NotSeen::OnlyAwsKnows(place.clone(), Vec::new())),
     }
 }
 

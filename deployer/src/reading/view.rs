@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use timeouts::{Reading, Setting, Value};
 
-use aws_model::{Field, Model, NotSeen, Source};
+use aws_model::{Field, Id, Model, NotSeen, Source};
 use cloudformation::node::{Origin, Place};
 
 /// Why some settings are not seen in what is live.
@@ -59,6 +59,8 @@ pub(super) struct View<'a, 'p> {
     pub(super) model: &'a Model,
     pub(super) reading: Reading,
     places: &'p mut Places,
+    /// What was recorded, in order.
+    recorded: Vec<Setting>,
 }
 
 impl<'a, 'p> View<'a, 'p> {
@@ -67,6 +69,7 @@ impl<'a, 'p> View<'a, 'p> {
             model,
             reading: Reading::new(subject),
             places,
+            recorded: Vec::new(),
         }
     }
 
@@ -78,12 +81,59 @@ impl<'a, 'p> View<'a, 'p> {
     /// Records a value at a place.
     pub(super) fn see(&mut self, setting: Setting, value: impl Into<Value>, place: &Origin) {
         let place = self.place(place);
+        self.see_at(setting, value, place);
+    }
+
+    /// Records a value at a place of the reading's own kind.
+    pub(super) fn see_at(
+        &mut self,
+        setting: Setting,
+        value: impl Into<Value>,
+        place: impl Into<timeouts::Place>,
+    ) {
+        self.recorded.push(setting);
         self.reading.see(setting, value, place);
+    }
+
+    /// Where the record stands, for [`Self::doubt`].
+    pub(super) fn mark(&self) -> usize {
+        self.recorded.len()
+    }
+
+    /// Takes back all that was recorded since a mark: it may not be the whole truth.
+    pub(super) fn doubt(&mut self, mark: usize, why: &str) {
+        for setting in self.recorded.drain(mark..) {
+            self.reading.hide(setting, why);
+        }
+    }
+
+    /// Takes back what was recorded of a resource which may not exist, or which has a property that
+    /// is not read.
+    pub(super) fn doubt_of(&mut self, id: &Id, mark: usize) {
+        if let Some(why) = self.uncertain(id) {
+            self.doubt(mark, &why);
+        } else if let Some(unread) = self.model.unread.get(id).and_then(|all| all.first()) {
+            let place = self.place(&unread.place);
+            let why = format!("`{}` of {id} at {place} is not read", unread.name);
+            self.doubt(mark, &why);
+        }
+    }
+
+    /// Why a resource may not exist.
+    pub(super) fn uncertain(&self, id: &Id) -> Option<String> {
+        let condition = self.model.conditional.get(id)?;
+        let why = format!("{id} exists where the condition {condition} holds");
+        let unset = self.model.unset.get(condition).map(Vec::as_slice);
+        Some(match unset.unwrap_or_default() {
+            [] => format!("{why}, which only AWS knows"),
+            unset => format!("{why}: {}", give(unset)),
+        })
     }
 
     /// Records one more value of a setting that is seen several times.
     pub(super) fn also(&mut self, setting: Setting, value: impl Into<Value>, place: &Origin) {
         let place = self.place(place);
+        self.recorded.push(setting);
         self.reading.also(setting, value, place);
     }
 
@@ -112,6 +162,7 @@ impl<'a, 'p> View<'a, 'p> {
     /// Records the default of AWS, for a resource that does not state the setting.
     pub(super) fn default(&mut self, setting: Setting, resource: &Origin) {
         let place = self.default_of(resource);
+        self.recorded.push(setting);
         self.reading.see_aws_default(setting, place);
     }
 
@@ -122,10 +173,25 @@ impl<'a, 'p> View<'a, 'p> {
 
     /// Records why a setting is not seen.
     pub(super) fn hide(&mut self, setting: Setting, why: &NotSeen) {
-        let why = match why {
-            NotSeen::OnlyAwsKnows(place) => {
+        let why = self.reason(setting, why);
+        self.reading.hide(setting, why);
+    }
+
+    /// Why a setting is not seen, in words.
+    pub(super) fn reason(&mut self, setting: Setting, why: &NotSeen) -> String {
+        match why {
+            NotSeen::OnlyAwsKnows(place, names) => {
                 let place = place.first().map(ToString::to_string).unwrap_or_default();
-                format!("only AWS knows the value at {place}")
+                let unset = |name: &String| self.model.unset.get(name).cloned();
+                let mut unset: Vec<_> = names.iter().filter_map(unset).flatten().collect();
+                unset.dedup();
+                match unset.as_slice() {
+                    [] => format!("only AWS knows the value at {place}"),
+                    unset => format!("{}, for the value at {place}", give(unset)),
+                }
+            }
+            NotSeen::Macro(place) => {
+                format!("the macro at {} may set it", self.place(place))
             }
             NotSeen::Malformed(text, place) => {
                 format!(
@@ -136,19 +202,41 @@ impl<'a, 'p> View<'a, 'p> {
             }
             NotSeen::WrongKind(kind) => format!("{kind} where {} was expected", setting.title()),
             NotSeen::Because(why) => (*why).to_owned(),
-        };
-        self.reading.hide(setting, why);
+        }
     }
 
     /// Records that a resource which would state the setting does not exist in this template.
     pub(super) fn none(&mut self, setting: Setting, what: &str) {
-        match self.model.source {
-            Source::Live => self.reading.hide(setting, NOT_READ),
-            Source::Template => self.reading.see(
-                setting,
-                Value::Unset,
-                format!("the template, which has no {what}"),
-            ),
-        };
+        match (self.model.source, &self.model.adding_macro) {
+            (Source::Live, _) => _ = self.reading.hide(setting, NOT_READ),
+            (_, Some(place)) => {
+                let place = self.place(place);
+                let why = format!("the macro at {place} may make a {what}");
+                self.reading.hide(setting, why);
+            }
+            (source, None) => {
+                let source = match source {
+                    Source::Terraform => "plan",
+                    _ => "template",
+                };
+                self.see_at(
+                    setting,
+                    Value::Unset,
+                    format!("the {source}, which has no {what}"),
+                );
+            }
+        }
+    }
+}
+
+/// What to add for parameters without a value.
+fn give(parameters: &[String]) -> String {
+    let flags = parameters
+        .iter()
+        .map(|name| format!("--parameter {name}=…"));
+    let flags = flags.collect::<Vec<_>>().join(" ");
+    match parameters {
+        [only] => format!("parameter {only} has no value ({flags})"),
+        several => format!("parameters {} have no value ({flags})", several.join(", ")),
     }
 }

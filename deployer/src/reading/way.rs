@@ -2,7 +2,7 @@
 
 use timeouts::Reading;
 
-use aws_model::{Model, Service, TargetGroup};
+use aws_model::{Id, LoadBalancer, Model, Service, TargetGroup};
 
 use super::routes::{self, Route};
 use super::view::{Places, View};
@@ -11,28 +11,61 @@ use super::{balancer, edge, network, service, store};
 /// A way that traffic takes; what is missing is in another stack, or does not exist.
 pub(super) struct Way<'a> {
     route: Route<'a>,
-    group: &'a TargetGroup,
+    group: Option<&'a TargetGroup>,
     service: Option<&'a Service>,
 }
 
-/// The ways to each service behind a target group; one without a service where there is none.
-pub(super) fn all(model: &Model) -> impl Iterator<Item = Way<'_>> {
+/// The ways to each service behind a target group, one without a service where there is none; then
+/// the load balancers and the services that no way takes.
+pub(super) fn all(model: &Model) -> Vec<Way<'_>> {
     let groups = model.target_groups.iter().filter(|group| takes_http(group));
-    groups.flat_map(move |group| {
-        let services = model.services.iter();
-        let mut services: Vec<_> = services
-            .filter(|service| service.target(&group.id).is_some())
-            .map(Some)
-            .collect();
-        if services.is_empty() {
-            services.push(None);
+    let mut ways: Vec<_> = groups.flat_map(|group| through(model, group)).collect();
+    if ways.iter().any(|way| way.service.is_some()) {
+        ways.retain(|way| !way.is_placeholder(model));
+    }
+    let alone = |route, service| Way {
+        route,
+        group: None,
+        service,
+    };
+    for balancer in model.load_balancers.iter().filter(|one| speaks_http(one)) {
+        if !ways.iter().any(|way| way.is_of(balancer)) {
+            ways.push(alone(Route::of(balancer), None));
         }
-        services.into_iter().map(move |service| Way {
-            route: Route::to(model, &group.id),
-            group,
-            service,
-        })
-    })
+    }
+    let is_taken = |ways: &[Way<'_>], id: &Id| ways.iter().any(|way| way.service_id() == Some(id));
+    for service in &model.services {
+        let balanced = service
+            .targets
+            .value()
+            .is_none_or(|targets| !targets.is_empty())
+            && !service.targets.is_not_stated();
+        if balanced && !is_taken(&ways, &service.id) {
+            ways.push(alone(Route::none(), Some(service)));
+        }
+    }
+    if ways.is_empty() {
+        let services = model.services.iter();
+        ways.extend(services.map(|service| alone(Route::none(), Some(service))));
+    }
+    ways
+}
+
+fn through<'a>(model: &'a Model, group: &'a TargetGroup) -> Vec<Way<'a>> {
+    let services = model.services.iter();
+    let mut services: Vec<_> = services
+        .filter(|service| service.target(&group.id).is_some())
+        .map(Some)
+        .collect();
+    if services.is_empty() {
+        services.push(None);
+    }
+    let way = |service: Option<&'a Service>| Way {
+        route: Route::to(model, &group.id, service),
+        group: Some(group),
+        service,
+    };
+    services.into_iter().map(way).collect()
 }
 
 fn takes_http(group: &TargetGroup) -> bool {
@@ -41,15 +74,35 @@ fn takes_http(group: &TargetGroup) -> bool {
         && !matches!(group.target_type.as_str(), Some("lambda" | "alb"))
 }
 
-impl Way<'_> {
-    pub(super) fn service_id(&self) -> Option<&str> {
+fn speaks_http(balancer: &LoadBalancer) -> bool {
+    let kind = balancer.kind.as_str();
+    kind.is_none_or(|kind| kind == "application")
+}
+
+impl<'a> Way<'a> {
+    pub(super) fn service_id(&self) -> Option<&'a str> {
         self.service.map(|service| service.id.as_str())
+    }
+
+    fn is_of(&self, balancer: &LoadBalancer) -> bool {
+        let own = self.route.balancer;
+        own.is_some_and(|own| own.id == balancer.id)
+    }
+
+    /// Whether the target group stands where one is required, and nothing is registered in it.
+    fn is_placeholder(&self, model: &Model) -> bool {
+        let Some(group) = self.group.filter(|_| self.service.is_none()) else {
+            return false;
+        };
+        let unused = model.users.get(&group.id).is_some_and(Vec::is_empty);
+        unused && group.targets.is_empty()
     }
 
     /// What findings call it.
     fn subject(&self) -> String {
         let balancer = self.route.balancer.map(|balancer| balancer.id.as_str());
-        let steps = [balancer, Some(&self.group.id), self.service_id()];
+        let group = self.group.map(|group| group.id.as_str());
+        let steps = [balancer, group, self.service_id()];
         steps.into_iter().flatten().collect::<Vec<_>>().join(" → ")
     }
 
@@ -59,10 +112,13 @@ impl Way<'_> {
             balancer::read_balancer(&mut view, balancer);
             edge::read(&mut view, &balancer.id);
         }
-        balancer::read_target_group(&mut view, self.group);
+        if let Some(group) = self.group {
+            balancer::read_target_group(&mut view, group);
+        }
         routes::read(&mut view, &self.route);
         if let Some(service) = self.service {
-            let variable = service::read(&mut view, service, &self.group.id, &self.route);
+            let group = self.group.map(|group| group.id.as_str());
+            let variable = service::read(&mut view, service, group, &self.route);
             let store = store::group(model, variable);
             network::read(&mut view, self.route.balancer, service, store);
             store::read(&mut view, store);

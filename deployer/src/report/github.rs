@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use super::Report;
+use super::place::in_repository;
+use cloudformation::diagnostic::printable;
 use cloudformation::node::Place;
 
 impl Report {
@@ -24,11 +26,18 @@ impl Report {
     }
 }
 
-fn command(text: &mut String, level: &str, place: Option<&Place>, title: &str, message: &str) {
+pub(super) fn command(
+    text: &mut String,
+    level: &str,
+    place: Option<&Place>,
+    title: &str,
+    message: &str,
+) {
     // Writing to a String cannot fail.
     let _ = write!(text, "::{level} ");
     if let Some(place) = place {
-        let (file, line, column) = (property(place.file()), place.line(), place.column());
+        let (file, line, column) = (in_repository(place.file()), place.line(), place.column());
+        let file = property(&file);
         let _ = write!(text, "file={file},line={line},col={column},");
     }
     let _ = writeln!(text, "title={title}::{}", data(message));
@@ -36,9 +45,11 @@ fn command(text: &mut String, level: &str, place: Option<&Place>, title: &str, m
 
 /// The escapes of a command's message ("Workflow commands for GitHub Actions").
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
+    let text = text.replace('%', "%25");
+    let lines = text
+        .split('\n')
+        .map(|line| printable(line.trim_end_matches('\r')));
+    lines.collect::<Vec<_>>().join("%0A")
 }
 
 /// The escapes of a command's property, which ends at a comma or colon.

@@ -3,6 +3,8 @@
 
 mod github;
 pub mod json;
+pub mod mistakes;
+mod place;
 mod sarif;
 mod text;
 
@@ -68,17 +70,24 @@ impl Report {
         };
         for reading in &readings.readings {
             let outcome = timeouts::check(reading);
-            report.held += outcome.held.len();
+            let applies = |rule: &Rule| !readings.inapplicable.contains(&rule.name);
+            report.held += outcome.held.iter().filter(|rule| applies(rule)).count();
             for finding in outcome.findings {
-                report.add(finding, ignores);
+                if applies(finding.rule) {
+                    report.add(finding, ignores);
+                }
             }
-            for (rule, settings) in outcome.not_seen {
+            let not_seen = outcome.not_seen.into_iter();
+            for (rule, settings) in not_seen.filter(|(rule, _)| applies(rule)) {
                 let missing = missing(reading, settings);
                 // What AWS has accepted needs no rule that foresees a refusal.
                 let accepted = missing
                     .iter()
                     .all(|(_, why)| why.as_deref() == Some(ACCEPTED));
-                if !accepted && ignores.iter().all(|ignore| ignore.rule != rule.name) {
+                if !accepted
+                    && concerns(rule, reading)
+                    && ignores.iter().all(|ignore| ignore.rule != rule.name)
+                {
                     report.undecided.push(Undecided {
                         rule,
                         subject: reading.subject().to_owned(),
@@ -142,6 +151,18 @@ impl Report {
     fn file(&self, place: &timeouts::Place) -> Option<&Place> {
         place.links().find_map(|link| self.places.find(link))
     }
+}
+
+/// Whether a rule that was not decided concerns this server. Others have no store of this project.
+fn concerns(rule: &Rule, reading: &Reading) -> bool {
+    // Node alone has such a limit.
+    let unsaid = reading.get(Setting::HeadersTimeout).is_err()
+        && reading.why_not_seen(Setting::HeadersTimeout).is_none();
+    if unsaid && rule.settings.contains(&Setting::HeadersTimeout) {
+        return false;
+    }
+    let is_own = reading.get(Setting::ServedPaths).is_ok();
+    is_own || reading.get(Setting::Store).is_ok() || !timeouts::OWN_SERVER.contains(&rule.name)
 }
 
 /// The settings that a rule lacked, each once, with the reason where the reader knew one.

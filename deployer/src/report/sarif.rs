@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use timeouts::{Finding, RULES, Rule};
 
 use super::Report;
+use super::place::uri;
 use cloudformation::node::Place;
 
 impl Report {
@@ -25,20 +26,8 @@ impl Report {
             result["suppressions"] = json!([{ "kind": "external", "justification": reason }]);
             result
         });
-        json!({
-            "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-            "version": "2.1.0",
-            "runs": [{
-                "tool": { "driver": {
-                    "name": "deployer check",
-                    "version": env!("CARGO_PKG_VERSION"),
-                    "rules": RULES.iter().map(rule).collect::<Vec<_>>(),
-                } },
-                // Columns are counted in characters, as the text report counts them.
-                "columnKind": "unicodeCodePoints",
-                "results": found.chain(drifted).chain(ignored).collect::<Vec<_>>(),
-            }],
-        })
+        let results: Vec<_> = found.chain(drifted).chain(ignored).collect();
+        log(&results, None)
     }
 
     fn result(&self, finding: &Finding) -> Value {
@@ -65,20 +54,48 @@ impl Report {
     }
 }
 
-fn location(place: &Place) -> Value {
+/// A log with one run. `refused` says why the check could not run.
+pub(super) fn log(results: &[Value], refused: Option<&str>) -> Value {
+    let mut invocation = json!({ "executionSuccessful": refused.is_none() });
+    if let Some(why) = refused {
+        invocation["exitCode"] = json!(2);
+        invocation["exitCodeDescription"] = json!(why);
+    }
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": {
+                "name": "deployer check",
+                "version": env!("CARGO_PKG_VERSION"),
+                "rules": RULES.iter().map(rule).collect::<Vec<_>>(),
+            } },
+            "invocations": [invocation],
+            // Columns are counted in characters, as the text report counts them.
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    })
+}
+
+pub(super) fn location(place: &Place) -> Value {
     json!({ "physicalLocation": {
-        "artifactLocation": { "uri": place.file() },
+        "artifactLocation": { "uri": uri(place.file()) },
         "region": { "startLine": place.line(), "startColumn": place.column() },
     } })
 }
 
 fn rule(rule: &Rule) -> Value {
-    json!({
+    let mut object = json!({
         "id": rule.name,
         "shortDescription": { "text": rule.summary },
         "fullDescription": { "text": rule.breaks },
         "help": { "text": rule.page() },
-        "helpUri": rule.sources.iter().map(|source| source.url).find(|url| !url.is_empty()),
         "defaultConfiguration": { "level": rule.levels[0].to_string() },
-    })
+    });
+    let mut urls = rule.sources.iter().map(|source| source.url);
+    if let Some(url) = urls.find(|url| !url.is_empty()) {
+        object["helpUri"] = json!(url);
+    }
+    object
 }

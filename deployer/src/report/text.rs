@@ -3,13 +3,18 @@
 use std::fmt::Write as _;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use timeouts::{Finding, Origin, Seen, Violation};
+use timeouts::{Finding, Origin, Seen, Setting, Violation};
 
 use super::{Report, Undecided};
 use crate::reading::Drift;
 use crate::terminal::colour::wanted;
-use cloudformation::diagnostic::marked;
+use cloudformation::diagnostic::{Excerpt, printable};
 use cloudformation::node::Place;
+
+/// What to add, where nobody has said anything about the server.
+const TELL: &str = "add --server socketio-node (or socketio-bun, python-socketio, socketioxide, \
+                    holdfast), or --ping-interval, --ping-timeout, --keep-alive, --transports and \
+                    --path: a template does not show what its server does\n\n";
 
 impl Report {
     /// The report for people, without colour unless asked for.
@@ -21,15 +26,15 @@ impl Report {
             Renderer::plain()
         };
         let mut text = String::new();
+        if self.says_nothing_of_the_server() {
+            text.push_str(TELL);
+        }
         for finding in &self.findings {
             let _ = writeln!(text, "{}\n", renderer.render(&[self.group(finding)]));
         }
         for (finding, reason) in &self.ignored {
-            let _ = writeln!(
-                text,
-                "ignored[{}]: {} ({reason})",
-                finding.rule.name, finding.violation.message
-            );
+            let line = format!("{} ({reason})", finding.violation.message);
+            let _ = writeln!(text, "ignored[{}]: {}", finding.rule.name, printable(&line));
         }
         for drift in &self.drifts {
             let _ = writeln!(text, "{}\n", renderer.render(&[self.drift(drift)]));
@@ -37,6 +42,15 @@ impl Report {
         self.undecided(&mut text);
         let _ = writeln!(text, "{}", self.summary());
         text
+    }
+
+    /// Whether nobody said how the server behaves, without which half of the rules say nothing.
+    fn says_nothing_of_the_server(&self) -> bool {
+        let lacks = |undecided: &Undecided| {
+            let mut missing = undecided.missing.iter();
+            missing.any(|(setting, why)| *setting == Setting::PingInterval && why.is_none())
+        };
+        self.undecided.iter().any(lacks)
     }
 
     /// One finding: its lines, the inequality with numbers, the fix.
@@ -52,24 +66,25 @@ impl Report {
             timeouts::Level::Error => Level::ERROR,
             timeouts::Level::Warning => Level::WARNING,
         };
-        let mut group =
-            Group::with_title(level.primary_title(message.as_str()).id(finding.rule.name));
+        let title = level.primary_title(printable(message));
+        let mut group = Group::with_title(title.id(finding.rule.name));
         for snippet in self.snippets(seen) {
             group = group.element(snippet);
         }
         for seen in seen.iter().filter(|seen| self.file(&seen.place).is_none()) {
-            group = group.element(
-                Level::NOTE.message(format!("{} = {}, {}", seen.setting, seen.value, seen.place)),
-            );
+            let note = format!("{} = {}, {}", seen.setting, seen.value, seen.place);
+            group = group.element(Level::NOTE.message(printable(&note).into_owned()));
         }
         if self.subjects.len() > 1 {
-            group = group.element(Level::NOTE.message(format!("in {}", finding.subject)));
+            let note = format!("in {}", printable(&finding.subject));
+            group = group.element(Level::NOTE.message(note));
         }
         if !needs.is_empty() {
-            group = group.element(Level::NOTE.message(format!("needs {needs}")));
+            let note = format!("needs {}", printable(needs));
+            group = group.element(Level::NOTE.message(note));
         }
         group
-            .element(Level::HELP.message(fix.as_str()))
+            .element(Level::HELP.message(printable(fix)))
             .element(Level::HELP.message(format!(
                 "`deployer explain {}` says more",
                 finding.rule.name
@@ -78,16 +93,25 @@ impl Report {
 
     /// A setting that is live with another value.
     fn drift<'a>(&'a self, drift: &'a Drift) -> Group<'a> {
-        let mut group = Group::with_title(Level::ERROR.primary_title(drift.message()).id("drift"));
+        let mut group = Group::with_title(
+            Level::ERROR
+                .primary_title(printable(&drift.message()).into_owned())
+                .id("drift"),
+        );
         let seen = std::slice::from_ref(&drift.template);
         for snippet in self.snippets(seen) {
             group = group.element(snippet);
         }
         group
-            .element(Level::NOTE.message(format!(
-                "{} = {}, {}",
-                drift.live.setting, drift.live.value, drift.live.place
-            )))
+            .element(
+                Level::NOTE.message(
+                    printable(&format!(
+                        "{} = {}, {}",
+                        drift.live.setting, drift.live.value, drift.live.place
+                    ))
+                    .into_owned(),
+                ),
+            )
             .element(Level::HELP.message("deploy the template again, or change it to what is live"))
     }
 
@@ -111,9 +135,7 @@ impl Report {
                 .iter()
                 .filter(|(_, place)| place.file() == file)
                 .collect::<Vec<_>>();
-            let source = here
-                .first()
-                .map_or("", |(_, place)| place.source().text.as_str());
+            let excerpt = Excerpt::of(here.iter().map(|(_, place)| *place));
             let annotations = here.into_iter().map(|(seen, place)| {
                 let first = marks
                     .first()
@@ -123,9 +145,12 @@ impl Report {
                 } else {
                     AnnotationKind::Context
                 };
-                kind.span(marked(place)).label(label(seen, first))
+                kind.span(excerpt.marked(place)).label(label(seen, first))
             });
-            Snippet::source(source).path(file).annotations(annotations)
+            Snippet::source(excerpt.text)
+                .line_start(excerpt.line)
+                .path(printable(file))
+                .annotations(annotations)
         };
         files.into_iter().map(snippet).collect()
     }
@@ -156,7 +181,8 @@ impl Report {
             } else {
                 String::new()
             };
-            let _ = writeln!(text, "  {}{place} ({})", rule.name, missing.join("; "));
+            let line = format!("{}{place} ({})", rule.name, missing.join("; "));
+            let _ = writeln!(text, "  {}", printable(&line));
         }
     }
 
@@ -177,7 +203,7 @@ impl Report {
         parts.push(format!("{} not seen", self.undecided.len()));
         format!(
             "{}: {} hold, {}",
-            self.subjects.join(", "),
+            printable(&self.subjects.join(", ")),
             count(self.held, "rule"),
             parts.join(", ")
         )
@@ -195,5 +221,5 @@ fn label(seen: &Seen, first: bool) -> String {
     if let Some(through) = seen.place.links().filter(is_file).nth(1).filter(|_| first) {
         let _ = write!(label, ", through {through}");
     }
-    label
+    printable(&label).into_owned()
 }

@@ -62,6 +62,38 @@ fn changes() -> Vec<Change> {
         on("name-malformed").line("Scheme: internet-facing", "Scheme: internet-facing\n      Name: internal-drops-3f9a1c"),
         on("name-too-long").line("Scheme: internet-facing", "Scheme: internet-facing\n      Name: \
             acme-drops-of-a-very-long-name-in-prod-3f9a1c"),
+        on("headers-timeout-not-above-keep-alive").server(HeadersTimeout, s(60)),
+        on("bake-shorter-than-drain").line(
+            "      DeploymentConfiguration:\n",
+            "      DeploymentConfiguration:\n        Strategy: BLUE_GREEN\n        BakeTimeInMinutes: 0\n",
+        ),
+        on("bake-times-beyond-limit").line(
+            "      DeploymentConfiguration:\n",
+            "      DeploymentConfiguration:\n        Strategy: CANARY\n        BakeTimeInMinutes: 1440\n        CanaryConfiguration: { CanaryBakeTimeInMinutes: 600 }\n",
+        ).server(Transports, ["websocket"].as_slice()),
+        on("balancer-overrides-cors").line(
+            "      Protocol: HTTPS\n",
+            "      Protocol: HTTPS\n      ListenerAttributes: [{ Key: routing.http.response.access_control_allow_origin.header_value, Value: '*' }]\n",
+        ),
+        on("early-success-unguarded").line(
+            "      DeploymentConfiguration:\n",
+            "      DeploymentConfiguration:\n        EarlySuccessCriteria: { Enable: true, HealthyPercent: 100, SourceServiceRevisionCleanup: DEFERRED }\n",
+        ),
+        on("group-stickiness-outlives-bake").line(
+            "      DeploymentConfiguration:\n",
+            "      DeploymentConfiguration:\n        Strategy: BLUE_GREEN\n        BakeTimeInMinutes: 10\n",
+        ).line(
+            "DefaultActions: [{ Type: forward, TargetGroupArn: !Ref Targets }]",
+            "DefaultActions:\n        - Type: forward\n          ForwardConfig:\n            TargetGroups: [{ TargetGroupArn: !Ref Targets, Weight: 1 }]\n            TargetGroupStickinessConfig: { Enabled: true, DurationSeconds: 3600 }",
+        ),
+        on("target-optimizer-with-sockets").line(
+            "      TargetType: ip\n",
+            "      TargetType: ip\n      TargetControlPort: 3001\n",
+        ),
+        on("traffic-shift-without-group-stickiness").line(
+            "      DeploymentConfiguration:\n",
+            "      DeploymentConfiguration:\n        Strategy: LINEAR\n        BakeTimeInMinutes: 10\n",
+        ),
         on("no-circuit-breaker").line("Enable: true, Rollback: true }\n        Alarms", "Enable: true, Rollback: false }\n        Alarms"),
         on("no-deployment-alarm").line("AlarmNames: [reconnects]", "AlarmNames: []"),
         on("no-tls").line("Protocol: HTTPS", "Protocol: HTTP"),

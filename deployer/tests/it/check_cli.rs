@@ -133,7 +133,9 @@ fn every_format_says_the_same() {
     let results = &sarif["runs"][0]["results"];
     assert_eq!(rules(results, "ruleId"), expected);
     let location = &results[0]["locations"][0]["physicalLocation"];
-    assert_eq!(location["artifactLocation"]["uri"], serde_json::json!(path));
+    // What shows it beside the lines of a repository knows the file from the root on.
+    let inside = "target/tmp/formats/prod.yaml";
+    assert_eq!(location["artifactLocation"]["uri"], inside);
     assert_eq!(location["region"]["startLine"], 3);
 
     let annotations = with("github").stdout;
@@ -141,7 +143,7 @@ fn every_format_says_the_same() {
     assert_eq!(lines.len(), 2);
     assert!(
         lines[0].starts_with(&format!(
-            "::error file={path},line=3,col=17,title={}::",
+            "::error file={inside},line=3,col=17,title={}::",
             expected[0]
         )),
         "{annotations}"
@@ -259,7 +261,10 @@ fn what_cannot_be_checked_is_refused() {
             ],
             "did you mean `Other`?",
         ),
-        (&["check", "--template", &empty], "no target group"),
+        (
+            &["check", "--template", &empty],
+            "no Application Load Balancer and no ECS service",
+        ),
         (
             &["check", "--env", "prod", "--ignore", "no-tsl"],
             "did you mean `no-tls`?",
@@ -270,7 +275,7 @@ fn what_cannot_be_checked_is_refused() {
         ),
         (
             &["check", "--env", "prod", "--ping-interval", "25"],
-            "time unit needed",
+            "expected a duration with a unit",
         ),
     ];
     for (arguments, message) in cases {
@@ -298,4 +303,88 @@ fn explain_lists_and_pages() {
         json(&deployer(&["explain", "no-tls", "--output", "json"]))["name"],
         "no-tls"
     );
+}
+
+/// The schema of OASIS, as the package `@microsoft/jest-sarif` has it (MIT).
+const SARIF: &str = "deployer/tests/it/schemas/sarif-2.1.0.json";
+/// Prints what is wrong with a document, by a validator that the tests' Python has.
+const VALIDATE: &str = "import json, sys, jsonschema_rs
+# Two patterns of the published schema are no expressions: a bracket is closed twice.
+schema = json.loads(open(sys.argv[1]).read().replace('{2}]?$', '{2}$'))
+for error in jsonschema_rs.validator_for(schema).iter_errors(json.load(sys.stdin)):
+    print(error.message, error.instance_path)";
+
+fn assert_sarif(run: &Run) -> serde_json::Value {
+    use std::io::Write as _;
+    let document = json(run);
+    let mut process = std::process::Command::new(project().join(".cache/venv/bin/python"))
+        .args(["-c", VALIDATE, SARIF])
+        .current_dir(project())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("`make tools` installs it");
+    let mut input = process.stdin.take().expect("a pipe");
+    input.write_all(run.stdout.as_bytes()).expect("it reads");
+    drop(input);
+    let output = process.wait_with_output().expect("it ends");
+    let wrong = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && wrong.is_empty(), "{wrong}");
+    document
+}
+
+/// Findings, ignored ones, and mistakes after which nothing could be checked.
+#[test]
+fn every_sarif_document_is_valid() {
+    let path = environment("sarif", "load_balancer:\n  idle_timeout: 60s\n");
+    let sarif = ["--format", "sarif"];
+    let found = deployer(&[&["check", "--env", &path][..], &sarif].concat());
+    assert_eq!(found.code, 1);
+    assert!(assert_sarif(&found)["runs"][0]["results"][0].is_object());
+    let ignore = ["--ignore", "idle-timeout-not-above-ping-interval"];
+    assert_sarif(&deployer(
+        &[&["check", "--env", &path][..], &sarif, &ignore].concat(),
+    ));
+
+    let odd = file(
+        "sarif odd ü",
+        "a b#%.yaml",
+        &SOUND.replace("\"120\"", "\"5000\""),
+    );
+    let odd = odd.display().to_string();
+    let document = assert_sarif(&deployer(
+        &[&["check", "--template", &odd][..], &sarif].concat(),
+    ));
+    let location = &document["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    let uri = location["artifactLocation"]["uri"].as_str().expect("a URI");
+    assert_eq!(uri, "target/tmp/sarif%20odd%20%C3%BC/a%20b%23%25.yaml");
+}
+
+/// A program that asked for a document gets one, whatever went wrong.
+#[test]
+fn every_format_has_a_document_when_the_check_could_not_run() {
+    let wrong = file("documents", "wrong.yaml", "Resources:\n  A: { Tpe: x }\n");
+    let wrong = wrong.display().to_string();
+    let with = |format| deployer(&["check", "--template", &wrong, "--format", format]);
+    let sarif = with("sarif");
+    assert_eq!(sarif.code, 2);
+    let document = assert_sarif(&sarif);
+    assert_eq!(
+        document["runs"][0]["invocations"][0]["executionSuccessful"],
+        false
+    );
+    assert_eq!(document["runs"][0]["results"][0]["ruleId"], "mistake");
+    let document = json(&with("json"));
+    assert_eq!(
+        (&document["type"], &document["schema"]),
+        (&"error".into(), &1.into())
+    );
+    assert_eq!(document["mistakes"][0]["line"], 2);
+    let github = with("github").stdout;
+    assert!(
+        github.starts_with("::error file=target/tmp/documents/wrong.yaml,line=2,"),
+        "{github}"
+    );
+    let missing = deployer(&["check", "--template", "no-such.yaml", "--format", "sarif"]);
+    assert_sarif(&missing);
 }

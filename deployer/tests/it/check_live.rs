@@ -104,6 +104,20 @@ impl Emulator {
         }
     }
 
+    /// The ARN of the only service.
+    async fn service(&self, cluster: &str) -> String {
+        let config = aws_sdk_ecs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .endpoint_url(&self.url)
+            .build();
+        let client = aws_sdk_ecs::Client::from_conf(config);
+        let answer = client.list_services().cluster(cluster).send().await;
+        let arns = answer.expect("services").service_arns.expect("a list");
+        arns.first().expect("one").clone()
+    }
+
     /// Changes the load balancer's idle timeout, as someone would in the console.
     pub(crate) async fn set_idle_timeout(&self, seconds: &str) {
         use aws_sdk_elasticloadbalancingv2::types::LoadBalancerAttribute;
@@ -283,4 +297,35 @@ async fn a_change_behind_the_stacks_back_is_drift_and_a_violation() {
         "idle-timeout-not-above-ping-interval"
     );
     assert_eq!(document["drifts"], serde_json::json!([]));
+
+    // So is what runs without a stack's help: by the load balancer, and by the service.
+    let places = document["findings"][0]["settings"].to_string();
+    let arn = places
+        .split('"')
+        .find(|text| text.contains(":loadbalancer/"));
+    let balancer = ["--load-balancer", arn.expect("an ARN")];
+    let name = aws.service("acme-drops-staging").await;
+    let service = ["--cluster", "acme-drops-staging", "--service", &name];
+    let read = |way: &[&str]| {
+        let server = ["--server", "holdfast", "--format", "json"];
+        let found = aws.deployer(&[&["check", "--live"], way, &server].concat());
+        let document: Result<serde_json::Value, _> = serde_json::from_str(&found.stdout);
+        (found.code, document.expect("a document"))
+    };
+    let (code, document) = read(&balancer);
+    let rule = &document["findings"][0]["rule"];
+    assert_eq!(
+        (code, rule),
+        (1, &"idle-timeout-not-above-ping-interval".into())
+    );
+    // The emulator does not say which load balancer is in front of a target group.
+    let (code, document) = read(&service);
+    let subject = document["subjects"][0].as_str().expect("one");
+    assert!(
+        subject.contains("targetgroup/") && subject.contains("service/"),
+        "{subject}"
+    );
+    assert_eq!(code, 0, "{document}");
+    let absent = aws.deployer(&["check", "--live", "--load-balancer", "none"]);
+    assert_eq!(absent.code, 2, "{absent}");
 }

@@ -11,8 +11,14 @@
 mod actions;
 mod check_broken;
 mod check_cli;
+mod check_corpus;
+mod check_kinds;
 mod check_live;
+mod check_taken;
 mod check_templates;
+mod check_terraform;
+mod check_unknown;
+mod check_whole;
 mod colour;
 mod deploy;
 mod emulator;

@@ -69,7 +69,7 @@ pub(crate) fn s(seconds: u64) -> Duration {
 }
 
 /// A server that fits the sound template.
-fn fitting() -> Flags {
+pub(crate) fn fitting() -> Flags {
     let mut given = Flags::default();
     let mut set = |setting, value: Value| given.set(setting, value, "the command line");
     set(PingInterval, s(25).into());

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use aws_model::{Attributes, Does, Field, Matches, Model, NotSeen, Peer, live_place};
+use aws_model::{Attributes, Does, Field, Matches, Model, NotSeen, Peer, Scaling, live_place};
 use cloudformation::template::{Inputs, Template};
 
 /// The model of a template with these resources.
@@ -155,8 +155,10 @@ fn a_service_comes_after_what_it_needs_directly_or_not() {
 fn scaling_is_found_by_reference_or_by_the_services_whole_name() {
     let scaled = |id: &str| {
         let model = model(&WAY.replace("service/cluster/drops", id));
-        let target = model.scalable_target(&model.services[0]);
-        target.and_then(|target| target.max_capacity.value().copied())
+        match model.scaling(&model.services[0]) {
+            Scaling::By(target) => target.max_capacity.value().copied(),
+            Scaling::None | Scaling::Perhaps(_) => None,
+        }
     };
     assert_eq!(scaled("service/cluster/drops"), Some(6));
     assert_eq!(scaled("!Sub 'service/cluster/${Service.Name}'"), Some(6));

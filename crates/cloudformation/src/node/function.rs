@@ -17,6 +17,7 @@ pub enum Function {
     FindInMap,
     GetAZs,
     GetAtt,
+    GetStackOutput,
     If,
     ImportValue,
     Join,
@@ -35,7 +36,7 @@ pub enum Function {
 }
 
 /// Every function with its name, which is also its short tag.
-const NAMES: [(Function, &str); 26] = [
+const NAMES: [(Function, &str); 27] = [
     (Function::And, "And"),
     (Function::Base64, "Base64"),
     (Function::Cidr, "Cidr"),
@@ -47,6 +48,7 @@ const NAMES: [(Function, &str); 26] = [
     (Function::FindInMap, "FindInMap"),
     (Function::GetAZs, "GetAZs"),
     (Function::GetAtt, "GetAtt"),
+    (Function::GetStackOutput, "GetStackOutput"),
     (Function::If, "If"),
     (Function::ImportValue, "ImportValue"),
     (Function::Join, "Join"),

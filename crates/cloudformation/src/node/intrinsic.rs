@@ -13,10 +13,9 @@ impl Reader<'_> {
             return Value::Map(map);
         }
         // Both may stand among other keys: CloudFormation replaces them by what a macro returns.
-        let macro_key = |key: &str| key == "Fn::Transform" || key.starts_with("Fn::ForEach::");
         for (key, entry) in map
             .iter()
-            .filter(|(key, _)| key.starts_with("Fn::") && !macro_key(key))
+            .filter(|(key, _)| key.starts_with("Fn::") && !super::is_macro_key(key))
         {
             if Function::from_long_name(key).is_none() {
                 let names = Function::tags()
@@ -117,6 +116,10 @@ fn call(function: Function, argument: Node) -> Value {
                 vec![part(resource), part(attribute)]
             };
             Node::new(Value::List(parts), argument.origin.clone())
+        }
+        // Nothing is the stack's own region, as an empty text is.
+        (Function::GetAZs, Value::Scalar(scalar)) if scalar.kind == Kind::Null => {
+            Node::new(Value::Scalar(Scalar::text("")), argument.origin.clone())
         }
         _ => argument,
     };

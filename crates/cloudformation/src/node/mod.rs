@@ -14,7 +14,7 @@ use indexmap::IndexMap;
 
 pub use crate::place::{Origin, Place, Source};
 pub use function::Function;
-pub use read::{Syntax, read};
+pub use read::{Syntax, read, read_template};
 pub use scalar::{Kind, Scalar};
 pub use write::{json, yaml};
 
@@ -150,7 +150,7 @@ impl Node {
     }
 
     /// The logical id of the resource that this value stands for: the argument of a `Ref`, the
-    /// first part of a `GetAtt`.
+    /// first part of a `GetAtt`, the only variable of a `Sub` that has no other text.
     #[must_use]
     pub fn refers_to(&self) -> Option<&str> {
         let Value::Call(call) = &self.value else {
@@ -159,6 +159,7 @@ impl Node {
         match call.function {
             Function::Ref => call.argument.as_text(),
             Function::GetAtt => call.argument.as_list()?.first()?.as_text(),
+            Function::Sub => sub_refers_to(&call.argument),
             _ => None,
         }
     }
@@ -179,4 +180,23 @@ impl Node {
     pub fn place(&self) -> Option<&Place> {
         self.origin.first()
     }
+}
+
+/// What `!Sub '${X}'` or `!Sub '${X.Arn}'` stands for.
+fn sub_refers_to(argument: &Node) -> Option<&str> {
+    let text = argument.as_text().or_else(|| argument.at("0")?.as_text())?;
+    let name = text.strip_prefix("${")?.strip_suffix('}')?.trim();
+    if name.contains(['$', '}', '!']) {
+        return None;
+    }
+    match argument.at("1").and_then(|own| own.get(name)) {
+        Some(own) => own.refers_to(),
+        None => Some(name.split_once('.').map_or(name, |(name, _)| name)),
+    }
+}
+
+/// Whether a key stands for what a macro makes of it, beside the other keys of its mapping.
+#[must_use]
+pub fn is_macro_key(key: &str) -> bool {
+    key == "Fn::Transform" || key.starts_with("Fn::ForEach::")
 }

@@ -1,7 +1,8 @@
 //! Reads YAML, of which JSON is a part, into nodes.
 //!
 //! Refused are the parts of YAML that CloudFormation does not read either, so that nothing means
-//! one thing here and another there: aliases, merges, several documents, and keys given twice.
+//! one thing here and another there: aliases, merges, several documents. Of a key that a template
+//! gives twice CloudFormation takes the last, with a warning here; in other files it is a mistake.
 //! Depth and size are bounded.
 
 use std::sync::Arc;
@@ -31,6 +32,25 @@ pub enum Syntax {
 /// # Errors
 /// Everything that is wrong with it, each mistake with its place.
 pub fn read(name: &str, text: impl Into<String>, syntax: Syntax) -> Result<Node, Mistakes> {
+    read_all(name, text, syntax).map(|(node, _)| node)
+}
+
+/// Reads a template's text, with what CloudFormation takes and a person would want to know.
+///
+/// # Errors
+/// Everything that is wrong with it, each mistake with its place.
+pub fn read_template(
+    name: &str,
+    text: impl Into<String>,
+) -> Result<(Node, Vec<Mistake>), Mistakes> {
+    read_all(name, text, Syntax::Template)
+}
+
+fn read_all(
+    name: &str,
+    text: impl Into<String>,
+    syntax: Syntax,
+) -> Result<(Node, Vec<Mistake>), Mistakes> {
     let source = Arc::new(Source {
         name: name.to_owned(),
         text: text.into(),
@@ -49,9 +69,13 @@ pub fn read(name: &str, text: impl Into<String>, syntax: Syntax) -> Result<Node,
         source: &source,
         syntax,
         mistakes: Mistakes::default(),
+        warnings: Vec::new(),
     };
     match reader.document() {
-        Ok(node) => reader.mistakes.or(node),
+        Ok(node) => {
+            let warnings = reader.warnings;
+            reader.mistakes.or((node, warnings))
+        }
         Err(Stop(mistake)) => {
             reader.mistakes.push(mistake);
             Err(reader.mistakes)
@@ -71,6 +95,7 @@ pub(super) struct Reader<'a> {
     source: &'a Arc<Source>,
     pub(super) syntax: Syntax,
     pub(super) mistakes: Mistakes,
+    warnings: Vec<Mistake>,
 }
 
 impl<'a> Reader<'a> {
@@ -209,18 +234,29 @@ impl<'a> Reader<'a> {
                     "merge keys are not supported: CloudFormation does not support them either",
                 );
                 self.mistakes.push(mistake.help("write the entries out"));
-            } else if let Some(first) = map.get(&text) {
-                let message = format!(
-                    "`{text}` is given twice; the first is at line {}",
-                    first.key.line()
-                );
-                self.mistakes.push(
-                    Mistake::at(&place, message)
-                        .help("keep one of them: readers disagree about which one counts"),
-                );
-            } else {
-                map.insert(text, Entry { key: place, node });
+                continue;
             }
+            if let Some(first) = map.get(&text).map(|entry| entry.key.line()) {
+                self.given_twice(&text, first, &place);
+                if self.syntax == Syntax::Plain {
+                    continue;
+                }
+            }
+            map.insert(text, Entry { key: place, node });
+        }
+    }
+
+    /// A key that stands in one mapping twice.
+    fn given_twice(&mut self, key: &str, first: usize, place: &Place) {
+        let message = format!("`{key}` is given twice; the first is at line {first}");
+        let mistake = Mistake::at(place, message);
+        match self.syntax {
+            Syntax::Plain => self
+                .mistakes
+                .push(mistake.help("keep one of them: readers disagree about which one counts")),
+            Syntax::Template => self
+                .warnings
+                .push(mistake.help("CloudFormation takes the last; keep one of them")),
         }
     }
 }

@@ -23,6 +23,9 @@ impl Resolver<'_> {
     /// A condition that is named at `place`; a mistake where the template has none of that name.
     pub(super) fn named_condition(&mut self, name: &str, place: &Place) -> Truth {
         if self.template.entry("Conditions", name).is_none() {
+            if self.template.may_have_more("Conditions") {
+                return Truth::Unknown;
+            }
             let mistake = Mistake::at(
                 place,
                 format!("`{name}` is not a condition of this template"),

@@ -15,10 +15,12 @@ enum Mark {
     Done,
 }
 
-/// Adds a mistake for every cycle among the resources.
-pub(super) fn check(resources: &IndexMap<String, Resource>, mistakes: &mut Mistakes) {
+/// Adds a mistake for every cycle among the resources. What SAM makes of its own resources is not
+/// known here: an API and a function that name each other become resources that do not.
+pub(super) fn check(resources: &IndexMap<String, Resource>, is_sam: bool, mistakes: &mut Mistakes) {
     let needs: HashMap<&str, Vec<&str>> = resources
         .values()
+        .filter(|r| !(is_sam && r.kind.starts_with("AWS::Serverless::")))
         .map(|r| (r.logical_id.as_str(), needs(r)))
         .collect();
     let mut marks = HashMap::new();

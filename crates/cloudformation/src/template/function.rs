@@ -32,9 +32,10 @@ impl Resolver<'_> {
             Function::Cidr => self.cidr(node, argument),
             Function::Length => self.length(node, call),
             Function::ToJsonString => self.json_string(node, call),
-            Function::GetAZs | Function::ImportValue | Function::Transform => {
-                Ok(self.symbolic(node, call.function, argument))
-            }
+            Function::GetAZs
+            | Function::GetStackOutput
+            | Function::ImportValue
+            | Function::Transform => Ok(self.symbolic(node, call.function, argument)),
             _ => Err(Expected("a place in `Conditions` or `Rules`, not here")),
         };
         outcome.unwrap_or_else(|Expected(expected)| {
@@ -123,6 +124,9 @@ impl Resolver<'_> {
         }
         if let Some(default) = parts.get(3).and_then(|options| options.get("DefaultValue")) {
             return Ok(Some(default.clone()));
+        }
+        if template.may_have_more("Mappings") {
+            return Ok(Some(again(node, Function::FindInMap, parts)));
         }
         let keys = |map: Option<&Node>| {
             map.and_then(Node::as_map)

@@ -6,7 +6,9 @@
 
 mod condition;
 mod cycle;
+mod expand;
 mod function;
+mod macros;
 mod parameter;
 mod references;
 mod rendered;
@@ -20,13 +22,14 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::diagnostic::{Mistake, Mistakes, nearest};
-use crate::node::{Entry, Map, Node, Place, Scalar, Source, Syntax, Value, read};
+use crate::node::{Entry, Map, Node, Place, Scalar, Source, Value, is_macro_key, read_template};
 
 pub use parameter::{Inputs, Parameter};
+pub use references::mentioned;
 pub use rendered::{Condition, Output, Rendered, Resource, Truth};
 
 /// The sections of a template ("Template sections", CloudFormation user guide).
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "AWSTemplateFormatVersion",
     "Description",
     "Metadata",
@@ -38,11 +41,12 @@ const SECTIONS: [&str; 11] = [
     "Resources",
     "Outputs",
     "Hooks",
+    "Fn::Transform",
 ];
 
 /// The attributes of a resource ("Resource attribute reference"); `Version` is that of a custom
-/// resource.
-const ATTRIBUTES: [&str; 10] = [
+/// resource, and a macro may stand anywhere but in `Parameters`.
+const ATTRIBUTES: [&str; 11] = [
     "Type",
     "Properties",
     "DependsOn",
@@ -53,6 +57,7 @@ const ATTRIBUTES: [&str; 10] = [
     "UpdatePolicy",
     "UpdateReplacePolicy",
     "Version",
+    "Fn::Transform",
 ];
 
 /// A template as it was written, its sections known.
@@ -61,6 +66,7 @@ pub struct Template {
     written: Arc<Source>,
     sections: Map,
     parameters: IndexMap<String, Parameter>,
+    warnings: Vec<Mistake>,
 }
 
 impl Template {
@@ -69,10 +75,11 @@ impl Template {
     /// # Errors
     /// Everything that is wrong with its form.
     pub fn parse(name: &str, text: impl Into<String>) -> Result<Self, Mistakes> {
-        Self::from_node(read(name, text, Syntax::Template)?)
+        let (root, warnings) = read_template(name, text)?;
+        Self::from_node(root, warnings)
     }
 
-    fn from_node(root: Node) -> Result<Self, Mistakes> {
+    fn from_node(root: Node, warnings: Vec<Mistake>) -> Result<Self, Mistakes> {
         let mut mistakes = Mistakes::default();
         let Some(place) = root.place().cloned() else {
             return Err(Mistake::nowhere("a template must come from a file").into());
@@ -125,13 +132,23 @@ impl Template {
             }
         }
         for (name, entry) in section(&sections, "Resources") {
-            check_resource(name, entry, has_macro, &mut mistakes);
+            if !is_macro_key(name) {
+                check_resource(name, entry, has_macro, &mut mistakes);
+            }
         }
+        expand::check(&sections, &mut mistakes);
         mistakes.or(Self {
             written: place.source().clone(),
             sections,
             parameters,
+            warnings,
         })
+    }
+
+    /// What CloudFormation takes and a person would want to know: keys that are given twice.
+    #[must_use]
+    pub fn warnings(&self) -> &[Mistake] {
+        &self.warnings
     }
 
     /// What its author calls it: its file.
@@ -152,9 +169,10 @@ impl Template {
         &self.parameters
     }
 
-    /// The entries of a section; none where the template has no such section.
+    /// The entries of a section, without the macros in it; none where the template has no such
+    /// section.
     fn section(&self, name: &str) -> impl Iterator<Item = (&String, &Entry)> {
-        section(&self.sections, name)
+        section(&self.sections, name).filter(|(name, _)| !is_macro_key(name))
     }
 
     /// One entry of a section.
@@ -186,16 +204,7 @@ fn section<'a>(
 
 /// A resource has a type and no attribute that CloudFormation does not know.
 fn check_resource(name: &str, entry: &Entry, has_macro: bool, mistakes: &mut Mistakes) {
-    if name.starts_with("Fn::") {
-        let mistake = Mistake::at(
-            &entry.key,
-            format!("`{name}`: macros in `Resources` are not expanded"),
-        );
-        mistakes.push(mistake.help(
-            "write the resources out, or render the processed template \
-                                    (`aws cloudformation get-template --template-stage \
-                                    Processed`)",
-        ));
+    if macros::is_whole(&entry.node) {
         return;
     }
     let Some(attributes) = entry.node.as_map() else {
@@ -208,11 +217,8 @@ fn check_resource(name: &str, entry: &Entry, has_macro: bool, mistakes: &mut Mis
         ));
         return;
     };
-    if attributes
-        .get("Type")
-        .and_then(|kind| kind.node.as_text())
-        .is_none()
-    {
+    let kind = attributes.get("Type").and_then(|kind| kind.node.as_text());
+    if kind.is_none() && !attributes.contains_key("Fn::Transform") {
         mistakes.push(Mistake::at(&entry.key, format!("`{name}` has no `Type`")));
     }
     for (attribute, entry) in attributes {

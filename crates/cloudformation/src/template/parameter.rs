@@ -121,6 +121,11 @@ impl Parameter {
         self.kind.starts_with("AWS::SSM::Parameter::Value<")
     }
 
+    /// Whether it has neither a value nor a default.
+    pub(super) fn is_unset(&self, given: Option<&Node>) -> bool {
+        given.is_none() && self.default.is_none() && !self.looked_up()
+    }
+
     fn is_list(&self) -> bool {
         self.kind == "CommaDelimitedList" || self.kind.starts_with("List<")
     }

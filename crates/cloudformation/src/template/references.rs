@@ -95,6 +95,17 @@ fn insert_section(sections: &mut Map, template: &Template, name: &str, map: Map)
     }
 }
 
+/// The names of parameters, resources and conditions that a value speaks of.
+#[must_use]
+pub fn mentioned(node: &Node) -> Vec<String> {
+    let mut references = References::default();
+    references.walk(node);
+    let mut names: Vec<_> = references.names.into_iter().collect();
+    names.extend(references.conditions);
+    names.sort();
+    names
+}
+
 /// The names that symbolic values still speak of.
 #[derive(Default)]
 struct References {

@@ -2,8 +2,9 @@
 
 use indexmap::IndexMap;
 
-use super::{Parameter, Template};
-use crate::node::{Entry, Map, Node, Place, Scalar, Source, Value};
+use super::references::mentioned;
+use super::{Inputs, Parameter, Template};
+use crate::node::{Entry, Map, Node, Origin, Place, Scalar, Source, Value};
 
 /// A template, resolved: what would be applied.
 ///
@@ -53,6 +54,12 @@ pub struct Rendered {
     pub resources: IndexMap<String, Resource>,
     /// The outputs that would exist, by name.
     pub outputs: IndexMap<String, Output>,
+    /// The parameters that have neither a value nor a default.
+    pub unset: Vec<String>,
+    /// Where a macro stands that may add resources: one that is not here may exist.
+    pub adding_macro: Option<Origin>,
+    /// Where a macro stands that may add properties to any resource.
+    pub rewriting_macro: Option<Origin>,
     /// What the document needs beside resources and outputs: description, and what symbolic values
     /// refer to.
     pub(super) sections: Map,
@@ -119,6 +126,9 @@ impl Rendered {
             conditions: IndexMap::new(),
             resources,
             outputs: IndexMap::new(),
+            unset: Vec::new(),
+            adding_macro: None,
+            rewriting_macro: None,
             sections: Map::new(),
         }
     }
@@ -134,6 +144,24 @@ impl Rendered {
     #[must_use]
     pub fn referred(&self, value: &Node) -> Option<&Resource> {
         self.resources.get(value.refers_to()?)
+    }
+
+    /// The parameters without a value that some names, and the conditions among them, depend on.
+    #[must_use]
+    pub fn unset_behind(&self, names: &[String]) -> Vec<String> {
+        let conditions = self.sections.get("Conditions").map(|entry| &entry.node);
+        let (mut names, mut next) = (names.to_vec(), 0);
+        while let Some(name) = names.get(next) {
+            next += 1;
+            let more = conditions.and_then(|all| all.get(name)).map(mentioned);
+            for more in more.unwrap_or_default() {
+                if !names.contains(&more) {
+                    names.push(more);
+                }
+            }
+        }
+        let unset = self.unset.iter();
+        unset.filter(|name| names.contains(name)).cloned().collect()
     }
 
     /// Parameters that have neither a value nor a default: AWS would refuse the template.
@@ -192,7 +220,24 @@ impl Rendered {
     }
 }
 
+impl Template {
+    pub(super) fn unset(&self, inputs: &Inputs) -> Vec<String> {
+        let parameters = self.parameters().iter();
+        parameters
+            .filter(|(name, parameter)| parameter.is_unset(inputs.parameters.get(*name)))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+}
+
 impl Resource {
+    /// Whether it exists under a condition only which is not known.
+    #[must_use]
+    pub fn may_not_exist(&self) -> bool {
+        let condition = self.condition.as_ref();
+        condition.is_some_and(|condition| condition.truth == Truth::Unknown)
+    }
+
     /// The resource as it stands in a document.
     fn entry(&self) -> Entry {
         let place = &self.place;

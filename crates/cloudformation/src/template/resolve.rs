@@ -177,7 +177,8 @@ impl<'t> Resolver<'t> {
 
     /// Whether a name is one of the template's resources; a mistake if not.
     pub(super) fn is_resource(&mut self, name: &str, place: &Place) -> bool {
-        let known = self.template.entry("Resources", name).is_some();
+        let known =
+            self.template.entry("Resources", name).is_some() || self.template.may_be_made(name);
         if !known {
             let mistake = Mistake::at(
                 place,
@@ -187,9 +188,20 @@ impl<'t> Resolver<'t> {
                 .template
                 .names("Resources")
                 .chain(self.template.names("Parameters"));
-            self.mistakes.push(suggest(mistake, name, names));
+            self.mistakes.push(match self.mistakes.are_many() {
+                true => mistake,
+                false => suggest(mistake, name, names),
+            });
         }
         known
+    }
+
+    /// A value filled in, without a word about what is wrong with it: it is filled in again later.
+    pub(super) fn quietly(&mut self, node: &Node) -> Option<Node> {
+        let before = std::mem::take(&mut self.mistakes);
+        let value = self.node(node);
+        self.mistakes = before;
+        value
     }
 
     pub(super) fn exists(&mut self, name: &str) -> bool {

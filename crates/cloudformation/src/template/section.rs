@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::resolve::Resolver;
-use super::{Condition, Inputs, Output, Rendered, Resource, Template, Truth, cycle};
+use super::{Condition, Inputs, Output, Rendered, Resource, Template, Truth, cycle, macros};
 use crate::diagnostic::{Mistake, Mistakes};
 use crate::node::{Entry, Map, Node, Value};
 
@@ -15,13 +15,22 @@ impl Template {
     /// with their places.
     pub fn render(&self, inputs: &Inputs) -> Result<Rendered, Mistakes> {
         let mut resolver = Resolver::new(self, inputs);
+        if let Some(expanded) = self.expanded(&mut resolver) {
+            return expanded?.filled(inputs);
+        }
+        self.filled(inputs)
+    }
+
+    /// Fills in a template whose loops are written out.
+    fn filled(&self, inputs: &Inputs) -> Result<Rendered, Mistakes> {
+        let mut resolver = Resolver::new(self, inputs);
         resolver.check_given(inputs);
         for (name, _) in self.section("Conditions") {
             resolver.condition(name);
         }
         let resources = resolver.resources();
         let outputs = resolver.outputs();
-        cycle::check(&resources, &mut resolver.mistakes);
+        cycle::check(&resources, self.is_sam(), &mut resolver.mistakes);
         let conditions = self
             .names("Conditions")
             .map(|name| (name.to_owned(), resolver.condition(name)))
@@ -31,6 +40,9 @@ impl Template {
             conditions,
             resources,
             outputs,
+            unset: self.unset(inputs),
+            adding_macro: self.adding_macro().cloned().map(Into::into),
+            rewriting_macro: self.rewriting_macro().cloned().map(Into::into),
             sections: Map::new(),
         };
         rendered.sections = resolver.sections_for(&rendered);
@@ -44,6 +56,9 @@ impl Resolver<'_> {
         let template = self.template;
         let mut resources = IndexMap::new();
         for (logical_id, entry) in template.section("Resources") {
+            if macros::is_whole(&entry.node) {
+                continue;
+            }
             let condition = self.condition_of(entry);
             if condition
                 .as_ref()

@@ -11,7 +11,7 @@ pub(super) const RULE: Rule = Rule {
              loop.",
     holds: "service.container is one of service.containers, service.container_port is mapped by \
             it, and is server.port where it is the server's own; a numeric health check port is \
-            one of the task's",
+            one of the task's, unless the network mode is awsvpc or host",
     fix: "name the container and port of the task definition",
     sources: &[ECS_SERVICE, ECS_LOAD_BALANCING],
     settings: &[
@@ -22,6 +22,7 @@ pub(super) const RULE: Rule = Rule {
         BindPort,
         HealthCheckPort,
         TaskPorts,
+        NetworkMode,
     ],
     check,
 };
@@ -68,8 +69,9 @@ fn mapped(r: &Reading) -> Verdict {
     })
 }
 
-/// Holds where the server's port is not seen: it may stand behind a proxy in the same task.
+/// Holds where the server has no port of its own here: it may stand behind a proxy in the same task.
 fn bound(r: &Reading) -> Verdict {
+    r.settled(BindPort)?;
     let (Ok(port), Ok(server)) = (r.count(ContainerPort), r.count(BindPort)) else {
         return holds();
     };
@@ -85,11 +87,14 @@ fn bound(r: &Reading) -> Verdict {
     })
 }
 
-/// Holds where health checks use the port of the traffic.
+/// Holds where health checks use the port of the traffic, and where a task has an address of its
+/// own: there every port is reachable on which a container listens.
 fn health(r: &Reading) -> Verdict {
-    let (Ok(port), Ok(ports)) = (r.count(HealthCheckPort), r.ports(TaskPorts)) else {
+    let own = |mode: &str| text_is(r, NetworkMode, mode);
+    if any([r.is_unset(HealthCheckPort), own("awsvpc"), own("host")])? {
         return holds();
-    };
+    }
+    let (port, ports) = (r.count(HealthCheckPort)?, r.ports(TaskPorts)?);
     demand(open(ports.value, port.value), || {
         Violation::error("health checks ask on a port that the task does not map")
             .about(port.seen)
@@ -117,19 +122,25 @@ fn cases() {
         ]
         .concat()
     };
-    let and = |port: (Setting, Value)| [task("app", 8080), vec![port]].concat();
+    let none = |container, port| [task(container, port), vec![(HealthCheckPort, u())]].concat();
+    let and = |port: (Setting, Value)| [none("app", 8080), vec![port]].concat();
+    let checked = |mode, port| {
+        let health = vec![(NetworkMode, w(mode)), (HealthCheckPort, n(port))];
+        [task("app", 8080), health].concat()
+    };
     cases(
         &RULE,
         &[
-            (&task("app", 8080), Holds),
-            (&task("web", 8080), Error),
-            (&task("app", 80), Error),
-            (&task("envoy", 8080), Holds),
+            (&none("app", 8080), Holds),
+            (&none("web", 8080), Error),
+            (&none("app", 80), Error),
+            (&none("envoy", 8080), Holds),
             (&and((BindPort, n(8080))), Holds),
             (&and((BindPort, n(3000))), Error),
-            (&and((HealthCheckPort, n(9901))), Holds),
-            (&and((HealthCheckPort, n(9000))), Error),
-            (&and((HealthCheckPort, u())), Holds),
+            (&checked("bridge", 9901), Holds),
+            (&checked("bridge", 9000), Error),
+            (&checked("awsvpc", 9000), Holds),
+            (&task("app", 8080), NotSeen),
             (&[(ContainerName, w("app")), (ContainerPort, n(1))], NotSeen),
         ],
     );

@@ -24,6 +24,8 @@ pub(super) const RULE: Rule = Rule {
         TasksMax,
         MaximumPercent,
         MinimumHealthyPercent,
+        DeploymentController,
+        DeploymentStrategy,
     ],
     check,
 };
@@ -32,10 +34,14 @@ pub(super) const RULE: Rule = Rule {
 const LIMIT: Duration = Duration::from_secs(3 * 3600);
 
 fn check(r: &Reading) -> Verdict {
+    if !rolling(r)? {
+        return holds(); // bake-times-beyond-limit
+    }
     let delay = r.duration(DeregistrationDelay)?;
     let stop = r.duration(StopTimeout)?;
     let interval = r.duration(HealthCheckInterval)?;
     // Whoever chose a grace period meant it to cover the start.
+    r.settled(StartUp)?;
     let start_up = r.duration(StartUp).or_else(|_| r.duration(GracePeriod))?;
     let tasks = r.count(TasksMax)?;
     let batch = share(tasks.value, r.count(MaximumPercent)?.value)
@@ -70,7 +76,7 @@ fn check(r: &Reading) -> Verdict {
 #[cfg(test)]
 #[test]
 fn cases() {
-    use super::cases::{Expect::*, cases, n, s};
+    use super::cases::{Expect::*, cases, n, s, w};
     let deploy = |delay, tasks| {
         let round = [
             (DeregistrationDelay, s(delay)),
@@ -84,6 +90,8 @@ fn cases() {
                 (TasksMax, n(tasks)),
                 (MaximumPercent, n(110)),
                 (MinimumHealthyPercent, n(100)),
+                (DeploymentController, w("ECS")),
+                (DeploymentStrategy, w("ROLLING")),
             ],
         ]
         .concat()

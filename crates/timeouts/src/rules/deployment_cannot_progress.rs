@@ -13,7 +13,14 @@ pub(super) const RULE: Rule = Rule {
             maximum percent) > n or ceil(n × minimum percent) < n",
     fix: "raise the maximum percent to 200, or lower the minimum percent",
     sources: &[ECS_DEPLOYMENT],
-    settings: &[MaximumPercent, MinimumHealthyPercent, TasksMin, TasksMax],
+    settings: &[
+        MaximumPercent,
+        MinimumHealthyPercent,
+        TasksMin,
+        TasksMax,
+        DeploymentController,
+        DeploymentStrategy,
+    ],
     check,
 };
 
@@ -21,6 +28,9 @@ pub(super) const RULE: Rule = Rule {
 const MOST_TASKS: u64 = 5_000;
 
 fn check(r: &Reading) -> Verdict {
+    if !rolling(r)? {
+        return holds();
+    }
     let most = r.count(MaximumPercent)?;
     let least = r.count(MinimumHealthyPercent)?;
     let (low, high) = (
@@ -52,13 +62,15 @@ fn stuck_at(r: &Reading, tasks: u64, most: &Seen, least: &Seen) -> Violation {
 #[cfg(test)]
 #[test]
 fn cases() {
-    use super::cases::{Expect::*, cases, n};
+    use super::cases::{Expect::*, cases, n, w};
     let deploy = |min, max, least, most| {
         [
             (TasksMin, n(min)),
             (TasksMax, n(max)),
             (MinimumHealthyPercent, n(least)),
             (MaximumPercent, n(most)),
+            (DeploymentController, w("ECS")),
+            (DeploymentStrategy, w("ROLLING")),
         ]
     };
     cases(
@@ -71,6 +83,7 @@ fn cases() {
             (&deploy(2, 2, 50, 100), Holds),
             (&deploy(2, 2, 51, 100), Error),
             (&[(MaximumPercent, n(200))], NotSeen),
+            (&[(DeploymentController, w("EXTERNAL"))], Holds),
         ],
     );
 }

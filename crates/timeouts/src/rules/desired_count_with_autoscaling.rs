@@ -6,9 +6,10 @@ pub(super) const RULE: Rule = Rule {
     name: "desired-count-with-autoscaling",
     topic: Topic::Deploys,
     levels: &[Error],
-    summary: "each update of the stack resets the number of tasks",
-    breaks: "CloudFormation sets DesiredCount again: a service that was scaled out loses tasks, \
-             and every connection on them.",
+    summary: "each update of the service resets the number of tasks",
+    breaks: "Whatever updates the service, a new task definition for instance, sets DesiredCount \
+             again: a service that was scaled out loses tasks, and every connection on them. An \
+             update of the stack that leaves the service alone does not.",
     holds: "service.desired_count is not set where service.autoscaling is on",
     fix: "remove DesiredCount; the scalable target's minimum takes its place",
     sources: &[CFN_SERVICE],

@@ -23,14 +23,16 @@ fn check(r: &Reading) -> Verdict {
     let idle = r.duration(IdleTimeout)?;
     let interval = r.duration(PingInterval)?;
     let timeout = r.duration(PingTimeout)?;
-    let old_clients = r
-        .list(Protocols)
+    let sum = interval.value.saturating_add(timeout.value);
+    let protocols = r.list(Protocols);
+    let old_clients = protocols
+        .as_ref()
         .is_ok_and(|protocols| protocols.value.iter().any(|version| version == "4"));
+    if idle.value > interval.value.max(timeout.value) && idle.value <= sum {
+        protocols?; // enough for some clients alone
+    }
     let (silence, formula) = if old_clients {
-        (
-            interval.value.saturating_add(timeout.value),
-            "ping interval + ping timeout",
-        )
+        (sum, "ping interval + ping timeout")
     } else {
         (
             interval.value.max(timeout.value),
@@ -77,13 +79,20 @@ fn cases() {
             (Protocols, l(&["4", "5"])),
         ]
     };
+    let new = |idle| {
+        let mut new = old(idle);
+        new[3].1 = l(&["5"]);
+        new
+    };
     cases(
         &RULE,
         &[
             (&heartbeat(240, 60, 240), Warning),
-            (&heartbeat(241, 60, 240), Holds),
+            (&heartbeat(241, 60, 240), NotSeen),
+            (&new(241), Holds),
+            (&heartbeat(301, 60, 240), Holds),
             (&heartbeat(60, 60, 20), Warning),
-            (&heartbeat(61, 60, 20), Holds),
+            (&heartbeat(81, 60, 20), Holds),
             (&old(300), Warning),
             (&old(301), Holds),
             (&[(IdleTimeout, s(60)), (PingInterval, s(25))], NotSeen),

@@ -12,7 +12,13 @@ pub(super) const RULE: Rule = Rule {
     holds: "store is redis where tasks overlap",
     fix: "use Redis as the store",
     sources: &[DELIVERY, SOCKET_IO_NODES],
-    settings: &[Store, TasksMax, MaximumPercent],
+    settings: &[
+        Store,
+        TasksMax,
+        MaximumPercent,
+        DeploymentController,
+        DeploymentStrategy,
+    ],
     check,
 };
 
@@ -24,7 +30,7 @@ fn check(r: &Reading) -> Verdict {
         Violation::error(RULE.summary).with(r, &[Store, TasksMax])
     } else {
         Violation::warning("old and new task do not share their messages during a deploy")
-            .with(r, RULE.settings)
+            .with(r, &[Store, TasksMax, MaximumPercent])
     };
     Ok(vec![violation.fix(format!("set {Store} to redis"))])
 }
@@ -51,6 +57,8 @@ fn cases() {
                     (Store, w("file")),
                     (TasksMax, n(1)),
                     (MaximumPercent, n(100)),
+                    (DeploymentController, w("ECS")),
+                    (DeploymentStrategy, w("ROLLING")),
                 ],
                 Holds,
             ),

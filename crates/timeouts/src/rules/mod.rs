@@ -1,6 +1,9 @@
 //! The rules, one a file, named for the defect.
 
 mod az_rebalancing_cuts_connections;
+mod bake_shorter_than_drain;
+mod bake_times_beyond_limit;
+mod balancer_overrides_cors;
 mod client_keep_alive_out_of_range;
 mod container_port_mismatch;
 mod cors_wildcard_with_credentials;
@@ -10,12 +13,15 @@ mod deployment_cannot_progress;
 mod deregistration_delay_out_of_range;
 mod deregistration_delay_too_short;
 mod desired_count_with_autoscaling;
+mod early_success_unguarded;
 mod fargate_size_unknown;
 mod fargate_spot;
 mod file_store_on_fargate;
 mod fixed_name_blocks_replacement;
 mod grace_period_too_short;
+mod group_stickiness_outlives_bake;
 mod hasty_ejection;
+mod headers_timeout_not_above_keep_alive;
 mod health_check_out_of_range;
 mod health_check_path_unserved;
 mod health_check_timeout_not_below_interval;
@@ -47,11 +53,13 @@ mod stop_timeout_out_of_range;
 mod store_engine_too_old;
 mod store_evicts;
 mod store_loses_on_failover;
+mod target_optimizer_with_sockets;
 mod target_type_not_ip;
 mod task_zones_outside_balancer;
 mod too_few_zones;
 mod too_many_connections_for_memory;
 mod too_many_connections_for_nofile;
+mod traffic_shift_without_group_stickiness;
 mod unknown_attribute;
 mod upgrade_timeout_above_idle_timeout;
 mod waf_blocks_plugins;
@@ -83,6 +91,9 @@ macro_rules! catalogue {
 
 catalogue![
     az_rebalancing_cuts_connections,
+    bake_shorter_than_drain,
+    bake_times_beyond_limit,
+    balancer_overrides_cors,
     client_keep_alive_out_of_range,
     container_port_mismatch,
     cors_wildcard_with_credentials,
@@ -92,12 +103,15 @@ catalogue![
     deregistration_delay_out_of_range,
     deregistration_delay_too_short,
     desired_count_with_autoscaling,
+    early_success_unguarded,
     fargate_size_unknown,
     fargate_spot,
     file_store_on_fargate,
     fixed_name_blocks_replacement,
     grace_period_too_short,
+    group_stickiness_outlives_bake,
     hasty_ejection,
+    headers_timeout_not_above_keep_alive,
     health_check_out_of_range,
     health_check_path_unserved,
     health_check_timeout_not_below_interval,
@@ -129,15 +143,28 @@ catalogue![
     store_engine_too_old,
     store_evicts,
     store_loses_on_failover,
+    target_optimizer_with_sockets,
     target_type_not_ip,
     task_zones_outside_balancer,
     too_few_zones,
     too_many_connections_for_memory,
     too_many_connections_for_nofile,
+    traffic_shift_without_group_stickiness,
     unknown_attribute,
     upgrade_timeout_above_idle_timeout,
     waf_blocks_plugins,
     weighted_forward_without_group_stickiness,
+];
+
+/// The rules that look at what this project's own server has and others have not: its store, and
+/// what its connections were measured to take.
+pub const OWN_SERVER: [&str; 6] = [
+    "file-store-on-fargate",
+    "many-tasks-without-shared-store",
+    "store-engine-too-old",
+    "store-evicts",
+    "store-loses-on-failover",
+    "too-many-connections-for-memory",
 ];
 
 /// The rule of this name.

@@ -9,18 +9,18 @@ pub(super) const RULE: Rule = Rule {
     summary: "nothing stops a deployment whose tasks do not start",
     breaks: "ECS starts failing tasks again and again, and CloudFormation waits about three hours \
              before it gives up.",
-    holds: "service.circuit_breaker with rollback on",
+    holds: "service.circuit_breaker with rollback on, for rolling updates",
     fix: "set DeploymentCircuitBreaker to enabled with rollback",
     sources: &[ECS_BREAKER],
-    settings: &[CircuitBreaker],
+    settings: &[CircuitBreaker, DeploymentController, DeploymentStrategy],
     check,
 };
 
 fn check(r: &Reading) -> Verdict {
-    let breaker = r.flag(CircuitBreaker)?;
-    demand(breaker.value, || {
+    let on = r.flag(CircuitBreaker).map(|breaker| breaker.value);
+    demand(any([on, not(rolling(r))])?, || {
         Violation::warning(RULE.summary)
-            .about(breaker.seen)
+            .with(r, &[CircuitBreaker])
             .fix("set Enable and Rollback of DeploymentCircuitBreaker to true")
     })
 }
@@ -28,12 +28,22 @@ fn check(r: &Reading) -> Verdict {
 #[cfg(test)]
 #[test]
 fn cases() {
-    use super::cases::{Expect::*, cases, f};
+    use super::cases::{Expect::*, cases, f, w};
+    let deployed = |by, strategy, on| {
+        [
+            (DeploymentController, w(by)),
+            (DeploymentStrategy, w(strategy)),
+            (CircuitBreaker, f(on)),
+        ]
+    };
     cases(
         &RULE,
         &[
             (&[(CircuitBreaker, f(true))], Holds),
-            (&[(CircuitBreaker, f(false))], Warning),
+            (&[(CircuitBreaker, f(false))], NotSeen),
+            (&deployed("ECS", "ROLLING", false), Warning),
+            (&deployed("ECS", "BLUE_GREEN", false), Holds),
+            (&deployed("CODE_DEPLOY", "ROLLING", false), Holds),
         ],
     );
 }

@@ -14,7 +14,14 @@ pub(super) const RULE: Rule = Rule {
             service.deployment.maximum_percent / 100) ≤ 1, or load_balancer.stickiness on",
     fix: "switch stickiness on, or offer WebSocket alone",
     sources: &[SOCKET_IO_NODES, STICKY, SOCKET_IO_COOKIES],
-    settings: &[Stickiness, Transports, TasksMax, MaximumPercent],
+    settings: &[
+        Stickiness,
+        Transports,
+        TasksMax,
+        MaximumPercent,
+        DeploymentController,
+        DeploymentStrategy,
+    ],
     check,
 };
 
@@ -23,7 +30,7 @@ fn check(r: &Reading) -> Verdict {
         any([sticky(r), not(polling(r)), not(tasks_overlap(r))])?,
         || {
             Violation::error(RULE.summary)
-                .with(r, RULE.settings)
+                .with(r, &[Stickiness, Transports, TasksMax, MaximumPercent])
                 .needs("stickiness, when clients may poll and two tasks may run at once")
                 .fix(format!(
                     "set {Stickiness} to 1h, or {Transports} to websocket alone"
@@ -35,7 +42,7 @@ fn check(r: &Reading) -> Verdict {
 #[cfg(test)]
 #[test]
 fn cases() {
-    use super::cases::{Expect::*, cases, l, n, s, u};
+    use super::cases::{Expect::*, cases, l, n, s, u, w};
     cases(
         &RULE,
         &[
@@ -77,9 +84,21 @@ fn cases() {
                     (Transports, l(&["polling"])),
                     (TasksMax, n(1)),
                     (MaximumPercent, n(199)),
+                    (DeploymentController, w("ECS")),
+                    (DeploymentStrategy, w("ROLLING")),
                     (Stickiness, u()),
                 ],
                 Holds,
+            ),
+            (
+                &[
+                    (Transports, l(&["polling"])),
+                    (TasksMax, n(1)),
+                    (MaximumPercent, n(100)),
+                    (DeploymentStrategy, w("BLUE_GREEN")),
+                    (Stickiness, u()),
+                ],
+                Error,
             ),
             (&[(TasksMax, n(2)), (Stickiness, u())], NotSeen),
         ],

@@ -35,26 +35,26 @@ fn traffic(r: &Reading) -> Verdict {
         return holds();
     }
     let ports = r.ports(BalancerToTask)?;
-    let traffic = r.count(ContainerPort)?;
-    each(
-        [Ok(traffic), r.count(HealthCheckPort)]
-            .into_iter()
-            .flatten()
-            .map(|port| {
-                demand(open(ports.value, port.value), || {
-                    Violation::error(format!(
-                        "the task's security group does not let the load balancer in on port {}",
-                        port.value
-                    ))
-                    .about(ports.seen)
-                    .about(port.seen)
-                    .fix(format!(
-                        "allow TCP {} from the load balancer's security group",
-                        port.value
-                    ))
-                })
-            }),
-    )
+    let traffic = r.count(ContainerPort);
+    let health = match r.is_unset(HealthCheckPort) {
+        Ok(true) => None,
+        _ => Some(r.count(HealthCheckPort)),
+    };
+    each([Some(traffic), health].into_iter().flatten().map(|port| {
+        let port = port?;
+        demand(open(ports.value, port.value), || {
+            Violation::error(format!(
+                "the task's security group does not let the load balancer in on port {}",
+                port.value
+            ))
+            .about(ports.seen)
+            .about(port.seen)
+            .fix(format!(
+                "allow TCP {} from the load balancer's security group",
+                port.value
+            ))
+        })
+    }))
 }
 
 fn store(r: &Reading) -> Verdict {

@@ -19,6 +19,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(r: &Reading) -> Verdict {
     let routed = r.list(RoutedPaths)?;
     let socket = r.text(SocketPath)?;
+    r.settled(ServedPaths)?;
     let api = r
         .list(ServedPaths)
         .is_ok_and(|served| served.value.iter().any(|path| path == "/v1"));

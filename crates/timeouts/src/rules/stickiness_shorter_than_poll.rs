@@ -21,6 +21,8 @@ pub(super) const RULE: Rule = Rule {
         Transports,
         TasksMax,
         MaximumPercent,
+        DeploymentController,
+        DeploymentStrategy,
     ],
     check,
 };

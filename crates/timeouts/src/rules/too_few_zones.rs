@@ -35,6 +35,8 @@ fn check(r: &Reading) -> Verdict {
         ]);
     }
     // Zones are known on AWS alone; two different subnets are what a template can show.
+    r.settled(BalancerZones)?;
+    r.settled(Subnets)?;
     zones.or(subnets).map(|_| Vec::new())
 }
 

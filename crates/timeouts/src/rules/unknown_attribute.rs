@@ -94,7 +94,7 @@ fn check(r: &Reading) -> Verdict {
                 attributes
                     .iter()
                     .map(|seen| attribute(seen, known))
-                    .chain([too_many]),
+                    .chain([too_many, r.whole(setting).map(|()| Vec::new())]),
             )
         }),
     )

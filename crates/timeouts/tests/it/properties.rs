@@ -188,6 +188,22 @@ proptest! {
     }
 
     #[test]
+    fn what_is_hidden_never_makes_a_rule_hold(reading in reading(), which in any::<prop::sample::Index>()) {
+        let settings: Vec<_> = reading.iter().map(|seen| seen.setting).collect();
+        if settings.is_empty() {
+            return Ok(());
+        }
+        let hidden = *which.get(&settings);
+        let mut less = reading.clone();
+        less.hide(hidden, "nobody can see it");
+        for rule in RULES {
+            let held = (rule.check)(&reading).is_ok_and(|found| found.is_empty());
+            let holds = (rule.check)(&less).is_ok_and(|found| found.is_empty());
+            prop_assert!(held || !holds, "{} without {hidden}: {reading:#?}", rule.name);
+        }
+    }
+
+    #[test]
     fn widening_a_margin_never_adds_a_finding(reading in reading(), by in 0..10_000u64) {
         for (name, more, less) in MARGINS {
             let wide = widened(&reading, more, less, by);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_model::{Container, Field, Model, TaskDefinition};
+use aws_model::{Container, Field, Model, Scaling, TaskDefinition};
 use cloudformation::diagnostic::{Mistake, Mistakes};
 
 use super::mistake;
@@ -80,7 +80,10 @@ pub(super) fn convert(model: &Model) -> Result<Task, Mistakes> {
     let deployment = &service.deployment;
     let number = |field: &Field<u64>| field.value().and_then(|n| usize::try_from(*n).ok());
     // As many as the service starts with: its own number, or the least that scaling keeps.
-    let least = || number(&model.scalable_target(service)?.min_capacity);
+    let least = || match model.scaling(service) {
+        Scaling::By(target) => number(&target.min_capacity),
+        Scaling::None | Scaling::Perhaps(_) => None,
+    };
     Ok(Task {
         count: number(&service.desired_count).or_else(least).unwrap_or(1),
         group: group.id.clone(),

@@ -1,0 +1,248 @@
+//! Several templates as one system: what one exports and another imports, and nested stacks whose
+//! template is a local file.
+//!
+//! The resources of all become those of one rendered template. Their names say the stack, or the
+//! construct where CDK wrote it.
+
+mod assembly;
+mod rewrite;
+mod stack;
+
+use std::path::{Path, PathBuf};
+
+use cloudformation::diagnostic::{Mistake, Mistakes};
+use cloudformation::node::{Node, Scalar, Value};
+use cloudformation::template::{Inputs, Rendered, Resource};
+use indexmap::IndexMap;
+
+use crate::source_file::read_template;
+use rewrite::Scope;
+use stack::Stack;
+
+const NESTED: &str = "AWS::CloudFormation::Stack";
+/// CloudFormation nests no deeper than a person can follow; a file that names itself would.
+const DEEPEST: usize = 16;
+
+/// What stacks are rendered with.
+pub struct Given<'a> {
+    /// Parameters by name, for each stack that declares one of them.
+    pub parameters: &'a [(String, String)],
+    /// The region, where nothing else says it.
+    pub region: Option<&'a str>,
+}
+
+/// Whether files are more than one plain template: several, a directory of CDK's, or one with
+/// nested stacks that are local files.
+#[must_use]
+pub fn is_whole(paths: &[PathBuf]) -> bool {
+    match paths {
+        [only] if only.is_dir() => true,
+        [only] => std::fs::read_to_string(only).is_ok_and(|text| text.contains(NESTED)),
+        several => several.len() > 1,
+    }
+}
+
+/// Reads and renders several templates, or all stacks of a `cdk.out`.
+///
+/// # Errors
+/// Every mistake of the templates and their parameters.
+pub fn read(paths: &[PathBuf], given: &Given<'_>) -> Result<Rendered, Mistakes> {
+    let mut stacks = Vec::new();
+    let mut mistakes = Mistakes::default();
+    for path in paths {
+        let found = match path.is_dir() {
+            true => assembly::stacks(path),
+            false => one(path, paths.len() > 1).map(|stack| vec![stack]),
+        };
+        stacks.extend(mistakes.keep(found).unwrap_or_default());
+    }
+    for (name, _) in given.parameters {
+        let declares = |stack: &Stack| stack.template.parameters().contains_key(name);
+        if !stacks.iter().any(declares) {
+            let message = format!("no template has a parameter `{name}`");
+            mistakes.push(Mistake::nowhere(message));
+        }
+    }
+    let mut whole = Whole::default();
+    for stack in &stacks {
+        let added = whole.add(stack, given, &IndexMap::new(), 0);
+        mistakes.keep(added);
+    }
+    let joined = whole.joined();
+    mistakes.or(joined)
+}
+
+fn one(path: &Path, named: bool) -> Result<Stack, Mistakes> {
+    let name = path.file_stem().and_then(|stem| stem.to_str());
+    let name = name.unwrap_or_default().trim_end_matches(".template");
+    Ok(Stack {
+        name: if named {
+            name.to_owned()
+        } else {
+            String::new()
+        },
+        template: read_template(path)?,
+        path: path.to_owned(),
+        region: None,
+    })
+}
+
+/// The resources of all stacks so far.
+#[derive(Default)]
+struct Whole {
+    resources: IndexMap<String, Resource>,
+    parameters: IndexMap<String, Node>,
+    unset: Vec<String>,
+    exports: IndexMap<String, Node>,
+    adding_macro: Option<cloudformation::node::Origin>,
+    rewriting_macro: Option<cloudformation::node::Origin>,
+}
+
+impl Whole {
+    /// Adds a stack, and gives back its outputs. `handed` are the values that a parent hands to its
+    /// parameters.
+    fn add(
+        &mut self,
+        stack: &Stack,
+        given: &Given<'_>,
+        handed: &IndexMap<String, Node>,
+        depth: usize,
+    ) -> Result<IndexMap<String, Node>, Mistakes> {
+        let inputs = inputs(stack, given, handed);
+        let rendered = stack.template.render(&inputs)?;
+        let mut scope = Scope {
+            names: names(stack, &rendered),
+            values: handed.clone(),
+            outputs: IndexMap::new(),
+        };
+        for resource in rendered.of_type(NESTED) {
+            let Some(path) = local_template(&stack.path, resource).filter(|_| depth < DEEPEST)
+            else {
+                continue;
+            };
+            let mut nested = one(&path, true)?;
+            nested.name = scope.name(&resource.logical_id);
+            nested.region.clone_from(&stack.region);
+            let parameters = resource.properties.get("Parameters").and_then(Node::as_map);
+            let parameters = parameters.into_iter().flatten();
+            let handed = parameters
+                .map(|(name, entry)| (name.clone(), scope.rewrite(&entry.node)))
+                .collect();
+            let outputs = self.add(&nested, given, &handed, depth + 1)?;
+            scope.outputs.insert(resource.logical_id.clone(), outputs);
+        }
+        for resource in rendered.resources.values() {
+            let name = scope.name(&resource.logical_id);
+            let depends_on = resource
+                .depends_on
+                .iter()
+                .map(|id| scope.name(id))
+                .collect();
+            let resource = Resource {
+                logical_id: name.clone(),
+                properties: scope.rewrite(&resource.properties),
+                depends_on,
+                ..resource.clone()
+            };
+            self.resources.insert(name, resource);
+        }
+        let mut outputs = IndexMap::new();
+        for (name, output) in &rendered.outputs {
+            let value = scope.rewrite(&output.value);
+            let export = output
+                .export
+                .as_ref()
+                .and_then(|name| scope.rewrite(name).as_text().map(str::to_owned));
+            if let Some(export) = export {
+                self.exports.insert(export, value.clone());
+            }
+            outputs.insert(name.clone(), value);
+        }
+        self.unset.extend(
+            rendered
+                .unset
+                .iter()
+                .filter(|name| !handed.contains_key(*name))
+                .cloned(),
+        );
+        self.parameters.extend(rendered.parameters);
+        self.adding_macro = self.adding_macro.take().or(rendered.adding_macro);
+        self.rewriting_macro = self.rewriting_macro.take().or(rendered.rewriting_macro);
+        Ok(outputs)
+    }
+
+    /// All resources, with what one stack imports from another.
+    fn joined(self) -> Rendered {
+        let exports = self.exports;
+        let mut resources = self.resources;
+        for resource in resources.values_mut() {
+            resource.properties = rewrite::import(&resource.properties, &exports, 0);
+        }
+        let mut joined = Rendered::of(resources);
+        joined.parameters = self.parameters;
+        joined.unset = self.unset;
+        joined.adding_macro = self.adding_macro;
+        joined.rewriting_macro = self.rewriting_macro;
+        joined
+    }
+}
+
+/// The parameters that are known: given by hand, or by the parent as a text.
+fn inputs(stack: &Stack, given: &Given<'_>, handed: &IndexMap<String, Node>) -> Inputs {
+    let text = |text: &str| Node {
+        value: Value::Scalar(Scalar::text(text)),
+        origin: cloudformation::node::Origin::default(),
+    };
+    let declared = |name: &String| stack.template.parameters().contains_key(name);
+    let by_hand = given.parameters.iter().filter(|(name, _)| declared(name));
+    let mut parameters: IndexMap<_, _> = by_hand
+        .map(|(name, value)| (name.clone(), text(value)))
+        .collect();
+    let known = handed
+        .iter()
+        .filter(|(name, node)| declared(name) && node.as_text().is_some());
+    parameters.extend(known.map(|(name, node)| (name.clone(), node.clone())));
+    let mut inputs = Inputs {
+        parameters,
+        ..Inputs::default()
+    };
+    if let Some(region) = stack.region.as_deref().or(given.region) {
+        inputs.region(&text(region));
+    }
+    if !stack.name.is_empty() && !stack.name.contains('/') {
+        inputs
+            .pseudo
+            .insert("AWS::StackName".to_owned(), text(&stack.name));
+    }
+    inputs
+}
+
+/// What each resource of a stack is called among those of all: by the construct that made it, or by
+/// its stack and its logical id.
+fn names(stack: &Stack, rendered: &Rendered) -> IndexMap<String, String> {
+    let name = |resource: &Resource| {
+        let metadata = resource.attributes.get("Metadata").map(|entry| &entry.node);
+        let construct = metadata.and_then(|metadata| metadata.get("aws:cdk:path")?.as_text());
+        let own = match (construct, stack.name.as_str()) {
+            (Some(path), _) => path.trim_end_matches("/Resource").to_owned(),
+            (None, "") => resource.logical_id.clone(),
+            (None, stack) => format!("{stack}/{}", resource.logical_id),
+        };
+        (resource.logical_id.clone(), own)
+    };
+    rendered.resources.values().map(name).collect()
+}
+
+/// The file of a nested stack: where CDK put it, or a path beside the parent's.
+fn local_template(parent: &Path, resource: &Resource) -> Option<PathBuf> {
+    let folder = parent.parent()?;
+    let metadata = resource.attributes.get("Metadata").map(|entry| &entry.node);
+    let asset = metadata.and_then(|metadata| metadata.get("aws:asset:path")?.as_text());
+    let url = resource
+        .properties
+        .get("TemplateURL")
+        .and_then(Node::as_text);
+    let named = asset.or(url.filter(|url| !url.contains("://")))?;
+    let path = folder.join(named);
+    path.is_file().then_some(path)
+}
