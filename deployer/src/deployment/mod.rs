@@ -11,10 +11,10 @@ mod restore;
 pub mod rollback;
 mod verify;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::aws::{ChangeSet, Clients, Error};
 use crate::deploy::{
@@ -25,9 +25,11 @@ use console::Term;
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::terminal::colour::is_able;
 use crate::terminal::say_waiting;
-use change_set::{Origin, check, discard, request};
+use change_set::{check, discard, request};
 
+use crate::history::Origin;
 use crate::loaded_environment::Loaded;
 use crate::terminal::{Ended, Exit, Output, line, print, say};
 use crate::terminal::{Signals, runtime};
@@ -42,6 +44,10 @@ pub struct Args {
     /// Delete a stack whose creation failed, and create it anew.
     #[arg(long)]
     recreate: bool,
+    /// Bring back what was changed outside of CloudFormation: it compares what is live with the
+    /// template, and the plan shows what it would change.
+    #[arg(long)]
+    revert_drift: bool,
 }
 
 /// How a deployment is carried out, onwards or back.
@@ -75,6 +81,10 @@ pub struct Purpose {
     pub commit: Option<String>,
     /// Whether a stack whose creation failed is deleted and created anew.
     pub recreate: bool,
+    /// Whether it brings back what ran before.
+    pub rolls_back: bool,
+    /// Whether drift is reverted.
+    pub reverts_drift: bool,
 }
 
 /// How far a deployment has come, for whoever interrupts it.
@@ -101,8 +111,11 @@ pub(crate) struct Deployment<'a> {
     pub(crate) reporter: RefCell<Box<dyn Reporter>>,
     pub(crate) output: Output,
     pub(crate) limits: Limits,
-    pub(crate) origin: Origin,
     pub(crate) phase: RefCell<Phase>,
+    /// Whose credentials deploy; empty before they are asked for.
+    pub(crate) caller: RefCell<String>,
+    /// When the stack's last update began, as it was last watched or found.
+    pub(crate) updated: Cell<Option<SystemTime>>,
 }
 
 /// Deploys an environment onto AWS.
@@ -138,8 +151,10 @@ pub fn run(args: &Args, loaded: &Loaded, output: Output) -> anyhow::Result<Exit>
     let purpose = Purpose {
         done: "deployed",
         again: format!("`deployer up --env {name}` resumes it"),
-        commit: commit::commit(),
+        commit: commit::commit(loaded),
         recreate: args.recreate,
+        rolls_back: false,
+        reverts_drift: args.revert_drift,
     };
     carry_out(&args.options, loaded, request, purpose, output)
 }
@@ -169,12 +184,10 @@ pub fn carry_out(
                 until: Instant::now() + options.timeout,
                 task_failures: options.abort_on_task_failures,
             },
-            origin: Origin {
-                caller: String::new(),
-                commit: purpose.commit.clone(),
-            },
             purpose,
             phase: RefCell::new(Phase::Before),
+            caller: RefCell::new(String::new()),
+            updated: Cell::new(None),
         };
         deployment.run(&mut signals).await
     });
@@ -186,26 +199,64 @@ pub fn carry_out(
 pub(crate) fn reporter(output: Output) -> Box<dyn Reporter> {
     match output {
         Output::Json => Box::new(JsonLines(std::io::stdout())),
-        Output::Text if std::io::stderr().is_terminal() => Box::new(Screen::new(Term::stderr())),
+        Output::Text if is_able(std::io::stderr().is_terminal()) => {
+            Box::new(Screen::new(Term::stderr()))
+        }
         Output::Text => Box::new(Lines(std::io::stderr())),
     }
 }
 
 impl Deployment<'_> {
-    async fn run(mut self, signals: &mut Signals) -> anyhow::Result<Exit> {
-        self.origin.caller = say_waiting(self.clients.caller()).await?;
+    async fn run(self, signals: &mut Signals) -> anyhow::Result<Exit> {
         let ended = tokio::select! {
             ended = self.deploy() => ended.map_err(|error| self.explained(error)),
-            () = signals.next() => Err(self.interrupted().await.context(Ended(Exit::Interrupted))),
+            () = signals.next() => Err(match signals.unless_again(self.interrupted()).await {
+                Some(error) => error,
+                None => self.interrupted_again(),
+            }.context(Ended(Exit::Interrupted))),
         };
         // A plan that was not carried out is removed, whyever it was not.
         if let Phase::Planned(name) = self.phase.replace(Phase::Before) {
-            let removed = say_waiting(discard(&self.clients, &self.request.stack, &name)).await;
-            if ended.is_ok() {
-                removed?;
+            let removal = self.remove_plan(&name);
+            if signals.unless_again(removal).await.is_none() {
+                say(&format!(
+                    "interrupted while tidying up: the change set {name} may be left"
+                ))?;
             }
         }
         ended
+    }
+
+    /// Removes a change set that is not to be executed. One that stays changes nothing, so that is
+    /// told and no more.
+    pub(crate) async fn remove_plan(&self, name: &str) {
+        if let Err(error) = say_waiting(discard(&self.clients, &self.request.stack, name)).await {
+            // Who does not listen still has the stack as it should be.
+            drop(say(&format!(
+                "the change set {name} is left behind, and changes nothing: {error:#}"
+            )));
+        }
+    }
+
+    /// What is known when nobody waits for AWS to say what an interruption leaves behind.
+    fn interrupted_again(&self) -> anyhow::Error {
+        let stack = &self.request.stack;
+        let text = match &*self.phase.borrow() {
+            Phase::Before | Phase::Planned(_) => "nothing was changed".to_owned(),
+            Phase::Begun(change_set) => format!(
+                "it is not known whether AWS has begun to execute the change set {}; `deployer \
+                 status --stack {stack}` shows what became of it",
+                change_set.id
+            ),
+            Phase::Running | Phase::Verifying => "the deployment continues on AWS".to_owned(),
+        };
+        anyhow::anyhow!(text)
+    }
+
+    /// Where this deployment comes from, for whoever looks at the stack later.
+    pub(crate) fn origin(&self) -> Origin {
+        let by = self.caller.borrow().clone();
+        Origin::now(by, self.purpose.commit.clone(), self.purpose.rolls_back)
     }
 
     /// What an interruption leaves behind.
@@ -261,6 +312,8 @@ impl Deployment<'_> {
     }
 
     async fn deploy(&self) -> anyhow::Result<Exit> {
+        let caller = say_waiting(self.clients.caller()).await?;
+        self.caller.replace(caller);
         let (old, taken_up) = match self.ready().await? {
             Ok(ready) => ready,
             Err(exit) => return Ok(exit),
@@ -268,7 +321,8 @@ impl Deployment<'_> {
         let prepared = say_waiting(self.plan(old.as_ref())).await?;
         self.show(&prepared)?;
         if prepared.plan.is_empty() {
-            self.withdraw(&prepared).await?;
+            self.withdraw(&prepared).await;
+            self.say_no_drift()?;
             self.phase.replace(Phase::Verifying);
             return self.verify(taken_up).await;
         }
@@ -279,7 +333,7 @@ impl Deployment<'_> {
                 return Ok(exit);
             }
         } else {
-            self.withdraw(&prepared).await?;
+            self.withdraw(&prepared).await;
         }
         self.phase.replace(Phase::Verifying);
         if let Some(exit) = self.settled().await? {
@@ -296,6 +350,17 @@ impl Deployment<'_> {
             protected.await.context(trouble)?;
         }
         self.verify(true).await
+    }
+
+    /// Says what helps where drift was to be reverted, and CloudFormation sees none.
+    fn say_no_drift(&self) -> anyhow::Result<()> {
+        if !self.purpose.reverts_drift {
+            return Ok(());
+        }
+        say(
+            "CloudFormation sees no drift that it could revert; where `deployer check --live` does, \
+             set what it names back by hand, or state the live value in the environment file",
+        )
     }
 
     /// Asks AWS until there is an answer: what happens to a call must not hide what became of the
@@ -336,6 +401,9 @@ impl Deployment<'_> {
         let mut well = self.live_fits().await?;
         if whole && !self.options.no_probe {
             well &= self.probe().await?;
+        }
+        if !well && self.is_overtaken().await? {
+            return self.overtaken();
         }
         self.done(whole, well).await
     }
