@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use cloudformation::node::Place;
+
 use crate::loaded_environment::Loaded;
 
 /// The commit that is checked out here, with `-dirty` where files differ from it, or where a file
@@ -24,7 +26,7 @@ pub fn commit(loaded: &Loaded) -> Option<String> {
 fn files(loaded: &Loaded) -> BTreeSet<&str> {
     let parameters = loaded.rendered.parameters.values();
     let places = parameters.flat_map(|value| value.origin.places());
-    let named = places.map(|place| place.file());
+    let named = places.map(Place::file);
     let own = loaded.path.iter().filter_map(|path| path.to_str());
     let all = named.chain(own).chain([loaded.template.name()]);
     // A flag of the command line has a name too, and a template may be built in.

@@ -145,7 +145,7 @@ fn every_resource_of_the_environment_itself_is_covered() {
     for arn in owned("prod") {
         let about = |on: &&str| is_about(&filled(on, "prod"), &arn);
         assert!(
-            grants().any(|grant| grant.on != ["*"] && grant.on.iter().any(|on| about(on))),
+            grants().any(|grant| grant.on != ["*"] && grant.on.iter().any(about)),
             "no statement is about {arn}"
         );
     }
@@ -158,7 +158,7 @@ fn what_has_no_name_of_ours_is_told_apart_by_its_stack() {
         .filter(|grant| {
             let whole =
                 |on: &&str| on.ends_with("security-group/*") || on.contains("scalable-target");
-            grant.on.iter().any(|on| whole(on))
+            grant.on.iter().any(whole)
         })
         .map(|grant| {
             let (operator, key, values) = grant.only_if.expect("a condition");
