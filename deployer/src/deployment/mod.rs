@@ -7,6 +7,7 @@
 mod apply;
 pub mod change_set;
 pub mod commit;
+mod interrupted;
 mod restore;
 pub mod rollback;
 mod verify;
@@ -27,7 +28,7 @@ use tokio::time::Instant;
 
 use crate::terminal::colour::is_able;
 use crate::terminal::say_waiting;
-use change_set::{check, discard, request};
+use change_set::{check, request};
 
 use crate::history::Origin;
 use crate::loaded_environment::Loaded;
@@ -227,63 +228,10 @@ impl Deployment<'_> {
         ended
     }
 
-    /// Removes a change set that is not to be executed. One that stays changes nothing, so that is
-    /// told and no more.
-    pub(crate) async fn remove_plan(&self, name: &str) {
-        if let Err(error) = say_waiting(discard(&self.clients, &self.request.stack, name)).await {
-            // Who does not listen still has the stack as it should be.
-            drop(say(&format!(
-                "the change set {name} is left behind, and changes nothing: {error:#}"
-            )));
-        }
-    }
-
-    /// What is known when nobody waits for AWS to say what an interruption leaves behind.
-    fn interrupted_again(&self) -> anyhow::Error {
-        let stack = &self.request.stack;
-        let text = match &*self.phase.borrow() {
-            Phase::Before | Phase::Planned(_) => "nothing was changed".to_owned(),
-            Phase::Begun(change_set) => format!(
-                "it is not known whether AWS has begun to execute the change set {}; `deployer \
-                 status --stack {stack}` shows what became of it",
-                change_set.id
-            ),
-            Phase::Running | Phase::Verifying => "the deployment continues on AWS".to_owned(),
-        };
-        anyhow::anyhow!(text)
-    }
-
     /// Where this deployment comes from, for whoever looks at the stack later.
     pub(crate) fn origin(&self) -> Origin {
         let by = self.caller.borrow().clone();
         Origin::now(by, self.purpose.commit.clone(), self.purpose.rolls_back)
-    }
-
-    /// What an interruption leaves behind.
-    async fn interrupted(&self) -> anyhow::Error {
-        let begun = match &*self.phase.borrow() {
-            Phase::Begun(change_set) => Some(change_set.clone()),
-            _ => None,
-        };
-        if let Some(change_set) = begun {
-            let has_begun = self.has_begun(&change_set).await.unwrap_or(true);
-            self.phase.replace(if has_begun {
-                Phase::Running
-            } else {
-                Phase::Planned(change_set.id)
-            });
-        }
-        let again = &self.purpose.again;
-        let text = match *self.phase.borrow() {
-            Phase::Before | Phase::Planned(_) => "nothing was changed".to_owned(),
-            Phase::Begun(_) | Phase::Running => {
-                format!("the deployment continues on AWS; {again}")
-            }
-            Phase::Verifying => {
-                format!("it is deployed, but verification was interrupted; {again}")
-            }
-        };
-        anyhow::anyhow!(text)
     }
 
     /// An error with what it leaves behind, once the stack has been changed: it is no "could not
