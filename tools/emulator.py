@@ -3,15 +3,17 @@
 It takes numbers only as numbers, while every parameter of a template is a text, which CloudFormation turns into what a
 property is; it hands back a container's limits and secrets as a template writes them, forgets a service's grace period
 and rebalancing, and puts punctuation into a secret that should have none. Types of Application Auto Scaling, and a
-security group's rule by itself, exist here without an effect. Its settings are environment variables: BIND_HOST,
+security group's rule by itself, exist here without an effect. A change set that reverts drift compares a load balancer's
+live attributes, as AWS does with everything. Its settings are environment variables: BIND_HOST,
 GATEWAY_PORT, MINISTACK_REGION.
 """
 
 import string
 
 from ministack.app import main
-from ministack.services import ecs, elasticache
-from ministack.services.cloudformation import provisioners
+from ministack.services import alb, ecs, elasticache
+from ministack.services.cloudformation import changesets, provisioners
+from ministack.services.cloudformation import handlers as calls
 
 handlers = provisioners._RESOURCE_HANDLERS
 # Properties that ECS has as text, whatever they look like.
@@ -115,5 +117,33 @@ def any_subnets(query):
 
 
 elasticache._resolve_subnets = any_subnets
+
+
+def live(resource, physical_id):
+    """The properties of a load balancer with the attributes that it has now."""
+    has = {attribute["Key"]: attribute["Value"] for attribute in alb._lb_attrs.get(physical_id, [])}
+    for attribute in resource["Properties"].get("LoadBalancerAttributes", []):
+        attribute["Value"] = has.get(attribute["Key"], attribute["Value"])
+
+
+def reverting(create, diff):
+    """A change set from what is live, instead of from what the stack was last told."""
+
+    def created(params):
+        def differences(old, new, resources, *rest, **more):
+            for name, resource in (resources or {}).items():
+                if resource.get("ResourceType") == "AWS::ElasticLoadBalancingV2::LoadBalancer":
+                    live(resource, resource["PhysicalResourceId"])
+                    live(old["Resources"][name], resource["PhysicalResourceId"])
+            return diff(old, new, resources, *rest, **more)
+
+        reverts = changesets._p(params, "DeploymentMode") == "REVERT_DRIFT"
+        changesets._diff_resources = differences if reverts else diff
+        return create(params)
+
+    return created
+
+
+calls._ACTION_HANDLERS["CreateChangeSet"] = reverting(changesets._create_change_set, changesets._diff_resources)
 
 main()

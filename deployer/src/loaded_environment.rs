@@ -1,5 +1,7 @@
 //! An environment, or a template of anyone's, read and rendered: what every verb works on.
 
+use std::path::PathBuf;
+
 use cloudformation::template::{Rendered, Template};
 
 use crate::environment::Environment;
@@ -9,6 +11,8 @@ use crate::report::Ignore;
 pub struct Loaded {
     /// The environment's name; none for a template alone.
     pub name: Option<String>,
+    /// The environment's file; none where there is none, or it has no say.
+    pub path: Option<PathBuf>,
     /// Whether the environment is one of this machine; none for a template alone.
     pub local: Option<bool>,
     /// The template as written.

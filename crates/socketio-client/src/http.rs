@@ -15,7 +15,7 @@ use super::dial::dial;
 use super::{Address, Error};
 
 /// Bytes of an answer's body at most; nothing that is asked for here comes near.
-const BODY_LIMIT: usize = 16 * 1024 * 1024;
+pub(crate) const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
 /// An answer.
 #[derive(Debug)]

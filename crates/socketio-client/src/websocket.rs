@@ -4,21 +4,28 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use http::{HeaderMap, Request, header};
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::client::conn::http1;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
-use tokio_tungstenite::tungstenite::{Error as WsError, Message};
-use tokio_tungstenite::{WebSocketStream, client_async};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::Error;
-use super::dial::{Io, dial};
-use super::http::{Reply, chain};
+use super::dial::dial;
+use super::http::{BODY_LIMIT, Reply, chain};
 use super::packet::Engine;
 use super::polling::Polling;
 
 /// A WebSocket that carries Engine.IO packets.
 pub struct WebSocket {
-    stream: WebSocketStream<Io>,
+    stream: WebSocketStream<TokioIo<Upgraded>>,
     /// Headers of the answer that granted it.
     pub headers: HeaderMap,
 }
@@ -37,47 +44,41 @@ impl WebSocket {
 
     async fn connect(to: &Polling) -> Result<Self, Error> {
         let began = Instant::now();
-        let sid = to
-            .sid
-            .as_ref()
-            .map(|sid| format!("&sid={sid}"))
-            .unwrap_or_default();
-        let mut request = Request::get(format!(
-            "{}://{}{}/?EIO=4&transport=websocket{sid}",
-            if to.address.secure { "wss" } else { "ws" },
-            to.address.authority(),
-            to.path
-        ))
-        .header(header::HOST, to.address.authority())
-        .header(header::CONNECTION, "Upgrade")
-        .header(header::UPGRADE, "websocket")
-        .header(header::SEC_WEBSOCKET_VERSION, "13")
-        .header(header::SEC_WEBSOCKET_KEY, generate_key());
-        if let Some(headers) = request.headers_mut() {
-            headers.extend(to.headers.clone());
-            to.cookies.send(headers);
-        }
-        let request = request
-            .body(())
-            .map_err(|error| Error::Protocol(error.to_string()))?;
-        match client_async(request, dial(&to.address).await?).await {
-            Ok((stream, answer)) => Ok(Self {
-                stream,
-                headers: answer.headers().clone(),
-            }),
-            Err(WsError::Http(answer)) => {
-                let (parts, body) = answer.into_parts();
-                let body = Bytes::from(body.unwrap_or_default());
-                let (status, headers) = (parts.status.as_u16(), parts.headers);
-                Err(Error::Refused(Box::new(Reply {
-                    status,
-                    headers,
-                    body,
-                    took: began.elapsed(),
-                })))
+        let key = generate_key();
+        let request = request(to, &key)?;
+        let broken = |error: hyper::Error| Error::Broken(chain(&error));
+        let (mut sender, connection) = http1::handshake(TokioIo::new(dial(&to.address).await?))
+            .await
+            .map_err(broken)?;
+        // By hand rather than by the WebSocket library, which does not decode the body of a refusal.
+        let answer = async move {
+            let answer = sender.send_request(request).await.map_err(broken)?;
+            let (status, headers) = (answer.status(), answer.headers().clone());
+            if status == StatusCode::SWITCHING_PROTOCOLS {
+                let io = hyper::upgrade::on(answer).await.map_err(broken)?;
+                return Ok((io, headers));
             }
-            Err(error) => Err(Error::Broken(chain(&error))),
+            let body = Limited::new(answer.into_body(), BODY_LIMIT).collect().await;
+            let body = body.map_err(|error| Error::Broken(error.to_string()))?;
+            Err(Error::Refused(Box::new(Reply {
+                status: status.as_u16(),
+                headers,
+                body: body.to_bytes(),
+                took: began.elapsed(),
+            })))
+        };
+        // Polled side by side: the connection makes the answer's progress, and hands itself over.
+        let (answer, _) = tokio::join!(answer, connection.with_upgrades());
+        let (io, headers) = answer?;
+        let accepted = headers.get(header::SEC_WEBSOCKET_ACCEPT);
+        if accepted.map(HeaderValue::as_bytes) != Some(derive_accept_key(key.as_bytes()).as_bytes())
+        {
+            let text = "the answer 101 does not accept this WebSocket's key";
+            return Err(Error::Protocol(text.to_owned()));
         }
+        let io = TokioIo::new(io);
+        let stream = WebSocketStream::from_raw_socket(io, Role::Client, None).await;
+        Ok(Self { stream, headers })
     }
 
     /// Sends a packet.
@@ -145,4 +146,26 @@ impl WebSocket {
         // A peer that does not answer the close is not worth waiting for.
         let _ = timeout(Duration::from_secs(1), self.stream.close(None)).await;
     }
+}
+
+/// The request for a WebSocket.
+fn request(to: &Polling, key: &str) -> Result<Request<Empty<Bytes>>, Error> {
+    let sid = to
+        .sid
+        .as_ref()
+        .map(|sid| format!("&sid={sid}"))
+        .unwrap_or_default();
+    let mut request = Request::get(format!("{}/?EIO=4&transport=websocket{sid}", to.path))
+        .header(header::HOST, to.address.authority())
+        .header(header::CONNECTION, "Upgrade")
+        .header(header::UPGRADE, "websocket")
+        .header(header::SEC_WEBSOCKET_VERSION, "13")
+        .header(header::SEC_WEBSOCKET_KEY, key);
+    if let Some(headers) = request.headers_mut() {
+        headers.extend(to.headers.clone());
+        to.cookies.send(headers);
+    }
+    request
+        .body(Empty::new())
+        .map_err(|error| Error::Protocol(error.to_string()))
 }

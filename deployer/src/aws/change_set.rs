@@ -1,8 +1,9 @@
 //! Change sets: what CloudFormation would do, before it does it.
 
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeSetType, EvaluationType, OnStackFailure, Parameter, Replacement,
-    RequiresRecreation, ResourceChange, ResourceChangeDetail, Tag,
+    Capability, ChangeSetType, DeploymentMode, EvaluationType, EventType, OnStackFailure,
+    OperationEvent, Parameter, Replacement, RequiresRecreation, ResourceChange,
+    ResourceChangeDetail, Tag, ValidationStatus,
 };
 
 use super::{Clients, Error, Kind, failed};
@@ -20,12 +21,14 @@ pub struct NewChangeSet<'a> {
     pub template: &'a str,
     /// Parameters by name.
     pub parameters: &'a [(String, String)],
-    /// Tags of the stack, and so of all its resources.
-    pub tags: &'a [(String, String)],
+    /// Tags of the stack, and so of all its resources; none leaves those that it has.
+    pub tags: Option<&'a [(String, String)]>,
     /// Whether the template has IAM resources, and whether such with names of their own.
     pub iam: bool,
     /// Whether IAM resources have names of their own.
     pub named_iam: bool,
+    /// Whether what is live and not as the template says is brought back, too.
+    pub reverts_drift: bool,
 }
 
 /// A change set as AWS has it.
@@ -130,8 +133,9 @@ impl Clients {
             .set_on_stack_failure(new.creates.then_some(OnStackFailure::Delete))
             .template_body(new.template)
             .set_parameters(Some(new.parameters.iter().map(parameter).collect()))
-            .set_tags(Some(new.tags.iter().map(tag).collect()))
-            .set_capabilities(capability);
+            .set_tags(new.tags.map(|tags| tags.iter().map(tag).collect()))
+            .set_capabilities(capability)
+            .set_deployment_mode(new.reverts_drift.then_some(DeploymentMode::RevertDrift));
         let answer = request
             .send()
             .await
@@ -184,6 +188,24 @@ impl Clients {
         }
     }
 
+    /// Why CloudFormation found a change set's template unfit before it made anything, a line for
+    /// each failure.
+    ///
+    /// # Errors
+    /// AWS refuses a call.
+    pub async fn validation_failures(&self, id: &str) -> Result<Vec<String>, Error> {
+        let pages = self
+            .stacks
+            .describe_events()
+            .change_set_name(id)
+            .into_paginator()
+            .items()
+            .send();
+        let events = pages.collect::<Result<Vec<_>, _>>().await;
+        let events = events.map_err(failed("read what CloudFormation's validation found"))?;
+        Ok(events.iter().filter_map(validation_failure).collect())
+    }
+
     /// How many change sets a stack has.
     ///
     /// # Errors
@@ -229,6 +251,27 @@ impl Clients {
             _ => Ok(()),
         }
     }
+}
+
+/// What an event says of a validation or a hook that failed; none for other events.
+fn validation_failure(event: &OperationEvent) -> Option<String> {
+    let unfit = event.validation_status() == Some(&ValidationStatus::Failed);
+    let refused = event.event_type() == Some(&EventType::HookInvocationError);
+    if !unfit && !refused {
+        return None;
+    }
+    let reason = event
+        .validation_status_reason()
+        .or(event.hook_status_reason())
+        .or(event.resource_status_reason())?;
+    let resource = event.logical_resource_id().unwrap_or("the template");
+    let kind = event
+        .resource_type()
+        .map_or_else(String::new, |kind| format!(" ({kind})"));
+    let path = event
+        .validation_path()
+        .map_or_else(String::new, |path| format!(" {path}"));
+    Some(format!("{resource}{kind}{path}: {reason}"))
 }
 
 fn change(change: &ResourceChange) -> Change {

@@ -1,7 +1,11 @@
 //! What goes wrong with a call to AWS, told apart as far as the deployer acts on it: whether to
 //! wait, to log in again, or to give up.
 
-use aws_sdk_cloudformation::error::ProvideErrorMetadata;
+use std::error::Error as StdError;
+
+use aws_credential_types::provider::error::{CredentialsError, TokenError};
+use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 
 /// A call to AWS that failed, or a stack that is not there.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +17,8 @@ pub enum Error {
         what: &'static str,
         /// AWS's own words, and what lies behind them.
         reason: String,
+        /// The service's code for it; none where the answer is not the service's.
+        code: Option<String>,
         /// What sort of refusal it is.
         kind: Kind,
     },
@@ -87,27 +93,44 @@ const MISSING: [&str; 7] = [
 ];
 
 impl Kind {
-    fn of(code: Option<&str>, text: &str) -> Self {
+    /// By the service's code, and the HTTP status where the code is not known.
+    fn of_answer(code: Option<&str>, status: Option<u16>, message: &str) -> Self {
         match code {
             Some(code) if CREDENTIALS.contains(&code) => Self::Credentials,
             Some(code) if DENIED.contains(&code) => Self::Denied,
             Some(code) if THROTTLED.contains(&code) => Self::Throttled,
             Some(code) if MISSING.contains(&code) => Self::Missing,
+            // CloudFormation has no code of its own for a stack that is not there.
+            Some("ValidationError") if message.ends_with("does not exist") => Self::Missing,
+            _ if status == Some(429) => Self::Throttled,
             // Each service has names of its own for what its other side could not do:
             // InternalFailure, InternalServerError, ServerException, ServiceUnavailableException.
-            Some(code)
-                if code.starts_with("Internal")
-                    || code.starts_with("ServiceUnavailable")
-                    || code == "ServerException" =>
-            {
-                Self::Unreachable
-            }
-            Some("ValidationError") if text.contains("does not exist") => Self::Missing,
+            _ if status.is_some_and(|status| status >= 500) => Self::Unreachable,
             Some(_) => Self::Refused,
-            // The SDK found no credentials before it had anything to send.
-            None if text.contains("credential") || text.contains("token") => Self::Credentials,
+            // A page of a proxy, or nothing at all.
             None => Self::Unreachable,
         }
+    }
+
+    /// By the types of the errors behind a call that was never sent.
+    fn of_causes(error: &(dyn StdError + 'static)) -> Option<Self> {
+        let mut found = None;
+        let mut next = Some(error);
+        while let Some(error) = next {
+            let late = matches!(
+                error.downcast_ref(),
+                Some(CredentialsError::ProviderTimedOut(_))
+            );
+            // What gives out credentials is reached over the network too.
+            if late || error.is::<ConnectorError>() {
+                return Some(Self::Unreachable);
+            }
+            if error.is::<CredentialsError>() || error.is::<TokenError>() {
+                found = Some(Self::Credentials);
+            }
+            next = error.source();
+        }
+        found
     }
 
     /// Whether the same call may do better in a moment.
@@ -144,6 +167,15 @@ impl Error {
         }
     }
 
+    /// The service's code for it.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Call { code, .. } => code.as_deref(),
+            Self::NoStack(_) | Self::Gone { .. } => None,
+        }
+    }
+
     /// Whether what is live is not what the stack says: drift, and no trouble with the call.
     #[must_use]
     pub fn is_drift(&self) -> bool {
@@ -164,22 +196,40 @@ impl Error {
 }
 
 /// Names what was tried when a call fails, with every reason behind the failure.
-pub(super) fn failed<E: std::error::Error + ProvideErrorMetadata>(
-    what: &'static str,
-) -> impl FnOnce(E) -> Error {
+pub(super) fn failed<E>(what: &'static str) -> impl FnOnce(SdkError<E>) -> Error
+where
+    E: StdError + ProvideErrorMetadata + 'static,
+{
     move |error| {
-        let reason = match (error.message(), error.code()) {
-            (Some(message), Some(code)) => format!("{message} ({code})"),
-            (None, Some(code)) => code.to_owned(),
-            _ => reasons(&error),
+        let status = error.raw_response().map(|answer| answer.status().as_u16());
+        let message = error.message().unwrap_or_default();
+        let reason = match (error.message(), error.code(), status) {
+            (Some(message), Some(code), _) => format!("{message} ({code})"),
+            (None, Some(code), _) => code.to_owned(),
+            (_, None, Some(status)) => {
+                format!(
+                    "HTTP {status} with an answer that is not AWS's: a proxy's page, or an \
+                         outage"
+                )
+            }
+            (_, None, None) => reasons(&error),
         };
-        let kind = Kind::of(error.code(), &reason);
-        Error::Call { what, reason, kind }
+        let kind = match Kind::of_causes(&error) {
+            Some(kind) if status.is_none() => kind,
+            _ => Kind::of_answer(error.code(), status, message),
+        };
+        let code = error.code().map(str::to_owned);
+        Error::Call {
+            what,
+            reason,
+            code,
+            kind,
+        }
     }
 }
 
 /// An error and what caused it, each once.
-fn reasons(error: &dyn std::error::Error) -> String {
+fn reasons(error: &dyn StdError) -> String {
     let mut reasons = vec![error.to_string()];
     let mut source = error.source();
     while let Some(reason) = source {
@@ -190,4 +240,53 @@ fn reasons(error: &dyn std::error::Error) -> String {
         source = reason.source();
     }
     reasons.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_told_by_its_code_and_its_status() {
+        let cases = [
+            (Some("ExpiredToken"), 403, "", Kind::Credentials),
+            (Some("AccessDenied"), 403, "", Kind::Denied),
+            (Some("Throttling"), 400, "", Kind::Throttled),
+            (
+                Some("ValidationError"),
+                400,
+                "Stack with id drops does not exist",
+                Kind::Missing,
+            ),
+            // What the words say does not count.
+            (
+                Some("ValidationError"),
+                400,
+                "the token in `credentials` does not exist twice",
+                Kind::Refused,
+            ),
+            (Some("InternalFailure"), 500, "", Kind::Unreachable),
+            (Some("SomethingNew"), 503, "", Kind::Unreachable),
+            (None, 429, "", Kind::Throttled),
+            (None, 403, "your token has expired", Kind::Unreachable),
+            (None, 200, "", Kind::Unreachable),
+        ];
+        for (code, status, message, kind) in cases {
+            assert_eq!(
+                Kind::of_answer(code, Some(status), message),
+                kind,
+                "{code:?} {status}"
+            );
+        }
+    }
+
+    #[test]
+    fn credentials_that_cannot_be_had_are_told_by_their_type() {
+        let missing = CredentialsError::not_loaded("none in the chain");
+        assert_eq!(Kind::of_causes(&missing), Some(Kind::Credentials));
+        let late = CredentialsError::provider_timed_out(std::time::Duration::from_secs(5));
+        assert_eq!(Kind::of_causes(&late), Some(Kind::Unreachable));
+        let other = std::io::Error::other("a page about a session token and credentials");
+        assert_eq!(Kind::of_causes(&other), None);
+    }
 }

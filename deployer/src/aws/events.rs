@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use aws_sdk_cloudformation::types::StackEvent;
+use aws_sdk_cloudformation::types::{HookFailureMode, HookStatus, StackEvent};
 
 use super::{Clients, Error, failed, time};
 
@@ -25,11 +25,22 @@ pub struct Event {
     pub reason: String,
     /// Whether it is about the stack itself.
     pub of_stack: bool,
+    /// Whether a hook refused it here: the failure that follows names the hook alone.
+    pub refused: bool,
+    /// The token of the call that began the operation; empty where it had none.
+    pub token: String,
 }
 
 impl Event {
+    /// Whether the stack comes to rest with it.
+    #[must_use]
+    pub fn rests(&self) -> bool {
+        self.of_stack && !self.status.ends_with("_IN_PROGRESS")
+    }
+
     /// Whether an operation on the stack begins with it.
-    fn begins(&self) -> bool {
+    #[must_use]
+    pub fn begins(&self) -> bool {
         let deleted_by_hand = || self.reason.contains("User Initiated");
         self.of_stack
             && match self.status.as_str() {
@@ -101,7 +112,31 @@ fn event(event: &StackEvent) -> Event {
         physical_id: text(event.physical_resource_id()),
         kind: text(event.resource_type()),
         status: text(event.resource_status().map(|status| status.as_str())),
-        reason: text(event.resource_status_reason()),
+        reason: reason(event),
         of_stack: event.physical_resource_id() == event.stack_id(),
+        refused: is_refused(event),
+        token: text(event.client_request_token()),
+    }
+}
+
+fn is_refused(event: &StackEvent) -> bool {
+    let warns = event.hook_failure_mode() == Some(&HookFailureMode::Warn);
+    let failed = matches!(
+        event.hook_status(),
+        Some(HookStatus::HookCompleteFailed | HookStatus::HookFailed)
+    );
+    failed && !warns
+}
+
+/// Why, with what a hook said: the status reason alone only names the hook.
+fn reason(event: &StackEvent) -> String {
+    let reason = event.resource_status_reason().unwrap_or_default();
+    let hook = event.hook_type().unwrap_or("a hook");
+    match event.hook_status_reason() {
+        Some(said) if !reason.contains(said) => {
+            let colon = if reason.is_empty() { "" } else { ": " };
+            format!("{reason}{colon}{hook} says: {said}")
+        }
+        _ => reason.to_owned(),
     }
 }

@@ -10,6 +10,7 @@ pub mod actions;
 mod balancer;
 mod caller;
 mod change_set;
+mod endpoint;
 mod error;
 mod events;
 mod listener;
@@ -76,7 +77,7 @@ impl Clients {
         if let Some(region) = region {
             loader = loader.region(Region::new(region));
         }
-        let config = loader.load().await;
+        let config = endpoint::without_empty(loader.load().await);
         let default = RetryConfig::standard().max_attempts();
         let config = match config.retry_config() {
             Some(retries) if retries.max_attempts() == default => {

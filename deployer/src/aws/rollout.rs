@@ -87,7 +87,7 @@ impl Clients {
                 .filter(|service| service.status() != Some("INACTIVE"))
                 .map(state)),
             // The cluster is gone, and the service with it.
-            Err(error) if error.to_string().contains("ClusterNotFound") => Ok(None),
+            Err(error) if error.code() == Some("ClusterNotFoundException") => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -105,9 +105,6 @@ impl Clients {
         let found = match answer.map_err(failed("read the targets' health")) {
             Ok(answer) => answer.target_health_descriptions.unwrap_or_default(),
             Err(error) if error.kind() == Kind::Missing => return Ok(Vec::new()),
-            Err(error) if error.to_string().contains("TargetGroupNotFound") => {
-                return Ok(Vec::new());
-            }
             Err(error) => return Err(error),
         };
         let target = |found: &aws_sdk_elasticloadbalancingv2::types::TargetHealthDescription| {

@@ -80,6 +80,7 @@ impl Args {
             let rendered = render_with(&template, &self.parameters, self.region.as_deref())?;
             return Ok(Loaded {
                 name: None,
+                path: None,
                 local: None,
                 template,
                 rendered,
@@ -93,6 +94,7 @@ impl Args {
         let rendered = render(&template, &name, &environment)?;
         Ok(Loaded {
             name: Some(name),
+            path: Some(path),
             local: Some(environment.target.value == Target::Local),
             template,
             rendered,

@@ -8,9 +8,11 @@ use deployer::deploy::{Situation, situation};
 
 use super::environment;
 use deployer::deployment::change_set::{
-    Origin, Step, change_set_name, check, discard, prepare, request,
+    How, Step, change_set_name, check, discard, prepare, request,
 };
 use deployer::deployment::commit::commit;
+use deployer::history::Origin;
+use deployer::loaded_environment::Loaded;
 use deployer::terminal::say_waiting;
 use deployer::terminal::{Ended, Exit, Output, line, print, say};
 use deployer::terminal::{Signals, runtime};
@@ -21,6 +23,9 @@ use deployer::terminal::{Signals, runtime};
 pub(crate) struct Args {
     #[command(flatten)]
     environment: environment::Args,
+    /// Show what `up --revert-drift` would bring back of what was changed outside of CloudFormation.
+    #[arg(long)]
+    revert_drift: bool,
     /// Exit with 4 when there are changes.
     #[arg(long)]
     exit_code: bool,
@@ -36,17 +41,23 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     }
     runtime()?.block_on(async {
         let clients = Clients::new(loaded.region.clone()).await;
-        let name = change_set_name()?;
+        let name = change_set_name(false)?;
         let mut signals = Signals::take()?;
         let planned = tokio::select! {
-            planned = say_waiting(plan(&clients, &request, &name)) => planned,
+            planned = say_waiting(plan(&clients, &loaded, &request, (&name, args.revert_drift))) => planned,
             () = signals.next() => Err(anyhow::anyhow!("nothing was \
                                                         changed").context(Ended(Exit::Interrupted))),
         };
         // Whatever came of it: what was made to find out is removed.
-        let removed = say_waiting(discard(&clients, &request.stack, &name)).await;
+        let removal = say_waiting(discard(&clients, &request.stack, &name));
+        let removed = signals.unless_again(removal).await;
+        let left = format!("the change set {name} may be left behind, and changes nothing");
+        match removed {
+            Some(Ok(())) => {}
+            Some(Err(error)) => say(&format!("{left}: {error:#}"))?,
+            None => say(&format!("interrupted while tidying up: {left}"))?,
+        }
         let plan = planned?;
-        removed?;
         print(&match output {
             Output::Json => line(&plan.json()),
             Output::Text => plan.text(std::io::stdout().is_terminal()),
@@ -73,13 +84,11 @@ fn say_refusal(violated: usize) -> anyhow::Result<()> {
 
 async fn plan(
     clients: &Clients,
+    loaded: &Loaded,
     request: &deployer::deploy::Request,
-    name: &str,
+    (name, reverts_drift): (&str, bool),
 ) -> anyhow::Result<deployer::deploy::Plan> {
-    let origin = Origin {
-        caller: clients.caller().await?,
-        commit: commit(),
-    };
+    let origin = Origin::now(clients.caller().await?, commit(loaded), false);
     let stack = clients.stack(&request.stack).await?;
     let situation = situation(stack.as_ref());
     if let (Situation::Busy, Some(stack)) = (situation, &stack) {
@@ -97,9 +106,10 @@ async fn plan(
         bail!(text);
     }
     let old = stack.filter(|_| situation == Situation::Ready);
-    Ok(
-        prepare(clients, request, old.as_ref(), name, &origin, Step::On)
-            .await?
-            .plan,
-    )
+    let how = How {
+        step: Step::On,
+        reverts_drift,
+    };
+    let prepared = prepare(clients, request, old.as_ref(), name, &origin, how).await?;
+    Ok(prepared.plan)
 }

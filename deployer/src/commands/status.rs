@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::stack;
 use deployer::named_stack::Named;
+use deployer::terminal::colour::is_able;
 use deployer::terminal::say_waiting;
 use deployer::terminal::{Exit, Output, line, print, print_unless_closed, say};
 use deployer::terminal::{Signals, runtime};
@@ -83,7 +84,7 @@ async fn watch(
     names: &mut Names,
 ) -> anyhow::Result<Exit> {
     let terminal = Term::stdout();
-    let in_place = output == Output::Text && terminal.is_term();
+    let in_place = output == Output::Text && is_able(terminal.is_term());
     let mut shown: Option<Status> = None;
     let mut rows = 0;
     let mut reached = SystemTime::now();

@@ -25,7 +25,8 @@ const SET_OFF: [&str; 3] = [
 /// Whether a resource failed by itself.
 fn failed(event: &Event) -> bool {
     let set_off = || SET_OFF.iter().any(|words| event.reason.contains(words));
-    !event.of_stack && event.status.ends_with("_FAILED") && !set_off()
+    let failed = event.status.ends_with("_FAILED") || event.refused;
+    !event.of_stack && failed && !set_off()
 }
 
 impl Cause {
@@ -83,7 +84,11 @@ impl Cause {
         Self {
             logical_id: event.logical_id.clone(),
             kind: event.kind.clone(),
-            status: event.status.clone(),
+            status: if event.refused {
+                "refused by a hook".to_owned()
+            } else {
+                event.status.clone()
+            },
             reason: event.reason.clone(),
         }
     }
@@ -142,6 +147,8 @@ mod tests {
             status: status.to_owned(),
             reason: reason.to_owned(),
             of_stack: logical_id == "stack",
+            refused: false,
+            token: String::new(),
         }
     }
 
@@ -168,6 +175,28 @@ mod tests {
                 .expect("advice")
                 .contains("prefix or name")
         );
+    }
+
+    #[test]
+    fn what_a_hook_said_comes_before_the_failure_that_names_it() {
+        let mut hook = event(
+            "Role",
+            "CREATE_IN_PROGRESS",
+            "Acme::Names::Hook says: the role has no boundary",
+        );
+        hook.refused = true;
+        let events = [
+            event("stack", "CREATE_IN_PROGRESS", ""),
+            hook,
+            event(
+                "Role",
+                "CREATE_FAILED",
+                "The following hook(s) failed: [Acme::Names::Hook]",
+            ),
+        ];
+        let cause = Cause::first(&events).expect("a cause");
+        assert_eq!(cause.status, "refused by a hook");
+        assert!(cause.reason.contains("no boundary"), "{cause:?}");
     }
 
     #[test]

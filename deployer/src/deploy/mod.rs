@@ -33,7 +33,7 @@ pub use outcome::Outcome;
 pub use plan::{Action, HIDDEN, ParameterChange, Plan, PlannedChange};
 pub use progress::{Item, Progress};
 pub use reporter::{JsonLines, Lines, Reporter};
-pub use request::{Request, Unfit, deployed_by};
+pub use request::{Request, Unfit};
 pub use rollout::Rollout;
 pub use screen::Screen;
 pub use situation::{Situation, situation};

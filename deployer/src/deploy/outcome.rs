@@ -32,6 +32,8 @@ pub struct Outcome {
     pub service: Option<ServiceState>,
     /// Whether it was ended because too many tasks failed.
     pub gave_up: bool,
+    /// Whether another operation on the stack has begun since.
+    pub overtaken: bool,
     /// How long it was watched.
     pub took: Duration,
 }

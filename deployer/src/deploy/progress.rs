@@ -110,6 +110,8 @@ mod tests {
             status: status.to_owned(),
             reason: String::new(),
             of_stack: false,
+            refused: false,
+            token: String::new(),
         }
     }
 

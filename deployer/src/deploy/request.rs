@@ -1,8 +1,8 @@
 //! What is asked of CloudFormation: a template with its parameters, the stack's name, and who asks.
 
 use std::collections::BTreeSet;
-use std::time::SystemTime;
 
+use crate::aws::StackState;
 use cloudformation::node::Node;
 use cloudformation::template::{Rendered, Template};
 
@@ -130,6 +130,13 @@ impl Request {
         self.values.iter().map(value).collect()
     }
 
+    /// Whether a stack has been deployed with just this template and these parameters.
+    #[must_use]
+    pub fn is_live(&self, stack: &StackState, template: &str) -> bool {
+        let same = |(name, value): &(String, String)| stack.parameters.get(name) == Some(value);
+        template.trim() == self.template.trim() && self.values.iter().all(same)
+    }
+
     /// Whether the template has a parameter of this name.
     #[must_use]
     pub fn declares(&self, parameter: &str) -> bool {
@@ -153,39 +160,6 @@ fn written(value: &Node) -> Option<String> {
         }
         None => value.as_text().map(str::to_owned),
     }
-}
-
-/// Tags that say who deployed a stack, when, and from what.
-#[must_use]
-pub fn deployed_by(
-    caller: &str,
-    image: Option<&str>,
-    commit: Option<&str>,
-    at: SystemTime,
-) -> Vec<(String, String)> {
-    let mut tags = vec![
-        ("holdfast:deployed-by", tag_value(caller)),
-        (
-            "holdfast:deployed-at",
-            humantime::format_rfc3339_seconds(at).to_string(),
-        ),
-        (
-            "holdfast:deployer",
-            concat!("deployer ", env!("CARGO_PKG_VERSION")).to_owned(),
-        ),
-    ];
-    tags.extend(image.map(|image| ("holdfast:image", tag_value(image))));
-    tags.extend(commit.map(|commit| ("holdfast:commit", tag_value(commit))));
-    tags.into_iter()
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect()
-}
-
-/// A tag takes 256 characters: letters, digits, spaces and `_.:/=+-@` ("Tag naming limits").
-fn tag_value(text: &str) -> String {
-    let fits = |c: char| c.is_alphanumeric() || " _.:/=+-@".contains(c);
-    let fitting = text.chars().map(|c| if fits(c) { c } else { '_' });
-    fitting.take(256).collect()
 }
 
 #[cfg(test)]
@@ -235,26 +209,5 @@ mod tests {
             "x".repeat(MAX_TEMPLATE)
         );
         assert!(matches!(request(&long), Err(Unfit::TooLong(_))));
-    }
-
-    #[test]
-    fn tags_take_what_aws_takes() {
-        let at = SystemTime::UNIX_EPOCH;
-        let tags = deployed_by(
-            "arn:aws:iam::1:user/a",
-            Some("r/i@sha256:0"),
-            Some("12ab (dirty)"),
-            at,
-        );
-        let get = |key: &str| {
-            tags.iter()
-                .find(|(k, _)| k == key)
-                .expect("it is there")
-                .1
-                .clone()
-        };
-        assert_eq!(get("holdfast:image"), "r/i@sha256:0");
-        assert_eq!(get("holdfast:commit"), "12ab _dirty_");
-        assert_eq!(get("holdfast:deployed-at"), "1970-01-01T00:00:00Z");
     }
 }

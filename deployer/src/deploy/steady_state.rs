@@ -34,7 +34,7 @@ pub fn verdict(service: &ServiceState, task_definition: &str) -> SteadyState {
             .find(|d| is_wanted(&d.task_definition));
         let why = failed.map_or(reason, |failed| &failed.reason);
         return match primary.rollout.as_str() {
-            "IN_PROGRESS" => SteadyState::NotYet(format!("ECS rolls back to {runs}: {reason}")),
+            "IN_PROGRESS" => SteadyState::NotYet(format!("ECS deploys {runs}: {reason}")),
             _ => SteadyState::No(format!(
                 "ECS rolled back to {runs} and does not run {wanted}: {why}"
             )),

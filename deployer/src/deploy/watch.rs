@@ -85,6 +85,7 @@ pub async fn watch(
         progress: Progress::default(),
         rollout: Rollout::default(),
         gave_up: false,
+        overtaken: false,
     };
     loop {
         let looked = watch.observe(limits).await;
@@ -108,6 +109,7 @@ struct Watch<'a> {
     progress: Progress,
     rollout: Rollout,
     gave_up: bool,
+    overtaken: bool,
 }
 
 impl Watch<'_> {
@@ -140,7 +142,23 @@ impl Watch<'_> {
         self.look_at_services().await?;
         self.give_up(&stack, limits).await?;
         self.wait.tick();
+        if let Some(status) = self.overtaken() {
+            return Ok(Some(StackState { status, ..stack }));
+        }
         Ok((is_gone || self.is_at_rest(&stack)).then_some(stack))
+    }
+
+    /// The status in which the operation has ended, where another has begun since. What that one
+    /// does is no news of this one.
+    fn overtaken(&mut self) -> Option<String> {
+        let begun = self.events.iter().position(|event| event.of_stack)?;
+        let ended = self.events.iter().skip(begun).position(Event::rests)? + begun;
+        let next = self.events[ended..].iter().any(Event::begins);
+        next.then(|| {
+            self.events.truncate(ended + 1);
+            self.overtaken = true;
+            self.events[ended].status.clone()
+        })
     }
 
     /// Whether the operation is over. State and events come from different calls, and either may
@@ -220,6 +238,7 @@ impl Watch<'_> {
             stopped: self.rollout.stopped,
             service: self.rollout.service,
             gave_up: self.gave_up,
+            overtaken: self.overtaken,
             took: self.wait.began.elapsed(),
             stack,
         }

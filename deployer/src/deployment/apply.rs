@@ -7,7 +7,7 @@ use crate::aws::{ChangeSet, Error, StackState};
 use crate::deploy::{Cause, Goal, HIDDEN, Operation, Outcome, Situation, situation, watch};
 use anyhow::bail;
 
-use super::change_set::{Prepared, Step, change_set_name, discard, prepare};
+use super::change_set::{How, Prepared, Step, change_set_name, prepare};
 use super::{Deployment, Phase};
 use crate::terminal::confirm;
 use crate::terminal::say_waiting;
@@ -36,7 +36,10 @@ impl Deployment<'_> {
             };
             match situation {
                 Situation::Absent | Situation::Reviewed => return Ok(Ok((None, taken_up))),
-                Situation::Ready => return Ok(Ok((Some(stack), taken_up))),
+                Situation::Ready => {
+                    self.updated.set(stack.updated);
+                    return Ok(Ok((Some(stack), taken_up)));
+                }
                 Situation::Busy => {
                     taken_up = true;
                     match self.take_up(stack).await? {
@@ -97,17 +100,23 @@ impl Deployment<'_> {
     }
 
     pub(super) async fn plan(&self, old: Option<&StackState>) -> anyhow::Result<Prepared> {
-        let name = change_set_name()?;
+        let name = change_set_name(self.purpose.rolls_back)?;
         self.phase.replace(Phase::Planned(name.clone()));
-        prepare(
-            &self.clients,
-            &self.request,
-            old,
-            &name,
-            &self.origin,
-            Step::On,
-        )
-        .await
+        self.prepared(old, &name, Step::On).await
+    }
+
+    async fn prepared(
+        &self,
+        old: Option<&StackState>,
+        name: &str,
+        step: Step,
+    ) -> anyhow::Result<Prepared> {
+        let how = How {
+            step,
+            reverts_drift: self.purpose.reverts_drift,
+        };
+        let origin = self.origin();
+        prepare(&self.clients, &self.request, old, name, &origin, how).await
     }
 
     pub(super) fn show(&self, prepared: &Prepared) -> anyhow::Result<()> {
@@ -118,10 +127,9 @@ impl Deployment<'_> {
     }
 
     /// Removes a change set that is not to be executed.
-    pub(super) async fn withdraw(&self, prepared: &Prepared) -> anyhow::Result<()> {
-        discard(&self.clients, &self.request.stack, &prepared.name).await?;
+    pub(super) async fn withdraw(&self, prepared: &Prepared) {
+        self.remove_plan(&prepared.name).await;
         self.phase.replace(Phase::Before);
-        Ok(())
     }
 
     pub(super) async fn confirm(&self) -> anyhow::Result<()> {
@@ -198,20 +206,12 @@ impl Deployment<'_> {
         let stack = self
             .sure(async || self.clients.stack(&self.request.stack).await)
             .await?;
-        let name = change_set_name()?;
-        let prepared = prepare(
-            &self.clients,
-            &self.request,
-            stack.as_ref(),
-            &name,
-            &self.origin,
-            Step::Same,
-        )
-        .await?;
+        let name = change_set_name(self.purpose.rolls_back)?;
+        let prepared = self.prepared(stack.as_ref(), &name, Step::Same).await?;
         if prepared.plan.changes_stack() {
             return self.apply(&prepared).await;
         }
-        discard(&self.clients, &self.request.stack, &name).await?;
+        self.remove_plan(&name).await;
         Ok(None)
     }
 
@@ -233,7 +233,11 @@ impl Deployment<'_> {
         goal: Goal,
     ) -> anyhow::Result<Option<Exit>> {
         let outcome = self.watched(stack_id, after, goal).await?;
+        if outcome.reached && outcome.overtaken {
+            return self.overtaken().map(Some);
+        }
         if outcome.reached {
+            self.updated.set(outcome.stack.updated);
             return Ok(None);
         }
         self.failed(&outcome)?;

@@ -4,8 +4,8 @@
 use std::time::{Duration, SystemTime};
 
 use crate::aws::{ChangeSet, Clients, NewChangeSet, StackState};
-use crate::deploy::{Plan, Request, deployed_by};
-use crate::history::{PreviousDeployment, without_record};
+use crate::deploy::{Plan, Request};
+use crate::history::{Origin, PreviousDeployment, carrying, without_record};
 use crate::reading::{Flags, read};
 use crate::report::Report;
 use anyhow::{Context as _, bail};
@@ -53,14 +53,6 @@ pub fn check(loaded: &Loaded) -> anyhow::Result<Report> {
     ))
 }
 
-/// Where a deployment comes from, for the stack's tags.
-pub struct Origin {
-    /// The ARN of whoever deploys.
-    pub caller: String,
-    /// The commit, if there is one.
-    pub commit: Option<String>,
-}
-
 /// What a deployment does to the record of what ran before.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -80,14 +72,36 @@ pub struct Prepared {
     pub change_set: ChangeSet,
 }
 
-/// A name for a change set that no other run uses.
-pub fn change_set_name() -> anyhow::Result<String> {
+/// How the name of a roll-back's change set begins, by which others know what they see.
+const ROLLBACK: &str = "holdfast-rollback-";
+
+/// A name for a change set that no other run uses. The events of its execution carry it.
+///
+/// # Errors
+/// The system has no random numbers.
+pub fn change_set_name(rolls_back: bool) -> anyhow::Result<String> {
     let mut random = [0; 4];
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
         .context("the system has no random numbers")?;
     let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let now: String = now.chars().filter(char::is_ascii_alphanumeric).collect();
-    Ok(format!("holdfast-{now}-{:08x}", u32::from_be_bytes(random)))
+    let begins = if rolls_back { ROLLBACK } else { "holdfast-" };
+    Ok(format!("{begins}{now}-{:08x}", u32::from_be_bytes(random)))
+}
+
+/// Whether an operation is a roll-back that somebody began with this program, by the token of its
+/// events.
+pub(super) fn is_rollback(token: &str) -> bool {
+    token.starts_with(ROLLBACK)
+}
+
+/// How a change set is made, beside what it asks for.
+#[derive(Clone, Copy)]
+pub struct How {
+    /// What becomes of the record of what ran before.
+    pub step: Step,
+    /// Whether drift is reverted.
+    pub reverts_drift: bool,
 }
 
 /// Has CloudFormation work out what would change.
@@ -100,41 +114,46 @@ pub async fn prepare(
     old: Option<&StackState>,
     name: &str,
     origin: &Origin,
-    step: Step,
+    how: How,
 ) -> anyhow::Result<Prepared> {
     let creates = old.is_none();
-    let image = request.parameter("Image");
-    let mut tags = deployed_by(
-        &origin.caller,
-        image,
-        origin.commit.as_deref(),
-        SystemTime::now(),
-    );
-    // Whatever others have put on the stack stays.
+    // What the team has put on the stack stays. Tags of our own would be passed on to every
+    // resource, and change all of them with each deployment.
     let theirs = old.iter().flat_map(|stack| &stack.tags);
-    for (key, value) in theirs.filter(|(key, _)| !key.starts_with("holdfast:")) {
-        tags.push((key.clone(), value.clone()));
-    }
+    let tags: Vec<_> = theirs
+        .filter(|(key, _)| !key.starts_with("holdfast:"))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
     let parameters = request.parameters(creates);
     let live = match old {
         Some(stack) => Some(clients.template(&stack.id).await?),
         None => None,
     };
+    let previous = previous(request, old, live.as_deref(), how);
+    let (template, unkept) = carrying(&request.template, origin, previous);
+    if let Some(unkept) = unkept {
+        say(&format!(
+            "`deployer rollback` will not be possible: {unkept}"
+        ))?;
+    }
     let new = NewChangeSet {
         stack: &request.stack,
         name,
         creates,
-        template: &carrying(request, old, live.as_deref(), step)?,
+        template: &template,
         parameters: &parameters,
-        tags: &tags,
+        tags: old
+            .is_some_and(|stack| !stack.tags.is_empty())
+            .then_some(&*tags),
         iam: request.iam,
         named_iam: request.named_iam,
+        reverts_drift: how.reverts_drift && !creates,
     };
     let (id, _) = clients.create_change_set(&new).await?;
     let mut change_set = made(clients, &id).await?;
     if change_set.status == "FAILED" {
         if !has_no_changes(&change_set.reason) {
-            bail!("CloudFormation refuses the change: {}", change_set.reason);
+            bail!(refusal(clients, &change_set).await);
         }
         change_set.changes.clear();
     }
@@ -146,30 +165,39 @@ pub async fn prepare(
     })
 }
 
-/// The template to send: with what ran before, for a roll-back, if it can carry that.
-fn carrying(
+/// Why CloudFormation refuses a change: what its validation found, or its own summary.
+async fn refusal(clients: &Clients, change_set: &ChangeSet) -> String {
+    let summary = format!("CloudFormation refuses the change: {}", change_set.reason);
+    match clients.validation_failures(&change_set.id).await {
+        Ok(failures) if !failures.is_empty() => {
+            let list: String = failures
+                .iter()
+                .map(|failure| format!("\n    {failure}"))
+                .collect();
+            format!(
+                "CloudFormation refuses the change\n  first cause:{list}\n  {}",
+                change_set.reason
+            )
+        }
+        Ok(_) => summary,
+        Err(error) => format!("{summary}\n  its details are not seen: {error}"),
+    }
+}
+
+/// What ran before, as the new template is to carry it.
+fn previous(
     request: &Request,
     old: Option<&StackState>,
     live: Option<&str>,
-    step: Step,
-) -> anyhow::Result<String> {
-    let previous = match (step, old, live) {
-        (Step::On, Some(stack), Some(live)) => Some(PreviousDeployment::new(
-            live,
-            stack.parameters.clone(),
-            stack.tags.clone(),
-        )),
-        (Step::Same, _, Some(live)) => PreviousDeployment::of(live),
-        _ => None,
-    };
-    match previous.map(|previous| previous.carried_by(&request.template)) {
-        Some(Ok(carrying)) => return Ok(carrying),
-        Some(Err(unkept)) => say(&format!(
-            "`deployer rollback` will not be possible: {unkept}"
-        ))?,
-        None => {}
+    how: How,
+) -> Option<PreviousDeployment> {
+    let (old, live) = (old?, live?);
+    // What only repairs or completes the deployment that is live leaves its way back as it is.
+    let repairs = how.reverts_drift && request.is_live(old, without_record(live));
+    if how.step == Step::Same || repairs {
+        return PreviousDeployment::of(live);
     }
-    Ok(request.template.clone())
+    Some(PreviousDeployment::new(live, old.parameters.clone()))
 }
 
 /// How CloudFormation says that there is nothing to do.
@@ -214,7 +242,7 @@ pub async fn discard(clients: &Clients, stack: &str, name: &str) -> anyhow::Resu
     let began = Instant::now();
     // While it is being made, CloudFormation does not remove it.
     while let Err(error) = clients.delete_change_set(stack, name).await {
-        let is_made = !error.to_string().contains("InvalidChangeSetStatus");
+        let is_made = error.code() != Some("InvalidChangeSetStatus");
         if is_made || began.elapsed() > PATIENCE {
             return Err(error.into());
         }

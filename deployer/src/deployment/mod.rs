@@ -7,14 +7,15 @@
 mod apply;
 pub mod change_set;
 pub mod commit;
+mod interrupted;
 mod restore;
 pub mod rollback;
 mod verify;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::aws::{ChangeSet, Clients, Error};
 use crate::deploy::{
@@ -25,9 +26,11 @@ use console::Term;
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::terminal::colour::is_able;
 use crate::terminal::say_waiting;
-use change_set::{Origin, check, discard, request};
+use change_set::{check, request};
 
+use crate::history::Origin;
 use crate::loaded_environment::Loaded;
 use crate::terminal::{Ended, Exit, Output, line, print, say};
 use crate::terminal::{Signals, runtime};
@@ -42,6 +45,10 @@ pub struct Args {
     /// Delete a stack whose creation failed, and create it anew.
     #[arg(long)]
     recreate: bool,
+    /// Bring back what was changed outside of CloudFormation: it compares what is live with the
+    /// template, and the plan shows what it would change.
+    #[arg(long)]
+    revert_drift: bool,
 }
 
 /// How a deployment is carried out, onwards or back.
@@ -75,6 +82,10 @@ pub struct Purpose {
     pub commit: Option<String>,
     /// Whether a stack whose creation failed is deleted and created anew.
     pub recreate: bool,
+    /// Whether it brings back what ran before.
+    pub rolls_back: bool,
+    /// Whether drift is reverted.
+    pub reverts_drift: bool,
 }
 
 /// How far a deployment has come, for whoever interrupts it.
@@ -101,8 +112,11 @@ pub(crate) struct Deployment<'a> {
     pub(crate) reporter: RefCell<Box<dyn Reporter>>,
     pub(crate) output: Output,
     pub(crate) limits: Limits,
-    pub(crate) origin: Origin,
     pub(crate) phase: RefCell<Phase>,
+    /// Whose credentials deploy; empty before they are asked for.
+    pub(crate) caller: RefCell<String>,
+    /// When the stack's last update began, as it was last watched or found.
+    pub(crate) updated: Cell<Option<SystemTime>>,
 }
 
 /// Deploys an environment onto AWS.
@@ -138,8 +152,10 @@ pub fn run(args: &Args, loaded: &Loaded, output: Output) -> anyhow::Result<Exit>
     let purpose = Purpose {
         done: "deployed",
         again: format!("`deployer up --env {name}` resumes it"),
-        commit: commit::commit(),
+        commit: commit::commit(loaded),
         recreate: args.recreate,
+        rolls_back: false,
+        reverts_drift: args.revert_drift,
     };
     carry_out(&args.options, loaded, request, purpose, output)
 }
@@ -169,12 +185,10 @@ pub fn carry_out(
                 until: Instant::now() + options.timeout,
                 task_failures: options.abort_on_task_failures,
             },
-            origin: Origin {
-                caller: String::new(),
-                commit: purpose.commit.clone(),
-            },
             purpose,
             phase: RefCell::new(Phase::Before),
+            caller: RefCell::new(String::new()),
+            updated: Cell::new(None),
         };
         deployment.run(&mut signals).await
     });
@@ -186,53 +200,38 @@ pub fn carry_out(
 pub(crate) fn reporter(output: Output) -> Box<dyn Reporter> {
     match output {
         Output::Json => Box::new(JsonLines(std::io::stdout())),
-        Output::Text if std::io::stderr().is_terminal() => Box::new(Screen::new(Term::stderr())),
+        Output::Text if is_able(std::io::stderr().is_terminal()) => {
+            Box::new(Screen::new(Term::stderr()))
+        }
         Output::Text => Box::new(Lines(std::io::stderr())),
     }
 }
 
 impl Deployment<'_> {
-    async fn run(mut self, signals: &mut Signals) -> anyhow::Result<Exit> {
-        self.origin.caller = say_waiting(self.clients.caller()).await?;
+    async fn run(self, signals: &mut Signals) -> anyhow::Result<Exit> {
         let ended = tokio::select! {
             ended = self.deploy() => ended.map_err(|error| self.explained(error)),
-            () = signals.next() => Err(self.interrupted().await.context(Ended(Exit::Interrupted))),
+            () = signals.next() => Err(match signals.unless_again(self.interrupted()).await {
+                Some(error) => error,
+                None => self.interrupted_again(),
+            }.context(Ended(Exit::Interrupted))),
         };
         // A plan that was not carried out is removed, whyever it was not.
         if let Phase::Planned(name) = self.phase.replace(Phase::Before) {
-            let removed = say_waiting(discard(&self.clients, &self.request.stack, &name)).await;
-            if ended.is_ok() {
-                removed?;
+            let removal = self.remove_plan(&name);
+            if signals.unless_again(removal).await.is_none() {
+                say(&format!(
+                    "interrupted while tidying up: the change set {name} may be left"
+                ))?;
             }
         }
         ended
     }
 
-    /// What an interruption leaves behind.
-    async fn interrupted(&self) -> anyhow::Error {
-        let begun = match &*self.phase.borrow() {
-            Phase::Begun(change_set) => Some(change_set.clone()),
-            _ => None,
-        };
-        if let Some(change_set) = begun {
-            let has_begun = self.has_begun(&change_set).await.unwrap_or(true);
-            self.phase.replace(if has_begun {
-                Phase::Running
-            } else {
-                Phase::Planned(change_set.id)
-            });
-        }
-        let again = &self.purpose.again;
-        let text = match *self.phase.borrow() {
-            Phase::Before | Phase::Planned(_) => "nothing was changed".to_owned(),
-            Phase::Begun(_) | Phase::Running => {
-                format!("the deployment continues on AWS; {again}")
-            }
-            Phase::Verifying => {
-                format!("it is deployed, but verification was interrupted; {again}")
-            }
-        };
-        anyhow::anyhow!(text)
+    /// Where this deployment comes from, for whoever looks at the stack later.
+    pub(crate) fn origin(&self) -> Origin {
+        let by = self.caller.borrow().clone();
+        Origin::now(by, self.purpose.commit.clone(), self.purpose.rolls_back)
     }
 
     /// An error with what it leaves behind, once the stack has been changed: it is no "could not
@@ -261,6 +260,8 @@ impl Deployment<'_> {
     }
 
     async fn deploy(&self) -> anyhow::Result<Exit> {
+        let caller = say_waiting(self.clients.caller()).await?;
+        self.caller.replace(caller);
         let (old, taken_up) = match self.ready().await? {
             Ok(ready) => ready,
             Err(exit) => return Ok(exit),
@@ -268,7 +269,8 @@ impl Deployment<'_> {
         let prepared = say_waiting(self.plan(old.as_ref())).await?;
         self.show(&prepared)?;
         if prepared.plan.is_empty() {
-            self.withdraw(&prepared).await?;
+            self.withdraw(&prepared).await;
+            self.say_no_drift()?;
             self.phase.replace(Phase::Verifying);
             return self.verify(taken_up).await;
         }
@@ -279,7 +281,7 @@ impl Deployment<'_> {
                 return Ok(exit);
             }
         } else {
-            self.withdraw(&prepared).await?;
+            self.withdraw(&prepared).await;
         }
         self.phase.replace(Phase::Verifying);
         if let Some(exit) = self.settled().await? {
@@ -296,6 +298,17 @@ impl Deployment<'_> {
             protected.await.context(trouble)?;
         }
         self.verify(true).await
+    }
+
+    /// Says what helps where drift was to be reverted, and CloudFormation sees none.
+    fn say_no_drift(&self) -> anyhow::Result<()> {
+        if !self.purpose.reverts_drift {
+            return Ok(());
+        }
+        say(
+            "CloudFormation sees no drift that it could revert; where `deployer check --live` does, \
+             set what it names back by hand, or state the live value in the environment file",
+        )
     }
 
     /// Asks AWS until there is an answer: what happens to a call must not hide what became of the
@@ -336,6 +349,9 @@ impl Deployment<'_> {
         let mut well = self.live_fits().await?;
         if whole && !self.options.no_probe {
             well &= self.probe().await?;
+        }
+        if !well && self.is_overtaken().await? {
+            return self.overtaken();
         }
         self.done(whole, well).await
     }

@@ -1,6 +1,6 @@
 //! What ran before, as `deployer rollback` finds it in the template that is live.
 
-use crate::aws::{Clients, StackState};
+use crate::aws::StackState;
 use crate::deploy::{HIDDEN, Request};
 use crate::history::PreviousDeployment;
 use crate::render::render_with;
@@ -12,13 +12,12 @@ use crate::named_stack::Named;
 use crate::terminal::say;
 
 /// What ran before, as what is to be deployed, and the commit that it came from.
-pub(super) async fn back(
-    clients: &Clients,
+pub(super) fn back(
     named: &Named,
     stack: &StackState,
+    live: &str,
 ) -> anyhow::Result<(Loaded, Request, Option<String>)> {
-    let live = clients.template(&stack.id).await?;
-    let previous = PreviousDeployment::of(&live).with_context(|| {
+    let previous = PreviousDeployment::of(live).with_context(|| {
         format!(
             "{} has no earlier deployment to return to: this is its first, or another tool \
              deployed it; deploy an earlier commit, or an earlier image with `deployer up {} \
@@ -42,7 +41,7 @@ pub(super) async fn back(
             hidden.join(", ")
         );
     }
-    let template = Template::parse("what ran before", previous.template(&live))?;
+    let template = Template::parse("what ran before", previous.template(live))?;
     let parameters: Vec<_> = previous.parameters.clone().into_iter().collect();
     // The region as the stack's ARN has it: the environment file may name none.
     let region = stack.id.split(':').nth(3).map(str::to_owned);
@@ -55,6 +54,7 @@ pub(super) async fn back(
     )?;
     let loaded = Loaded {
         name: named.environment.clone(),
+        path: None,
         local: Some(false),
         template,
         rendered,
@@ -64,6 +64,6 @@ pub(super) async fn back(
     Ok((
         loaded,
         request,
-        previous.tags.get("holdfast:commit").cloned(),
+        previous.origin.and_then(|origin| origin.commit),
     ))
 }

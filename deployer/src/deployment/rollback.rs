@@ -10,9 +10,10 @@ use anyhow::{Context as _, bail};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::change_set::check;
+use super::change_set::{check, is_rollback};
 use super::restore::back;
 use super::{Options, Purpose, carry_out, reporter};
+use crate::history::{Origin, PreviousDeployment};
 use crate::loaded_environment::Loaded;
 use crate::named_stack::Named;
 use crate::terminal::confirm;
@@ -32,6 +33,9 @@ pub struct Args {
     /// Where the last deployment failed and is undone already: go back beyond what runs.
     #[arg(long)]
     further: bool,
+    /// After a roll-back: bring the release back that it took away.
+    #[arg(long, conflicts_with_all = ["further", "skip"])]
+    redo: bool,
 }
 
 /// What a roll-back has to do.
@@ -75,6 +79,9 @@ pub fn run(args: &Args, named: &Named, output: Output) -> anyhow::Result<Exit> {
         again: shows(named),
         commit,
         recreate: false,
+        // To bring a release back is to go forward: the way back from it is a roll-back again.
+        rolls_back: !args.redo,
+        reverts_drift: false,
     };
     carry_out(&args.options, &loaded, request, purpose, output)
 }
@@ -121,9 +128,18 @@ async fn way(
         Situation::Ready if status == "UPDATE_ROLLBACK_COMPLETE" && !args.further => {
             undone(&stack, output)
         }
-        Situation::Ready => Ok(Way::Back(Box::new(
-            say_waiting(back(&clients, named, &stack)).await?,
-        ))),
+        Situation::Ready => ready(&clients, args, named, &stack, output).await,
+        Situation::Busy
+            if status == "UPDATE_IN_PROGRESS" && goes_back(&clients, &stack).await? =>
+        {
+            begun.set(true);
+            say(&format!(
+                "a roll-back of {} is in progress: watching",
+                stack.name
+            ))?;
+            let goal = Goal::Deployed;
+            rolled_back(&clients, args, named, &stack, (None, goal), output).await
+        }
         Situation::Busy if status == "UPDATE_IN_PROGRESS" => {
             let question = format!(
                 "{} is being updated. Cancel the update, so that CloudFormation rolls back?",
@@ -134,12 +150,28 @@ async fn way(
             begun.set(true);
             say_waiting(clients.cancel_update(&stack.id)).await?;
             say("the update is cancelled: CloudFormation rolls back")?;
-            rolled_back(&clients, args, named, &stack, newest, output).await
+            rolled_back(
+                &clients,
+                args,
+                named,
+                &stack,
+                (newest, Goal::RolledBack),
+                output,
+            )
+            .await
         }
         Situation::Busy if status.starts_with("UPDATE_ROLLBACK") => {
             begun.set(true);
             say(&format!("{} is {status}: watching", stack.name))?;
-            rolled_back(&clients, args, named, &stack, None, output).await
+            rolled_back(
+                &clients,
+                args,
+                named,
+                &stack,
+                (None, Goal::RolledBack),
+                output,
+            )
+            .await
         }
         Situation::Stuck => {
             let skipped = if args.skip.is_empty() {
@@ -158,7 +190,15 @@ async fn way(
             let newest = clients.newest_event(&stack.id).await?;
             begun.set(true);
             say_waiting(clients.continue_rollback(&stack.id, &args.skip)).await?;
-            rolled_back(&clients, args, named, &stack, newest, output).await
+            rolled_back(
+                &clients,
+                args,
+                named,
+                &stack,
+                (newest, Goal::RolledBack),
+                output,
+            )
+            .await
         }
         Situation::Busy => bail!(
             "{} is {status}; when that is finished, run rollback again: {}",
@@ -177,8 +217,67 @@ async fn way(
     }
 }
 
+/// Whether the update that is in progress is a roll-back, by whoever started.
+async fn goes_back(clients: &Clients, stack: &StackState) -> anyhow::Result<bool> {
+    let events = say_waiting(clients.events(&stack.id, None)).await?;
+    Ok(events
+        .first()
+        .is_some_and(|event| is_rollback(&event.token)))
+}
+
+/// What to do with a stack at rest: a roll-back that ran already is not run again.
+async fn ready(
+    clients: &Clients,
+    args: &Args,
+    named: &Named,
+    stack: &StackState,
+    output: Output,
+) -> anyhow::Result<Way> {
+    let live = say_waiting(clients.template(&stack.id)).await?;
+    let is_back = Origin::of(&live).is_some_and(|origin| origin.rolls_back);
+    if is_back && args.further {
+        bail!(
+            "nothing was changed: {} is rolled back, and what ran before that is not kept; deploy \
+             an earlier commit, or an earlier image with `deployer up {} --image …`",
+            stack.name,
+            named.flag()
+        );
+    }
+    if args.redo && !is_back {
+        bail!(
+            "nothing was changed: what {} runs was not brought back by a roll-back, so there is \
+             nothing to redo",
+            stack.name
+        );
+    }
+    if is_back && !args.redo {
+        return back_already(stack, &live, output);
+    }
+    Ok(Way::Back(Box::new(back(named, stack, &live)?)))
+}
+
+/// A roll-back has brought back what ran before.
+fn back_already(stack: &StackState, live: &str, output: Output) -> anyhow::Result<Way> {
+    let undone = PreviousDeployment::of(live).map(|previous| previous.summary());
+    let why = format!("{} is rolled back already, and runs", stack.name);
+    let more = format!(
+        "it left {}; `deployer rollback --redo` brings that back",
+        undone.as_deref().unwrap_or("a release that is not kept")
+    );
+    nothing_to_do(stack, &why, &more, output)
+}
+
 /// What ran before the last deployment runs already.
 fn undone(stack: &StackState, output: Output) -> anyhow::Result<Way> {
+    let why = format!(
+        "the last deployment of {} failed and is undone already; what ran before it, runs:",
+        stack.name
+    );
+    let more = "to go back beyond that, deploy an earlier commit, or `deployer rollback --further`";
+    nothing_to_do(stack, &why, more, output)
+}
+
+fn nothing_to_do(stack: &StackState, why: &str, more: &str, output: Output) -> anyhow::Result<Way> {
     let image = stack.parameters.get("Image");
     match output {
         Output::Json => print(&line(&json!({
@@ -186,9 +285,7 @@ fn undone(stack: &StackState, output: Output) -> anyhow::Result<Way> {
             "url": stack.outputs.get("Url"), "image": image,
         })))?,
         Output::Text => print(&format!(
-            "nothing to do: the last deployment of {} failed and is undone already; what ran before it, runs: {}\n\
-             to go back beyond that, deploy an earlier commit, or `deployer rollback --further`\n",
-            stack.name,
+            "nothing to do: {why} {}\n{more}\n",
             image.map_or("without an image of its own", String::as_str),
         ))?,
     }
@@ -201,13 +298,13 @@ async fn rolled_back(
     args: &Args,
     named: &Named,
     stack: &StackState,
-    after: Option<String>,
+    (after, goal): (Option<String>, Goal),
     output: Output,
 ) -> anyhow::Result<Way> {
     let operation = Operation {
         stack_id: stack.id.clone(),
         after,
-        goal: Goal::RolledBack,
+        goal,
     };
     let limits = Limits {
         until: Instant::now() + args.options.timeout,
@@ -228,7 +325,7 @@ async fn rolled_back(
         };
         error.context(Ended(Exit::StillRunning))
     })?;
-    if outcome.stack.status == "UPDATE_COMPLETE" {
+    if outcome.stack.status == "UPDATE_COMPLETE" && goal == Goal::RolledBack {
         let late = format!(
             "the update of {} finished before it could be cancelled; run rollback again to undo it",
             stack.name

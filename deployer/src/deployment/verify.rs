@@ -56,6 +56,9 @@ impl Deployment<'_> {
                 &mut reporter,
             );
             if let SteadyState::No(why) = settled.await.map_err(|stopped| self.stopped(stopped))? {
+                if self.is_overtaken().await? {
+                    return self.overtaken().map(Some);
+                }
                 self.not_settled(&service.logical_id, &why)?;
                 return Ok(Some(Exit::NotDeployed));
             }
@@ -275,6 +278,30 @@ impl Deployment<'_> {
         self.reporter
             .borrow_mut()
             .tell(&Notice::Waiting { elapsed, on });
+    }
+
+    /// Whether something else has been done to the stack since this deployment: what is live is not
+    /// this one's to answer for then.
+    pub(super) async fn is_overtaken(&self) -> anyhow::Result<bool> {
+        let stack = self.stack().await?;
+        Ok(stack.is_busy() || stack.updated != self.updated.get())
+    }
+
+    /// Says that this deployment was carried out, and that another has begun since.
+    pub(super) fn overtaken(&self) -> anyhow::Result<Exit> {
+        let stack = &self.request.stack;
+        match self.output {
+            Output::Json => print(&line(&json!({
+                "type": "done", "stack": stack, "changed": true, "well": null, "overtaken": true,
+            })))?,
+            Output::Text => print(&format!(
+                "{}, and overtaken: a later deployment of {stack} has begun since, so what is live \
+                 is not verified here\n  `deployer status --stack {stack} --watch` shows the later \
+                 one\n",
+                self.purpose.done
+            ))?,
+        }
+        Ok(Exit::Well)
     }
 
     /// Says how it all ended.

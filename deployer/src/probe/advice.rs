@@ -22,7 +22,12 @@ pub(super) fn engine_code(error: &Error) -> Option<u64> {
         return None;
     };
     let body: serde_json::Value = serde_json::from_slice(&reply.body).ok()?;
-    (reply.status == 400).then(|| body.get("code")?.as_u64())?
+    let code = body.get("code")?;
+    // A number by the protocol; some servers send it as text.
+    let code = code
+        .as_u64()
+        .or_else(|| code.as_str().and_then(|code| code.parse().ok()));
+    code.filter(|_| reply.status == 400)
 }
 
 /// What to say about `error`.

@@ -45,7 +45,10 @@ pub async fn run(
         None => None,
     };
     // Without an upgraded session, a WebSocket of its own has to stay quiet.
-    let alone = probe.websocket_only(upgraded.is_none()).await;
+    let offered = session
+        .as_ref()
+        .is_none_or(|(_, handshake, _)| offers_websocket(handshake));
+    let alone = probe.websocket_only(upgraded.is_none(), offered).await;
     let handshake = session
         .as_ref()
         .map(|(_, handshake, _)| handshake)
@@ -61,6 +64,8 @@ pub async fn run(
         probe
             .quiet(socket, session.is_some(), &handshake, pinged, quiet_for)
             .await;
+    } else {
+        probe.no_session();
     }
     probe.report()
 }

@@ -82,7 +82,8 @@ impl<'a, F: FnMut(&Step)> Probe<'a, F> {
         let began = Instant::now();
         let (handshake, reply) = match polling.open(self.options.timeout).await {
             Ok(opened) => opened,
-            Err(error) if engine_code(&error) == Some(0) => {
+            // A handshake by polling has nothing else that could be bad about it.
+            Err(error) if matches!(engine_code(&error), Some(0 | 3)) => {
                 let saw = "the server does not offer polling";
                 self.say("polling handshake", Outcome::Skipped, began.elapsed(), saw);
                 return None;
@@ -163,16 +164,18 @@ impl<'a, F: FnMut(&Step)> Probe<'a, F> {
         let mut nodes = vec![];
         for _ in 0..WITHOUT_COOKIE {
             let mut polling = self.options.settings.polling();
-            let Ok((_, reply)) = polling.open(self.options.timeout).await else {
-                continue;
+            let tried = async {
+                let (_, reply) = polling.open(self.options.timeout).await?;
+                nodes.push(node(&reply));
+                polling.cookies = Cookies::default();
+                join_forgetful(&mut polling, self.options).await
             };
-            nodes.push(node(&reply));
-            polling.cookies = Cookies::default();
-            match join_forgetful(&mut polling, self.options).await {
+            match tried.await {
+                Ok(()) => {}
                 Err(error) if engine_code(&error) == Some(1) => {
                     return self.refused_without_cookie(began, &error);
                 }
-                _ => {}
+                Err(error) => return self.fail("without the cookie", began.elapsed(), &error),
             }
         }
         nodes.sort();
@@ -240,8 +243,31 @@ impl<'a, F: FnMut(&Step)> Probe<'a, F> {
         }
     }
 
-    /// A session that never polls. Kept open when `keep` says so.
-    pub(super) async fn websocket_only(&mut self, keep: bool) -> Option<(WebSocket, Handshake)> {
+    /// Says so where no transport was refused for a reason, and none opened a session.
+    pub(super) fn no_session(&mut self) {
+        if self
+            .steps
+            .iter()
+            .all(|step| step.outcome == Outcome::Skipped)
+        {
+            self.add(Step {
+                name: "session",
+                outcome: Outcome::Failed,
+                saw: "the server offers neither polling nor WebSocket".to_owned(),
+                took: Duration::ZERO,
+                means: None,
+                change: Some("allow a transport (TRANSPORTS), and check --path".to_owned()),
+            });
+        }
+    }
+
+    /// A session that never polls. Kept open when `keep` says so. `offered` says whether the server
+    /// may offer WebSocket, as far as a handshake by polling told.
+    pub(super) async fn websocket_only(
+        &mut self,
+        keep: bool,
+        offered: bool,
+    ) -> Option<(WebSocket, Handshake)> {
         let began = Instant::now();
         match websocket_session(self.options).await {
             Ok((socket, handshake)) => {
@@ -256,7 +282,10 @@ impl<'a, F: FnMut(&Step)> Probe<'a, F> {
                 socket.close().await;
                 None
             }
-            Err(error) if engine_code(&error) == Some(0) => {
+            Err(error)
+                if engine_code(&error) == Some(0)
+                    || (!offered && engine_code(&error) == Some(3)) =>
+            {
                 self.say(
                     "websocket only",
                     Outcome::Skipped,

@@ -112,7 +112,10 @@ impl Report {
                     .into_owned(),
                 ),
             )
-            .element(Level::HELP.message("deploy the template again, or change it to what is live"))
+            .element(Level::HELP.message(
+                "`deployer up --revert-drift` brings back what CloudFormation sees; or set it \
+                 back by hand, or change the template to what is live",
+            ))
     }
 
     /// The marked lines, those of one file together; the first setting is the one to change.

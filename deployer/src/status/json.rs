@@ -13,10 +13,9 @@ impl Status {
         let cause = self.cause.as_ref().map(|cause| {
             json!({ "logical_id": cause.logical_id, "resource_type": cause.kind, "status": cause.status, "reason": cause.reason })
         });
-        let previous = self
-            .previous
-            .as_ref()
-            .map(|previous| json!({ "parameters": previous.parameters, "tags": previous.tags }));
+        let previous = self.previous.as_ref().map(
+            |previous| json!({ "parameters": previous.parameters, "origin": previous.origin }),
+        );
         let troubles = self.troubles();
         json!({
             "ok": troubles.is_empty(),
@@ -33,9 +32,11 @@ impl Status {
                 "parameters": stack.parameters,
                 "outputs": stack.outputs,
             },
+            "origin": self.origin,
             "cause": cause,
             "previous": previous,
             "gone": self.gone,
+            "unseen": self.unseen,
             "services": self.services.iter().map(Service::json).collect::<Vec<_>>(),
         })
     }

@@ -9,7 +9,7 @@ mod text;
 
 use crate::aws::{RunningTask, ServiceState, StackState, Target};
 use crate::deploy::Cause;
-use crate::history::PreviousDeployment;
+use crate::history::{Origin, PreviousDeployment};
 
 pub use read::{Names, read};
 
@@ -18,6 +18,8 @@ pub use read::{Names, read};
 pub struct Status {
     /// The stack.
     pub stack: StackState,
+    /// Where what runs comes from, where it says so.
+    pub origin: Option<Origin>,
     /// What it ran before, if a roll-back has something to go back to.
     pub previous: Option<PreviousDeployment>,
     /// Why the last operation on it failed, if it did.
@@ -26,6 +28,8 @@ pub struct Status {
     pub services: Vec<Service>,
     /// The services that it should have, by name, and that are not there.
     pub gone: Vec<String>,
+    /// What the caller may not see, a line each.
+    pub unseen: Vec<String>,
 }
 
 /// How a service stands.
@@ -37,6 +41,8 @@ pub struct Service {
     pub nodes: Vec<Node>,
     /// The targets that are none of these nodes: those of tasks that have gone, mostly.
     pub targets: Vec<Target>,
+    /// Whether the caller may not see the targets.
+    pub targets_unseen: bool,
     /// Why tasks stopped that should not have, each reason once; the newest last.
     pub stopped: Vec<String>,
 }
@@ -103,7 +109,8 @@ impl Service {
                 target.address, target.state, target.reason
             ));
         }
-        let has_targets = !self.state.target_groups.is_empty() && !self.nodes.is_empty();
+        let has_targets =
+            !self.state.target_groups.is_empty() && !self.nodes.is_empty() && !self.targets_unseen;
         if has_targets && !changes && !targets().any(|target| target.state == "healthy") {
             troubles
                 .push("the load balancer has no healthy target: clients are refused".to_owned());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Node, Service, Status};
 use crate::aws::{Clients, Error, Kind, Resource, RunningTask, StoppedTask, Target};
 use crate::deploy::Cause;
-use crate::history::PreviousDeployment;
+use crate::history::{Origin, PreviousDeployment};
 use crate::logs::task_of;
 
 /// Reasons of stopped tasks that are shown.
@@ -15,10 +15,32 @@ const REASONS: usize = 3;
 /// is not asked again.
 pub type Names = BTreeMap<String, String>;
 
-/// How a stack stands; none where there is no such stack.
+/// What the caller may not see, a line each.
+#[derive(Default)]
+struct Unseen(Vec<String>);
+
+impl Unseen {
+    /// The answer, or nothing where the caller may not see it: the rest is worth showing all the
+    /// same.
+    fn pass<T: Default>(&mut self, answer: Result<T, Error>) -> Result<T, Error> {
+        match answer {
+            Err(error) if error.kind() == Kind::Denied => {
+                let text = error.to_string();
+                if !self.0.contains(&text) {
+                    self.0.push(text);
+                }
+                Ok(T::default())
+            }
+            answer => answer,
+        }
+    }
+}
+
+/// How a stack stands; none where there is no such stack. What the caller may not see is left out,
+/// and listed.
 ///
 /// # Errors
-/// AWS refuses a call.
+/// AWS refuses a call for another reason, or the caller may not see the stack at all.
 pub async fn read(
     clients: &Clients,
     stack: &str,
@@ -29,11 +51,12 @@ pub async fn read(
     };
     // By its ARN, in case that another of the name takes its place meanwhile.
     let failed = stack.status.contains("ROLLBACK") || stack.status.ends_with("_FAILED");
+    let mut unseen = Unseen::default();
     let cause = match failed {
-        true => Cause::first(&clients.events(&stack.id, None).await?),
+        true => Cause::first(&unseen.pass(clients.events(&stack.id, None).await)?),
         false => None,
     };
-    let resources = clients.resources(&stack.id).await?;
+    let resources = unseen.pass(clients.resources(&stack.id).await)?;
     let of_kind = |kind: &str| {
         let found = resources.iter().filter(|resource| resource.kind == kind);
         let found: Vec<&Resource> = found
@@ -51,29 +74,34 @@ pub async fn read(
     for service in of_kind("AWS::ECS::Service") {
         let found = clients
             .service(&service.physical_id, cluster.as_deref())
-            .await?;
-        if let Some(state) = found {
+            .await;
+        let is_seen = found.is_ok();
+        if let Some(state) = unseen.pass(found)? {
             let mut service = Service {
                 state,
                 ..Service::default()
             };
-            service.read(clients, log.as_deref(), names).await?;
+            service
+                .read(clients, log.as_deref(), names, &mut unseen)
+                .await?;
             services.push(service);
-        } else if !stack.is_busy() && !service.status.starts_with("DELETE") {
+        } else if is_seen && !stack.is_busy() && !service.status.starts_with("DELETE") {
             gone.push(service.logical_id.clone());
         }
     }
-    let previous = match clients.template(&stack.id).await {
+    let template = match clients.template(&stack.id).await {
         // Of a stack that is only planned.
-        Err(error) if error.kind() == Kind::Missing => None,
-        template => PreviousDeployment::of(&template?),
+        Err(error) if error.kind() == Kind::Missing => String::new(),
+        template => unseen.pass(template)?,
     };
     Ok(Some(Status {
         stack,
-        previous,
+        origin: Origin::of(&template),
+        previous: PreviousDeployment::of(&template),
         cause,
         services,
         gone,
+        unseen: unseen.0,
     }))
 }
 
@@ -83,19 +111,23 @@ impl Service {
         clients: &Clients,
         log: Option<&str>,
         names: &mut Names,
+        unseen: &mut Unseen,
     ) -> Result<(), Error> {
         let tasks = clients
             .running_tasks(&self.state.cluster, &self.state.name)
-            .await?;
+            .await;
+        let tasks = unseen.pass(tasks)?;
         for group in &self.state.target_groups {
-            self.targets.extend(clients.targets(group).await?);
+            let targets = clients.targets(group).await;
+            self.targets_unseen |= targets.is_err();
+            self.targets.extend(unseen.pass(targets)?);
         }
         if let Some(log) = log {
             let unknown: Vec<_> = tasks
                 .iter()
                 .filter(|task| !names.contains_key(&task.id))
                 .collect();
-            learn(clients, log, &unknown, names).await?;
+            unseen.pass(learn(clients, log, &unknown, names).await)?;
         }
         for task in tasks {
             let of_task = |target: &Target| is_at(target, &task.address);
@@ -106,9 +138,10 @@ impl Service {
                 task,
             });
         }
-        let mut stopped = clients
+        let stopped = clients
             .stopped_tasks(&self.state.cluster, &self.state.name)
-            .await?;
+            .await;
+        let mut stopped = unseen.pass(stopped)?;
         stopped.retain(|task| !task.was_retired());
         for why in stopped.iter().rev().map(StoppedTask::why) {
             if !self.stopped.contains(&why) && self.stopped.len() < REASONS {

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use console::style;
-use indexmap::IndexMap;
 
 use super::{Node, Service, Status};
 use crate::aws::Deployment;
@@ -29,7 +28,8 @@ impl Status {
         for service in &self.services {
             service.text(&mut text, now, paint);
         }
-        if self.services.is_empty() && self.gone.is_empty() && !self.stack.is_busy() {
+        let whole = self.unseen.is_empty() && !self.stack.is_busy();
+        if self.services.is_empty() && self.gone.is_empty() && whole {
             let _ = writeln!(text, "\nthe stack has no service");
         }
         if let Some(Cause {
@@ -43,6 +43,12 @@ impl Status {
                 text,
                 "\nthe last update failed: {logical_id} ({kind}) {status}\n  {reason}"
             );
+        }
+        if !self.unseen.is_empty() {
+            let _ = writeln!(text, "\nnot seen:");
+            for what in &self.unseen {
+                let _ = writeln!(text, "  {what}");
+            }
         }
         let troubles = self.troubles();
         if !troubles.is_empty() {
@@ -66,25 +72,25 @@ impl Status {
         if !stack.reason.is_empty() && stack.status.contains("FAILED") {
             row("reason", stack.reason.clone());
         }
-        let tag = |tags: &IndexMap<String, String>, name: &str| {
-            tags.get(&format!("holdfast:{name}")).cloned()
-        };
-        for (label, name) in [
-            ("by", "deployed-by"),
-            ("at", "deployed-at"),
-            ("image", "image"),
-            ("commit", "commit"),
-        ] {
-            if let Some(value) = tag(&stack.tags, name) {
-                row(label, value);
-            }
+        if let Some(origin) = &self.origin {
+            row("by", origin.by.clone());
+            row("at", origin.at.clone());
+        }
+        if let Some(image) = stack.parameters.get("Image") {
+            row("image", image.clone());
+        }
+        let origin = self.origin.as_ref();
+        if let Some(commit) = origin.and_then(|origin| origin.commit.as_ref()) {
+            row("commit", commit.clone());
         }
         if let Some(before) = &self.previous {
             let summary = before.summary();
-            row(
-                "before it",
-                format!("{summary} (`deployer rollback` goes back to it)"),
-            );
+            let (label, way) = if origin.is_some_and(|origin| origin.rolls_back) {
+                ("undone", "`deployer rollback --redo` brings it back")
+            } else {
+                ("before it", "`deployer rollback` goes back to it")
+            };
+            row(label, format!("{summary} ({way})"));
         }
         if let Some(url) = stack.outputs.get("Url") {
             row("url", url.clone());
@@ -233,6 +239,8 @@ fn ago(at: SystemTime, now: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use indexmap::IndexMap;
+
     use crate::aws::{RunningTask, ServiceState, StackState, Target};
 
     fn at(seconds: u64) -> SystemTime {
@@ -300,23 +308,25 @@ mod tests {
             stack: StackState {
                 name: "acme-drops-prod".to_owned(),
                 status: "UPDATE_COMPLETE".to_owned(),
-                tags: map(&[
-                    ("holdfast:deployed-by", "arn:aws:iam::1:user/ada"),
-                    ("holdfast:image", "drops:1.4.2"),
-                ]),
+                parameters: map(&[("Image", "drops:1.4.2")]),
                 outputs: map(&[("Url", "https://drops.example.com")]),
                 protected: true,
                 updated: Some(at(3_000)),
                 ..StackState::default()
             },
+            origin: Some(crate::history::Origin {
+                by: "arn:aws:iam::1:user/ada".to_owned(),
+                at: "2026-01-02T03:04:05Z".to_owned(),
+                ..crate::history::Origin::default()
+            }),
             previous: Some(crate::history::PreviousDeployment::new(
                 "",
                 map(&[("Image", "drops:1.4.1")]),
-                map(&[]),
             )),
             cause: None,
             services: vec![service],
             gone: Vec::new(),
+            unseen: Vec::new(),
         }
     }
 

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::aws::{Clients, Error, Kind, Resource, StackState};
+use crate::history::Origin;
 use crate::render::render_with;
 use cloudformation::template::Template;
 
@@ -48,6 +49,8 @@ pub struct Teardown {
     pub snapshots: Vec<String>,
     /// The load balancers that AWS refuses to delete.
     pub protected_balancers: Vec<String>,
+    /// Where what runs comes from, where it says so.
+    pub origin: Option<Origin>,
 }
 
 impl Teardown {
@@ -57,11 +60,12 @@ impl Teardown {
     /// AWS refuses a call.
     pub async fn of(clients: &Clients, stack: StackState) -> Result<Self, Error> {
         let resources = clients.resources(&stack.id).await?;
-        let policies = match clients.template(&stack.id).await {
+        let template = match clients.template(&stack.id).await {
             // Of a stack that is only planned.
-            Err(error) if error.kind() == Kind::Missing => BTreeMap::new(),
-            template => policies(&template?, &stack),
+            Err(error) if error.kind() == Kind::Missing => String::new(),
+            template => template?,
         };
+        let policies = policies(&template, &stack);
         let has = |resource: &Resource, some: &[&str]| {
             let policy = policies.get(&resource.logical_id);
             policy.is_some_and(|policy| some.contains(&policy.as_str()))
@@ -87,6 +91,7 @@ impl Teardown {
             stays,
             snapshots,
             protected_balancers,
+            origin: Origin::of(&template),
         })
     }
 
@@ -117,19 +122,16 @@ impl Teardown {
             name,
             status,
             id,
-            tags,
+            parameters,
             ..
         } = &self.stack;
         let mut text = format!("{name} ({status}) would be deleted: {id}\n");
         // Writing to a string cannot fail.
-        for (key, label) in [
-            ("holdfast:deployed-by", "deployed by"),
-            ("holdfast:deployed-at", "deployed at"),
-            ("holdfast:image", "image"),
-        ] {
-            if let Some(value) = tags.get(key) {
-                let _ = writeln!(text, "  {label} {value}");
-            }
+        if let Some(Origin { by, at, .. }) = &self.origin {
+            let _ = writeln!(text, "  deployed by {by}\n  deployed at {at}");
+        }
+        if let Some(image) = parameters.get("Image") {
+            let _ = writeln!(text, "  image {image}");
         }
         let mut kinds = BTreeMap::<&str, Vec<&str>>::new();
         for resource in &self.goes {
@@ -237,6 +239,7 @@ mod tests {
             stays: vec![resource("LogGroup", "AWS::Logs::LogGroup")],
             snapshots: vec!["StoreGroup".to_owned()],
             protected_balancers: vec!["arn:alb".to_owned()],
+            origin: None,
         };
         insta::assert_snapshot!(removal.text());
         assert!(removal.is_protected());

@@ -6,7 +6,7 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use super::Teardown;
-use crate::aws::Clients;
+use crate::aws::{Clients, Error};
 use crate::deploy::{Goal, Limits, Operation, Stopped, watch};
 use anyhow::bail;
 use serde_json::json;
@@ -51,16 +51,15 @@ pub fn run(args: &Args, named: &Named, output: Output) -> anyhow::Result<Exit> {
         let Some(teardown) = teardown else {
             return Ok(Exit::Well);
         };
-        let begun = Cell::new(false);
+        let begun = Cell::new(Begun::No);
         tokio::select! {
             removed = remove(&clients, args, named, &teardown, output, &begun) => removed,
             () = signals.next() => {
-                let left = if begun.get() {
-                    format!("the removal continues on AWS; {}", again(named))
-                } else {
-                    restored(&clients, &teardown).await;
-                    "nothing was deleted".to_owned()
-                };
+                let left = left(&clients, named, &teardown, begun.get());
+                let left = signals.unless_again(left).await.unwrap_or_else(|| {
+                    format!("it is not known whether AWS deletes the stack, and its protection may \
+                             be off; {}", shows(named))
+                });
                 Err(anyhow::anyhow!(left).context(Ended(Exit::Interrupted)))
             }
         }
@@ -68,6 +67,61 @@ pub fn run(args: &Args, named: &Named, output: Output) -> anyhow::Result<Exit> {
     // A question that nobody has answered must not keep the process.
     runtime.shutdown_background();
     done
+}
+
+/// How far a removal has come, for whoever interrupts it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    /// AWS was not told yet.
+    No,
+    /// AWS was told, and has not answered.
+    Told,
+    /// AWS deletes the stack.
+    Yes,
+}
+
+/// What an interruption leaves behind; protection is put back where nothing was begun.
+async fn left(clients: &Clients, named: &Named, teardown: &Teardown, begun: Begun) -> String {
+    let goes_on = format!("the removal continues on AWS; {}", again(named));
+    match begun {
+        Begun::Yes => goes_on,
+        Begun::No => {
+            restored(clients, teardown).await;
+            "nothing was deleted".to_owned()
+        }
+        Begun::Told => match told(clients, teardown).await {
+            Ok(true) => goes_on,
+            Ok(false) => format!(
+                "nothing was deleted so far; AWS did not answer, so {} in a minute again",
+                shows(named)
+            ),
+            Err(error) => format!(
+                "it is not known whether AWS deletes the stack, and its protection may be off: \
+                 {error}; {}",
+                shows(named)
+            ),
+        },
+    }
+}
+
+fn shows(named: &Named) -> String {
+    format!("look with `deployer status {}`", named.flag())
+}
+
+/// Whether a call to delete the stack, whose answer did not come, has begun it. Where it has not,
+/// protection is put back first: a call that is late is refused by it.
+async fn told(clients: &Clients, teardown: &Teardown) -> Result<bool, Error> {
+    let stack = &teardown.stack.id;
+    if is_going(clients, stack).await? {
+        return Ok(true);
+    }
+    restored(clients, teardown).await;
+    is_going(clients, stack).await
+}
+
+async fn is_going(clients: &Clients, stack: &str) -> Result<bool, Error> {
+    let found = say_waiting(clients.stack(stack)).await?;
+    Ok(found.is_none_or(|stack| stack.status.starts_with("DELETE_")))
 }
 
 fn again(named: &Named) -> String {
@@ -144,21 +198,14 @@ async fn remove(
     named: &Named,
     teardown: &Teardown,
     output: Output,
-    begun: &Cell<bool>,
+    begun: &Cell<Begun>,
 ) -> anyhow::Result<Exit> {
     let stack = &teardown.stack;
     let mut after = None;
     if stack.status == "DELETE_IN_PROGRESS" {
-        begun.set(true);
+        begun.set(Begun::Yes);
     } else {
-        unprotect(clients, teardown, true).await?;
-        after = say_waiting(clients.newest_event(&stack.id)).await?;
-        begun.set(true);
-        if let Err(error) = say_waiting(clients.delete_stack(&stack.id)).await {
-            begun.set(false);
-            restored(clients, teardown).await;
-            return Err(anyhow::Error::new(error).context("nothing was deleted"));
-        }
+        after = begin(clients, named, teardown, begun).await?;
     }
     let operation = Operation {
         stack_id: stack.id.clone(),
@@ -186,6 +233,49 @@ async fn remove(
     } else {
         Exit::NotDeployed
     })
+}
+
+/// Switches protection off and has AWS delete the stack; the last event before that.
+async fn begin(
+    clients: &Clients,
+    named: &Named,
+    teardown: &Teardown,
+    begun: &Cell<Begun>,
+) -> anyhow::Result<Option<String>> {
+    let stack = &teardown.stack.id;
+    let ready = async {
+        unprotect(clients, teardown, true).await?;
+        anyhow::Ok(say_waiting(clients.newest_event(stack)).await?)
+    };
+    let after = match ready.await {
+        Ok(after) => after,
+        Err(error) => {
+            restored(clients, teardown).await;
+            return Err(error.context("nothing was deleted"));
+        }
+    };
+    begun.set(Begun::Told);
+    if let Err(error) = say_waiting(clients.delete_stack(stack)).await {
+        // The answer may have been lost: what counts is what became of the stack.
+        let is_going = match told(clients, teardown).await {
+            Ok(is_going) => is_going,
+            Err(unknown) => {
+                let context = format!(
+                    "it is not known whether AWS deletes the stack, and its protection may be off \
+                     ({unknown}); {}",
+                    shows(named)
+                );
+                let error = anyhow::Error::new(error).context(context);
+                return Err(error.context(Ended(Exit::StillRunning)));
+            }
+        };
+        if !is_going {
+            begun.set(Begun::No);
+            return Err(anyhow::Error::new(error).context("nothing was deleted"));
+        }
+    }
+    begun.set(Begun::Yes);
+    Ok(after)
 }
 
 /// Switches what protects the stack and its load balancers off, or on again.

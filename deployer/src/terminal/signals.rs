@@ -30,6 +30,14 @@ impl Signals {
             _ = hangup.recv() => {}
         }
     }
+
+    /// Waits for what tidies up after an interruption; none where the next signal comes first.
+    pub async fn unless_again<T>(&mut self, tidying: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = tidying => Some(done),
+            () = self.next() => None,
+        }
+    }
 }
 
 /// A runtime for a verb that talks to the network.

@@ -129,6 +129,7 @@ def unique_parts_removed(report):
     if report is None:
         return None
     text = re.sub(r"((?:loadbalancer/app|targetgroup)/[^/]+)/[a-z0-9]{16}", r"\1/ID", str(report))
+    text = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "ID", text)
     text = re.sub(r"-[a-z0-9]{8}(\.[a-z0-9-]+\.elb\.)", r"-ID\1", text)
     return re.sub(r"\bsg-[0-9a-f]{17}\b", "sg-ID", text)
 

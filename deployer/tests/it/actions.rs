@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use deployer::aws::actions::{CALLS, Grant, POLICIES, RESOURCES, STORE, markdown, policy};
+use deployer::aws::actions::{CALLS, Grant, NETWORK, POLICIES, RESOURCES, STORE, markdown, policy};
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
@@ -204,7 +204,8 @@ fn matches(pattern: &str, action: &str) -> bool {
 #[test]
 fn what_cloudformation_does_for_the_template_is_listed_and_no_other() {
     let schemas = installed("cfnlint/data/schemas/providers/eu-west-1.json");
-    let listed: Vec<_> = actions(RESOURCES).union(&actions(STORE)).copied().collect();
+    let all = [NETWORK, RESOURCES, STORE].concat();
+    let listed: Vec<_> = actions(&all).into_iter().collect();
     let mut needed = BTreeSet::new();
     for kind in types() {
         let file = schemas[&kind]
@@ -289,37 +290,103 @@ fn the_role_that_deploys_may_do_just_that() {
     }
 }
 
+/// A statement of the role's template, as people read it.
+fn statement(grant: &Grant) -> String {
+    let mut why = grant.why.to_owned();
+    why[..1].make_ascii_uppercase();
+    let mut text = format!(
+        "          # {why}.\n          - Sid: {}\n            Effect: Allow\n",
+        grant.sid
+    );
+    let list = |name: &str, indent: &str, items: Vec<String>| match items.as_slice() {
+        [one] => format!("{indent}{name}: {one}\n"),
+        many => {
+            let items: String = many
+                .iter()
+                .map(|item| format!("{indent}  - {item}\n"))
+                .collect();
+            format!("{indent}{name}:\n{items}")
+        }
+    };
+    let value = |text: &&str| match text.contains("${") {
+        true => format!("!Sub \"{text}\""),
+        false => format!("\"{text}\""),
+    };
+    let actions = grant.actions.iter().map(|&action| action.to_owned());
+    text.push_str(&list("Action", "            ", actions.collect()));
+    let on = grant.on.iter().map(value).collect();
+    text.push_str(&list("Resource", "            ", on));
+    if let Some((operator, key, values)) = grant.only_if {
+        text.push_str(&format!(
+            "            Condition:\n              {operator}:\n"
+        ));
+        let values = values.iter().map(value).collect();
+        text.push_str(&list(&format!("\"{key}\""), "                ", values));
+    }
+    text
+}
+
+/// The role's template with the statements of the list.
+fn role(template: &str) -> String {
+    let mut text = template.to_owned();
+    for (name, grants) in POLICIES {
+        let policy = text.find(&format!("\n  {name}:\n    Type: AWS::IAM::ManagedPolicy"));
+        let policy = policy.unwrap_or_else(|| panic!("the role has no policy {name}"));
+        let words = "        Statement:\n";
+        let begin = policy + text[policy..].find(words).expect("statements") + words.len();
+        let end = begin + text[begin..].find("\n\n").expect("more follows") + 1;
+        let statements: String = grants.iter().map(statement).collect();
+        text.replace_range(begin..end, &statements);
+    }
+    text
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the switch of a generator, not a setting"
+)]
+fn writes() -> bool {
+    std::env::var("PERMISSIONS_TABLE").is_ok_and(|value| value == "write")
+}
+
+/// What is made of the list is up to date; with `PERMISSIONS_TABLE=write` it is made instead.
+fn is_generated(path: &str, generate: impl Fn(&str) -> String) {
+    let path = project().join(path);
+    let found = std::fs::read_to_string(&path).expect("it is there");
+    let expected = generate(&found);
+    if writes() {
+        std::fs::write(&path, expected).expect("it can be written");
+        return;
+    }
+    assert!(
+        found == expected,
+        "{}: run `PERMISSIONS_TABLE=write cargo test -p deployer --test it permissions`",
+        path.display()
+    );
+}
+
+#[test]
+fn the_role_has_the_statements_of_the_permissions() {
+    is_generated("cloudformation/deploy-role.yaml", role);
+}
+
 const BEGIN: &str =
     "<!-- permissions: written by `PERMISSIONS_TABLE=write cargo test -p deployer permissions` -->";
 const END: &str = "<!-- end of permissions -->";
 
-/// Fails when the tables differ; with `PERMISSIONS_TABLE=write` it writes them instead.
 #[test]
 fn the_book_has_the_tables_of_permissions() {
-    let path = project().join("docs/src/reference/permissions.md");
-    let page = std::fs::read_to_string(&path).expect("it is there");
-    let parts = page
-        .split_once(BEGIN)
-        .and_then(|(before, rest)| Some((before, rest.split_once(END)?)));
-    let (before, (found, after)) = parts.expect("the page has the lines around the permissions");
-    let expected = format!("\n\n{}\n\n", markdown());
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the switch of a generator, not a setting"
-    )]
-    if std::env::var("PERMISSIONS_TABLE").is_ok_and(|value| value == "write") {
-        let text = format!("{before}{BEGIN}{expected}{END}{after}");
-        std::fs::write(&path, text).expect("it can be written");
-        return;
-    }
-    assert_eq!(
-        found, expected,
-        "run `PERMISSIONS_TABLE=write cargo test -p deployer permissions`"
-    );
+    is_generated("docs/src/reference/permissions.md", |page| {
+        let parts = page
+            .split_once(BEGIN)
+            .and_then(|(before, rest)| Some((before, rest.split_once(END)?)));
+        let (before, (_, after)) = parts.expect("the page has the lines around the permissions");
+        format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", markdown())
+    });
 }
 
 /// Younger than the definitions of the tool.
-const YOUNGER: [&str; 1] = ["ecs:StopServiceDeployment"];
+const YOUNGER: [&str; 2] = ["cloudformation:DescribeEvents", "ecs:StopServiceDeployment"];
 
 #[test]
 fn every_action_exists_and_can_be_allowed_where_it_is() {

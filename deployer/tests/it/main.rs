@@ -24,6 +24,7 @@ mod deploy;
 mod emulator;
 mod environment_mistakes;
 mod init;
+mod isolation;
 mod lint;
 mod local;
 mod operations;

@@ -18,6 +18,7 @@ pub static CALLS: &[Grant] = &[
             "cloudformation:DeleteChangeSet",
             "cloudformation:DeleteStack",
             "cloudformation:DescribeChangeSet",
+            "cloudformation:DescribeEvents",
             "cloudformation:DescribeStackEvents",
             "cloudformation:DescribeStacks",
             "cloudformation:ExecuteChangeSet",
@@ -70,7 +71,7 @@ pub static CALLS: &[Grant] = &[
         why: "switch the load balancer's deletion protection",
         actions: &["elasticloadbalancing:ModifyLoadBalancerAttributes"],
         on: &[
-            "arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:loadbalancer/app/${Prefix}-${Name}-${Environment}-*",
+            "arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:loadbalancer/app/${Prefix}-${Name}-${Environment}-??????/*",
         ],
         only_if: None,
     },
@@ -92,7 +93,7 @@ pub static CALLS: &[Grant] = &[
         why: "issue the key with which the deployment is probed, by the stack's own backend key",
         actions: &["secretsmanager:GetSecretValue"],
         on: &[
-            "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:BackendKeys-*",
+            "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${Prefix}-${Name}-${Environment}/*",
         ],
         only_if: None,
     },

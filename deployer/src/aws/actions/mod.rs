@@ -3,6 +3,7 @@
 //! permissions. How calls are made is the business of the modules around this one.
 
 mod calls;
+mod network;
 mod stack;
 
 use std::fmt::Write as _;
@@ -10,6 +11,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 pub use calls::CALLS;
+pub use network::NETWORK;
 pub use stack::{RESOURCES, STORE};
 
 /// Some actions, on some resources, for one reason.
@@ -30,8 +32,20 @@ pub struct Grant {
 
 /// The policies by name. Each fits into a managed policy (6,144 characters without white space,
 /// "IAM and AWS STS quotas"), of which a role takes ten.
-pub static POLICIES: [(&str, &[Grant]); 3] =
-    [("Calls", CALLS), ("Resources", RESOURCES), ("Store", STORE)];
+pub static POLICIES: [(&str, &[Grant]); 4] = [
+    ("Calls", CALLS),
+    ("Network", NETWORK),
+    ("Resources", RESOURCES),
+    ("Store", STORE),
+];
+
+/// Only what is not another stack's. AWS names these resources itself, so that no name tells them
+/// apart; CloudFormation tags each with its stack. What is made just now has no tag yet.
+const OF_STACK: (&str, &str, &[&str]) = (
+    "StringEqualsIfExists",
+    "aws:ResourceTag/aws:cloudformation:stack-name",
+    &["${Prefix}-${Name}-${Environment}"],
+);
 
 /// The policy document of some grants, as CloudFormation takes it: what differs between accounts
 /// and environments stands as `Fn::Sub`.

@@ -1,43 +1,12 @@
 //! What CloudFormation does for the resources of the service's template, with the permissions of
 //! whoever deploys. The lists follow the `handlers` of the resource types' schemas, less what the
-//! template does not use; a test compares.
+//! template does not use; a test compares. What clients and tasks meet on the network stands in
+//! `network`.
 
-use super::Grant;
+use super::{Grant, OF_STACK};
 
 /// The actions for every stack.
 pub static RESOURCES: &[Grant] = &[
-    Grant {
-        sid: "Balancer",
-        why: "load balancer, listeners, rules and target group",
-        actions: &[
-            "elasticloadbalancing:AddTags",
-            "elasticloadbalancing:CreateListener",
-            "elasticloadbalancing:CreateLoadBalancer",
-            "elasticloadbalancing:CreateRule",
-            "elasticloadbalancing:CreateTargetGroup",
-            "elasticloadbalancing:DeleteListener",
-            "elasticloadbalancing:DeleteLoadBalancer",
-            "elasticloadbalancing:DeleteRule",
-            "elasticloadbalancing:DeleteTargetGroup",
-            "elasticloadbalancing:DeregisterTargets",
-            "elasticloadbalancing:ModifyListener",
-            "elasticloadbalancing:ModifyListenerAttributes",
-            "elasticloadbalancing:ModifyLoadBalancerAttributes",
-            "elasticloadbalancing:ModifyRule",
-            "elasticloadbalancing:ModifyTargetGroup",
-            "elasticloadbalancing:ModifyTargetGroupAttributes",
-            "elasticloadbalancing:RegisterTargets",
-            "elasticloadbalancing:RemoveTags",
-            "elasticloadbalancing:SetIpAddressType",
-            "elasticloadbalancing:SetRulePriorities",
-            "elasticloadbalancing:SetSecurityGroups",
-            "elasticloadbalancing:SetSubnets",
-        ],
-        on: &[
-            "arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:*/${Prefix}-${Name}-${Environment}-*",
-        ],
-        only_if: None,
-    },
     Grant {
         sid: "Look",
         why: "what AWS limits to no resource: reading, and names that are made on the way",
@@ -62,28 +31,6 @@ pub static RESOURCES: &[Grant] = &[
             "secretsmanager:GetRandomPassword",
         ],
         on: &["*"],
-        only_if: None,
-    },
-    Grant {
-        sid: "SecurityGroups",
-        why: "the security groups and their rules",
-        actions: &[
-            "ec2:AuthorizeSecurityGroupEgress",
-            "ec2:AuthorizeSecurityGroupIngress",
-            "ec2:CreateSecurityGroup",
-            "ec2:CreateTags",
-            "ec2:DeleteSecurityGroup",
-            "ec2:DeleteTags",
-            "ec2:RevokeSecurityGroupEgress",
-            "ec2:RevokeSecurityGroupIngress",
-            "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
-            "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
-        ],
-        on: &[
-            "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:security-group/*",
-            "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:security-group-rule/*",
-            "arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:vpc/*",
-        ],
         only_if: None,
     },
     Grant {
@@ -135,7 +82,8 @@ pub static RESOURCES: &[Grant] = &[
             "iam:UpdateRoleDescription",
         ],
         on: &[
-            "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Prefix}-${Name}-${Environment}-*",
+            "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Prefix}-${Name}-${Environment}-ExecutionRole-*",
+            "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Prefix}-${Name}-${Environment}-TaskRole-*",
         ],
         only_if: None,
     },
@@ -144,7 +92,8 @@ pub static RESOURCES: &[Grant] = &[
         why: "give those roles to tasks, and to nothing else",
         actions: &["iam:PassRole"],
         on: &[
-            "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Prefix}-${Name}-${Environment}-*",
+            "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Prefix}-${Name}-${Environment}-ExecutionRole-*",
+            "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Prefix}-${Name}-${Environment}-TaskRole-*",
         ],
         only_if: Some((
             "StringEquals",
@@ -189,7 +138,7 @@ pub static RESOURCES: &[Grant] = &[
     },
     Grant {
         sid: "Secrets",
-        why: "the secrets that the template makes; CloudFormation names each after its logical id",
+        why: "the secrets that the template makes",
         actions: &[
             "secretsmanager:CreateSecret",
             "secretsmanager:DeleteSecret",
@@ -200,8 +149,7 @@ pub static RESOURCES: &[Grant] = &[
             "secretsmanager:UpdateSecret",
         ],
         on: &[
-            "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:BackendKeys-*",
-            "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:Store*",
+            "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${Prefix}-${Name}-${Environment}/*",
         ],
         only_if: None,
     },
@@ -216,7 +164,7 @@ pub static RESOURCES: &[Grant] = &[
             "cloudwatch:UntagResource",
         ],
         on: &[
-            "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:${Prefix}-${Name}-${Environment}-*",
+            "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:${Prefix}-${Name}-${Environment}-RefusedRequests-*",
             "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:TargetTracking-service/${Prefix}-${Name}-${Environment}/*",
         ],
         only_if: None,
@@ -236,7 +184,7 @@ pub static RESOURCES: &[Grant] = &[
         on: &[
             "arn:${AWS::Partition}:application-autoscaling:${AWS::Region}:${AWS::AccountId}:scalable-target/*",
         ],
-        only_if: None,
+        only_if: Some(OF_STACK),
     },
     Grant {
         sid: "Alias",
@@ -297,7 +245,11 @@ pub static STORE: &[Grant] = &[
             "elasticache:RemoveTagsFromResource",
         ],
         on: &[
-            "arn:${AWS::Partition}:elasticache:${AWS::Region}:${AWS::AccountId}:*:${Prefix}-${Name}-${Environment}*",
+            "arn:${AWS::Partition}:elasticache:${AWS::Region}:${AWS::AccountId}:*:${Prefix}-${Name}-${Environment}",
+            "arn:${AWS::Partition}:elasticache:${AWS::Region}:${AWS::AccountId}:cluster:${Prefix}-${Name}-${Environment}-???",
+            "arn:${AWS::Partition}:elasticache:${AWS::Region}:${AWS::AccountId}:subnetgroup:${Prefix}-${Name}-${Environment}-?tore?ubnets-*",
+            "arn:${AWS::Partition}:elasticache:${AWS::Region}:${AWS::AccountId}:parametergroup:${Prefix}-${Name}-${Environment}-?tore?arameters-*",
+            "arn:${AWS::Partition}:elasticache:${AWS::Region}:${AWS::AccountId}:snapshot:${Prefix}-${Name}-${Environment}-?tore?roup-*",
             // Every user group holds the user of this name, or one that stands for it.
             "arn:${AWS::Partition}:elasticache:${AWS::Region}:${AWS::AccountId}:user:default",
         ],

@@ -64,3 +64,40 @@ async fn a_state_from_before_is_no_end() {
     assert!(!outcome.reached);
     assert_eq!(states.num_calls(), 6);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_later_deployment_does_is_no_news_of_this_one() {
+    let event = |status| ("acme-drops-prod", STACK, STACK_ID, status, "");
+    let ours = [event("UPDATE_IN_PROGRESS"), event("UPDATE_COMPLETE")];
+    let theirs = [
+        event("UPDATE_IN_PROGRESS"),
+        event("UPDATE_ROLLBACK_COMPLETE"),
+    ];
+    for later in [&theirs[..1], &theirs[..]] {
+        let status = later.last().expect("one").3;
+        let states = mock!(Stacks::describe_stacks)
+            .sequence()
+            .http_status(200, stack(status))
+            .repeatedly()
+            .build();
+        let told = mock!(Stacks::describe_stack_events)
+            .sequence()
+            .http_status(200, events(&[&ours, later].concat()))
+            .repeatedly()
+            .build();
+        let answers = Answers {
+            stacks: vec![&states, &told],
+            ..Answers::default()
+        };
+        let operation = Operation {
+            after: Some("event-before".to_owned()),
+            ..update()
+        };
+        let clients = answers.clients();
+        let outcome = watch(&clients, &operation, &limits(60), &mut Told::new()).await;
+        let outcome = outcome.expect("it ends");
+        assert!(outcome.reached && outcome.overtaken, "{outcome:?}");
+        assert_eq!(outcome.stack.status, "UPDATE_COMPLETE");
+        assert_eq!(outcome.cause, None);
+    }
+}

@@ -4,6 +4,8 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,17 +24,23 @@ use crate::Run;
 
 /// What becomes of the calls of one name.
 #[derive(Clone)]
-enum Fault {
+pub(super) enum Fault {
     /// AWS does it, and the answer is an error of its other side.
     Lost,
     /// AWS does it, and the answer does not come; whoever waits is notified that it was done.
     Held(Arc<Notify>),
     /// AWS does not allow it.
     Denied,
+    /// It never reaches AWS, and no answer comes; whoever waits is notified that it was called.
+    Hung(Arc<Notify>),
+    /// A proxy answers with a page of this status, and with these words; so often, then AWS does.
+    Page(u16, &'static str, Arc<AtomicUsize>),
+    /// AWS does it; its answer to this call is another.
+    Says(fn(&str) -> String),
 }
 
-/// A way to AWS on which the calls of one name go wrong; its URL.
-async fn way(aws: &str, call: &'static str, fault: Fault) -> String {
+/// A way to AWS on which the calls of these names go wrong (`A|B`); its URL.
+pub(super) async fn way(aws: &str, call: &'static str, fault: Fault) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let aws: SocketAddr = aws.strip_prefix("http://").unwrap().parse().unwrap();
@@ -61,14 +69,36 @@ async fn passed_on(
     let target = head.headers.get("x-amz-target");
     let target = target.map(|target| target.to_str().unwrap().to_owned());
     let form = String::from_utf8_lossy(&body).into_owned();
-    let is_meant = form.split('&').any(|part| part == format!("Action={call}"))
-        || target.is_some_and(|target| target.ends_with(&format!(".{call}")));
-    if is_meant && matches!(fault, Fault::Denied) {
-        return Ok(refusal(403, "AccessDenied", "not for you"));
+    let is = |call: &&str| {
+        form.split('&').any(|part| part == format!("Action={call}"))
+            || target
+                .as_ref()
+                .is_some_and(|target| target.ends_with(&format!(".{call}")))
+    };
+    let meant = call.split('|').find(is);
+    let is_meant = meant.is_some();
+    match &fault {
+        Fault::Denied if is_meant && target.is_some() => return Ok(denied()),
+        Fault::Denied if is_meant => return Ok(refusal(403, "AccessDenied", "not for you")),
+        Fault::Hung(called) if is_meant => {
+            called.notify_one();
+            std::future::pending::<()>().await;
+        }
+        Fault::Page(status, words, times) if is_meant => {
+            let more = |left: usize| left.checked_sub(1);
+            if times.fetch_update(SeqCst, SeqCst, more).is_ok() {
+                return Ok(page(*status, words));
+            }
+        }
+        _ => {}
     }
     let answer = forward(aws, Request::from_parts(head, Full::new(body))).await;
     match fault {
         Fault::Lost if is_meant => return Ok(refusal(500, "InternalFailure", "try again")),
+        Fault::Says(answer) if is_meant => {
+            let body = answer(meant.unwrap_or_default());
+            return Ok(Response::new(Full::new(body.into())));
+        }
         Fault::Held(done) if is_meant => {
             done.notify_one();
             std::future::pending::<()>().await;
@@ -96,7 +126,40 @@ fn refusal(status: u16, code: &str, message: &str) -> Answer {
     answer.body(Full::new(body.into())).unwrap()
 }
 
+/// As ECS and CloudWatch Logs write it.
+fn denied() -> Answer {
+    let body = r#"{"__type": "AccessDeniedException", "message": "not for you"}"#;
+    Response::builder()
+        .status(400)
+        .body(Full::new(body.into()))
+        .unwrap()
+}
+
+/// As a proxy writes it.
+fn page(status: u16, words: &str) -> Answer {
+    let body = format!("<html><body><h1>{words}</h1></body></html>");
+    let answer = Response::builder()
+        .status(status)
+        .header("content-type", "text/html");
+    answer.body(Full::new(body.into())).unwrap()
+}
+
 impl Site {
+    /// Runs the deployer by this way, to its end.
+    pub(super) async fn run_by(&self, way: &str, arguments: &[&str]) -> Run {
+        let output = self
+            .command(arguments)
+            .env("AWS_ENDPOINT_URL", way)
+            .env("AWS_MAX_ATTEMPTS", "1")
+            .output();
+        let output = timeout(PATIENCE, output).await.expect("it ends").unwrap();
+        Run {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// Deploys another image by this way.
     async fn up_by(&self, way: &str, image: &str) -> Run {
         let arguments = [

@@ -5,6 +5,7 @@ pub(crate) mod failures;
 mod fault_proxy;
 mod first_deployment;
 pub(crate) mod interrupted;
+mod misleading;
 mod probed;
 mod terminal;
 
@@ -132,21 +133,33 @@ impl Site {
         aws_sdk_elasticloadbalancingv2::Client::from_conf(config)
     }
 
+    /// The ARN of the stack's load balancer.
+    async fn balancer(&self) -> String {
+        let found = self.balancers().describe_load_balancers().send().await;
+        let found = found.expect("load balancers");
+        let arn = found.load_balancers()[0].load_balancer_arn();
+        arn.expect("an ARN").to_owned()
+    }
+
+    /// Changes an attribute of the stack's load balancer by hand.
+    async fn set_attribute(&self, key: &str, value: &str) {
+        let attribute = aws_sdk_elasticloadbalancingv2::types::LoadBalancerAttribute::builder()
+            .key(key)
+            .value(value);
+        let client = self.balancers();
+        let request = client
+            .modify_load_balancer_attributes()
+            .load_balancer_arn(self.balancer().await)
+            .attributes(attribute.build());
+        request.send().await.expect("it is changed");
+    }
+
     /// An attribute of the stack's load balancer, as ELB has it.
     pub(crate) async fn attribute(&self, key: &str) -> String {
         let client = self.balancers();
-        let found = client
-            .describe_load_balancers()
-            .send()
-            .await
-            .expect("load balancers");
-        let arn = found
-            .load_balancers()
-            .first()
-            .and_then(|found| found.load_balancer_arn());
         let answer = client
             .describe_load_balancer_attributes()
-            .load_balancer_arn(arn.expect("one"))
+            .load_balancer_arn(self.balancer().await)
             .send()
             .await
             .expect("its attributes");

@@ -140,7 +140,26 @@ async fn back_and_forth() {
         "the service has no other task definition"
     );
 
-    let forward = site.roll_back(&["--output", "json"]).await;
+    // A pipeline that runs its step again does not go forward to what was left behind.
+    let definition = site.deployed().await;
+    for _ in 0..2 {
+        let again = site.roll_back(&[]).await;
+        assert_eq!(again.code, 0, "{again}");
+        let told = [
+            "nothing to do",
+            "rolled back already, and runs",
+            OLD,
+            NEW,
+            "--redo",
+        ];
+        assert!(in_order(&again.stdout, &told), "{again}");
+    }
+    let further = site.roll_back(&["--further"]).await;
+    assert_eq!(further.code, 2, "{further}");
+    assert_eq!(site.deployed().await, definition);
+    assert_eq!(site.image().await, OLD);
+
+    let forward = site.roll_back(&["--redo", "--output", "json"]).await;
     assert_eq!(forward.code, 0, "{forward}");
     let last: Value =
         serde_json::from_str(forward.stdout.lines().last().expect("a line")).expect("an object");

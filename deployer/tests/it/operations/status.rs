@@ -135,7 +135,7 @@ async fn watching_tells_what_changes() {
     assert_eq!(next().await["stack"]["status"], "CREATE_COMPLETE");
     site.up(&["--image", "example.com/drops:1.5.0"]).await;
     // What comes between depends on the moment of the look.
-    while next().await["stack"]["tags"]["holdfast:image"] != "example.com/drops:1.5.0" {}
+    while next().await["stack"]["parameters"]["Image"] != "example.com/drops:1.5.0" {}
     let pid = watch.id().expect("it runs").to_string();
     assert!(
         std::process::Command::new("kill")

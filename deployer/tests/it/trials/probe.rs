@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::balancers::{BalancerSettings, Front};
-use super::participants::Target;
+use super::participants::{Server, Target};
 use crate::{deployer, directory};
 
 /// Probes `front`; the exit code and each step's outcome by name, with all of its text.
@@ -19,9 +19,11 @@ async fn probe(front: &Front, more: &[&str]) -> (i32, Vec<(String, String)>, Val
     }
     args.extend(more);
     let args: Vec<String> = args.into_iter().map(str::to_owned).collect();
+    // A directory of its own: tests that run side by side would empty each other's.
+    let place = format!("probe-{}", url.rsplit(':').next().unwrap_or_default());
     let run = tokio::task::spawn_blocking(move || {
         deployer(
-            &directory("probe"),
+            &directory(&place),
             &args.iter().map(String::as_str).collect::<Vec<_>>(),
         )
     });
@@ -194,4 +196,76 @@ async fn a_wrong_path_and_an_empty_target_group_are_told_apart() {
             .contains("no target in use"),
         "{report:#}"
     );
+}
+
+#[tokio::test]
+async fn an_official_server_that_only_polls_is_probed_on_that() {
+    let target = Target::start(
+        "a",
+        json!({ "transports": ["polling"], "pingInterval": 300 }),
+    )
+    .await;
+    let front = front(LONG, true, &[&target]).await;
+    let (code, got, report) = probe(&front, &["--quiet-for", "800ms"]).await;
+    let expected = [
+        ("polling handshake", "passed"),
+        ("join by polling", "passed"),
+        ("stickiness", "passed"),
+        ("without the cookie", "passed"),
+        ("upgrade", "skipped"),
+        ("websocket only", "skipped"),
+        ("heartbeat", "passed"),
+        ("quiet poll", "passed"),
+    ];
+    assert_eq!((code, got), (0, steps(&expected)), "{report:#}");
+}
+
+#[tokio::test]
+async fn our_own_server_passes_on_each_setting_of_its_transports() {
+    let key = "0123456789abcdef0123456789abcdef";
+    for (transports, skipped) in [
+        ("polling,websocket", &[][..]),
+        ("websocket", &["polling handshake"][..]),
+        ("polling", &["upgrade", "websocket only"][..]),
+    ] {
+        let settings = [
+            ("TRANSPORTS", transports),
+            ("PING_INTERVAL", "500ms"),
+            ("S2S_KEYS", key),
+        ];
+        let server = Server::start(&settings).await;
+        let api = deployer::local::api::Api {
+            address: format!("http://{}", server.address).parse().unwrap(),
+            backend_key: key.to_owned(),
+        };
+        let lives = Duration::from_secs(600);
+        let issued = api.create_passing_key("probe", "dropcodes", lives).await;
+        let (_, plugin) = issued.expect("a key");
+        let url = format!("http://{}", server.address);
+        let run = tokio::task::spawn_blocking(move || {
+            let arguments = ["probe", &url, "--path", "/websockets", "--key", &plugin];
+            let more = [
+                "--namespace",
+                "dropcodes",
+                "--quiet-for",
+                "1200ms",
+                "--output",
+                "json",
+            ];
+            deployer(&directory("probe-own"), &[&arguments[..], &more].concat())
+        });
+        let run = run.await.unwrap();
+        let report: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run}"));
+        let of = |outcome: &str| -> Vec<String> {
+            let steps = report["steps"].as_array().unwrap().iter();
+            steps
+                .filter(|step| step["outcome"] == outcome)
+                .map(|step| step["name"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        assert_eq!(run.code, 0, "{report:#}");
+        assert_eq!(of("skipped"), skipped, "{transports}: {report:#}");
+        let quiet = of("passed").iter().any(|name| name.starts_with("quiet"));
+        assert!(quiet, "{transports}: {report:#}");
+    }
 }

@@ -6,8 +6,8 @@ use crate::clock::Millis;
 use crate::message::{Message, Note, Status};
 use crate::store::MAX_NOTES;
 
-/// What a message takes beside its texts, with its places in the indexes, in bytes: measured with a
-/// million messages.
+/// What a message takes beside its texts, with its places in the indexes, in bytes: reckoned from
+/// the sizes of its parts.
 const MESSAGE: u64 = 440;
 /// What a note takes.
 const NOTE: u64 = 96;

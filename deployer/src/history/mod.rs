@@ -3,6 +3,8 @@
 //! needs no bucket, outlives the machine that deployed, and is always in step with the stack: an
 //! update that is rolled back takes its comment along.
 
+mod origin;
+
 use std::io::{Read as _, Write as _};
 
 use base64::Engine as _;
@@ -12,6 +14,8 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+
+pub use origin::Origin;
 
 /// What CloudFormation takes of a template that lies in no bucket, in bytes ("CloudFormation
 /// quotas").
@@ -29,8 +33,9 @@ pub struct PreviousDeployment {
     template: Option<String>,
     /// The parameters; the values of secret ones are `****`.
     pub parameters: IndexMap<String, String>,
-    /// The stack's tags: who deployed it, when and from which commit.
-    pub tags: IndexMap<String, String>,
+    /// Who deployed it, when and from which commit, as far as it said so.
+    #[serde(default)]
+    pub origin: Option<Origin>,
 }
 
 /// Why a deployment carries no record of the one before.
@@ -45,18 +50,13 @@ pub enum Unkept {
 }
 
 impl PreviousDeployment {
-    /// The deployment that is live: its template as CloudFormation has it, its parameters and tags.
+    /// The deployment that is live: its template as CloudFormation has it, and its parameters.
     #[must_use]
-    pub fn new(
-        live_template: &str,
-        parameters: IndexMap<String, String>,
-        tags: IndexMap<String, String>,
-    ) -> Self {
-        let (template, _) = split(live_template);
+    pub fn new(live_template: &str, parameters: IndexMap<String, String>) -> Self {
         Self {
-            template: Some(template.to_owned()),
+            template: Some(without_record(live_template).to_owned()),
             parameters,
-            tags,
+            origin: Origin::of(live_template),
         }
     }
 
@@ -64,42 +64,23 @@ impl PreviousDeployment {
     /// it.
     #[must_use]
     pub fn template<'a>(&'a self, live: &'a str) -> &'a str {
-        self.template.as_deref().unwrap_or_else(|| split(live).0)
-    }
-
-    /// The template that is about to be applied, with this as what ran before.
-    ///
-    /// # Errors
-    /// There is no way to carry it: the deployment can go on, but has no way back by itself.
-    pub fn carried_by(mut self, template: &str) -> Result<String, Unkept> {
-        let (template, _) = split(template);
-        if template.trim_start().starts_with('{') {
-            return Err(Unkept::Json);
-        }
-        if self.template.as_deref() == Some(template) {
-            self.template = None;
-        }
-        let carrying = format!("{template}{}{MARK}{}\n", line_end(template), packed(&self));
-        if carrying.len() > LARGEST_TEMPLATE {
-            return Err(Unkept::TooLarge(carrying.len()));
-        }
-        Ok(carrying)
+        self.template
+            .as_deref()
+            .unwrap_or_else(|| without_record(live))
     }
 
     /// What it was, in a line: its image, and who deployed it, when and from which commit, as far
     /// as it says so.
     #[must_use]
     pub fn summary(&self) -> String {
-        let tag = |name: &str| self.tags.get(&format!("holdfast:{name}")).cloned();
-        let words = |words: &'static str| move |value: String| format!("{words} {value}");
+        let origin = self.origin.as_ref();
         let parts = [
-            self.parameters
-                .get("Image")
-                .cloned()
-                .or_else(|| tag("image")),
-            tag("deployed-at").map(words("deployed at")),
-            tag("deployed-by").map(words("by")),
-            tag("commit").map(words("from commit")),
+            self.parameters.get("Image").cloned(),
+            origin.map(|origin| format!("deployed at {}", origin.at)),
+            origin.map(|origin| format!("by {}", origin.by)),
+            origin
+                .and_then(|origin| origin.commit.as_ref())
+                .map(|commit| format!("from commit {commit}")),
         ];
         let parts: Vec<_> = parts.into_iter().flatten().collect();
         if parts.is_empty() {
@@ -111,23 +92,50 @@ impl PreviousDeployment {
     /// What a live template says ran before; none where it carries nothing that can be read.
     #[must_use]
     pub fn of(live_template: &str) -> Option<Self> {
-        let (_, record) = split(live_template);
-        unpacked(record?)
+        let (_, record) = live_template.rsplit_once(MARK)?;
+        unpacked(record.lines().next()?)
     }
 }
 
-/// A live template without what ran before: as it was written.
+/// A live template as it was written: without what it says of itself and of what ran before.
 #[must_use]
 pub fn without_record(live_template: &str) -> &str {
-    split(live_template).0
+    let marks = [origin::MARK, MARK].into_iter();
+    let begins = marks.filter_map(|mark| live_template.rfind(mark)).min();
+    &live_template[..begins.unwrap_or(live_template.len())]
 }
 
-/// A template without its record, and the record.
-fn split(template: &str) -> (&str, Option<&str>) {
-    match template.rsplit_once(MARK) {
-        Some((before, record)) => (before, Some(record.trim_end())),
-        None => (template, None),
+/// The template that is about to be applied, with where it comes from and what ran before it, as
+/// far as it can carry that.
+///
+/// The second part says why it cannot carry what ran before: the deployment can go on, but has no
+/// way back by itself.
+#[must_use]
+pub fn carrying(
+    template: &str,
+    origin: &Origin,
+    previous: Option<PreviousDeployment>,
+) -> (String, Option<Unkept>) {
+    let template = without_record(template);
+    if template.trim_start().starts_with('{') {
+        return (template.to_owned(), previous.map(|_| Unkept::Json));
     }
+    let with_origin = format!("{template}{}{}", line_end(template), origin.comment());
+    let fits = |text: &String| text.len() <= LARGEST_TEMPLATE;
+    let Some(mut previous) = previous else {
+        let carrying = Some(with_origin).filter(fits);
+        return (carrying.unwrap_or_else(|| template.to_owned()), None);
+    };
+    if previous.template.as_deref() == Some(template) {
+        previous.template = None;
+    }
+    let whole = format!("{with_origin}{MARK}{}\n", packed(&previous));
+    if fits(&whole) {
+        return (whole, None);
+    }
+    let size = Some(Unkept::TooLarge(whole.len()));
+    let carrying = Some(with_origin).filter(fits);
+    (carrying.unwrap_or_else(|| template.to_owned()), size)
 }
 
 fn line_end(text: &str) -> &'static str {
@@ -168,77 +176,89 @@ mod tests {
         owned.collect()
     }
 
-    fn previous(template: &str) -> PreviousDeployment {
-        PreviousDeployment::new(
-            template,
-            map(&[("Image", "drops:1")]),
-            map(&[("holdfast:commit", "abc")]),
+    fn origin() -> Origin {
+        Origin::now(
+            "arn:aws:iam::1:user/a".to_owned(),
+            Some("abc".to_owned()),
+            true,
         )
+    }
+
+    fn previous(template: &str) -> PreviousDeployment {
+        PreviousDeployment::new(template, map(&[("Image", "drops:1")]))
+    }
+
+    fn carried(previous: PreviousDeployment, template: &str) -> String {
+        let (carrying, unkept) = carrying(template, &origin(), Some(previous));
+        assert_eq!(unkept, None);
+        carrying
     }
 
     #[test]
     fn what_ran_before_comes_back_whole() {
         let old = "Resources: { A: { Type: 'AWS::SNS::Topic' } }\n";
-        let live = previous(old)
-            .carried_by("Resources: {}\n")
-            .expect("it is small");
+        let (first, _) = carrying(old, &origin(), None);
+        assert_eq!(Origin::of(&first), Some(origin()));
+        assert_eq!(PreviousDeployment::of(&first), None);
+        let live = carried(previous(&first), "Resources: {}\n");
         assert!(
-            live.starts_with("Resources: {}\n# What ran before"),
+            live.starts_with("Resources: {}\n# Where this deployment comes from"),
             "{live}"
         );
+        assert_eq!(without_record(&live), "Resources: {}\n");
         let found = PreviousDeployment::of(&live).expect("it is carried");
         assert_eq!(found.template(&live), old);
         assert_eq!(found.parameters["Image"], "drops:1");
-        assert_eq!(found.tags["holdfast:commit"], "abc");
-        assert_eq!(found.summary(), "drops:1, from commit abc");
+        let at = origin().at;
+        assert_eq!(
+            found.summary(),
+            format!("drops:1, deployed at {at}, by arn:aws:iam::1:user/a, from commit abc")
+        );
     }
 
     #[test]
     fn the_same_template_is_kept_once() {
         let template =
             std::fs::read_to_string("../cloudformation/service.yaml").expect("it is there");
-        let same = previous(&template)
-            .carried_by(&template)
-            .expect("there is room");
-        assert!(same.len() < template.len() + 400, "{}", same.len());
+        let same = carried(previous(&template), &template);
+        assert!(same.len() < template.len() + 600, "{}", same.len());
         let found = PreviousDeployment::of(&same).expect("it is carried");
         assert_eq!(found.template(&same), template);
         // Another one is carried whole, and there is room for it in the template that we ship.
-        let other = previous(&format!("# older\n{template}")).carried_by(&template);
-        let other = other.expect("there is room");
-        assert!(other.len() < LARGEST_TEMPLATE * 9 / 10, "{}", other.len());
+        let other = carried(previous(&format!("# older\n{template}")), &template);
+        assert!(other.len() < LARGEST_TEMPLATE * 95 / 100, "{}", other.len());
     }
 
     #[test]
     fn only_one_step_is_carried() {
-        let first = previous("Resources: { First: {} }").carried_by("Resources: { Second: {} }");
-        let second = PreviousDeployment::new(&first.expect("it is small"), map(&[]), map(&[]));
-        let third = second
-            .carried_by("Resources: { Third: {} }")
-            .expect("it is small");
+        let first = carried(
+            previous("Resources: { First: {} }"),
+            "Resources: { Second: {} }",
+        );
+        let second = PreviousDeployment::new(&first, map(&[]));
+        let third = carried(second, "Resources: { Third: {} }");
         assert_eq!(third.matches(MARK).count(), 1);
         let found = PreviousDeployment::of(&third).expect("it is carried");
         assert_eq!(found.template(&third), "Resources: { Second: {} }\n");
         // Applied again, a live template carries no old record along.
-        let again = previous("Resources: {}")
-            .carried_by(&third)
-            .expect("it is small");
+        let again = carried(previous("Resources: {}"), &third);
         assert_eq!(again.matches(MARK).count(), 1);
+        assert_eq!(again.matches(origin::MARK).count(), 1);
     }
 
     #[test]
     fn what_cannot_be_carried_is_said() {
+        let json = " { \"Resources\": {} }";
         assert_eq!(
-            previous("").carried_by(" { \"Resources\": {} }"),
-            Err(Unkept::Json)
+            carrying(json, &origin(), Some(previous(""))),
+            (json.to_owned(), Some(Unkept::Json))
         );
         let large = "x".repeat(LARGEST_TEMPLATE);
-        assert!(matches!(
-            previous("").carried_by(&large),
-            Err(Unkept::TooLarge(_))
-        ));
+        let (sent, unkept) = carrying(&large, &origin(), Some(previous("")));
+        assert!(sent == large && matches!(unkept, Some(Unkept::TooLarge(_))));
         for odd in ["Resources: {}", &format!("{MARK}AAAA"), &format!("{MARK}!")] {
             assert_eq!(PreviousDeployment::of(odd), None, "{odd}");
+            assert_eq!(Origin::of(odd), None, "{odd}");
         }
     }
 }
