@@ -172,7 +172,7 @@ impl Error {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Call { code, .. } => code.as_deref(),
-            Self::NoStack(_) | Self::Gone { .. } => None,
+            Self::NoStack(_) | Self::NotThere(_) | Self::Gone { .. } => None,
         }
     }
 
