@@ -86,10 +86,7 @@ pub fn connection(data: &[u8]) {
 }
 
 fn post(machine: &mut Machine, protocol: Protocol, bytes: &[u8], now: Instant) {
-    let Ok(body) = std::str::from_utf8(bytes) else {
-        return;
-    };
-    for packet in payload::packets(protocol, body) {
+    for packet in payload::read(protocol, bytes) {
         match packet.and_then(Packet::read) {
             Some(packet) if machine.packet(packet, now).is_ok() => {}
             _ => return machine.end(How::Moved, "malformed_packet"),

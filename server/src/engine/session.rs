@@ -189,7 +189,7 @@ impl Session {
     /// # Errors
     /// The session has ended or is no longer carried by polling, or the body is malformed, which
     /// ends it.
-    pub fn post(&self, body: &str) -> Result<(), RequestError> {
+    pub fn post(&self, body: &[u8]) -> Result<(), RequestError> {
         {
             let shared = self.lock();
             match (shared.machine.ended(), shared.machine.transport()) {
@@ -198,7 +198,7 @@ impl Session {
                 (None, Transport::Polling) => {}
             }
         }
-        for packet in payload::packets(self.protocol, body) {
+        for packet in payload::read(self.protocol, body) {
             let packet = packet.and_then(Packet::read);
             if packet.is_none_or(|packet| self.received(packet).is_err()) {
                 self.refuse("malformed_packet");

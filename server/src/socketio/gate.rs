@@ -132,8 +132,7 @@ impl Gate {
                 let (parts, body) = request.into_parts();
                 let body = self.read(&parts.headers, body, client).await?;
                 check_allowance(&session, body.len())?;
-                let body = std::str::from_utf8(&body).unwrap_or_default();
-                session.engine.post(body)?;
+                session.engine.post(&body)?;
                 Ok(text("ok".to_owned()))
             }
             (Transport::Polling, _) => Err(RequestError::BadRequest.into()),
@@ -176,7 +175,7 @@ impl Gate {
             return Err(RequestError::HandshakeMethod.into());
         }
         if !self.handler.engine.allows(transport) {
-            return Err(RequestError::BadRequest.into());
+            return Err(RequestError::UnknownTransport.into());
         }
         self.check_capacity(client)?;
         let shows_key = headers.contains_key(AUTHORIZATION);

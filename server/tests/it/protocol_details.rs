@@ -40,7 +40,7 @@ async fn errors_carry_a_number_as_their_code() {
         (&server, Method::POST, unknown, 1),
         (&server, Method::GET, "EIO=4&transport=polling&sid=x", 1),
         (&server, Method::POST, "EIO=4&transport=polling", 2),
-        (&only_websocket, Method::GET, "EIO=4&transport=polling", 3),
+        (&only_websocket, Method::GET, "EIO=4&transport=polling", 0),
         (&server, Method::GET, "EIO=4&transport=websocket", 3),
         (&server, Method::GET, "EIO=9&transport=polling", 5),
     ] {

@@ -28,7 +28,7 @@ async fn bodies_that_nobody_wants_make_no_502() {
         ("POST /healthcheck", 405),
         ("PUT /openapi.json", 405),
         ("POST /nowhere", 404),
-        ("POST /websockets/?EIO=4&transport=polling&sid=unknown", 413),
+        ("POST /websockets/?EIO=4&transport=polling&sid=unknown", 400),
         ("POST /websockets/?EIO=4&transport=polling", 400),
     ] {
         for round in 0..ROUNDS {
