@@ -3,6 +3,9 @@
 //! It changes nothing, except that it ends a deployment of which too many tasks have failed, where
 //! it is told to.
 
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
 use tokio::time::Instant;
 
 use super::wait::Wait;
@@ -83,7 +86,8 @@ pub async fn watch(
         wait: Wait::new(limits.until, reporter),
         events: Vec::new(),
         progress: Progress::default(),
-        rollout: Rollout::default(),
+        since: None,
+        rollouts: BTreeMap::new(),
         gave_up: false,
         overtaken: false,
     };
@@ -107,7 +111,10 @@ struct Watch<'a> {
     wait: Wait<'a>,
     events: Vec<Event>,
     progress: Progress,
-    rollout: Rollout,
+    /// When the operation began, by AWS's clock.
+    since: Option<SystemTime>,
+    /// Each service that is changed, by its ARN.
+    rollouts: BTreeMap<String, Rollout>,
     gave_up: bool,
     overtaken: bool,
 }
@@ -132,7 +139,7 @@ impl Watch<'_> {
             events => events?,
         };
         if self.events.is_empty() {
-            self.rollout = Rollout::since(new.first().map(|event| event.at));
+            self.since = new.first().map(|event| event.at);
         }
         for event in new {
             let item = self.progress.take(&event).clone();
@@ -173,22 +180,26 @@ impl Watch<'_> {
     async fn look_at_services(&mut self) -> Result<(), Stopped> {
         let items = || self.progress.items.values();
         let named = |kind: &str| {
-            let found = items().find(|item| item.kind == kind && !item.physical_id.is_empty());
-            found.map(|item| item.physical_id.clone())
+            let found = items().filter(|item| item.kind == kind && !item.physical_id.is_empty());
+            found
+                .map(|item| item.physical_id.clone())
+                .collect::<Vec<_>>()
         };
         let busy = items().filter(|item| item.kind == SERVICE && item.is_busy());
         let services: Vec<String> = busy
             .map(|item| item.physical_id.clone())
             .filter(|id| !id.is_empty())
             .collect();
-        if let Some(revised) = named("AWS::ECS::TaskDefinition") {
-            self.rollout.about(&revised);
-        }
-        let cluster = named("AWS::ECS::Cluster");
+        let cluster = named("AWS::ECS::Cluster").into_iter().next();
+        let revised = named("AWS::ECS::TaskDefinition");
         for service in services {
-            let look = self
-                .rollout
-                .observe(self.clients, &service, cluster.as_deref());
+            let fresh = || Rollout::since(self.since);
+            let rollout = self.rollouts.entry(service.clone()).or_insert_with(fresh);
+            // With several, the operation does not tell whose each is.
+            if let [revised] = &revised[..] {
+                rollout.about(revised);
+            }
+            let look = rollout.observe(self.clients, &service, cluster.as_deref());
             for notice in self.wait.answer(look).await? {
                 self.wait.tell(&notice);
             }
@@ -196,10 +207,16 @@ impl Watch<'_> {
         Ok(())
     }
 
+    /// The tasks that have failed of the service of which most have.
+    fn failures(&self) -> u32 {
+        let failures = self.rollouts.values().map(Rollout::failures);
+        failures.max().unwrap_or(0)
+    }
+
     /// Ends the deployment once so many tasks have failed. A creation cannot be cancelled: it is
     /// deleted.
     async fn give_up(&mut self, stack: &StackState, limits: &Limits) -> Result<(), Stopped> {
-        let failures = self.rollout.failures();
+        let failures = self.failures();
         if self.gave_up || limits.task_failures.is_none_or(|most| failures < most) {
             return Ok(());
         }
@@ -230,13 +247,20 @@ impl Watch<'_> {
         } else {
             Cause::first(&self.events)
         };
+        // What went wrong is told of the service of which most tasks failed.
+        let mut rollouts: Vec<_> = self.rollouts.into_values().collect();
+        rollouts.sort_by_key(|rollout| std::cmp::Reverse(rollout.failures()));
+        let unhealthy = rollouts.iter().flat_map(Rollout::unhealthy).collect();
+        let service = rollouts.iter().find_map(|rollout| rollout.service.clone());
+        let stopped = rollouts.into_iter().flat_map(|rollout| rollout.stopped);
+        let stopped = stopped.collect();
         Outcome {
             reached,
             cause: failed,
             stuck: Cause::stuck(&self.events, &stack.status),
-            unhealthy: self.rollout.unhealthy(),
-            stopped: self.rollout.stopped,
-            service: self.rollout.service,
+            unhealthy,
+            stopped,
+            service,
             gave_up: self.gave_up,
             overtaken: self.overtaken,
             took: self.wait.began.elapsed(),

@@ -8,6 +8,7 @@ mod log_pages;
 mod stuck;
 mod target_health;
 mod task_failures;
+mod two_services;
 mod wire;
 
 use aws_smithy_mocks::Rule;
