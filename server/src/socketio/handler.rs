@@ -7,7 +7,7 @@ use super::handshake::Handshake;
 use super::packet::{self, Incoming};
 use super::pressure::Pressure;
 use super::registry::Sessions;
-use super::session::Session;
+use super::session::{Owner, Session};
 use crate::admission::Admission;
 use crate::delivery::{ById, Context, Hub, Settled, Subscriber};
 use crate::engine::{self, How, Protocol, Upper};
@@ -81,7 +81,8 @@ impl Handler {
         engine: &Arc<engine::Session>,
         handshake: Handshake,
     ) -> Weak<dyn Upper> {
-        let session = Session::new(engine.clone(), handshake, self.clone());
+        let (hub, metrics) = (self.hub.clone(), self.context.metrics.clone());
+        let session = Session::new(engine.clone(), handshake, (hub, metrics), self.clone());
         self.sessions.add(&session);
         tracing::debug!(
             connection = session.name, client = %session.client, protocol = engine.protocol.socketio(), transport = ?engine.transport(), "session opened"
@@ -106,8 +107,7 @@ impl Handler {
         });
     }
 
-    /// Takes a Socket.IO packet.
-    pub(super) fn receive(self: &Arc<Self>, session: &Arc<Session>, text: &str) {
+    fn take(self: &Arc<Self>, session: &Arc<Session>, text: &str) {
         let Some((namespace, incoming)) = packet::decode(text) else {
             tracing::debug!(connection = session.name, "malformed or binary packet");
             session.engine.refuse("malformed_packet");
@@ -218,6 +218,20 @@ impl Handler {
             "ignored an acknowledgement that names no message that was shown; \
              a plugin acknowledges with ack(message.id), or emits `ack` with the id",
         );
+    }
+}
+
+impl Owner for Handler {
+    fn receive(self: Arc<Self>, session: &Arc<Session>, packet: &str) {
+        self.take(session, packet);
+    }
+
+    fn refused(&self, session: &Session, reason: &'static str) {
+        self.admission.refused(reason, session.client);
+    }
+
+    fn forget(&self, session: &Session) {
+        self.sessions.remove(session.engine.id);
     }
 }
 

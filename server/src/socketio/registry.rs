@@ -19,12 +19,12 @@ pub struct Sessions {
 impl Sessions {
     pub(super) fn add(&self, session: &Arc<Session>) {
         lock(&self.all).insert(session.engine.id, session.clone());
-        session.handler.context.metrics.sessions.inc();
+        session.metrics.sessions.inc();
     }
 
     pub(super) fn remove(&self, id: Sid) -> Option<Arc<Session>> {
         let session = lock(&self.all).remove(&id)?;
-        session.handler.context.metrics.sessions.dec();
+        session.metrics.sessions.dec();
         Some(session)
     }
 

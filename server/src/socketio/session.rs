@@ -9,14 +9,13 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-use super::handler::Handler;
 use super::handshake::Handshake;
 use super::packet;
 use crate::admission::{Client, Permit};
-use crate::delivery::Subscriber;
+use crate::delivery::{Hub, Subscriber};
 use crate::engine::{self, How, Upper};
 use crate::keys::KeyRecord;
-use crate::metrics::{Reason, SocketLabels};
+use crate::metrics::{Metrics, Reason, SocketLabels};
 
 /// Packets beside acknowledgements that a client may send at once, and then each second.
 const NOISE_BURST: NonZeroU32 = NonZeroU32::new(64).unwrap();
@@ -42,7 +41,19 @@ pub struct Session {
     pub(super) place: Permit,
     has_joined: AtomicBool,
     noise: DefaultDirectRateLimiter,
-    pub(super) handler: Arc<Handler>,
+    pub(super) metrics: Arc<Metrics>,
+    hub: Arc<Hub>,
+    owner: Arc<dyn Owner>,
+}
+
+/// Whoever has the sessions, and answers what their clients say.
+pub(super) trait Owner: Send + Sync {
+    /// A Socket.IO packet has arrived.
+    fn receive(self: Arc<Self>, session: &Arc<Session>, packet: &str);
+    /// The client of a session was refused something.
+    fn refused(&self, session: &Session, reason: &'static str);
+    /// A session has ended.
+    fn forget(&self, session: &Session);
 }
 
 /// A socket of the session.
@@ -59,7 +70,8 @@ impl Session {
     pub(super) fn new(
         engine: Arc<engine::Session>,
         handshake: Handshake,
-        handler: Arc<Handler>,
+        (hub, metrics): (Arc<Hub>, Arc<Metrics>),
+        owner: Arc<dyn Owner>,
     ) -> Arc<Self> {
         Arc::new(Self {
             engine,
@@ -72,7 +84,9 @@ impl Session {
             noise: RateLimiter::direct(
                 Quota::per_second(NOISE_PER_SECOND).allow_burst(NOISE_BURST),
             ),
-            handler,
+            metrics,
+            hub,
+            owner,
         })
     }
 
@@ -139,8 +153,7 @@ impl Session {
             return None;
         };
         let first = !self.has_joined.swap(true, Ordering::Relaxed);
-        let metrics = &self.handler.context.metrics;
-        metrics
+        self.metrics
             .connects
             .get_or_create(&self.labels(namespace))
             .inc();
@@ -152,7 +165,7 @@ impl Session {
         });
         self.send(reply);
         // Under the lock: the end of the session finds the socket on the hub, or comes before it.
-        self.handler.hub.join(subscriber);
+        self.hub.join(subscriber);
         Some(first)
     }
 
@@ -178,10 +191,9 @@ impl Session {
     }
 
     fn left(&self, joined: &Joined, cause: &'static str) {
-        self.handler.hub.leave(&joined.subscriber);
+        self.hub.leave(&joined.subscriber);
         joined.expiry.as_ref().inspect(|expiry| expiry.abort());
-        let metrics = &self.handler.context.metrics;
-        metrics
+        self.metrics
             .disconnects
             .get_or_create(&Reason { reason: cause })
             .inc();
@@ -206,20 +218,20 @@ impl Session {
 
 impl Upper for Session {
     fn received(self: Arc<Self>, text: &str) {
-        self.handler.receive(&self, text);
+        self.owner.clone().receive(&self, text);
     }
 
     fn received_binary(self: Arc<Self>) {
-        self.handler.admission.refused("binary_packet", self.client);
+        self.owner.refused(&self, "binary_packet");
         self.engine.close(How::Moved, "malformed_packet");
     }
 
     fn refused(&self, reason: &'static str) {
-        self.handler.admission.refused(reason, self.client);
+        self.owner.refused(self, reason);
     }
 
     fn ended(&self, cause: &'static str) {
-        self.handler.sessions.remove(self.engine.id);
+        self.owner.forget(self);
         for joined in lock(&self.sockets).take().unwrap_or_default() {
             self.left(&joined, cause);
         }
