@@ -103,7 +103,8 @@ impl Poller {
     pub(crate) async fn connect(address: &str, key: &str) -> Self {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let opened = exchange(&mut stream, "GET", "", "").await;
-        let sid = opened.split('"').nth(3).unwrap();
+        let (_, sid) = opened.split_once("\"sid\":\"").unwrap();
+        let (sid, _) = sid.split_once('"').unwrap();
         let query = format!("&sid={sid}");
         let join = format!("40/dropcodes,{}", json!({ "key": key }));
         exchange(&mut stream, "POST", &query, &join).await;
