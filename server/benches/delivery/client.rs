@@ -142,7 +142,12 @@ async fn exchange(stream: &mut TcpStream, method: &str, query: &str, body: &str)
             name.eq_ignore_ascii_case("content-length")
                 .then(|| value.parse::<usize>().unwrap())
         });
-        if body.len() >= length.unwrap_or(0) {
+        let is_whole = match length {
+            Some(length) => body.len() >= length,
+            // In chunks, of which the last is empty.
+            None => body.ends_with("0\r\n\r\n"),
+        };
+        if is_whole {
             return body.to_owned();
         }
     }
