@@ -1,4 +1,4 @@
-// socket.io 4 on Node or on Bun: WebSockets alone, each in the room of its channel. Its backend
+// socket.io 4 on Node or on Bun, each socket in the room of its channel. Its backend
 // interface is that of the measured server: a POST emits, with or without acknowledgement.
 import { Server } from "socket.io";
 
@@ -57,7 +57,7 @@ if (process.versions.bun) {
       response.writeHead(202).end();
     });
   });
-  io.attach(http, { ...options, transports: ["websocket"] });
+  io.attach(http, options);
   http.listen(0, "127.0.0.1", () => console.log(http.address().port));
 }
 process.stdin.on("end", () => process.exit()).resume();
