@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -27,10 +28,14 @@ impl Client {
     /// Connects and joins; none if the server refuses it.
     pub(crate) async fn try_connect(address: &str, namespace: &str, key: &str) -> Option<Self> {
         let url = format!("ws://{address}/websockets/?EIO=4&transport=websocket");
+        // As our server's plugins may: a session that shows its key is not one of strangers.
+        let mut request = url.into_client_request().unwrap();
+        let header = format!("ApiKey {key}").parse().unwrap();
+        request.headers_mut().insert("authorization", header);
         let config = WebSocketConfig::default()
             .read_buffer_size(1024)
             .write_buffer_size(0);
-        let connected = tokio_tungstenite::connect_async_with_config(url, Some(config), true);
+        let connected = tokio_tungstenite::connect_async_with_config(request, Some(config), true);
         let (mut stream, _) = connected.await.ok()?;
         let join = format!("40/{namespace},{}", json!({ "key": key }));
         stream.send(Message::text(join)).await.ok()?;

@@ -8,56 +8,25 @@ use tokio::time::Instant;
 
 use super::frames;
 use super::payload;
-use super::protocol::{self, Config, Packet, Protocol, RequestError, Transport, UPGRADE_TIMEOUT};
+use super::protocol::{self, Config, Packet, Protocol, RequestError, Transport};
+
+mod end;
+mod upgrade;
+
+pub(super) use end::End;
+pub use end::{Answer, How};
+pub use upgrade::ProbeId;
+pub(super) use upgrade::Probed;
+
+use upgrade::Probe;
 
 /// Packets, and bytes of them, that may wait for a transport: more than delivery has in flight.
 const MOST_PACKETS: usize = 128;
 const MOST_BYTES: usize = 512 * 1024;
 
-/// How a session ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    /// The client is to come back by itself. No client takes it for final that its connection ends
-    /// or its poll fails; some do so with the close packet.
-    Moved,
-    /// The client has nothing left to do here.
-    Gone,
-    /// The client has ended it, or is no more.
-    Left,
-    /// The client reads nothing, not even the end.
-    Cut,
-}
-
-/// The end of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct End {
-    /// How it ends.
-    pub how: How,
-    /// Why, as it is counted.
-    pub cause: &'static str,
-}
-
-/// The answer to a poll.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Packets.
-    Payload(String),
-    /// A failure: the client is to come back.
-    Unavailable,
-}
-
 /// A packet that the session's state does not allow.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unexpected;
-
-/// What a try of a WebSocket has come to.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Probed {
-    /// It works; this is to be sent on it.
-    Works(&'static str),
-    /// It carries the session from now on.
-    Upgraded,
-}
 
 #[derive(Debug)]
 enum Carrier {
@@ -67,19 +36,6 @@ enum Carrier {
         probe: Option<Probe>,
     },
     WebSocket,
-}
-
-/// Tells the tries of WebSockets apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProbeId(u32);
-
-/// A WebSocket that is tried.
-#[derive(Debug)]
-struct Probe {
-    id: ProbeId,
-    until: Instant,
-    /// The client knows that it works, and lets its poll end now.
-    confirmed: bool,
 }
 
 #[derive(Debug)]
@@ -205,8 +161,7 @@ impl Machine {
 
     /// Whether a frame may be written at once, past the outbox.
     pub(super) fn writes_through(&self) -> bool {
-        matches!((&self.carrier, &self.life), (Carrier::WebSocket, life) if !matches!(life, Life::Ended(_)))
-            && self.outbox.is_empty()
+        self.transport() == Transport::WebSocket && self.ended().is_none() && self.outbox.is_empty()
     }
 
     /// Frames for the WebSocket; whoever writes them takes them out.
@@ -329,7 +284,8 @@ impl Machine {
                 let most = self.config.ping_interval + self.config.ping_timeout;
                 self.heart = Heart::Client(now + most);
                 // One answer waits at most: a client that asks without reading gets no more.
-                if self.outbox.is_empty() && !self.payload.ends_with(protocol::PONG) {
+                let last = payload::packets(self.protocol, &self.payload).last();
+                if self.outbox.is_empty() && last.flatten() != Some(protocol::PONG) {
                     self.put(protocol::PONG, &[]);
                 }
             }
@@ -338,77 +294,6 @@ impl Machine {
             (Packet::Ping(_) | Packet::Pong | Packet::Upgrade, _) => return Err(Unexpected),
         }
         Ok(())
-    }
-
-    /// A WebSocket has come that may carry the session.
-    ///
-    /// # Errors
-    /// The session has ended, is carried by one already, or tries another.
-    pub fn probe(&mut self, now: Instant) -> Result<ProbeId, RequestError> {
-        match (&mut self.carrier, &self.life) {
-            (_, Life::Ended(_)) => Err(RequestError::UnknownSession),
-            (Carrier::Polling { probe, .. }, Life::Open) if probe.is_none() => {
-                self.probes = self.probes.wrapping_add(1);
-                let id = ProbeId(self.probes);
-                *probe = Some(Probe {
-                    id,
-                    until: now + UPGRADE_TIMEOUT,
-                    confirmed: false,
-                });
-                Ok(id)
-            }
-            _ => Err(RequestError::BadRequest),
-        }
-    }
-
-    /// A packet on the WebSocket that is tried.
-    ///
-    /// # Errors
-    /// The packet is out of place, or the time for trying is over: the WebSocket is to be closed.
-    pub(super) fn probed(&mut self, id: ProbeId, packet: Packet<'_>) -> Result<Probed, Unexpected> {
-        let is_over = self.ended().is_some();
-        let probe = match &mut self.carrier {
-            Carrier::Polling { probe, .. } => probe.as_mut().filter(|probe| probe.id == id),
-            Carrier::WebSocket => None,
-        };
-        let probe = probe.filter(|_| !is_over).ok_or(Unexpected)?;
-        let probed = match packet {
-            Packet::Ping(protocol::PROBE) => Probed::Works(protocol::PROBED),
-            Packet::Upgrade => Probed::Upgraded,
-            _ => return Err(Unexpected),
-        };
-        // Either way a poll that waits is to end.
-        probe.confirmed = true;
-        Ok(probed)
-    }
-
-    /// Moves the session to the WebSocket that was tried: what waited for a poll goes over it.
-    /// To be called once a poll that waits was answered.
-    pub(super) fn upgrade(&mut self) {
-        self.carrier = Carrier::WebSocket;
-        let payload = std::mem::take(&mut self.payload);
-        if self.packets > 0 {
-            for packet in payload::packets(self.protocol, &payload).flatten() {
-                self.put("", &[packet]);
-            }
-        }
-        self.packets = 0;
-        self.settle();
-    }
-
-    /// The WebSocket that was tried is of no use.
-    pub fn probe_failed(&mut self, id: ProbeId) {
-        if let Carrier::Polling { probe, .. } = &mut self.carrier
-            && probe.take_if(|probe| probe.id == id).is_some()
-        {
-            self.settle();
-        }
-    }
-
-    fn settle(&mut self) {
-        if let Life::Ending(end) = self.life {
-            self.life = Life::Ended(end);
-        }
     }
 
     /// Ends the session, at the latest once an upgrade that is under way is settled.

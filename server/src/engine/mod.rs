@@ -2,8 +2,9 @@
 //! other.
 //!
 //! `machine` is a session without a socket in it: what each packet, poll, deadline and end leads
-//! to. Around it `session` writes, `polling` and `websocket` are the one task of a session, and
-//! `upgrade` makes a WebSocket of a request. `frames` and `payload` are the two wire formats.
+//! to. Around it is `session`; `polling` and `websocket` are the one task of a session, `writing`
+//! and `hearing` what goes out and comes in, and `upgrade` makes a WebSocket of a request. `frames`
+//! and `payload` are the two wire formats.
 //!
 //! Why not one of the libraries: each WebSocket crate keeps a read and a write buffer for every
 //! connection, and answers pings without a bound. Here a connection that is idle has no buffer at
@@ -13,6 +14,7 @@ mod allowance;
 mod frames;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod hearing;
 mod machine;
 mod payload;
 mod polling;
@@ -20,6 +22,7 @@ mod protocol;
 mod session;
 mod upgrade;
 mod websocket;
+mod writing;
 
 use std::sync::{Arc, Weak};
 

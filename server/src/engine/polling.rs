@@ -1,11 +1,15 @@
-//! The task of a session that is carried by polling: it keeps the deadlines, between polls too.
+//! A session that is carried by polling: its polls, its posts, and the task that keeps its
+//! deadlines, between polls too.
 
 use std::sync::Arc;
 use std::task::Poll;
 
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
-use super::protocol::Transport;
+use super::machine::Answer;
+use super::payload;
+use super::protocol::{Packet, RequestError, Transport};
 use super::session::Session;
 
 /// Runs until the session has ended, or a WebSocket carries it.
@@ -36,5 +40,81 @@ pub(super) async fn drive(session: Arc<Session>) {
     });
     if let Some(end) = ended.await {
         session.over(end);
+    }
+}
+
+impl Session {
+    /// Waits for packets.
+    ///
+    /// # Errors
+    /// The session cannot be polled now.
+    pub async fn poll(&self) -> Result<Answer, RequestError> {
+        let answer = {
+            let mut shared = self.lock();
+            if let Err(error) = shared.machine.poll() {
+                shared.changed();
+                return Err(error);
+            }
+            if let Some(answer) = shared.machine.answer() {
+                return Ok(answer);
+            }
+            let (sender, receiver) = oneshot::channel();
+            shared.poll = Some(sender);
+            receiver
+        };
+        let mut waiting = Waiting {
+            session: self,
+            answer,
+        };
+        (&mut waiting.answer)
+            .await
+            .map_err(|_| RequestError::UnknownSession)
+    }
+
+    /// Takes the packets of a polling body.
+    ///
+    /// # Errors
+    /// The session has ended or is no longer carried by polling, or the body is malformed, which
+    /// ends it.
+    pub fn post(&self, body: &[u8]) -> Result<(), RequestError> {
+        {
+            let shared = self.lock();
+            match (shared.machine.ended(), shared.machine.transport()) {
+                (Some(_), _) => return Err(RequestError::UnknownSession),
+                (None, Transport::WebSocket) => return Err(RequestError::BadRequest),
+                (None, Transport::Polling) => {}
+            }
+        }
+        for packet in payload::read(self.protocol, body) {
+            let packet = packet.and_then(Packet::read);
+            if packet.is_none_or(|packet| self.received(packet).is_err()) {
+                self.refuse("malformed_packet");
+                return Err(RequestError::BadRequest);
+            }
+            if self.lock().machine.ended().is_some() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A poll that waits. Its client may hang up at any moment.
+struct Waiting<'a> {
+    session: &'a Session,
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut shared = self.session.lock();
+        self.answer.close();
+        if let Ok(answer) = self.answer.try_recv() {
+            // It came too late for this poll. The session may have moved to a WebSocket since.
+            shared.machine.put_back(answer);
+            shared.changed();
+        } else if shared.poll.take_if(|poll| poll.is_closed()).is_some() {
+            shared.machine.poll_gone();
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! A session with its transport: whoever sends writes to the WebSocket at once where nothing waits,
 //! or answers the poll that waits; one task drives it and is woken for everything else.
 
-use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Waker};
@@ -15,16 +14,7 @@ use tokio::time::Instant;
 use super::allowance::Allowance;
 use super::frames::{self, Control};
 use super::machine::{Answer, End, How, Machine, ProbeId, Probed, Unexpected};
-use super::payload;
 use super::protocol::{self, Config, Packet, Protocol, RequestError, Transport};
-
-/// Bytes that a worker's buffer for writing may keep.
-const SCRATCH: usize = 64 * 1024;
-
-thread_local! {
-    /// Where a worker puts a frame together: connections on which nothing waits have no buffer.
-    static FRAME: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
 
 /// The layer above a session.
 pub trait Upper: Send + Sync {
@@ -58,7 +48,7 @@ pub(super) struct Shared {
     /// The WebSocket's end that is written to.
     pub(super) socket: Option<OwnedWriteHalf>,
     /// The poll that waits.
-    poll: Option<oneshot::Sender<Answer>>,
+    pub(super) poll: Option<oneshot::Sender<Answer>>,
     /// Wakes the task that drives the session.
     driver: Option<Waker>,
 }
@@ -157,60 +147,6 @@ impl Session {
         shared.changed();
     }
 
-    /// Waits for packets.
-    ///
-    /// # Errors
-    /// The session cannot be polled now.
-    pub async fn poll(&self) -> Result<Answer, RequestError> {
-        let answer = {
-            let mut shared = self.lock();
-            if let Err(error) = shared.machine.poll() {
-                shared.changed();
-                return Err(error);
-            }
-            if let Some(answer) = shared.machine.answer() {
-                return Ok(answer);
-            }
-            let (sender, receiver) = oneshot::channel();
-            shared.poll = Some(sender);
-            receiver
-        };
-        let mut waiting = Waiting {
-            session: self,
-            answer,
-        };
-        (&mut waiting.answer)
-            .await
-            .map_err(|_| RequestError::UnknownSession)
-    }
-
-    /// Takes the packets of a polling body.
-    ///
-    /// # Errors
-    /// The session has ended or is no longer carried by polling, or the body is malformed, which
-    /// ends it.
-    pub fn post(&self, body: &[u8]) -> Result<(), RequestError> {
-        {
-            let shared = self.lock();
-            match (shared.machine.ended(), shared.machine.transport()) {
-                (Some(_), _) => return Err(RequestError::UnknownSession),
-                (None, Transport::WebSocket) => return Err(RequestError::BadRequest),
-                (None, Transport::Polling) => {}
-            }
-        }
-        for packet in payload::read(self.protocol, body) {
-            let packet = packet.and_then(Packet::read);
-            if packet.is_none_or(|packet| self.received(packet).is_err()) {
-                self.refuse("malformed_packet");
-                return Err(RequestError::BadRequest);
-            }
-            if self.lock().machine.ended().is_some() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
     /// Takes a packet of the transport that carries the session.
     pub(super) fn received(&self, packet: Packet<'_>) -> Result<(), Unexpected> {
         if let Packet::Message(text) = packet {
@@ -230,8 +166,7 @@ impl Session {
         self.lock().machine.probe(Instant::now())
     }
 
-    /// Takes a packet of a WebSocket that is tried. `socket` becomes the session's once it carries
-    /// it, and `driver` what wakes its task.
+    /// Takes a packet of a WebSocket that is tried; `socket` is the session's once it carries it.
     pub(super) fn probed(
         &self,
         id: ProbeId,
@@ -296,14 +231,14 @@ impl Shared {
     }
 
     /// Wakes the task that drives the session.
-    fn wake(&mut self) {
+    pub(super) fn wake(&mut self) {
         if let Some(driver) = self.driver.take() {
             driver.wake();
         }
     }
 
     /// The machine was told something: what comes of it goes out.
-    fn changed(&mut self) {
+    pub(super) fn changed(&mut self) {
         self.answer_poll();
         self.wake();
     }
@@ -315,50 +250,6 @@ impl Shared {
             && let Err(answer) = poll.send(answer)
         {
             self.machine.put_back(answer);
-        }
-    }
-
-    /// Writes a control frame, unless writes wait.
-    pub(super) fn control(&mut self, kind: Control, payload: &[u8]) {
-        if self.machine.writes_through() {
-            self.write_through(|frame| frames::write_control(kind, payload, frame));
-        }
-    }
-
-    /// Writes a frame to the WebSocket; what it does not take now waits for the driver.
-    fn write_through(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        FRAME.with_borrow_mut(|frame| {
-            frame.clear();
-            write(frame);
-            // An error is seen by the driver, which reads.
-            let socket = self.socket.as_ref();
-            let written = socket
-                .and_then(|socket| socket.try_write(frame).ok())
-                .unwrap_or(0);
-            if written < frame.len() {
-                self.machine.outbox().extend_from_slice(&frame[written..]);
-                self.wake();
-            }
-            frame.shrink_to(SCRATCH);
-        });
-    }
-}
-
-/// A poll that waits. Its client may hang up at any moment.
-struct Waiting<'a> {
-    session: &'a Session,
-    answer: oneshot::Receiver<Answer>,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        let mut shared = self.session.lock();
-        self.answer.close();
-        if let Ok(answer) = self.answer.try_recv() {
-            // It came too late for this poll.
-            shared.machine.put_back(answer);
-        } else if shared.poll.take_if(|poll| poll.is_closed()).is_some() {
-            shared.machine.poll_gone();
         }
     }
 }

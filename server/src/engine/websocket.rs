@@ -14,18 +14,17 @@ use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::frames::{self, Broken, Control, Reader, Said};
-use super::machine::{End, How, ProbeId};
-use super::protocol::{Packet, UPGRADE_TIMEOUT};
-use super::session::{Session, Shared};
+use super::frames::{Broken, Reader};
+use super::hearing::{Probe, take, try_out};
+use super::machine::{How, ProbeId};
+use super::protocol::UPGRADE_TIMEOUT;
+use super::session::Session;
 use crate::connection::{Open, Stall};
 
 /// Bytes that a worker reads at once.
 const READ: usize = 16 * 1024;
 /// How long a message may take from its first byte to its last.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
-/// The status of an orderly end (RFC 6455, section 7.4.1).
-const NORMAL: [u8; 2] = 1000_u16.to_be_bytes();
 
 thread_local! {
     /// What a worker reads into: connections that are idle have no buffer.
@@ -37,7 +36,7 @@ pub(super) struct Driver {
     session: Arc<Session>,
     stream: OwnedReadHalf,
     /// While the WebSocket is tried: the try, and the end that is written to.
-    probe: Option<(ProbeId, Option<OwnedWriteHalf>)>,
+    probe: Option<Probe>,
     reader: Reader,
     /// Since when a message is half way.
     half_way: Option<Instant>,
@@ -263,97 +262,4 @@ struct Look {
     deadline: Instant,
     /// Whether writes wait.
     waits: bool,
-}
-
-/// Takes what a client says whose session the WebSocket carries.
-fn take(session: &Session, said: &Said<'_>) -> ControlFlow<()> {
-    match said {
-        Said::Text(text) => {
-            let packet = Packet::read(text);
-            if packet.is_none_or(|packet| session.received(packet).is_err()) {
-                session.refuse("malformed_packet");
-            }
-        }
-        Said::Binary => {
-            if let Some(upper) = session.upper() {
-                upper.received_binary();
-            }
-        }
-        // Where writes wait, the answers of more pings than one are not missed.
-        Said::Ping(payload) => session.lock().control(Control::Pong, payload),
-        Said::Pong => {}
-        Said::Close(reason) => {
-            session.lock().control(Control::Close, reason);
-            session.end(How::Left, "client_left");
-        }
-    }
-    match session.lock().machine.ended() {
-        Some(_) => ControlFlow::Break(()),
-        None => ControlFlow::Continue(()),
-    }
-}
-
-/// Takes what a client says that tries the WebSocket.
-fn try_out(
-    session: &Session,
-    probe: &mut Option<(ProbeId, Option<OwnedWriteHalf>)>,
-    said: &Said<'_>,
-) -> ControlFlow<()> {
-    let Some((id, socket)) = probe else {
-        return ControlFlow::Break(());
-    };
-    let packet = match said {
-        Said::Text(text) => Packet::read(text),
-        Said::Ping(_) | Said::Pong => return ControlFlow::Continue(()),
-        Said::Binary | Said::Close(_) => None,
-    };
-    let taken = packet.map(|packet| session.probed(*id, packet, socket));
-    if !matches!(taken, Some(Ok(()))) {
-        return ControlFlow::Break(());
-    }
-    if socket.is_none() {
-        *probe = None;
-    }
-    ControlFlow::Continue(())
-}
-
-impl Shared {
-    /// Writes some of what waits: how much, or none if nothing does.
-    fn write_waiting(&mut self) -> io::Result<Option<usize>> {
-        let Self {
-            machine, socket, ..
-        } = self;
-        let outbox = machine.outbox();
-        let Some(socket) = socket.as_ref().filter(|_| !outbox.is_empty()) else {
-            return Ok(None);
-        };
-        let written = socket.try_write(outbox)?;
-        if written == outbox.len() {
-            // An idle connection keeps no buffer.
-            *outbox = Vec::new();
-        } else {
-            outbox.drain(..written);
-        }
-        Ok(Some(written))
-    }
-
-    /// Ends the connection: what was written still arrives, unless the client is cut.
-    fn hang_up(&mut self, end: End) {
-        match end.how {
-            How::Gone => frames::write_control(Control::Close, &NORMAL, self.machine.outbox()),
-            How::Cut => {
-                // Without lingering, closing resets the connection: a client that does not read
-                // cannot hold it.
-                let socket = self
-                    .socket
-                    .as_ref()
-                    .map(|socket| socket2::SockRef::from(socket.as_ref()));
-                let _ = socket.map(|socket| socket.set_linger(Some(Duration::ZERO)));
-            }
-            How::Moved | How::Left => {}
-        }
-        // What the kernel does not take now is delivered again on the next connection.
-        while let Ok(Some(_)) = self.write_waiting() {}
-        self.socket = None;
-    }
 }

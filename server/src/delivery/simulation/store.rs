@@ -256,7 +256,7 @@ impl Store for HeldStore {
     }
 
     async fn publish(&self, _: Vec<Draft>) -> Result<Vec<Published>> {
-        unimplemented!("the delivery does not publish")
+        unreachable!("the delivery does not publish")
     }
 
     async fn status(&self, _: &Mailbox, _: &str) -> Result<Option<Status>> {
@@ -264,27 +264,27 @@ impl Store for HeldStore {
     }
 
     async fn list(&self, _: &Mailbox, _: Option<Position>, _: usize) -> Result<Vec<Status>> {
-        unimplemented!("the delivery does not list")
+        unreachable!("the delivery does not list")
     }
 
     async fn tally(&self, _: &Mailbox) -> Result<Tally> {
-        unimplemented!("the delivery does not count")
+        unreachable!("the delivery does not count")
     }
 
     async fn cancel(&self, _: &Mailbox, _: &str) -> Result<Cancelled> {
-        unimplemented!("the delivery does not cancel")
+        unreachable!("the delivery does not cancel")
     }
 
     async fn put_key(&self, _: KeyRecord) -> Result<bool> {
-        unimplemented!("the delivery issues no keys")
+        unreachable!("the delivery issues no keys")
     }
 
     async fn keys(&self, _: Option<&str>, _: usize) -> Result<Vec<KeyRecord>> {
-        unimplemented!("the delivery lists no keys")
+        unreachable!("the delivery lists no keys")
     }
 
     async fn revoke_key(&self, _: &str) -> Result<bool> {
-        unimplemented!("the delivery revokes no keys")
+        unreachable!("the delivery revokes no keys")
     }
 
     async fn presence(&self, _: &Mailbox) -> Result<u64> {

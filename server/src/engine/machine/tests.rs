@@ -3,7 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-use super::super::protocol::CLOSE;
+use super::super::protocol::{CLOSE, UPGRADE_TIMEOUT};
 use super::*;
 
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -133,6 +133,17 @@ fn the_client_of_protocol_3_pings() {
 }
 
 #[test]
+fn a_ping_is_answered_whatever_a_message_before_it_ends_with() {
+    let (mut machine, now) = session(Protocol::V3, Transport::Polling);
+    machine.send(&["1:3"]);
+    for _ in 0..2 {
+        machine.packet(Packet::Ping(""), now).unwrap();
+    }
+    machine.poll().unwrap();
+    assert_eq!(machine.answer(), payload("4:41:31:3"));
+}
+
+#[test]
 fn packets_out_of_place_are_unexpected() {
     let (mut machine, now) = polling();
     for packet in [Packet::Ping(""), Packet::Ping("probe"), Packet::Upgrade] {
@@ -160,11 +171,15 @@ fn an_upgrade_moves_what_waits_to_the_websocket() {
         }
         machine.answer();
         machine.send(&["a"]);
+        machine.poll().unwrap();
+        let lost = machine.answer().unwrap();
         machine.send(&["é"]);
         assert_eq!(machine.probed(probe, Packet::Upgrade), Ok(Probed::Upgraded));
         machine.upgrade();
         assert_eq!(machine.transport(), Transport::WebSocket);
-        assert_eq!(frames(&mut machine), ["4a", "4é"]);
+        assert_eq!(frames(&mut machine), ["4é"]);
+        machine.put_back(lost);
+        assert_eq!(frames(&mut machine), ["4a"]);
         assert_eq!(machine.poll(), Err(RequestError::BadRequest));
         assert!(machine.probe(now).is_err());
     }
