@@ -51,7 +51,7 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    pub(super) fn new(metrics: Arc<Metrics>, place: Arc<Permit>) -> Self {
+    pub(crate) fn new(metrics: Arc<Metrics>, place: Arc<Permit>) -> Self {
         metrics.connections.inc();
         Self { metrics, place }
     }

@@ -263,3 +263,6 @@ struct Look {
     /// Whether writes wait.
     waits: bool,
 }
+
+#[cfg(test)]
+mod tests;
