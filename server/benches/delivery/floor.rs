@@ -4,13 +4,14 @@
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::client::DATA;
 
 /// Each socket with the channel that it has joined.
-type Sockets = Arc<Mutex<Vec<(String, Arc<TcpStream>)>>>;
+type Sockets = Arc<Mutex<Vec<(String, Arc<OwnedWriteHalf>)>>>;
 
 /// Serves until stdin ends.
 pub(crate) async fn serve() {
@@ -65,27 +66,21 @@ async fn connection(stream: TcpStream, sockets: Sockets) {
 }
 
 async fn websocket(stream: TcpStream, sockets: &Sockets) {
-    let stream = Arc::new(stream);
+    // A read that fills no buffer tells that there is nothing more: no second one is made in vain.
+    let (mut reads, writes) = stream.into_split();
+    let writes = Arc::new(writes);
     let mut buffer = [0; 512];
-    let mut joined = false;
-    stream.try_write(&frame("0{\"sid\":\"s\"}")).unwrap();
-    loop {
-        stream.readable().await.unwrap();
-        match stream.try_read(&mut buffer) {
-            Ok(0) => return,
-            Ok(_) if joined => {}
-            Ok(read) => {
-                let channel = channel(&mut buffer[..read]);
-                sockets.lock().unwrap().push((channel, stream.clone()));
-                stream
-                    .try_write(&frame("40/dropcodes,{\"sid\":\"s\"}"))
-                    .unwrap();
-                joined = true;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
-        }
+    writes.try_write(&frame("0{\"sid\":\"s\"}")).unwrap();
+    let read = reads.read(&mut buffer).await.unwrap_or(0);
+    if read > 0 {
+        let channel = channel(&mut buffer[..read]);
+        let joined = frame("40/dropcodes,{\"sid\":\"s\"}");
+        sockets.lock().unwrap().push((channel, writes.clone()));
+        writes.try_write(&joined).unwrap();
+        while reads.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
     }
+    let left = |(_, socket): &(String, Arc<OwnedWriteHalf>)| !Arc::ptr_eq(socket, &writes);
+    sockets.lock().unwrap().retain(left);
 }
 
 /// The key of the frame in which a client joins.

@@ -253,10 +253,11 @@ fn print(figures: Figures) {
     for (name, kinds) in figures {
         let median = |kind| kinds.get(&kind).cloned().map(median);
         let ours = median(Kind::Holdfast).unwrap_or(f64::NAN);
-        let mut line = format!("| {name} | {ours:.1} |");
+        let mut line = format!("| {name} | {ours:.2} |");
         for kind in [Kind::Bun, Kind::Node, Kind::Floor] {
             line.push_str(&match median(kind) {
-                Some(theirs) => format!(" {theirs:.1} | {:.2} |", ours / theirs),
+                Some(0.0) => " 0 | |".to_owned(),
+                Some(theirs) => format!(" {theirs:.2} | {:.2} |", ours / theirs),
                 None => " | |".to_owned(),
             });
         }
