@@ -1,5 +1,6 @@
 //! `deployer up`.
 
+use anyhow::bail;
 use deployer::terminal::{Exit, Output};
 use deployer::{deployment, local};
 
@@ -20,6 +21,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let loaded = args.environment.load()?;
     if loaded.local == Some(true) {
+        if let Some(flag) = args.aws.about_a_stack() {
+            bail!("`{flag}` is for a stack on AWS, and this environment's target is local");
+        }
         local::run::run(&args.local, &loaded, output)
     } else {
         deployment::run(&args.aws, &loaded, output)

@@ -51,6 +51,20 @@ pub struct Args {
     revert_drift: bool,
 }
 
+impl Args {
+    /// The flag that was given and means nothing where there is no stack on AWS.
+    #[must_use]
+    pub fn about_a_stack(&self) -> Option<&'static str> {
+        let flags = [
+            (self.recreate, "--recreate"),
+            (self.revert_drift, "--revert-drift"),
+        ];
+        flags
+            .into_iter()
+            .find_map(|(given, flag)| given.then_some(flag))
+    }
+}
+
 /// How a deployment is carried out, onwards or back.
 #[derive(clap::Args)]
 #[group(skip)]

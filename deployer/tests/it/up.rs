@@ -265,3 +265,17 @@ async fn interrupted_before_it_is_ready_it_ends_with_130() {
     assert_eq!(up.ended().await.0, 130);
     gone(node).await;
 }
+
+#[tokio::test]
+async fn flags_about_a_stack_are_refused_where_there_is_none() {
+    for flag in ["--revert-drift", "--recreate"] {
+        let directory = directory();
+        let mut up = Up::start(directory.path(), &[flag]);
+        let refused = up.document().await.to_string();
+        assert!(
+            refused.contains(&format!("`{flag}` is for a stack on AWS")),
+            "{refused}"
+        );
+        assert_eq!(up.ended().await.0, 2, "{flag}");
+    }
+}
