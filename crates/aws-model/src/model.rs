@@ -65,8 +65,8 @@ pub struct Model {
     pub domain: Option<Field<String>>,
     /// The resources that exist under a condition only which is not known, with its name.
     pub conditional: BTreeMap<Id, String>,
-    /// Where a macro stands that may add resources: what is not here may exist.
-    pub adding_macro: Option<Origin>,
+    /// What may add resources: what is not here may exist.
+    pub adder: Option<Adder>,
     /// The resources and outputs that speak of each target group, beside those that forward to it.
     pub users: BTreeMap<Id, Vec<Id>>,
     /// The parameters without a value that each name depends on: a parameter or a condition.
@@ -114,11 +114,32 @@ impl From<&Rendered> for Model {
             aliases: all(rendered, "AWS::Route53::RecordSet", Alias::read),
             domain: rendered.parameters.get("Domain").map(Field::text),
             conditional: conditional(rendered),
-            adding_macro: rendered.adding_macro.clone(),
+            adder: Adder::of(rendered),
             users: users(rendered),
             unset: unset(rendered),
             unread: unread::all(rendered),
         }
+    }
+}
+
+/// What may add resources that a template does not show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adder {
+    /// In words: a macro, or a nested stack whose template was not read.
+    pub what: &'static str,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+impl Adder {
+    fn of(rendered: &Rendered) -> Option<Self> {
+        let added = |what, origin| Self { what, origin };
+        let by_macro = rendered.adding_macro.clone();
+        let by_macro = by_macro.map(|origin| added("macro", origin));
+        by_macro.or_else(|| {
+            let nested = rendered.of_type("AWS::CloudFormation::Stack").next()?;
+            Some(added("nested stack", nested.place.clone().into()))
+        })
     }
 }
 

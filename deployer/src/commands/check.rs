@@ -42,7 +42,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", requires = "service", conflicts_with_all = ["env", "templates", "stack"])]
     cluster: Option<String>,
     /// A plan or a state of Terraform or OpenTofu, as `show -json` writes it.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["env", "templates", "stack", "live"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["env", "templates", "stack", "live", "parameters", "region"])]
     terraform: Option<PathBuf>,
     /// Exit with 1 for warnings and for rules whose settings were not seen, too.
     #[arg(long)]
@@ -223,6 +223,10 @@ fn report(args: &Args) -> anyhow::Result<Report> {
         given.library(preset);
     }
     if let Some(rendered) = args.environment.whole() {
+        anyhow::ensure!(
+            !args.live && args.stack.is_none(),
+            "what is live can be compared with one template only, which nests no stack"
+        );
         return Ok(Report::new(read(&rendered?, &given)?, &ignores));
     }
     if args.environment.is_given() {

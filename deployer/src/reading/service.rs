@@ -139,9 +139,9 @@ fn scaling(view: &mut View<'_, '_>, service: &Service) {
         }
         Scaling::None => {}
     }
-    if let (Source::Template, Some(place)) = (view.model.source, &view.model.adding_macro) {
-        let place = view.place(place);
-        let why = format!("the macro at {place} may make a scalable target");
+    if let (Source::Template, Some(adder)) = (view.model.source, &view.model.adder) {
+        let place = view.place(&adder.origin);
+        let why = format!("the {} at {place} may make a scalable target", adder.what);
         return hide(view, &[Autoscaling, TasksMin, TasksMax], &why);
     }
     view.see(Autoscaling, false, &service.place);

@@ -207,11 +207,11 @@ impl<'a, 'p> View<'a, 'p> {
 
     /// Records that a resource which would state the setting does not exist in this template.
     pub(super) fn none(&mut self, setting: Setting, what: &str) {
-        match (self.model.source, &self.model.adding_macro) {
+        match (self.model.source, &self.model.adder) {
             (Source::Live, _) => _ = self.reading.hide(setting, NOT_READ),
-            (_, Some(place)) => {
-                let place = self.place(place);
-                let why = format!("the macro at {place} may make a {what}");
+            (_, Some(adder)) => {
+                let place = self.place(&adder.origin);
+                let why = format!("the {} at {place} may make a {what}", adder.what);
                 self.reading.hide(setting, why);
             }
             (source, None) => {

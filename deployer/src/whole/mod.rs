@@ -20,8 +20,6 @@ use rewrite::Scope;
 use stack::Stack;
 
 const NESTED: &str = "AWS::CloudFormation::Stack";
-/// CloudFormation nests no deeper than a person can follow; a file that names itself would.
-const DEEPEST: usize = 16;
 
 /// What stacks are rendered with.
 pub struct Given<'a> {
@@ -49,10 +47,12 @@ pub fn is_whole(paths: &[PathBuf]) -> bool {
 pub fn read(paths: &[PathBuf], given: &Given<'_>) -> Result<Rendered, Mistakes> {
     let mut stacks = Vec::new();
     let mut mistakes = Mistakes::default();
-    for path in paths {
+    for (index, path) in paths.iter().enumerate() {
+        let is_same = |other: &PathBuf| same_file(other, path);
         let found = match path.is_dir() {
+            _ if paths[..index].iter().any(is_same) => Err(twice(path)),
             true => assembly::stacks(path),
-            false => one(path, paths.len() > 1).map(|stack| vec![stack]),
+            false => one(path, &name_among(path, paths)).map(|stack| vec![stack]),
         };
         stacks.extend(mistakes.keep(found).unwrap_or_default());
     }
@@ -65,26 +65,47 @@ pub fn read(paths: &[PathBuf], given: &Given<'_>) -> Result<Rendered, Mistakes> 
     }
     let mut whole = Whole::default();
     for stack in &stacks {
-        let added = whole.add(stack, given, &IndexMap::new(), 0);
+        let added = whole.add(stack, given, &IndexMap::new(), &[]);
         mistakes.keep(added);
     }
     let joined = whole.joined();
     mistakes.or(joined)
 }
 
-fn one(path: &Path, named: bool) -> Result<Stack, Mistakes> {
-    let name = path.file_stem().and_then(|stem| stem.to_str());
-    let name = name.unwrap_or_default().trim_end_matches(".template");
+fn one(path: &Path, name: &str) -> Result<Stack, Mistakes> {
     Ok(Stack {
-        name: if named {
-            name.to_owned()
-        } else {
-            String::new()
-        },
+        name: name.to_owned(),
         template: read_template(path)?,
         path: path.to_owned(),
         region: None,
     })
+}
+
+/// What a file's stack is called among those of `all`: nothing if it is the only one, the file's
+/// name, or its path where another file has the same name.
+fn name_among(path: &Path, all: &[PathBuf]) -> String {
+    let stem = |path: &Path| {
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        stem.unwrap_or_default()
+            .trim_end_matches(".template")
+            .to_owned()
+    };
+    let own = stem(path);
+    match all.iter().filter(|other| stem(other) == own).count() {
+        _ if all.len() == 1 => String::new(),
+        1 => own,
+        _ => path.with_file_name(own).display().to_string(),
+    }
+}
+
+fn same_file(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    real(one).is_some_and(|one| real(other) == Some(one))
+}
+
+fn twice(path: &Path) -> Mistakes {
+    let message = format!("{} is given twice", path.display());
+    Mistake::nowhere(message).into()
 }
 
 /// The resources of all stacks so far.
@@ -100,13 +121,13 @@ struct Whole {
 
 impl Whole {
     /// Adds a stack, and gives back its outputs. `handed` are the values that a parent hands to its
-    /// parameters.
+    /// parameters; `parents` are the files that nest it.
     fn add(
         &mut self,
         stack: &Stack,
         given: &Given<'_>,
         handed: &IndexMap<String, Node>,
-        depth: usize,
+        parents: &[&Path],
     ) -> Result<IndexMap<String, Node>, Mistakes> {
         let inputs = inputs(stack, given, handed);
         let rendered = stack.template.render(&inputs)?;
@@ -115,23 +136,28 @@ impl Whole {
             values: handed.clone(),
             outputs: IndexMap::new(),
         };
+        let chain = [parents, &[stack.path.as_path()]].concat();
         for resource in rendered.of_type(NESTED) {
-            let Some(path) = local_template(&stack.path, resource).filter(|_| depth < DEEPEST)
-            else {
+            let Some(path) = local_template(&stack.path, resource) else {
                 continue;
             };
-            let mut nested = one(&path, true)?;
-            nested.name = scope.name(&resource.logical_id);
+            if chain.iter().any(|parent| same_file(parent, &path)) {
+                let message = format!("{} nests itself", path.display());
+                return Err(Mistake::at(&resource.place, message).into());
+            }
+            let mut nested = one(&path, &scope.name(&resource.logical_id))?;
             nested.region.clone_from(&stack.region);
             let parameters = resource.properties.get("Parameters").and_then(Node::as_map);
             let parameters = parameters.into_iter().flatten();
             let handed = parameters
                 .map(|(name, entry)| (name.clone(), scope.rewrite(&entry.node)))
                 .collect();
-            let outputs = self.add(&nested, given, &handed, depth + 1)?;
+            let outputs = self.add(&nested, given, &handed, &chain)?;
             scope.outputs.insert(resource.logical_id.clone(), outputs);
         }
-        for resource in rendered.resources.values() {
+        // A nested stack that was read is what it holds.
+        let is_read = |resource: &&Resource| scope.outputs.contains_key(&resource.logical_id);
+        for resource in rendered.resources.values().filter(|r| !is_read(r)) {
             let name = scope.name(&resource.logical_id);
             let depends_on = resource
                 .depends_on
@@ -144,7 +170,13 @@ impl Whole {
                 depends_on,
                 ..resource.clone()
             };
-            self.resources.insert(name, resource);
+            if let Some(other) = self.resources.insert(name.clone(), resource) {
+                let message = format!(
+                    "two resources are called {name}: the other is {}",
+                    other.place
+                );
+                return Err(Mistake::at(&self.resources[&name].place, message).into());
+            }
         }
         let mut outputs = IndexMap::new();
         for (name, output) in &rendered.outputs {
@@ -233,7 +265,8 @@ fn names(stack: &Stack, rendered: &Rendered) -> IndexMap<String, String> {
     rendered.resources.values().map(name).collect()
 }
 
-/// The file of a nested stack: where CDK put it, or a path beside the parent's.
+/// The file of a nested stack: where CDK put it, or a path beside the parent's. None where its
+/// template is elsewhere.
 fn local_template(parent: &Path, resource: &Resource) -> Option<PathBuf> {
     let folder = parent.parent()?;
     let metadata = resource.attributes.get("Metadata").map(|entry| &entry.node);
@@ -243,6 +276,5 @@ fn local_template(parent: &Path, resource: &Resource) -> Option<PathBuf> {
         .get("TemplateURL")
         .and_then(Node::as_text);
     let named = asset.or(url.filter(|url| !url.contains("://")))?;
-    let path = folder.join(named);
-    path.is_file().then_some(path)
+    Some(folder.join(named))
 }
