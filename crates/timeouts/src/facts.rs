@@ -87,20 +87,14 @@ pub(crate) fn fargate(r: &Reading) -> Fact {
             .iter()
             .any(|name| name.starts_with("FARGATE"))
     });
-    match (launched, provided) {
-        // A service has a launch type or capacity providers, so one of the two is enough to know.
-        (Err(_), Ok(provided))
-            if r.list(CapacityProviders)
-                .is_ok_and(|list| !list.value.is_empty()) =>
-        {
-            Ok(provided)
-        }
-        (launched, Err(_)) => {
-            let hidden = r.settled(CapacityProviders).map(|()| false);
-            any([launched, hidden])
-        }
-        (launched, provided) => any([launched, provided]),
+    // A service has a launch type or capacity providers, so providers that are seen settle it.
+    if r.list(CapacityProviders)
+        .is_ok_and(|list| !list.value.is_empty())
+    {
+        return provided;
     }
+    let provided = provided.or_else(|_| r.settled(CapacityProviders).map(|()| false));
+    any([launched, provided])
 }
 
 /// The store is Redis.
