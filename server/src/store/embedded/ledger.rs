@@ -263,6 +263,19 @@ impl Ledger {
         changes
     }
 
+    /// Bytes of what is live and of what has ended, as they are kept.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> (u64, u64) {
+        (self.live_bytes, self.ended_bytes)
+    }
+
+    /// The same, summed up anew.
+    #[cfg(test)]
+    pub(super) fn summed_bytes(&self) -> (u64, u64) {
+        let sums = self.mailboxes.values().map(MailboxState::summed_bytes);
+        sums.fold((0, 0), |(live, ended), sum| (live + sum.0, ended + sum.1))
+    }
+
     pub(super) fn mailboxes(&self) -> Vec<Mailbox> {
         self.mailboxes.keys().cloned().collect()
     }
@@ -338,11 +351,16 @@ impl Ledger {
     fn store(&mut self, message: &Arc<Message>) -> bool {
         self.seq = self.seq.max(message.seq);
         let mailbox = message.mailbox.clone();
+        // An id may be used again once its message is forgotten, which no change says.
+        let state = self.mailboxes.get(&mailbox);
+        if let Some((ended_at, at)) = state.and_then(|state| state.ended_before(message)) {
+            self.forget(&(forgotten_at(ended_at), at, mailbox.clone()));
+        }
         let state = self.mailboxes.entry(mailbox.clone()).or_default();
-        let Some(size) = state.insert(message.clone()) else {
+        let Some(grown) = state.insert(message.clone()) else {
             return false;
         };
-        self.live_bytes += size;
+        self.live_bytes = self.live_bytes.saturating_add_signed(grown);
         let moment = (message.expires_at, message.position(), mailbox);
         self.expiries.insert(moment)
     }
@@ -358,8 +376,8 @@ impl Ledger {
         self.live_bytes -= size + state.prune();
         self.ended_bytes += size;
         self.expiries.remove(&(expires_at, at, mailbox.clone()));
-        let forgotten_at = Millis(when.0.saturating_add(RETENTION));
-        self.retired.insert((forgotten_at, at, mailbox.clone()));
+        let moment = (forgotten_at(when), at, mailbox.clone());
+        self.retired.insert(moment);
         true
     }
 
@@ -380,6 +398,11 @@ impl Ledger {
 fn first_until(moments: &BTreeSet<Moment>, now: Millis, limit: usize) -> Vec<Moment> {
     let due = moments.iter().take_while(|(moment, ..)| *moment <= now);
     due.take(limit).cloned().collect()
+}
+
+/// When a message that ended at this moment is forgotten.
+fn forgotten_at(ended_at: Millis) -> Millis {
+    Millis(ended_at.0.saturating_add(RETENTION))
 }
 
 /// The embedded store's clock: the machine's, without its leaps.

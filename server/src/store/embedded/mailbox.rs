@@ -56,24 +56,35 @@ impl MailboxState {
         })
     }
 
-    /// Takes a message, which is live. Returns the bytes that it takes; none if it is there.
-    pub(super) fn insert(&mut self, message: Arc<Message>) -> Option<u64> {
+    /// The end and the place of an earlier message of the same id, if it has ended.
+    pub(super) fn ended_before(&self, message: &Message) -> Option<(Millis, Position)> {
+        let known = self.ids.get(message.id.as_str())?;
+        let entry = self.ended.get(&known.0.position())?;
+        (known.0.seq < message.seq).then(|| (entry.ended_at, known.0.position()))
+    }
+
+    /// Takes a message, which is live. Returns by how many bytes the mailbox has grown; none if the
+    /// message is there.
+    pub(super) fn insert(&mut self, message: Arc<Message>) -> Option<i64> {
         let at = message.position();
         if !self.ids.insert(ById(message.clone())) {
             return None;
         }
-        // A clock that went back: what comes late belongs to no stretch.
+        let mut grown = 0;
+        // Requests overtake each other, and a clock goes back: what comes late belongs to no stretch.
         if self.furthest >= Some(at) {
             for reader in self.readers.values_mut() {
+                let known = reader.size() as i64;
                 reader.stored(at);
+                grown += reader.size() as i64 - known;
             }
         }
         self.by_seq.insert(at.seq, at.deliver_at);
         self.bytes += message.data.get().len() as u64;
         let entry = Entry::new(message);
-        let size = entry.size();
+        grown += entry.size() as i64;
         self.live.insert(at, entry);
-        Some(size)
+        Some(grown)
     }
 
     /// Takes a message out of the way of deliveries; what became of it stays. Returns it.
@@ -257,6 +268,14 @@ impl MailboxState {
     /// The live message at a position.
     pub(super) fn live(&self, at: Position) -> Option<&Entry> {
         self.live.get(&at)
+    }
+
+    /// Bytes of what is live, readers included, and of what has ended.
+    #[cfg(test)]
+    pub(super) fn summed_bytes(&self) -> (u64, u64) {
+        let live = self.live.values().map(Entry::size).sum::<u64>();
+        let readers = self.readers.values().map(Reader::size).sum::<u64>();
+        (live + readers, self.ended.values().map(Entry::size).sum())
     }
 
     /// Everything, as changes that make it anew.

@@ -11,6 +11,8 @@ mod entry;
 mod import;
 mod journal;
 mod ledger;
+#[cfg(test)]
+mod ledger_tests;
 mod mailbox;
 mod reader;
 mod segments;

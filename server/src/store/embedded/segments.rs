@@ -3,17 +3,15 @@
 //!
 //! A file is a row of frames: length, checksum, changes. A crash may leave half a frame at the end
 //! of a segment, which nobody was told of: a reading ends there. Nothing is ever appended to a
-//! segment of an earlier process.
+//! segment of an earlier process. Damage anywhere else is an error.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read as _, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::change::Change;
 use super::codec::{self, Decoder};
 
-/// Frames of more bytes are none: where the length itself is damaged.
-const LONGEST_FRAME: u32 = 1 << 30;
 /// A snapshot's frames hold about so many bytes.
 const SNAPSHOT_FRAME: usize = 256 << 10;
 
@@ -50,17 +48,17 @@ impl Segments {
     /// Reads everything that was written, in order. Returns the number of the last file.
     ///
     /// # Errors
-    /// When a file cannot be read.
+    /// When a file cannot be read, or is damaged.
     pub(super) fn read(&self, mut change: impl FnMut(&Change)) -> io::Result<u64> {
         let snapshot = self.numbers("snapshot")?.into_iter().max();
         let mut segments = self.numbers("journal")?;
         segments.sort_unstable();
         segments.retain(|number| Some(*number) > snapshot);
         if let Some(number) = snapshot {
-            read_file(&self.path("snapshot", number), &mut change)?;
+            read_file(&self.path("snapshot", number), false, &mut change)?;
         }
         for number in &segments {
-            read_file(&self.path("journal", *number), &mut change)?;
+            read_file(&self.path("journal", *number), true, &mut change)?;
         }
         Ok(segments.last().copied().max(snapshot).unwrap_or(0))
     }
@@ -183,22 +181,39 @@ fn write_frame(file: &mut impl Write, frame: &mut [u8]) -> io::Result<u64> {
     Ok(u64::from(length) + 8)
 }
 
-fn read_file(path: &Path, change: &mut impl FnMut(&Change)) -> io::Result<()> {
-    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
-    let (mut head, mut payload) = ([0; 8], Vec::new());
-    while file.read_exact(&mut head).is_ok() {
-        let [a, b, c, d, e, f, g, h] = head;
-        let (length, sum) = (
-            u32::from_le_bytes([a, b, c, d]),
-            u32::from_le_bytes([e, f, g, h]),
-        );
-        payload.clear();
-        if length > LONGEST_FRAME
-            || (&mut file).take(length.into()).read_to_end(&mut payload)? < length as usize
-            || crc32fast::hash(&payload) != sum
-        {
-            tracing::warn!(path = %path.display(), "the journal ends within a change");
-            return Ok(());
+/// What stands at a place in a file.
+enum Frame {
+    /// A frame of so many bytes.
+    Whole(u64),
+    /// A frame that its process did not finish: nothing follows it.
+    Unfinished,
+    Damaged,
+}
+
+/// Reads the changes of a file, whose last frame may be unfinished if `unfinished`.
+///
+/// # Errors
+/// When the file cannot be read, or is damaged: going on would lose what its frames hold.
+fn read_file(path: &Path, unfinished: bool, change: &mut impl FnMut(&Change)) -> io::Result<()> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut file = BufReader::with_capacity(1 << 20, file);
+    let (mut left, mut payload) = (length, Vec::new());
+    while left > 0 {
+        match read_frame(&mut file, left, &mut payload)? {
+            Frame::Whole(size) => left -= size,
+            Frame::Unfinished if unfinished => {
+                tracing::warn!(path = %path.display(), "the journal ends within a change");
+                return Ok(());
+            }
+            Frame::Unfinished | Frame::Damaged => {
+                return Err(io::Error::other(format!(
+                    "{} is damaged at byte {}. Restore the directory from a backup, or move this \
+                     file away to start without what it holds",
+                    path.display(),
+                    length - left
+                )));
+            }
         }
         let mut decoder = Decoder::new(&payload);
         while let Some(read) = decoder.next() {
@@ -212,4 +227,29 @@ fn read_file(path: &Path, change: &mut impl FnMut(&Change)) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn read_frame(file: &mut impl Read, left: u64, payload: &mut Vec<u8>) -> io::Result<Frame> {
+    let mut head = [0; 8];
+    if left < head.len() as u64 {
+        return Ok(Frame::Unfinished);
+    }
+    file.read_exact(&mut head)?;
+    let [a, b, c, d, e, f, g, h] = head;
+    let length = u32::from_le_bytes([a, b, c, d]);
+    let size = u64::from(length) + 8;
+    // A frame is never empty: there the disk has the file's length and not its bytes.
+    if length == 0 || size > left {
+        return Ok(Frame::Unfinished);
+    }
+    payload.resize(length as usize, 0);
+    file.read_exact(payload)?;
+    let sum = u32::from_le_bytes([e, f, g, h]);
+    Ok(if crc32fast::hash(payload) == sum {
+        Frame::Whole(size)
+    } else if size == left {
+        Frame::Unfinished
+    } else {
+        Frame::Damaged
+    })
 }

@@ -151,6 +151,47 @@ async fn half_a_change_at_the_end_is_none() {
     }
 }
 
+/// Flips a byte of a file, and returns why the store then does not open.
+async fn refusal(directory: &Path, file: &Path, byte: usize) -> String {
+    let mut bytes = fs::read(file).unwrap();
+    bytes[byte] ^= 1;
+    fs::write(file, bytes).unwrap();
+    loop {
+        let refused = Embedded::open(directory, &Tasks::new()).err().unwrap();
+        let refused = refused.to_string();
+        if refused.contains("damaged") {
+            return refused;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn damage_is_refused_and_named() {
+    let directory = tempdir().unwrap();
+    let store = Embedded::open(directory.path(), &Tasks::new()).unwrap();
+    fill(&store).await;
+    let segment = files(directory.path(), "journal").pop().unwrap();
+    drop(store);
+    let refused = refusal(directory.path(), &segment, 20).await;
+    assert!(
+        refused.contains("journal-0000000001 is damaged at byte 0"),
+        "{refused}"
+    );
+
+    let directory = tempdir().unwrap();
+    let store = Embedded::open(directory.path(), &Tasks::new()).unwrap();
+    fill(&store).await;
+    store.journal.as_ref().unwrap().fail_next_write();
+    assert!(store.publish(vec![draft("d", 60_000)]).await.is_err());
+    publish(&store, "e", 60_000).await;
+    let snapshot = files(directory.path(), "snapshot").pop().unwrap();
+    let last = fs::metadata(&snapshot).unwrap().len() as usize - 1;
+    drop(store);
+    let refused = refusal(directory.path(), &snapshot, last).await;
+    assert!(refused.contains("snapshot-"), "{refused}");
+}
+
 #[tokio::test]
 async fn what_a_later_release_has_written_is_not_read_over() {
     let directory = tempdir().unwrap();
