@@ -38,6 +38,8 @@ pub(super) struct State {
     checking: HashSet<Arc<str>>,
     /// Mailboxes whose number of sockets has changed since the store was told.
     pub(super) changed: HashSet<Mailbox>,
+    /// Whether a recovery waits for its turn, and the store was emptied.
+    pub(super) recovery: Option<bool>,
     /// Mailboxes that were never swept, or must be swept before their turn.
     pub(super) urgent: HashSet<Mailbox>,
 }

@@ -15,14 +15,24 @@ use crate::store::{Held, Store};
 const RETRY: Duration = Duration::from_millis(100);
 
 impl Hub {
-    /// Recovers beside everything else: announcements are heard meanwhile.
+    /// Announcements were missed, and data may be lost, all of it if `emptied`. Recovers beside
+    /// everything else: announcements are heard meanwhile. One recovery that waits for its turn
+    /// does for all interruptions until then.
     pub(super) fn start_recovery(self: Arc<Self>, emptied: bool) {
-        tokio::spawn(async move { self.recover(emptied).await });
+        let waits = {
+            let mut state = self.lock();
+            let waiting = state.recovery;
+            state.recovery = Some(waiting.unwrap_or_default() || emptied);
+            waiting.is_some()
+        };
+        if !waits {
+            tokio::spawn(async move { self.recover().await });
+        }
     }
 
-    /// Announcements were missed, and data may be lost. One recovery at a time.
-    pub(super) async fn recover(&self, emptied: bool) {
+    async fn recover(&self) {
         let recovering = self.recovering.lock().await;
+        let emptied = self.lock().recovery.take().unwrap_or_default();
         self.put_back(emptied).await;
         // Before anything is read: what was acknowledged last may be lost, too.
         self.context.recorder.replay();

@@ -1,5 +1,5 @@
 //! The scheduler: offers each message to its sockets when it falls due, so many sockets at a time.
-//! A mailbox with thousands of them holds up no other.
+//! A mailbox with thousands of them holds up no other, and is held up by no other.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -44,10 +44,13 @@ impl Hub {
             let is_due = next.is_some_and(|at| at <= self.context.clock.now());
             if is_due {
                 self.take_due(&mut waiting);
-            } else if let Some(mut due) = waiting.pop_front() {
+            }
+            if let Some(mut due) = waiting.pop_front() {
                 if due.offer_slice() {
                     waiting.push_front(due);
                 }
+                yield_now().await;
+            } else if is_due {
                 yield_now().await;
             } else if let Some(at) = next {
                 tokio::select! {
