@@ -7,7 +7,6 @@ use axum::http::header::{
     CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
-use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -27,8 +26,9 @@ pub struct Upgrading(OnUpgrade);
 pub struct Connected {
     stream: TcpStream,
     open: Open,
-    /// What the client has sent without waiting for the answer.
-    early: Bytes,
+    /// What the client has sent without waiting for the answer: a copy, since the connection's
+    /// buffer is large.
+    early: Vec<u8>,
 }
 
 /// Whether a request asks for a WebSocket.
@@ -69,7 +69,7 @@ impl Upgrading {
         Some(Connected {
             stream,
             open,
-            early: parts.read_buf,
+            early: parts.read_buf.to_vec(),
         })
     }
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -73,9 +72,10 @@ impl Driver {
 
     /// Runs until the session has ended, or the try has failed. `early` is what the client sent
     /// before it knew that it might.
-    pub(super) async fn run(mut self, early: Bytes) {
-        let mut early = early.to_vec();
-        if self.hear(&mut early).is_continue() {
+    pub(super) async fn run(mut self, mut early: Vec<u8>) {
+        let goes_on = self.hear(&mut early).is_continue();
+        drop(early);
+        if goes_on {
             std::future::poll_fn(|cx| self.poll(cx)).await;
         }
         match self.probe {
