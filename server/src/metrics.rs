@@ -124,6 +124,8 @@ pub struct Metrics {
     pub lost: Counter,
     /// Sockets that wait for their mailboxes to be read.
     pub reads_waiting: Gauge,
+    /// Polls that wait for packets.
+    pub polls_waiting: Gauge,
     /// How long a task waits for its turn.
     pub lag: Histogram,
     /// How long the store took.
@@ -169,6 +171,7 @@ impl Metrics {
             announcements_missed: Counter::default(),
             announcements_unproved: Counter::default(),
             reads_waiting: Gauge::default(),
+            polls_waiting: Gauge::default(),
             lag: Histogram::new([0.001, 0.005, 0.025, 0.1, 0.25, 1.0, 5.0]),
             restored: Counter::default(),
             lost: Counter::default(),
@@ -280,6 +283,11 @@ impl Metrics {
             "reads_waiting",
             "Sockets that wait for their mailboxes to be read",
             self.reads_waiting.clone(),
+        );
+        r.register(
+            "polls_waiting",
+            "Polls that wait for packets",
+            self.polls_waiting.clone(),
         );
         r.register_with_unit(
             "scheduling_lag",

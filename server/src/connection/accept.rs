@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,12 +13,15 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::yield_now;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::guarded::{Guarded, Open};
+use super::later::{self, Awaited, GivenUp};
 use super::phase::{Current, Phase};
 use crate::admission::{Admission, Permit, Refused};
 use crate::metrics::Metrics;
@@ -161,28 +164,60 @@ fn refusal(refused: &Refused) -> String {
     )
 }
 
-async fn serve(stream: Guarded, router: Router, keep_alive: Duration, stop: CancellationToken) {
+/// Serves a connection until it ends.
+async fn serve(mut stream: Guarded, router: Router, keep_alive: Duration, stop: CancellationToken) {
+    while let Some((waiting, awaited)) = serve_requests(stream, &router, keep_alive, &stop).await {
+        let Some(free) = answer_later(waiting, awaited, &stop).await else {
+            return;
+        };
+        stream = free;
+    }
+}
+
+/// Serves requests until the connection ends. Returns it when one has to wait for its answer.
+async fn serve_requests(
+    stream: Guarded,
+    router: &Router,
+    keep_alive: Duration,
+    stop: &CancellationToken,
+) -> Option<(Guarded, Awaited)> {
     let (phase, place) = (stream.phase(), stream.place());
-    let service =
-        service_fn(move |request| answer(request, router.clone(), phase.clone(), place.clone()));
-    let connection = http1::Builder::new()
+    let waits = Waits::default();
+    let service = service_fn(|request| {
+        let (phase, place) = (phase.clone(), place.clone());
+        answer(request, router.clone(), phase, place, waits.clone())
+    });
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(keep_alive)
         .max_buf_size(HEADER_BYTES)
         .max_headers(HEADERS)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {
-        served = connection.as_mut() => served,
+        served = &mut connection => served,
         () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
         }
     };
+    if let Some(awaited) = lock(&waits).take() {
+        let parts = connection.into_parts()?;
+        let mut stream = parts.io.into_inner();
+        stream.unread(&parts.read_buf);
+        return Some((stream, awaited));
+    }
     if let Err(error) = served {
         tracing::debug!(%error, "a connection ended early");
     }
+    None
+}
+
+/// What a connection waits for.
+type Waits = Arc<Mutex<Option<Awaited>>>;
+
+fn lock(waits: &Waits) -> MutexGuard<'_, Option<Awaited>> {
+    waits.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn answer(
@@ -190,11 +225,43 @@ async fn answer(
     router: Router,
     phase: Arc<Current>,
     place: Arc<Permit>,
-) -> Result<Response<Body>, Infallible> {
+    waits: Waits,
+) -> Result<Response<Body>, GivenUp> {
     phase.enter(Phase::Busy);
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(place);
-    let response = router.oneshot(request).await;
+    let may_wait = later::may_wait(&request);
+    let Ok(mut response) = router.oneshot(request).await;
+    if let Some(awaited) = Awaited::behind(&mut response) {
+        // What was answered before on this connection is written first.
+        yield_now().await;
+        if may_wait && !awaited.closes() && !phase.write_waits() {
+            *lock(&waits) = Some(awaited);
+            return Err(GivenUp);
+        }
+        response = awaited.answer().await;
+    }
     phase.enter(Phase::Idle);
-    response
+    Ok(response)
+}
+
+/// Answers once the answer has come. Returns the connection if it serves further requests.
+async fn answer_later(
+    mut stream: Guarded,
+    awaited: Awaited,
+    stop: &CancellationToken,
+) -> Option<Guarded> {
+    let response = stream.wait_for(awaited.answer()).await?;
+    let closes = stop.is_cancelled();
+    let mut wire = later::written(response, closes).await.ok()?;
+    let written = async {
+        stream.write_all_buf(&mut wire).await?;
+        stream.flush().await
+    };
+    if let Err(error) = written.await {
+        tracing::debug!(%error, "a connection ended early");
+        return None;
+    }
+    stream.phase().enter(Phase::Idle);
+    (!closes).then_some(stream)
 }

@@ -29,6 +29,10 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a new connection may stay silent: browsers and balancers open some ahead of need.
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Bytes that a client may send ahead while its connection waits for an answer; what is beyond
+/// stays with the kernel.
+const EARLY: usize = 512;
+
 /// See the module.
 pub(crate) struct Guarded {
     stream: TcpStream,
@@ -37,8 +41,8 @@ pub(crate) struct Guarded {
     header: Option<Pin<Box<Sleep>>>,
     /// The clock on writes; runs from the first that has to wait until nothing is left to write.
     stall: Option<Stall>,
-    /// Whether the last write has to wait: nothing is read meanwhile.
-    waits: bool,
+    /// What has come while the connection waited for an answer: it is read first.
+    early: Vec<u8>,
     /// The reader that waits for the writer.
     reader: Option<Waker>,
     open: Open,
@@ -77,7 +81,7 @@ impl Guarded {
             phase: Arc::new(Current::new()),
             header,
             stall: None,
-            waits: false,
+            early: Vec::new(),
             reader: None,
             open,
         }
@@ -96,6 +100,36 @@ impl Guarded {
     /// The connection, which is served as HTTP no longer.
     pub(crate) fn into_parts(self) -> (TcpStream, Open) {
         (self.stream, self.open)
+    }
+
+    /// Gives back what was read and not used: it is read again.
+    pub(super) fn unread(&mut self, bytes: &[u8]) {
+        self.early = bytes.to_vec();
+    }
+
+    /// Waits for an answer; none if the client hangs up meanwhile.
+    pub(super) async fn wait_for<T>(&mut self, answer: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            answer = answer => Some(answer),
+            () = self.hung_up() => None,
+        }
+    }
+
+    /// Ready once the client has hung up. It may send its next request ahead, or a part of it.
+    async fn hung_up(&mut self) {
+        while self.early.len() < EARLY {
+            if self.stream.readable().await.is_err() {
+                return;
+            }
+            let mut some = [0; EARLY];
+            match self.stream.try_read(&mut some) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(0) | Err(_) => return,
+                Ok(read) => self.early.extend_from_slice(&some[..read]),
+            }
+        }
+        std::future::pending().await
     }
 
     /// Fails once a header that is due is late.
@@ -130,7 +164,7 @@ impl Guarded {
     ) -> Poll<io::Result<usize>> {
         loop {
             if self.stream.poll_write_ready(cx)?.is_pending() {
-                self.waits = true;
+                self.phase.set_write_waits(true);
                 return self.check_stall(cx).map(Err);
             }
             match write(&self.stream) {
@@ -139,7 +173,7 @@ impl Guarded {
                     if let (Some(stall), Ok(bytes)) = (&mut self.stall, &done) {
                         stall.took(*bytes);
                     }
-                    self.waits = false;
+                    self.phase.set_write_waits(false);
                     self.reader.take().inspect(Waker::wake_by_ref);
                     return Poll::Ready(done);
                 }
@@ -151,7 +185,7 @@ impl Guarded {
     fn check_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         ready!(self.stall.get_or_insert_with(Stall::begin).poll_over(cx));
         self.open.metrics.slow_readers.inc();
-        self.waits = false;
+        self.phase.set_write_waits(false);
         // Without lingering, closing resets the connection: a client that does not read cannot
         // hold it.
         let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
@@ -166,11 +200,18 @@ impl AsyncRead for Guarded {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.waits {
+        if self.phase.write_waits() {
             // What it says could only lead to more that waits. The clock on writes runs, and wakes
             // the writer.
             self.reader = Some(cx.waker().clone());
             return Poll::Pending;
+        }
+        if !self.early.is_empty() {
+            let some = buf.remaining().min(self.early.len());
+            buf.put_slice(&self.early[..some]);
+            self.early.drain(..some);
+            self.received();
+            return Poll::Ready(Ok(()));
         }
         loop {
             if self.stream.poll_read_ready(cx)?.is_pending() {

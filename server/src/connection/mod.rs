@@ -2,9 +2,11 @@
 
 mod accept;
 mod guarded;
+mod later;
 mod phase;
 mod stall;
 
 pub use accept::{Listener, open_file_limit};
 pub(crate) use guarded::{Guarded, Open};
+pub(crate) use later::Later;
 pub(crate) use stall::Stall;

@@ -27,6 +27,7 @@ mod writing;
 use std::sync::{Arc, Weak};
 
 pub use machine::{Answer, How, Machine, ProbeId};
+pub use polling::{Polled, Waiting};
 pub use protocol::{Config, Protocol, RequestError, Transport};
 pub use session::{Session, Upper};
 pub use socketioxide_core::Sid;

@@ -1,8 +1,9 @@
 //! A session that is carried by polling: its polls, its posts, and the task that keeps its
 //! deadlines, between polls too.
 
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
@@ -44,31 +45,23 @@ pub(super) async fn drive(session: Arc<Session>) {
 }
 
 impl Session {
-    /// Waits for packets.
+    /// Asks for packets.
     ///
     /// # Errors
     /// The session cannot be polled now.
-    pub async fn poll(&self) -> Result<Answer, RequestError> {
-        let answer = {
-            let mut shared = self.lock();
-            if let Err(error) = shared.machine.poll() {
-                shared.changed();
-                return Err(error);
-            }
-            if let Some(answer) = shared.machine.answer() {
-                return Ok(answer);
-            }
-            let (sender, receiver) = oneshot::channel();
-            shared.poll = Some(sender);
-            receiver
-        };
-        let mut waiting = Waiting {
-            session: self,
-            answer,
-        };
-        (&mut waiting.answer)
-            .await
-            .map_err(|_| RequestError::UnknownSession)
+    pub fn poll(self: &Arc<Self>) -> Result<Polled, RequestError> {
+        let mut shared = self.lock();
+        if let Err(error) = shared.machine.poll() {
+            shared.changed();
+            return Err(error);
+        }
+        if let Some(answer) = shared.machine.answer() {
+            return Ok(Polled::Now(answer));
+        }
+        let (sender, answer) = oneshot::channel();
+        shared.poll = Some(sender);
+        let session = self.clone();
+        Ok(Polled::Later(Waiting { session, answer }))
     }
 
     /// Takes the packets of a polling body.
@@ -99,13 +92,30 @@ impl Session {
     }
 }
 
-/// A poll that waits. Its client may hang up at any moment.
-struct Waiting<'a> {
-    session: &'a Session,
+/// What a poll is answered.
+pub enum Polled {
+    /// There are packets.
+    Now(Answer),
+    /// There are none yet.
+    Later(Waiting),
+}
+
+/// A poll that waits for its answer; none if the session is unknown by then. Its client may hang up
+/// at any moment: dropped, it takes no packet with it.
+pub struct Waiting {
+    session: Arc<Session>,
     answer: oneshot::Receiver<Answer>,
 }
 
-impl Drop for Waiting<'_> {
+impl Future for Waiting {
+    type Output = Option<Answer>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.answer).poll(cx).map(Result::ok)
+    }
+}
+
+impl Drop for Waiting {
     fn drop(&mut self) {
         let mut shared = self.session.lock();
         self.answer.close();

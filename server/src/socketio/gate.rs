@@ -9,15 +9,18 @@ use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
+use prometheus_client::metrics::gauge::Gauge;
 
 use super::handler::Handler;
 use super::handshake::Handshake;
 use super::query::Query;
 use super::session::Session;
 use crate::admission::{Client, Refused};
-use crate::engine::{self, Answer, Protocol, RequestError, Transport};
+use crate::connection::Later;
+use crate::engine::{self, Answer, Polled, Protocol, RequestError, Transport};
 use crate::keys;
 use crate::masked_headers::Masked;
+use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::store;
 
@@ -116,15 +119,15 @@ impl Gate {
             }
             (Transport::Polling, &Method::GET) => {
                 check_allowance(&session, 0)?;
-                // A poll waits for long: it keeps nothing of its request.
-                drop(request);
-                let engine = session.engine.clone();
-                drop(session);
-                match engine.poll().await? {
-                    Answer::Payload(payload) => Ok(text(payload)),
-                    Answer::Unavailable => {
-                        let gone = "The session has ended; connect again";
-                        Err(Problem::unavailable(gone).into())
+                match session.engine.poll()? {
+                    Polled::Now(answer) => Ok(polled(Some(answer))),
+                    Polled::Later(answer) => {
+                        let waits = Waits::begin(&self.handler.context.metrics);
+                        Ok(Later::response(async move {
+                            let answer = answer.await;
+                            drop(waits);
+                            polled(answer)
+                        }))
                     }
                 }
             }
@@ -301,6 +304,33 @@ fn check_allowance(session: &Session, bytes: usize) -> Result<(), Problem> {
     Err(Problem::too_many(
         "The session has sent too much, and is closed",
     ))
+}
+
+/// A poll that waits: counted until it is dropped.
+struct Waits(Gauge);
+
+impl Waits {
+    fn begin(metrics: &Metrics) -> Self {
+        metrics.polls_waiting.inc();
+        Self(metrics.polls_waiting.clone())
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// The answer to a poll; none of a session that has gone.
+fn polled(answer: Option<Answer>) -> Response<Body> {
+    match answer {
+        Some(Answer::Payload(payload)) => text(payload),
+        Some(Answer::Unavailable) => {
+            Problem::unavailable("The session has ended; connect again").into_response()
+        }
+        None => Refusal::Engine(RequestError::UnknownSession).into_response(),
+    }
 }
 
 fn text(body: String) -> Response<Body> {

@@ -69,7 +69,7 @@ async fn run(session: &Session, driver: Driver) -> Vec<String> {
     let told = Arc::new(Told::default());
     let upper: Arc<dyn Upper> = told.clone();
     session.set_upper(Arc::downgrade(&upper));
-    driver.run(Bytes::new()).await;
+    driver.run(Vec::new()).await;
     std::mem::take(&mut told.0.lock().unwrap())
 }
 
