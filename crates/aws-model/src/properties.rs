@@ -110,7 +110,8 @@ impl<'a> Properties<'a> {
                     Field::Stated(items.collect(), node.origin.clone())
                 }
             },
-            None => only_aws_knows(node),
+            None if matches!(node.value, Value::Call(_)) => only_aws_knows(node),
+            None => Field::NotSeen(NotSeen::WrongKind(node.kind_name())),
         })
     }
 
