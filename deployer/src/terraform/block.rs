@@ -70,6 +70,11 @@ impl<'a> Block<'a> {
         *self.unknown == Value::Bool(true) || self.unknown.get(name) == Some(&Value::Bool(true))
     }
 
+    /// Whether nobody writes what is not known of this block, so that AWS answers it later.
+    fn is_left_to_aws(self, name: &str) -> bool {
+        *self.unknown != Value::Bool(true) && self.written.leaves_out(name)
+    }
+
     /// The resources that an attribute refers to.
     fn edges(self, name: &str) -> Edges<'a> {
         edges::of(self.document, self.resource, self.written.of(name))
@@ -80,7 +85,7 @@ impl<'a> Block<'a> {
     pub(super) fn get(self, name: &str) -> Option<Node> {
         if self.is_hidden(name) {
             // What nobody wrote down and AWS answers later is at AWS's default.
-            if self.written.leaves_out(name) {
+            if self.is_left_to_aws(name) {
                 return None;
             }
             let edges = self.edges(name);
@@ -160,7 +165,7 @@ impl<'a> Block<'a> {
     fn has_default(self, name: &str) -> bool {
         let kind = self.resource.kind.replace("aws_alb", "aws_lb");
         COMPUTED.contains(&(kind.as_str(), name))
-            && self.written.leaves_out(name)
+            && self.is_left_to_aws(name)
             && !places::is_dynamic(self.place, name)
     }
 

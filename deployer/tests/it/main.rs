@@ -18,6 +18,7 @@ mod check_scripts;
 mod check_taken;
 mod check_templates;
 mod check_terraform;
+mod check_terraform_hidden;
 mod check_terraform_unknown;
 mod check_unknown;
 mod check_whole;

@@ -8,6 +8,7 @@ use crate::{Run, directory, write};
 pub(crate) const ARN: &str = "arn:aws:elasticloadbalancing:eu-west-1:111111111111";
 
 /// A resource of a module, with what is not known of it and how it is written.
+#[derive(Clone)]
 pub(crate) struct Written {
     pub(crate) address: &'static str,
     pub(crate) values: Value,
