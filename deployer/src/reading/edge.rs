@@ -69,14 +69,13 @@ fn network_balancer(view: &mut View<'_, '_>, balancer: &Id) {
 fn web_acl(view: &mut View<'_, '_>, balancer: &Id) {
     let mut acls = view.model.web_acls.iter();
     let Some(acl) = acls.find(|acl| acl.protects.contains(balancer)) else {
-        return match view.model.web_acls.iter().any(|acl| acl.protects_unknown) {
-            true => {
-                _ = view
-                    .reading
-                    .hide(WafRules, "what a web ACL protects is not known")
-            }
-            false => view.none(WafRules, "web ACL"),
-        };
+        if view.model.web_acls.iter().any(|acl| acl.protects_unknown) {
+            let why = "what a web ACL protects is not known";
+            view.reading.hide(WafRules, why);
+        } else {
+            view.none(WafRules, "web ACL");
+        }
+        return;
     };
     if acl.rules.items().iter().any(|rule| rule.unknown) {
         let why = "a rule of the web ACL that only AWS knows";

@@ -43,8 +43,8 @@ pub(super) struct Found<'a> {
 pub(super) struct Document<'a> {
     pub(super) found: Vec<Found<'a>>,
     configuration: Option<&'a Value>,
-    /// The resources of a type and a name, in all modules.
-    named: HashMap<(&'a str, &'a str), Vec<usize>>,
+    /// The resources of a module, whatever the key of its instance, by type and name.
+    named: HashMap<String, HashMap<(&'a str, &'a str), Vec<usize>>>,
     by_arn: HashMap<&'a str, usize>,
 }
 
@@ -75,7 +75,9 @@ impl<'a> Document<'a> {
 
     fn index(&mut self) {
         for (at, one) in self.found.iter().enumerate() {
-            self.named.entry((one.kind, one.name)).or_default().push(at);
+            let module = module_names(&one.module).join(".");
+            let named = self.named.entry(module).or_default();
+            named.entry((one.kind, one.name)).or_default().push(at);
             if let Some(arn) = one.values.get("arn").and_then(Value::as_str) {
                 self.by_arn.entry(arn).or_insert(at);
             }
@@ -87,9 +89,11 @@ impl<'a> Document<'a> {
         KINDS.contains(&kind.replace("aws_alb", "aws_lb").as_str())
     }
 
-    /// The resources of a type and a name, in all modules.
-    pub(super) fn named(&self, kind: &str, name: &str) -> Vec<&Found<'a>> {
-        let found = self.named.get(&(kind, name)).into_iter().flatten();
+    /// The resources of a type and a name in the instances of a module.
+    pub(super) fn named(&self, module: &str, kind: &str, name: &str) -> Vec<&Found<'a>> {
+        let named = self.named.get(&module_names(module).join("."));
+        let found = named.and_then(|named| named.get(&(kind, name)));
+        let found = found.into_iter().flatten();
         found.filter_map(|at| self.found.get(*at)).collect()
     }
 

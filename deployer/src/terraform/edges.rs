@@ -129,11 +129,11 @@ impl<'a> Walk<'a> {
         let (name, key) = name.split_once('[').map_or((name, None), |(name, key)| {
             (name, Some(key.trim_end_matches(']').trim_matches('"')))
         });
-        let mut all = self.document.named(kind, name);
+        let mut all = self.document.named(module, kind, name);
         all.retain(|one| same_module(&one.module, module));
         let is_key = |index: &Value, key: &str| match index.as_str() {
             Some(text) => text == key,
-            None => index.to_string() == key,
+            None => index.as_u64().is_some_and(|own| key.parse() == Ok(own)),
         };
         let keyed = |one: &&&Found<'_>| match (key, one.index) {
             (Some(key), Some(own)) => is_key(own, key),
