@@ -166,7 +166,10 @@ impl Stickiness {
         let cookie = if by_app { "app" } else { "lb" };
         Self {
             enabled: attributes.get("stickiness.enabled"),
-            cookie: attributes.get(&format!("stickiness.{cookie}_cookie.duration_seconds")),
+            cookie: match &kind {
+                Field::NotSeen(why) => Field::NotSeen(why.clone()),
+                _ => attributes.get(&format!("stickiness.{cookie}_cookie.duration_seconds")),
+            },
             kind,
         }
     }

@@ -56,8 +56,9 @@ impl Deployment {
             breaker_rolls_back: properties.field(&breaker("Rollback")),
             early_success: properties.field(&part("EarlySuccessCriteria.Enable")),
             cleanup: properties.field(&part("EarlySuccessCriteria.SourceServiceRevisionCleanup")),
-            alarms: match on.value() {
-                Some(false) => Field::NotStated(properties.place()),
+            alarms: match on {
+                Field::Stated(false, _) => Field::NotStated(properties.place()),
+                Field::NotSeen(why) => Field::NotSeen(why),
                 _ => properties.list(&part("Alarms.AlarmNames")),
             },
         }

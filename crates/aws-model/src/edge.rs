@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloudformation::node::{Node, Origin as Place};
+use cloudformation::node::{Node, Origin as Place, Value, is_macro_key};
 
 use crate::field::{Field, NotSeen};
 use crate::properties::{Id, Properties};
@@ -48,6 +48,8 @@ pub struct WebAcl {
     pub id: Id,
     /// The resources that it protects.
     pub protects: Vec<Id>,
+    /// Whether what it protects is not known, so that it may be anything.
+    pub protects_unknown: bool,
     /// Its rules.
     pub rules: Field<Vec<WebRule>>,
 }
@@ -57,6 +59,8 @@ pub struct WebAcl {
 pub struct WebRule {
     /// The managed rule group's name: `AWSManagedRulesCommonRuleSet`.
     pub managed_group: Option<String>,
+    /// Whether only AWS knows a part of it that decides.
+    pub unknown: bool,
     /// Whether it only counts, or applies to some requests only.
     pub limited: bool,
     /// Rules of the group that do not block.
@@ -79,6 +83,8 @@ pub enum Challenges {
 impl WebAcl {
     /// Reads an association, and the web ACL that it names.
     pub(crate) fn read(association: Properties<'_>) -> Self {
+        let arn = association.at("ResourceArn");
+        let protects = association.mentioned("ResourceArn");
         let acl = association.at("WebACLArn");
         let acl = acl.and_then(|arn| association.rendered.referred(arn));
         let rules = acl.map(|acl| {
@@ -86,7 +92,8 @@ impl WebAcl {
         });
         Self {
             id: association.id(),
-            protects: association.mentioned("ResourceArn"),
+            protects_unknown: protects.is_empty() && arn.and_then(Node::as_text).is_none(),
+            protects,
             rules: match rules {
                 Some(rules) if !rules.is_not_stated() => rules,
                 _ => Field::NotSeen(NotSeen::Because("a web ACL that is not in this template")),
@@ -98,8 +105,11 @@ impl WebAcl {
 impl WebRule {
     fn read(rule: &Node) -> Self {
         let Some(group) = rule.at("Statement.ManagedRuleGroupStatement") else {
+            let statement = rule.get("Statement");
             return Self {
                 managed_group: None,
+                // Statements of other kinds may speak of what only AWS knows.
+                unknown: !is_whole(Some(rule)) || !is_whole(statement),
                 limited: false,
                 exceptions: Vec::new(),
                 challenges: Challenges::None,
@@ -111,6 +121,7 @@ impl WebRule {
             .chain(items("ExcludedRules"));
         Self {
             managed_group: group.get("Name").and_then(Node::as_text).map(str::to_owned),
+            unknown: group_is_unknown(group) || !rule.get("OverrideAction").is_none_or(is_known),
             limited: rule.at("OverrideAction.Count").is_some()
                 || group.get("ScopeDownStatement").is_some(),
             challenges: challenges(group),
@@ -119,6 +130,38 @@ impl WebRule {
                 .filter_map(|item| Some(item.get("Name")?.as_text()?.to_owned()))
                 .collect(),
         }
+    }
+}
+
+/// Whether only AWS knows what a managed group does, or which requests it looks at.
+fn group_is_unknown(group: &Node) -> bool {
+    const DECISIVE: [&str; 4] = [
+        "Name",
+        "RuleActionOverrides",
+        "ExcludedRules",
+        "ManagedRuleGroupConfigs",
+    ];
+    let mut decisive = DECISIVE.iter().filter_map(|name| group.get(name));
+    !is_whole(Some(group)) || !is_whole(group.get("ScopeDownStatement")) || !decisive.all(is_known)
+}
+
+/// Whether a mapping has all its keys; none is whole.
+fn is_whole(node: Option<&Node>) -> bool {
+    node.is_none_or(|node| {
+        let mut keys = node.as_map().into_iter().flat_map(|map| map.keys());
+        node.as_map().is_some() && !keys.any(|key| is_macro_key(key))
+    })
+}
+
+/// Whether nothing in a node is left to AWS or to a macro.
+fn is_known(node: &Node) -> bool {
+    match &node.value {
+        Value::Scalar(_) => true,
+        Value::List(items) => items.iter().all(is_known),
+        Value::Map(map) => map
+            .iter()
+            .all(|(key, entry)| !is_macro_key(key) && is_known(&entry.node)),
+        Value::Call(_) => false,
     }
 }
 

@@ -117,15 +117,21 @@ pub enum Matches {
 
 impl Condition {
     fn read(condition: Properties<'_>) -> Self {
-        let values = |own: &str| match texts(condition, own) {
+        let values = |own: &str| match texts(condition, &format!("{own}.Values")) {
             own if own.is_empty() => texts(condition, "Values"),
             own => own,
         };
+        if let Some(place) = regular_expressions(condition) {
+            return Self {
+                matches: Matches::Other(only_aws_knows(place)),
+                place: condition.node.origin.clone(),
+            };
+        }
         let field = condition.field::<String>("Field");
         let pair = |pair: Properties<'_>| (pair.field("Key"), pair.field("Value"));
         let matches = match field.as_str() {
-            Some("path-pattern") => Matches::Path(values("PathPatternConfig.Values")),
-            Some("host-header") => Matches::Host(values("HostHeaderConfig.Values")),
+            Some("path-pattern") => Matches::Path(values("PathPatternConfig")),
+            Some("host-header") => Matches::Host(values("HostHeaderConfig")),
             Some("http-request-method") => {
                 Matches::Method(texts(condition, "HttpRequestMethodConfig.Values"))
             }
@@ -147,6 +153,18 @@ impl Condition {
             matches,
         }
     }
+}
+
+/// Regular expressions of a condition. What they match is not looked at.
+fn regular_expressions<'a>(condition: Properties<'a>) -> Option<&'a Node> {
+    const PATHS: [&str; 4] = [
+        "RegexValues",
+        "PathPatternConfig.RegexValues",
+        "HostHeaderConfig.RegexValues",
+        "HttpHeaderConfig.RegexValues",
+    ];
+    let mut found = PATHS.iter().filter_map(|path| condition.at(path));
+    found.find(|node| node.as_list().is_none_or(|items| !items.is_empty()))
 }
 
 /// The texts of a list. A list that only AWS knows is one text that only AWS knows.

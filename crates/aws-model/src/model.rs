@@ -11,7 +11,7 @@ use crate::field::Field;
 use crate::listener::{Listener, ListenerRule};
 use crate::network::SecurityGroup;
 use crate::pattern::Same;
-use crate::properties::{Id, Properties, mentions};
+use crate::properties::{Id, Properties, mentioned};
 use crate::scaling::{ScalableTarget, Scaling};
 use crate::service::Service;
 use crate::store::ReplicationGroup;
@@ -169,19 +169,23 @@ fn users(rendered: &Rendered) -> BTreeMap<Id, Vec<Id>> {
         "AWS::CloudWatch::Dashboard",
     ];
     let groups = rendered.of_type("AWS::ElasticLoadBalancingV2::TargetGroup");
-    let users = groups.map(|group| {
-        let id = group.logical_id.as_str();
-        let resources = rendered.resources.values();
-        let resources = resources.filter(|resource| {
-            !FORWARDING.contains(&resource.kind.as_str()) && mentions(&resource.properties, id)
-        });
-        let outputs = rendered.outputs.iter();
-        let outputs = outputs.filter(|(_, output)| mentions(&output.value, id));
-        let names = resources.map(|resource| &resource.logical_id);
-        let names = names.chain(outputs.map(|(name, _)| name)).cloned();
-        (id.to_owned(), names.collect())
-    });
-    users.collect()
+    let mut users: BTreeMap<Id, Vec<Id>> = groups
+        .map(|group| (group.logical_id.clone(), Vec::new()))
+        .collect();
+    let resources = rendered.resources.values();
+    let resources = resources
+        .filter(|resource| !FORWARDING.contains(&resource.kind.as_str()))
+        .map(|resource| (&resource.logical_id, &resource.properties));
+    let outputs = rendered.outputs.iter();
+    let outputs = outputs.map(|(name, output)| (name, &output.value));
+    for (user, node) in resources.chain(outputs) {
+        for id in mentioned(rendered, node) {
+            if let Some(users) = users.get_mut(&id) {
+                users.push(user.clone());
+            }
+        }
+    }
+    users
 }
 
 fn unset(rendered: &Rendered) -> BTreeMap<String, Vec<String>> {

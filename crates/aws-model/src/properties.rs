@@ -110,7 +110,8 @@ impl<'a> Properties<'a> {
                     Field::Stated(items.collect(), node.origin.clone())
                 }
             },
-            None => only_aws_knows(node),
+            None if matches!(node.value, Value::Call(_)) => only_aws_knows(node),
+            None => Field::NotSeen(NotSeen::WrongKind(node.kind_name())),
         })
     }
 
@@ -192,24 +193,38 @@ pub(crate) fn written(item: &Node) -> String {
         .map_or_else(|| node::json(item).to_string(), str::to_owned)
 }
 
-/// The resources that are referred to anywhere below a node.
+/// The resources that are referred to anywhere below a node, in the template's order.
 pub(crate) fn mentioned(rendered: &Rendered, node: &Node) -> Vec<Id> {
-    let ids = rendered.resources.keys();
-    ids.filter(|id| mentions(node, id)).cloned().collect()
+    let mut names = Vec::new();
+    collect(node, &mut names);
+    let mut found: Vec<_> = names
+        .into_iter()
+        .filter_map(|name| rendered.resources.get_index_of(name))
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    let ids = found.into_iter();
+    ids.filter_map(|at| Some(rendered.resources.get_index(at)?.0.clone()))
+        .collect()
 }
 
-/// Whether a resource is referred to anywhere below a node.
-pub(crate) fn mentions(node: &Node, id: &str) -> bool {
-    if node.refers_to() == Some(id) {
-        return true;
-    }
+/// What is referred to below a node: resources and others.
+fn collect<'a>(node: &'a Node, names: &mut Vec<&'a str>) {
+    names.extend(node.refers_to());
     match &node.value {
-        Value::List(items) => items.iter().any(|item| mentions(item, id)),
-        Value::Map(map) => map.values().any(|entry| mentions(&entry.node, id)),
-        Value::Call(call) => mentions(&call.argument, id),
+        Value::List(items) => items.iter().for_each(|item| collect(item, names)),
+        Value::Map(map) => map.values().for_each(|entry| collect(&entry.node, names)),
+        Value::Call(call) => collect(&call.argument, names),
         Value::Scalar(scalar) => {
-            scalar.text.contains(&format!("${{{id}}}"))
-                || scalar.text.contains(&format!("${{{id}."))
+            for variable in scalar.text.split("${").skip(1) {
+                let Some((variable, _)) = variable.split_once('}') else {
+                    continue;
+                };
+                // `${X.Attribute}`, where the name of X may have dots too.
+                let dots = variable.match_indices('.').map(|(at, _)| at);
+                names.extend(dots.filter_map(|at| variable.get(..at)));
+                names.push(variable);
+            }
         }
     }
 }

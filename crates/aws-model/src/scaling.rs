@@ -7,6 +7,8 @@ use crate::pattern::{Pattern, Same};
 use crate::properties::{Id, Properties};
 use crate::service::Service;
 
+const SERVICE: &str = "AWS::ECS::Service";
+
 /// What scales a service: a target of Application Auto Scaling.
 #[derive(Clone, Debug)]
 pub struct ScalableTarget {
@@ -16,7 +18,7 @@ pub struct ScalableTarget {
     pub place: Origin,
     /// `ecs`, unless it is about another service of AWS.
     pub namespace: Field<String>,
-    /// The resources that its `ResourceId` refers to.
+    /// The services that its `ResourceId` refers to.
     pub refers_to: Vec<Id>,
     /// Its `ResourceId`: `service/CLUSTER/SERVICE`.
     pub resource: Pattern,
@@ -43,8 +45,11 @@ impl ScalableTarget {
         if self.namespace.as_str().is_some_and(|name| name != "ecs") {
             return Same::No;
         }
-        if self.refers_to.contains(&service.id) {
-            return Same::Yes;
+        if !self.refers_to.is_empty() {
+            return match self.refers_to.contains(&service.id) {
+                true => Same::Yes,
+                false => Same::No,
+            };
         }
         let named = match (self.resource.last_segment(), &service.pattern) {
             (Some(segment), Some(name)) => segment.same(name),
@@ -59,11 +64,15 @@ impl ScalableTarget {
     }
 
     pub(crate) fn read(properties: Properties<'_>) -> Self {
+        let resources = &properties.rendered.resources;
+        let is_service = |id: &Id| resources.get(id).is_some_and(|one| one.kind == SERVICE);
+        let mut refers_to = properties.mentioned("ResourceId");
+        refers_to.retain(is_service);
         Self {
             id: properties.id(),
             place: properties.place(),
             namespace: properties.field("ServiceNamespace"),
-            refers_to: properties.mentioned("ResourceId"),
+            refers_to,
             resource: properties
                 .at("ResourceId")
                 .map_or_else(Pattern::unknown, Pattern::of),

@@ -1,5 +1,6 @@
 //! ECS services.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use cloudformation::node::{Node, Origin};
@@ -9,7 +10,7 @@ use crate::deployment::Deployment;
 use crate::field::{Field, only_aws_knows};
 use crate::network;
 use crate::pattern::Pattern;
-use crate::properties::{Id, Properties, mentions};
+use crate::properties::{Id, Properties, mentioned};
 
 /// An ECS service.
 #[derive(Clone, Debug)]
@@ -117,20 +118,22 @@ fn providers(strategy: &Node) -> Field<Vec<String>> {
 }
 
 fn created_before(rendered: &Rendered, service: &Resource) -> Vec<Id> {
+    let mut known = HashSet::from([service.logical_id.as_str()]);
     let mut reached = vec![service];
     let mut next = 0;
     while let Some(resource) = reached.get(next).copied() {
         next += 1;
-        for (id, other) in &rendered.resources {
-            let known = reached.iter().any(|known| known.logical_id == *id);
-            if !known && (resource.depends_on.contains(id) || mentions(&resource.properties, id)) {
+        let named = mentioned(rendered, &resource.properties);
+        for id in resource.depends_on.iter().chain(&named) {
+            if let Some(other) = rendered.resources.get(id)
+                && known.insert(&other.logical_id)
+            {
                 reached.push(other);
             }
         }
     }
+    let reached = reached.iter().skip(1);
     reached
-        .iter()
-        .skip(1)
         .map(|resource| resource.logical_id.clone())
         .collect()
 }

@@ -246,6 +246,9 @@ settings! {
     /// Path patterns that are forwarded to the target group; `*` for a default action.
     RoutedPaths: List("load_balancer.paths", "routed paths")
         .not_in_file().aws("ListenerRule path-pattern");
+    /// The same for POST requests, which a condition on the method may leave out.
+    PostedPaths: List("load_balancer.post_paths", "paths routed for POST")
+        .not_in_file().aws("ListenerRule http-request-method");
     /// The most target groups that share one forward action's traffic.
     ForwardGroups: Count("load_balancer.forward_groups", "target groups in one forward")
         .not_in_file().aws("ForwardConfig TargetGroups");

@@ -1,7 +1,8 @@
 //! Actions and conditions of listeners and rules as they are.
 
 use aws_model::{
-    Action, Condition, Does, Field, FixedResponse, Forward, Matches, Redirect, WeightedGroup,
+    Action, Condition, Does, Field, FixedResponse, Forward, Matches, NotSeen, Redirect,
+    WeightedGroup,
 };
 use aws_sdk_elasticloadbalancingv2::types;
 use cloudformation::node::Origin;
@@ -77,18 +78,58 @@ pub(super) fn conditions(conditions: &[types::RuleCondition], place: &Origin) ->
     conditions.iter().map(condition).collect()
 }
 
-/// Of what AWS answers, only path patterns matter to a rule.
 fn matches(condition: &types::RuleCondition, place: &Origin) -> Matches {
-    if condition.field() != Some("path-pattern") {
-        return Matches::Other(text(condition.field(), place));
+    if has_regular_expressions(condition) {
+        let why = "what a regular expression matches is not looked at";
+        return Matches::Other(Field::NotSeen(NotSeen::Because(why)));
     }
-    let values = condition
-        .path_pattern_config()
-        .map_or_else(|| condition.values(), |paths| paths.values());
-    Matches::Path(
-        values
-            .iter()
-            .map(|value| text(Some(value), place))
-            .collect(),
-    )
+    let texts = |values: &[String]| {
+        let values = values.iter().map(|value| text(Some(value), place));
+        values.collect::<Vec<_>>()
+    };
+    // AWS answers the values of a plain condition in both places.
+    match condition.field() {
+        Some("path-pattern") => Matches::Path(texts(match condition.path_pattern_config() {
+            Some(paths) => paths.values(),
+            None => condition.values(),
+        })),
+        Some("host-header") => Matches::Host(texts(match condition.host_header_config() {
+            Some(hosts) => hosts.values(),
+            None => condition.values(),
+        })),
+        Some("http-request-method") => {
+            let methods = condition.http_request_method_config();
+            Matches::Method(methods.map_or_else(Vec::new, |methods| texts(methods.values())))
+        }
+        Some("http-header") => {
+            let header = condition.http_header_config();
+            let name = header.and_then(|header| header.http_header_name());
+            let values = header.map_or_else(Vec::new, |header| texts(header.values()));
+            Matches::Header(text(name, place), values)
+        }
+        Some("query-string") => {
+            let pairs = condition.query_string_config();
+            let pairs = pairs.map_or(&[][..], |pairs| pairs.values()).iter();
+            let pair = |pair: &types::QueryStringKeyValuePair| {
+                let key = Field::live_or_unset(pair.key().map(str::to_owned), place);
+                (key, text(pair.value(), place))
+            };
+            Matches::Query(pairs.map(pair).collect())
+        }
+        Some("source-ip") => {
+            let addresses = condition.source_ip_config();
+            Matches::SourceIp(addresses.map_or_else(Vec::new, |all| texts(all.values())))
+        }
+        field => Matches::Other(text(field, place)),
+    }
+}
+
+fn has_regular_expressions(condition: &types::RuleCondition) -> bool {
+    let path = condition.path_pattern_config();
+    let host = condition.host_header_config();
+    let header = condition.http_header_config();
+    !condition.regex_values().is_empty()
+        || path.is_some_and(|paths| !paths.regex_values().is_empty())
+        || host.is_some_and(|hosts| !hosts.regex_values().is_empty())
+        || header.is_some_and(|header| !header.regex_values().is_empty())
 }

@@ -69,8 +69,19 @@ fn network_balancer(view: &mut View<'_, '_>, balancer: &Id) {
 fn web_acl(view: &mut View<'_, '_>, balancer: &Id) {
     let mut acls = view.model.web_acls.iter();
     let Some(acl) = acls.find(|acl| acl.protects.contains(balancer)) else {
-        return view.none(WafRules, "web ACL");
+        if view.model.web_acls.iter().any(|acl| acl.protects_unknown) {
+            let why = "what a web ACL protects is not known";
+            view.reading.hide(WafRules, why);
+        } else {
+            view.none(WafRules, "web ACL");
+        }
+        return;
     };
+    if acl.rules.items().iter().any(|rule| rule.unknown) {
+        let why = "a rule of the web ACL that only AWS knows";
+        view.reading.hide(WafRules, why);
+        return;
+    }
     let challenged = |rule: &WebRule| rule.challenges == Challenges::Some && !rule.limited;
     if acl.rules.items().iter().any(challenged) {
         let why = "the challenge of AWSManagedRulesAntiDDoSRuleSet may spare the Socket.IO path";

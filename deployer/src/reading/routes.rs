@@ -2,12 +2,12 @@
 
 use timeouts::Setting::{
     AllowOrigin, ForwardGroups, GroupStickiness, GroupStickinessDuration, ListenerProtocols,
-    RoutedPaths,
+    PostedPaths, RoutedPaths,
 };
 
 use aws_model::{
-    Action, Condition, Does, Field, Id, Listener, ListenerRule, LoadBalancer, Matches, Model,
-    NotSeen, Service, WeightedGroup,
+    Action, Does, Field, Id, Listener, ListenerRule, LoadBalancer, Matches, Model, NotSeen,
+    Service, WeightedGroup,
 };
 use cloudformation::node::Origin;
 
@@ -168,11 +168,11 @@ fn shown(view: &mut View<'_, '_>, route: &Route<'_>) {
     if let Some(listener) = listeners.clone().find(stated).or(listeners.clone().next()) {
         view.field(AllowOrigin, &listener.allow_origin);
     }
-    match route.forwards.iter().map(paths).collect::<Option<Vec<_>>>() {
-        Some(paths) => view.see(RoutedPaths, paths.concat(), first.place),
-        None => {
-            let why = "a path pattern that only AWS knows, or a path that is rewritten";
-            view.reading.hide(RoutedPaths, why);
+    for (setting, method) in [(RoutedPaths, "GET"), (PostedPaths, "POST")] {
+        let paths = route.forwards.iter().map(|forward| paths(forward, method));
+        match paths.collect::<Result<Vec<_>, _>>() {
+            Ok(paths) => view.see(setting, paths.concat(), first.place),
+            Err(why) => _ = view.reading.hide(setting, why),
         }
     }
     let sharing = |action: &Action| {
@@ -222,27 +222,43 @@ fn protocols(view: &mut View<'_, '_>, route: &Route<'_>) {
     }
 }
 
-/// The path patterns of a forward; `*` for a listener's default, and for a rule that looks at other
-/// things. None where one is not known.
-fn paths(forward: &Forward<'_>) -> Option<Vec<String>> {
-    let conditions = forward.rule.map_or(&[][..], |rule| &rule.conditions);
-    let unknown =
-        |condition: &Condition| matches!(condition.matches, Matches::Other(Field::NotSeen(_)));
-    if conditions.iter().any(unknown) || forward.rule.is_some_and(|rule| rule.rewrites) {
-        return None;
-    }
-    let mut patterns = conditions
-        .iter()
-        .filter_map(|condition| match &condition.matches {
-            Matches::Path(patterns) => Some(patterns),
-            _ => None,
-        });
-    let Some(patterns) = patterns.next() else {
-        return Some(vec!["*".to_owned()]);
+/// The path patterns of a forward, for the requests of one method; `*` where it looks at no path.
+///
+/// # Errors
+/// Why they are not known.
+fn paths(forward: &Forward<'_>, method: &str) -> Result<Vec<String>, &'static str> {
+    const UNKNOWN: &str = "a condition of a listener rule that only AWS knows";
+    let everything = vec!["*".to_owned()];
+    let Some(rule) = forward.rule else {
+        return Ok(everything);
     };
-    let patterns: Option<Vec<_>> = patterns
-        .iter()
-        .map(|pattern| pattern.value().cloned())
-        .collect();
-    patterns.filter(|patterns| !patterns.is_empty())
+    if rule.rewrites {
+        return Err("a listener rule that rewrites paths");
+    }
+    let mut patterns = None;
+    for condition in &rule.conditions {
+        match &condition.matches {
+            Matches::Path(values) => patterns = Some(known(values).ok_or(UNKNOWN)?),
+            // Clients are taken to use the right name.
+            Matches::Host(_) => {}
+            Matches::Method(values) => {
+                let methods = known(values).ok_or(UNKNOWN)?;
+                // They are compared with their case, and take no wildcard.
+                if !methods.iter().any(|one| one == method) {
+                    return Ok(Vec::new());
+                }
+            }
+            Matches::Header(..) | Matches::Query(_) | Matches::SourceIp(_) => {
+                return Err("a listener rule that looks at headers, queries or addresses");
+            }
+            Matches::Other(_) => return Err(UNKNOWN),
+        }
+    }
+    Ok(patterns.unwrap_or(everything))
+}
+
+/// The values of a condition, where all of them are known.
+fn known(values: &[Field<String>]) -> Option<Vec<String>> {
+    let values: Option<Vec<_>> = values.iter().map(|value| value.value().cloned()).collect();
+    values.filter(|values| !values.is_empty())
 }

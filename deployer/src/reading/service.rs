@@ -58,6 +58,7 @@ fn rebalancing(view: &mut View<'_, '_>, service: &Service) {
     match most {
         _ if stated => view.field(AzRebalancing, &service.az_rebalancing),
         Field::NotSeen(why) => view.hide(AzRebalancing, why),
+        _ if let Field::NotSeen(why) = &service.scheduling => view.hide(AzRebalancing, why),
         most if daemon || most.value().is_some_and(|most| *most <= 100) => {
             let place = view.default_of(&service.place);
             view.see_at(AzRebalancing, "DISABLED", place);
@@ -138,6 +139,11 @@ fn scaling(view: &mut View<'_, '_>, service: &Service) {
             return hide(view, &[TasksMin, TasksMax], why);
         }
         Scaling::None => {}
+    }
+    if let Field::NotSeen(why) = &service.scheduling {
+        view.hide(TasksMin, why);
+        view.hide(TasksMax, why);
+        return view.see(Autoscaling, false, &service.place);
     }
     if let (Source::Template, Some(adder)) = (view.model.source, &view.model.adder) {
         let place = view.place(&adder.origin);

@@ -18,8 +18,15 @@ pub(super) fn read<'a>(
     view.field(NetworkMode, &definition.network_mode);
     view.field(Cpu, &definition.cpu);
     view.field(Memory, &definition.memory);
-    let Field::Stated(containers, place) = &definition.containers else {
-        return None;
+    let (containers, place) = match &definition.containers {
+        Field::Stated(containers, place) => (containers, place),
+        Field::NotStated(_) => return None,
+        Field::NotSeen(why) => {
+            for setting in [Containers, TaskPorts, MappedPorts, StopTimeout, Nofile] {
+                view.hide(setting, why);
+            }
+            return None;
+        }
     };
     let names = containers
         .iter()

@@ -2,7 +2,7 @@
 
 use timeouts::Reading;
 
-use aws_model::{Id, LoadBalancer, Model, Service, TargetGroup};
+use aws_model::{Field, Id, LoadBalancer, Model, Service, Source, TargetGroup};
 
 use super::routes::{self, Route};
 use super::view::{Places, View};
@@ -95,6 +95,15 @@ impl<'a> Way<'a> {
             return false;
         };
         let unused = model.users.get(&group.id).is_some_and(Vec::is_empty);
+        // What a plan hides may lead to any group. A template's functions name what they lead to.
+        let unclear = |service: &Service| match &service.targets {
+            Field::Stated(targets, _) => targets.iter().any(|target| target.groups.is_empty()),
+            Field::NotStated(_) => false,
+            Field::NotSeen(_) => true,
+        };
+        if model.source == Source::Terraform && model.services.iter().any(unclear) {
+            return false;
+        }
         unused && group.targets.is_empty()
     }
 

@@ -4,7 +4,19 @@ use cloudformation::node::{Call, Entry, Function, Map, Node, Place, Scalar, Valu
 use serde_json::Value;
 
 use super::document::{Document, Found};
-use super::edges;
+use super::edges::{self, Edges};
+use super::places;
+use super::written::Written;
+
+/// Blocks that AWS answers where nobody writes one ("Optional" and "Computed" in the provider's
+/// schema). A plan cannot say what a new resource's will be: it then has AWS's defaults. Any other
+/// block that is not known comes from a `dynamic` block.
+const COMPUTED: [(&str, &str); 4] = [
+    ("aws_lb", "subnet_mapping"),
+    ("aws_lb_target_group", "health_check"),
+    ("aws_lb_target_group", "stickiness"),
+    ("aws_ecs_service", "deployment_configuration"),
+];
 
 /// A block.
 #[derive(Clone, Copy)]
@@ -14,7 +26,7 @@ pub(super) struct Block<'a> {
     pub(super) place: &'a Place,
     values: &'a Value,
     unknown: &'a Value,
-    written: Option<&'a Value>,
+    written: Written<'a>,
 }
 
 impl<'a> Block<'a> {
@@ -23,15 +35,14 @@ impl<'a> Block<'a> {
         resource: &'a Found<'a>,
         place: &'a Place,
     ) -> Self {
+        let written = resource.written;
         Self {
             document,
             resource,
             place,
             values: resource.values,
             unknown: resource.unknown,
-            written: resource
-                .written
-                .and_then(|written| written.get("expressions")),
+            written: Written::one(written.and_then(|written| written.get("expressions"))),
         }
     }
 
@@ -50,7 +61,7 @@ impl<'a> Block<'a> {
     }
 
     /// A value that the plan does not know.
-    fn hidden(self, name: &str) -> Node {
+    pub(super) fn hidden(self, name: &str) -> Node {
         let name = format!("{}.{name}", self.resource.address);
         self.call(Function::ImportValue, self.text(name))
     }
@@ -59,16 +70,14 @@ impl<'a> Block<'a> {
         *self.unknown == Value::Bool(true) || self.unknown.get(name) == Some(&Value::Bool(true))
     }
 
-    fn expression(self, name: &str) -> Option<&'a Value> {
-        self.written?.get(name)
+    /// Whether nobody writes what is not known of this block, so that AWS answers it later.
+    fn is_left_to_aws(self, name: &str) -> bool {
+        *self.unknown != Value::Bool(true) && self.written.leaves_out(name)
     }
 
     /// The resources that an attribute refers to.
-    pub(super) fn edges(self, name: &str) -> Vec<&'a str> {
-        let expression = self.expression(name);
-        expression.map_or_else(Vec::new, |expression| {
-            edges::of(self.document, self.resource, expression)
-        })
+    fn edges(self, name: &str) -> Edges<'a> {
+        edges::of(self.document, self.resource, self.written.of(name))
     }
 
     /// An attribute; none where nobody states it. A value that is not known is the resource that it
@@ -76,19 +85,19 @@ impl<'a> Block<'a> {
     pub(super) fn get(self, name: &str) -> Option<Node> {
         if self.is_hidden(name) {
             // What nobody wrote down and AWS answers later is at AWS's default.
-            if self.written.is_some() && self.expression(name).is_none() {
+            if self.is_left_to_aws(name) {
                 return None;
             }
-            return Some(match self.edges(name).as_slice() {
+            let edges = self.edges(name);
+            let reference = |to: &&str| self.call(Function::Ref, self.text(*to));
+            return Some(match edges.to.as_slice() {
                 [] => self.hidden(name),
-                [only] => self.call(Function::Ref, self.text(*only)),
+                [only] if !edges.open => reference(only),
                 several => {
-                    let refs = several
-                        .iter()
-                        .map(|to| self.call(Function::Ref, self.text(*to)));
-                    let list = self.node(NodeValue::List(refs.collect()));
-                    let parts = vec![self.text(""), list];
-                    self.call(Function::Join, self.node(NodeValue::List(parts)))
+                    let mut items: Vec<_> = several.iter().map(reference).collect();
+                    items.extend(edges.open.then(|| self.hidden(name)));
+                    let parts = vec![self.text(""), self.list(items)];
+                    self.call(Function::Join, self.list(parts))
                 }
             });
         }
@@ -110,23 +119,16 @@ impl<'a> Block<'a> {
                     }
                 };
                 let items = items.iter().enumerate().filter_map(item).collect();
-                Some(self.node(NodeValue::List(items)))
+                Some(self.list(items))
             }
-            Value::Object(_) => None,
+            Value::Object(_) => Some(self.hidden(name)),
             other => Some(self.text(other.to_string())),
         }
     }
 
-    /// The resource of the plan whose ARN, id or address a text is.
+    /// The resource of the plan whose ARN a text is.
     fn reference_to(self, text: &str) -> Option<Node> {
-        if !text.starts_with("arn:") {
-            return None;
-        }
-        let is_it = |one: &&Found<'_>| {
-            let value = |key: &str| one.values.get(key).and_then(Value::as_str);
-            value("arn") == Some(text)
-        };
-        let found = self.document.found.iter().find(is_it)?;
+        let found = self.document.with_arn(text)?;
         Some(self.call(Function::Ref, self.text(found.address)))
     }
 
@@ -134,30 +136,37 @@ impl<'a> Block<'a> {
     /// there are any.
     pub(super) fn blocks(self, name: &str) -> Result<Vec<Self>, Node> {
         if self.is_hidden(name) {
-            return match self.written.is_some() && self.expression(name).is_none() {
+            return match self.has_default(name) {
                 true => Ok(Vec::new()),
                 false => Err(self.hidden(name)),
             };
         }
-        let Some(Value::Array(items)) = self.values.get(name) else {
-            return Ok(Vec::new());
+        let items = match self.values.get(name) {
+            None | Some(Value::Null) => return Ok(Vec::new()),
+            Some(Value::Array(items)) => items.as_slice(),
+            Some(item @ Value::Object(_)) => std::slice::from_ref(item),
+            Some(_) => return Err(self.hidden(name)),
         };
-        let unknown = self.unknown.get(name).and_then(Value::as_array);
-        let written = self.expression(name);
+        let unknown = self.unknown.get(name);
+        let unknown_of = |index: usize| match unknown {
+            Some(Value::Array(all)) => all.get(index),
+            other => other,
+        };
         let block = |(index, values): (usize, &'a Value)| Self {
             values,
-            unknown: unknown
-                .and_then(|all| all.get(index))
-                .unwrap_or(&Value::Null),
-            // A set of blocks has no order: then any of them may be meant.
-            written: written.and_then(|written| match written.as_array() {
-                Some(all) if all.len() == items.len() => all.get(index),
-                Some(all) => all.first(),
-                None => Some(written),
-            }),
+            unknown: unknown_of(index).unwrap_or(&Value::Null),
+            written: self.written.block(name, items, index),
             ..self
         };
         Ok(items.iter().enumerate().map(block).collect())
+    }
+
+    /// Whether a block that is not known is one that nobody writes, so that AWS's defaults apply.
+    fn has_default(self, name: &str) -> bool {
+        let kind = self.resource.kind.replace("aws_alb", "aws_lb");
+        COMPUTED.contains(&(kind.as_str(), name))
+            && self.is_left_to_aws(name)
+            && !places::is_dynamic(self.place, name)
     }
 
     /// A mapping of those entries that are there.
@@ -179,7 +188,7 @@ impl<'a> Block<'a> {
             Ok(blocks) if blocks.is_empty() => None,
             Ok(blocks) => {
                 let items = blocks.into_iter().map(each).collect();
-                Some(self.node(NodeValue::List(items)))
+                Some(self.list(items))
             }
             Err(hidden) => Some(hidden),
         }
@@ -196,5 +205,14 @@ impl<'a> Block<'a> {
     /// A list of these items.
     pub(super) fn list(self, items: Vec<Node>) -> Node {
         self.node(NodeValue::List(items))
+    }
+
+    /// Attributes as pairs of key and value, those that are there.
+    pub(super) fn attributes(self, pairs: &[(&str, Option<Node>)]) -> Option<Node> {
+        let pair = |(key, value): &(&str, Option<Node>)| {
+            let value = value.clone()?;
+            Some(self.map([("Key", Some(self.text(*key))), ("Value", Some(value))]))
+        };
+        Some(self.list(pairs.iter().filter_map(pair).collect()))
     }
 }

@@ -11,8 +11,11 @@ pub(super) fn read(task: Block<'_>) -> Option<Node> {
     let Some(json) = text.as_text() else {
         return Some(text);
     };
-    let parsed = serde_json::from_str::<Value>(json).ok()?;
-    Some(node(&parsed, task.place, true))
+    match serde_json::from_str::<Value>(json) {
+        Ok(parsed) => Some(node(&parsed, task.place, true)),
+        // A text where a list belongs: the model says so.
+        Err(_) => Some(text),
+    }
 }
 
 /// A value with the names that CloudFormation gives its keys. The keys of labels are the user's own.

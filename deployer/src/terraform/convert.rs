@@ -6,8 +6,9 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::block::Block;
-use super::document::{Document, list, steps};
+use super::document::{Document, Found, list, steps};
 use super::edges;
+use super::listener::{listener, rule};
 use super::places::Places;
 use super::service::{scaling, service, task};
 
@@ -83,31 +84,19 @@ fn convert(kind: &str, block: Block<'_>) -> Option<(String, Node)> {
     })
 }
 
-/// Attributes as pairs of key and value.
-fn attributes(block: Block<'_>, pairs: &[(&str, Option<Node>)]) -> Option<Node> {
-    let pair = |(key, value): &(&str, Option<Node>)| {
-        let value = value.clone()?;
-        Some(block.map([("Key", Some(block.text(*key))), ("Value", Some(value))]))
-    };
-    Some(block.list(pairs.iter().filter_map(pair).collect()))
-}
-
 fn balancer(lb: Block<'_>) -> Node {
-    let own = attributes(
-        lb,
-        &[
-            ("idle_timeout.timeout_seconds", lb.get("idle_timeout")),
-            ("client_keep_alive.seconds", lb.get("client_keep_alive")),
-            (
-                "routing.http.xff_header_processing.mode",
-                lb.get("xff_header_processing_mode"),
-            ),
-            (
-                "routing.http.xff_client_port.enabled",
-                lb.get("enable_xff_client_port"),
-            ),
-        ],
-    );
+    let own = lb.attributes(&[
+        ("idle_timeout.timeout_seconds", lb.get("idle_timeout")),
+        ("client_keep_alive.seconds", lb.get("client_keep_alive")),
+        (
+            "routing.http.xff_header_processing.mode",
+            lb.get("xff_header_processing_mode"),
+        ),
+        (
+            "routing.http.xff_client_port.enabled",
+            lb.get("enable_xff_client_port"),
+        ),
+    ]);
     let subnets = lb.get("subnets").or_else(|| {
         lb.each("subnet_mapping", |mapping| {
             mapping.get("subnet_id").unwrap_or_else(|| mapping.text(""))
@@ -129,22 +118,19 @@ fn target_group(group: Block<'_>) -> Node {
         true => "stickiness.app_cookie.duration_seconds",
         false => "stickiness.lb_cookie.duration_seconds",
     };
-    let own = attributes(
-        group,
-        &[
-            ("stickiness.enabled", sticky("enabled")),
-            ("stickiness.type", kind),
-            (duration, sticky("cookie_duration")),
-            (
-                "deregistration_delay.timeout_seconds",
-                group.get("deregistration_delay"),
-            ),
-            (
-                "load_balancing.cross_zone.enabled",
-                group.get("load_balancing_cross_zone_enabled"),
-            ),
-        ],
-    );
+    let own = group.attributes(&[
+        ("stickiness.enabled", sticky("enabled")),
+        ("stickiness.type", kind),
+        (duration, sticky("cookie_duration")),
+        (
+            "deregistration_delay.timeout_seconds",
+            group.get("deregistration_delay"),
+        ),
+        (
+            "load_balancing.cross_zone.enabled",
+            group.get("load_balancing_cross_zone_enabled"),
+        ),
+    ]);
     let check = |name: &str| group.one("health_check", |check| check.get(name));
     let matcher = check("matcher").map(|codes| group.map([("HttpCode", Some(codes))]));
     group.map([
@@ -162,76 +148,22 @@ fn target_group(group: Block<'_>) -> Node {
         ("UnhealthyThresholdCount", check("unhealthy_threshold")),
         ("Matcher", matcher),
         ("TargetGroupAttributes", own),
+        ("Targets", targets(group)),
     ])
 }
 
-fn listener(listener: Block<'_>) -> Node {
-    let idle = [(
-        "tcp.idle_timeout.seconds",
-        listener.get("tcp_idle_timeout_seconds"),
-    )];
-    listener.map([
-        ("LoadBalancerArn", listener.get("load_balancer_arn")),
-        ("Port", listener.get("port")),
-        ("Protocol", listener.get("protocol")),
-        ("DefaultActions", listener.each("default_action", action)),
-        ("ListenerAttributes", attributes(listener, &idle)),
-    ])
-}
-
-fn rule(rule: Block<'_>) -> Node {
-    let condition = |condition: Block<'_>| {
-        let values = |name: &str| condition.one(name, |pattern| pattern.get("values"));
-        let field = match values("path_pattern").is_some() {
-            true => "path-pattern",
-            false => "host-header",
-        };
-        let config = values("path_pattern").map(|values| condition.map([("Values", Some(values))]));
-        condition.map([
-            ("Field", Some(condition.text(field))),
-            ("PathPatternConfig", config),
-        ])
-    };
-    rule.map([
-        ("ListenerArn", rule.get("listener_arn")),
-        ("Priority", rule.get("priority")),
-        ("Conditions", rule.each("condition", condition)),
-        ("Actions", rule.each("action", action)),
-        (
-            "Transforms",
-            rule.each("transform", |transform| transform.map([])),
-        ),
-    ])
-}
-
-fn action(action: Block<'_>) -> Node {
-    let group = |group: Block<'_>| {
-        group.map([
-            ("TargetGroupArn", group.get("arn")),
-            ("Weight", group.get("weight")),
-        ])
-    };
-    let sticky = |sticky: Block<'_>| {
-        Some(sticky.map([
-            ("Enabled", sticky.get("enabled")),
-            ("DurationSeconds", sticky.get("duration")),
-        ]))
-    };
-    let forward = |forward: Block<'_>| {
-        Some(forward.map([
-            ("TargetGroups", forward.each("target_group", group)),
-            (
-                "TargetGroupStickinessConfig",
-                forward.one("stickiness", sticky),
-            ),
-        ]))
-    };
-    action.map([
-        ("Type", action.get("type")),
-        ("Order", action.get("order")),
-        ("TargetGroupArn", action.get("target_group_arn")),
-        ("ForwardConfig", action.one("forward", forward)),
-    ])
+/// What is registered in a target group by resources of their own.
+fn targets(group: Block<'_>) -> Option<Node> {
+    let document = group.document;
+    let attachments = document.found.iter().filter_map(|found| {
+        let attachment = Block::of(document, found, group.place);
+        let to = (found.kind.ends_with("target_group_attachment"))
+            .then(|| attachment.get("target_group_arn"))??;
+        let is_this = to.refers_to() == Some(group.resource.address);
+        is_this.then(|| attachment.map([("Id", attachment.get("target_id"))]))
+    });
+    let attachments: Vec<_> = attachments.collect();
+    (!attachments.is_empty()).then(|| group.list(attachments))
 }
 
 fn store(group: Block<'_>) -> Node {
@@ -277,15 +209,15 @@ fn depends_on(document: &Document<'_>, block: Block<'_>) -> Vec<String> {
                 "" => format!("module.{module}"),
                 own => format!("{own}.module.{module}"),
             };
-            let inside = document
-                .found
-                .iter()
-                .filter(|one| one.module.starts_with(&inner));
+            let is_inside = |one: &&Found<'_>| {
+                let rest = one.module.strip_prefix(&inner);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            };
+            let inside = document.found.iter().filter(is_inside);
             names.extend(inside.map(|one| one.address.to_owned()));
             continue;
         }
-        let reference = serde_json::json!({ "references": [name] });
-        let to = edges::of(document, block.resource, &reference);
+        let to = edges::named(document, block.resource, name);
         names.extend(to.into_iter().map(str::to_owned));
     }
     names

@@ -1,7 +1,7 @@
 //! The parts of a plan or a state that are read: resources with their values, and how they are
 //! written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
@@ -43,6 +43,9 @@ pub(super) struct Found<'a> {
 pub(super) struct Document<'a> {
     pub(super) found: Vec<Found<'a>>,
     configuration: Option<&'a Value>,
+    /// The resources of a module, whatever the key of its instance, by type and name.
+    named: HashMap<String, HashMap<(&'a str, &'a str), Vec<usize>>>,
+    by_arn: HashMap<&'a str, usize>,
 }
 
 impl<'a> Document<'a> {
@@ -62,13 +65,51 @@ impl<'a> Document<'a> {
         let mut document = Self {
             found: Vec::new(),
             configuration,
+            named: HashMap::new(),
+            by_arn: HashMap::new(),
         };
         document.collect(root, &unknown);
+        document.index();
         Some(document)
+    }
+
+    fn index(&mut self) {
+        for (at, one) in self.found.iter().enumerate() {
+            let module = module_names(&one.module).join(".");
+            let named = self.named.entry(module).or_default();
+            named.entry((one.kind, one.name)).or_default().push(at);
+            if let Some(arn) = one.values.get("arn").and_then(Value::as_str) {
+                self.by_arn.entry(arn).or_insert(at);
+            }
+        }
+    }
+
+    /// Whether a type is one of those that are read.
+    pub(super) fn reads(kind: &str) -> bool {
+        KINDS.contains(&kind.replace("aws_alb", "aws_lb").as_str())
+    }
+
+    /// The resources of a type and a name in the instances of a module.
+    pub(super) fn named(&self, module: &str, kind: &str, name: &str) -> Vec<&Found<'a>> {
+        let named = self.named.get(&module_names(module).join("."));
+        let found = named.and_then(|named| named.get(&(kind, name)));
+        let found = found.into_iter().flatten();
+        found.filter_map(|at| self.found.get(*at)).collect()
+    }
+
+    /// The resource that has an ARN.
+    pub(super) fn with_arn(&self, arn: &str) -> Option<&Found<'a>> {
+        self.found.get(*self.by_arn.get(arn)?)
     }
 
     fn collect(&mut self, module: &'a Value, unknown: &BTreeMap<&str, &'a Value>) {
         let address = module.get("address").and_then(Value::as_str).unwrap_or("");
+        let written: HashMap<&str, &'a Value> = self
+            .module(address)
+            .into_iter()
+            .flat_map(|module| list(module, "resources"))
+            .filter_map(|one| Some((one.get("address")?.as_str()?, one)))
+            .collect();
         for resource in list(module, "resources") {
             if resource.get("mode").and_then(Value::as_str) == Some("data") {
                 continue;
@@ -79,15 +120,9 @@ impl<'a> Document<'a> {
             else {
                 continue;
             };
-            if !KINDS.contains(&kind.replace("aws_alb", "aws_lb").as_str()) {
+            if !Self::reads(kind) {
                 continue;
             }
-            let configuration = self.module(address);
-            let written = configuration.and_then(|module| {
-                let mut resources = list(module, "resources");
-                let own = format!("{kind}.{name}");
-                resources.find(|one| one.get("address").and_then(Value::as_str) == Some(&own))
-            });
             self.found.push(Found {
                 address: full,
                 module: address.to_owned(),
@@ -96,7 +131,7 @@ impl<'a> Document<'a> {
                 index: resource.get("index"),
                 values: resource.get("values").unwrap_or(&Value::Null),
                 unknown: unknown.get(full).copied().unwrap_or(&Value::Null),
-                written,
+                written: written.get(format!("{kind}.{name}").as_str()).copied(),
             });
         }
         for child in list(module, "child_modules") {

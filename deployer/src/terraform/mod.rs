@@ -10,8 +10,10 @@ mod containers;
 mod convert;
 mod document;
 mod edges;
+mod listener;
 mod places;
 mod service;
+mod written;
 
 use std::path::Path;
 

@@ -30,7 +30,7 @@ impl Places {
         let header = format!("resource \"{}\" \"{}\"", found.kind, found.name);
         let files = self.0.get(&found.module).into_iter().flatten();
         let mut blocks = files.filter_map(|file| {
-            let start = file.text.find(&header)?;
+            let start = block_at(&file.text, &header)?;
             Some(Place::within(file, start..start + header.len()))
         });
         blocks.next().unwrap_or_else(|| {
@@ -41,6 +41,24 @@ impl Places {
             Place::start_of(&Arc::new(source))
         })
     }
+}
+
+/// Where a block begins: at the start of a line, or what looks like it is in a comment or a text.
+fn block_at(text: &str, header: &str) -> Option<usize> {
+    let mut found = text.match_indices(header).map(|(at, _)| at);
+    found.find(|at| {
+        let before = text.get(..*at).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        line.trim().is_empty()
+    })
+}
+
+/// Whether a resource's block, where its file is at hand, has a `dynamic` block of a name.
+pub(super) fn is_dynamic(resource: &Place, name: &str) -> bool {
+    let text = &resource.source().text;
+    let text = text.get(resource.range().start..).unwrap_or_default();
+    let own = text.split_once("\n}").map_or(text, |(own, _)| own);
+    block_at(own, &format!("dynamic \"{name}\"")).is_some()
 }
 
 /// The folder of a module: that of the plan, or one that a local `source` leads to.

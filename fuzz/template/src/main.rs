@@ -1,5 +1,5 @@
-//! Any text, read as a template and rendered, read as an environment file, and read as a plan of
-//! Terraform: no panic, bounded time and memory.
+//! Any text, read as a template and rendered, and read as an environment file: no panic, bounded
+//! time and memory.
 
 #![no_main]
 
@@ -19,10 +19,6 @@ fuzz_target!(|data: &[u8]| {
             !mistakes.text(false).is_empty(),
             "a refusal says what is wrong"
         );
-    }
-    if let Ok(plan) = deployer::terraform::parse("fuzz.json", text, Path::new("no-such-folder")) {
-        // Whatever a plan holds, it can be read, or there is nothing in it to check.
-        let _ = deployer::reading::read_terraform(&plan, &deployer::reading::Flags::default());
     }
     let rendered =
         Template::parse("fuzz.yaml", text).and_then(|template| template.render(&Inputs::default()));
