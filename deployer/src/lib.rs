@@ -17,6 +17,8 @@ pub mod local;
 pub mod log_line;
 pub mod logs;
 pub mod named_stack;
+#[cfg(feature = "aws")]
+pub mod preflight;
 pub mod probe;
 pub mod reading;
 pub mod render;

@@ -7,7 +7,7 @@ use deployer::aws::default_region;
 use deployer::environment::{Target, find, load};
 
 use super::environment::name_of;
-use deployer::loaded_environment::ignores;
+use deployer::loaded_environment::{StackOptions, ignores};
 use deployer::named_stack::Named;
 use deployer::terminal::runtime;
 
@@ -46,6 +46,7 @@ impl Args {
                     .context("say which stack: --env or --stack")?,
                 region: Some(region(self.region.clone())?),
                 ignores: Vec::new(),
+                options: StackOptions::default(),
             });
         };
         let path = find(env, &self.environments)?;
@@ -66,6 +67,7 @@ impl Args {
             region: Some(environment.region.value.0.clone()),
             environment: Some(env.clone()),
             ignores: ignores(&environment),
+            options: StackOptions::of(&environment),
         })
     }
 }

@@ -67,6 +67,30 @@ pub static CALLS: &[Grant] = &[
         only_if: None,
     },
     Grant {
+        sid: "Preflight",
+        why: "look before a deployment at certificate, network, hosted zone and quotas; without \
+              these, it says what it did not look at",
+        actions: &[
+            "acm:DescribeCertificate",
+            "ec2:DescribeRouteTables",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcEndpoints",
+            "ec2:DescribeVpcs",
+            "elasticloadbalancing:DescribeAccountLimits",
+            "route53:GetHostedZone",
+            "servicequotas:GetServiceQuota",
+        ],
+        on: &["*"],
+        only_if: None,
+    },
+    Grant {
+        sid: "PreflightImage",
+        why: "look whether the image is there, for the tasks' processor",
+        actions: &["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+        on: &["arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/*"],
+        only_if: None,
+    },
+    Grant {
         sid: "Protection",
         why: "switch the load balancer's deletion protection",
         actions: &["elasticloadbalancing:ModifyLoadBalancerAttributes"],
