@@ -32,6 +32,23 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// The environment as it was named; empty where a stack is.
+    pub(crate) fn env(&self) -> &str {
+        self.env.as_deref().unwrap_or_default()
+    }
+
+    /// Whether it is an environment of this machine.
+    ///
+    /// # Errors
+    /// Every mistake in the environment file.
+    pub(crate) fn is_local(&self) -> anyhow::Result<bool> {
+        let Some(env) = &self.env else {
+            return Ok(false);
+        };
+        let environment = load(&find(env, &self.environments)?, |_| ())?;
+        Ok(environment.target.value == Target::Local)
+    }
+
     /// Reads the environment file, if one is named.
     ///
     /// # Errors

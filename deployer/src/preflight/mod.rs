@@ -25,7 +25,7 @@ pub use report::Preflight;
 use wanted::Wanted;
 
 /// The longest that anything is waited for. What is not answered by then is not looked at.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What one subject came to.
 type Looked = Result<Vec<Finding>, Unseen>;

@@ -30,9 +30,10 @@ pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>) -> Vec<Looked> 
     let Some(vpc) = wanted.text("Vpc") else {
         return Vec::new();
     };
-    let place = wanted.place("Vpc");
-    let at =
-        |found: Looked| found.map(|found| found.into_iter().map(|one| one.at(place)).collect());
+    let at = |found: Vec<Finding>, parameter: &str| {
+        let place = wanted.place(parameter);
+        Ok(found.into_iter().map(|one| one.at(place)).collect())
+    };
     let (there, ways) = tokio::join!(
         within(SUBJECT, there(clients, wanted, vpc)),
         within(
@@ -42,9 +43,9 @@ pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>) -> Vec<Looked> 
     );
     match there {
         // What is not there has no ways either.
-        Ok((missing, _)) if !missing.is_empty() => vec![at(Ok(missing))],
-        Ok((_, unfit)) => vec![at(Ok(unfit)), at(ways)],
-        Err(unseen) => vec![Err(unseen), at(ways)],
+        Ok((missing, _)) if !missing.is_empty() => vec![at(missing, "Vpc")],
+        Ok((_, unfit)) => vec![at(unfit, "Subnets"), ways],
+        Err(unseen) => vec![Err(unseen), ways],
     }
 }
 

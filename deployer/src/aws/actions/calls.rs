@@ -34,8 +34,12 @@ pub static CALLS: &[Grant] = &[
     },
     Grant {
         sid: "Service",
-        why: "see the service's deployments and tasks",
-        actions: &["ecs:DescribeServices", "ecs:DescribeTasks"],
+        why: "see the service's deployments and tasks, and replace its tasks by fresh ones",
+        actions: &[
+            "ecs:DescribeServices",
+            "ecs:DescribeTasks",
+            "ecs:UpdateService",
+        ],
         on: &[
             "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:service/${Prefix}-${Name}-${Environment}/*",
             "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task/${Prefix}-${Name}-${Environment}/*",
@@ -114,8 +118,12 @@ pub static CALLS: &[Grant] = &[
     },
     Grant {
         sid: "BackendKeys",
-        why: "issue the key with which the deployment is probed, by the stack's own backend key",
-        actions: &["secretsmanager:GetSecretValue"],
+        why: "issue the key with which the deployment is probed, by the stack's own backend key, \
+              and rotate backend keys",
+        actions: &[
+            "secretsmanager:GetSecretValue",
+            "secretsmanager:PutSecretValue",
+        ],
         on: &[
             "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${Prefix}-${Name}-${Environment}/*",
         ],

@@ -40,9 +40,9 @@ pub(super) use refusal::Refusal;
 pub(super) use xml::{Xml, items, text};
 
 /// How long one attempt may take: these calls read, and nobody waits for more than a glance.
-const ATTEMPT: Duration = Duration::from_secs(3);
+const ATTEMPT: Duration = Duration::from_secs(10);
 /// How long a call may take with all its attempts.
-const CALL: Duration = Duration::from_secs(6);
+const CALL: Duration = Duration::from_secs(25);
 /// Attempts of each call. What is not answered is not looked at, and hinders nothing.
 const ATTEMPTS: u32 = 3;
 

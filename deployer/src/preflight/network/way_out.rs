@@ -16,15 +16,12 @@ pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>, vpc: &str) -> L
     let is_internal = wanted.text("Scheme") == Some("internal");
     let mut findings = Vec::new();
     if !is_internal {
-        findings.extend(ways_in(&routes, &wanted.list("Subnets")));
+        let closed = ways_in(&routes, &wanted.list("Subnets"));
+        findings.extend(closed.map(|one| one.at(wanted.place("Subnets"))));
     }
     let is_public = wanted.text("PublicTasks") == Some("true");
-    findings.extend(ways_out(
-        &routes,
-        &endpoints,
-        &wanted.list("TaskSubnets"),
-        is_public,
-    ));
+    let closed = ways_out(&routes, &endpoints, &wanted.list("TaskSubnets"), is_public);
+    findings.extend(closed.map(|one| one.at(wanted.place("TaskSubnets"))));
     Ok(findings)
 }
 
