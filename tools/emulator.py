@@ -4,14 +4,17 @@ It takes numbers only as numbers, while every parameter of a template is a text,
 property is; it hands back a container's limits and secrets as a template writes them, forgets a service's grace period
 and rebalancing, and puts punctuation into a secret that should have none. Types of Application Auto Scaling, and a
 security group's rule by itself, exist here without an effect. A change set that reverts drift compares a load balancer's
-live attributes, as AWS does with everything. Its settings are environment variables: BIND_HOST,
-GATEWAY_PORT, MINISTACK_REGION.
+live attributes, as AWS does with everything. It has the network, certificates and image that the shipped environments
+name, and a hosted zone for them, where MINISTACK_ACCOUNT_ID is their account. Its settings are environment variables: BIND_HOST, GATEWAY_PORT,
+MINISTACK_REGION.
 """
 
+import json
 import string
 
 from ministack.app import main
-from ministack.services import alb, ecs, elasticache
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import acm, alb, ec2, ecr, ecs, elasticache, route53
 from ministack.services.cloudformation import changesets, provisioners
 from ministack.services.cloudformation import handlers as calls
 
@@ -145,5 +148,48 @@ def reverting(create, diff):
 
 
 calls._ACTION_HANDLERS["CreateChangeSet"] = reverting(changesets._create_change_set, changesets._diff_resources)
+
+
+def network(vpc, subnets):
+    """A VPC: two public subnets first, then two whose way out is a NAT gateway."""
+    ec2._vpcs[vpc] = {**ec2._vpcs[ec2._DEFAULT_VPC_ID], "VpcId": vpc, "IsDefault": False}
+    for i, subnet in enumerate(subnets):
+        ec2._subnets[subnet] = {
+            **ec2._subnets[ec2._DEFAULT_SUBNET_ID],
+            "SubnetId": subnet,
+            "VpcId": vpc,
+            "AvailabilityZone": get_region() + "ab"[i % 2],
+        }
+    for name, target in (("public", {"GatewayId": "igw-1"}), ("private", {"NatGatewayId": "nat-1"})):
+        table = f"rtb-{vpc[4:]}-{name}"
+        ec2._route_tables[table] = {
+            "RouteTableId": table,
+            "VpcId": vpc,
+            "OwnerId": get_account_id(),
+            "Routes": [{"DestinationCidrBlock": "0.0.0.0/0", "State": "active", "Origin": "CreateRoute", **target}],
+            "Associations": [
+                {"RouteTableAssociationId": f"rtbassoc-{subnet[7:]}", "RouteTableId": table, "SubnetId": subnet}
+                for subnet in (subnets[:2] if name == "public" else subnets[2:])
+            ],
+        }
+
+
+def certificate(number, domain):
+    arn = f"arn:aws:acm:{get_region()}:{get_account_id()}:certificate/6f1c0f1e-0000-4000-8000-{number:012}"
+    acm._request_certificate({"DomainName": domain})
+    made = next(reversed(list(acm._certificates.values())))
+    acm._certificates[arn] = {**made, "CertificateArn": arn}
+
+
+network("vpc-0a1b2c3d4e5f60718", [f"subnet-0a1b2c3d4e5f6071{n}" for n in range(1, 5)])
+network("vpc-0f1e2d3c4b5a69788", [f"subnet-0f1e2d3c4b5a6978{n}" for n in range(1, 5)])
+certificate(1, "drops.staging.example.com")
+certificate(2, "drops.example.com")
+zone = {"id": "Z0123456789EXAMPLE", "name": "example.com.", "caller_reference": "", "comment": "", "private": False}
+route53._zones[zone["id"]] = {**zone, "vpcs": []}
+route53._records[zone["id"]] = route53._default_records(zone["name"])
+ecr._create_repository({"repositoryName": "drops"})
+platforms = [{"platform": {"os": "linux", "architecture": "amd64"}}]
+ecr._put_image({"repositoryName": "drops", "imageTag": "1.4.2", "imageManifest": json.dumps({"manifests": platforms})})
 
 main()

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod backend_keys;
 #[cfg(feature = "aws")]
 pub mod deploy;
 #[cfg(feature = "aws")]
@@ -17,10 +18,16 @@ pub mod local;
 pub mod log_line;
 pub mod logs;
 pub mod named_stack;
+#[cfg(feature = "aws")]
+pub mod preflight;
 pub mod probe;
 pub mod reading;
+#[cfg(feature = "aws")]
+pub mod redeploy;
 pub mod render;
 pub mod report;
+#[cfg(feature = "aws")]
+pub mod rotation;
 pub mod server_target;
 pub mod source_file;
 #[cfg(feature = "aws")]

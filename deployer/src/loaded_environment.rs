@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use cloudformation::template::{Rendered, Template};
 
-use crate::environment::Environment;
+use crate::environment::{Account, Environment, Setting};
 use crate::report::Ignore;
 
 /// A template with what it was rendered from.
@@ -23,6 +23,25 @@ pub struct Loaded {
     pub region: Option<String>,
     /// The rules that the environment passes over.
     pub ignores: Vec<Ignore>,
+    /// What a deployment needs to know beside template and parameters.
+    pub options: StackOptions,
+}
+
+/// What a deployment needs to know beside template and parameters.
+#[derive(Clone, Debug, Default)]
+pub struct StackOptions {
+    /// The account that it is for.
+    pub account: Option<Setting<Account>>,
+}
+
+impl StackOptions {
+    /// Those of an environment.
+    #[must_use]
+    pub fn of(environment: &Environment) -> Self {
+        Self {
+            account: environment.account.clone(),
+        }
+    }
 }
 
 impl Loaded {

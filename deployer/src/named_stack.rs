@@ -1,5 +1,6 @@
 //! A live stack, as it was named on the command line.
 
+use crate::loaded_environment::StackOptions;
 use crate::report::Ignore;
 
 /// A stack by name.
@@ -12,6 +13,8 @@ pub struct Named {
     pub region: Option<String>,
     /// The rules that the environment passes over.
     pub ignores: Vec<Ignore>,
+    /// What a deployment needs to know beside template and parameters.
+    pub options: StackOptions,
 }
 
 impl Named {

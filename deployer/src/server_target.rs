@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::backend_keys::first;
 use crate::local::state::{self, Local};
 use anyhow::Context as _;
 
@@ -19,23 +20,17 @@ pub fn local(url: Option<&str>) -> anyhow::Result<Local> {
 /// When the file cannot be read, or there is neither.
 pub fn backend_key(file: Option<&PathBuf>, url: Option<&str>) -> anyhow::Result<String> {
     match file {
-        Some(file) => first_line(file),
+        Some(file) => first_key(file),
         None => Ok(local(url)
             .context("a backend key is needed: give --backend-key-file")?
             .backend_key),
     }
 }
 
-fn first_line(file: &Path) -> anyhow::Result<String> {
+fn first_key(file: &Path) -> anyhow::Result<String> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let line = text
-        .split(['\n', ','])
-        .map(str::trim)
-        .find(|line| !line.is_empty());
-    Ok(line
-        .with_context(|| format!("{} has no key", file.display()))?
-        .to_owned())
+    first(&text).with_context(|| format!("{} has no key", file.display()))
 }
 
 /// A namespace as Socket.IO names it: with its slash.

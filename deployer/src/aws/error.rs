@@ -82,11 +82,12 @@ const THROTTLED: [&str; 5] = [
     "RequestLimitExceeded",
     "TooManyRequestsException",
 ];
-const MISSING: [&str; 7] = [
+const MISSING: [&str; 8] = [
     "ChangeSetNotFound",
     "ChangeSetNotFoundException",
     "ListenerNotFound",
     "LoadBalancerNotFound",
+    "NoSuchHostedZone",
     "ResourceNotFoundException",
     "RuleNotFound",
     "TargetGroupNotFound",

@@ -9,6 +9,7 @@
 pub mod actions;
 mod balancer;
 mod caller;
+mod certificate;
 mod change_set;
 mod endpoint;
 mod error;
@@ -16,16 +17,21 @@ mod events;
 mod listener;
 mod live;
 mod logs;
+mod network;
 mod node;
 mod protection;
+mod quota;
 mod read_stack;
 mod read_way;
+mod registry;
 mod rollout;
 mod secret;
 mod service;
+mod signed;
 mod stack;
 mod stack_state;
 mod task;
+mod zone;
 
 use std::time::{Duration, SystemTime};
 
@@ -35,17 +41,23 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_cloudformation::primitives::DateTime;
 
+pub use certificate::Certificate;
 pub use change_set::{Change, ChangeSet, Detail, NewChangeSet, Recreation};
 use error::failed;
 pub use error::{Error, Kind};
 pub use events::Event;
+pub use network::{Endpoint, Routes, Subnet, Way};
 pub use node::RunningTask;
+pub use quota::Quota;
 pub use read_stack::read_stack;
 pub use read_way::{read_balancer, read_service};
+pub use registry::{Image, ImageName};
 pub use rollout::{Deployment, ServiceState, Target};
+pub(crate) use signed::Signed;
 pub use stack::Resource;
 pub use stack_state::StackState;
 pub use task::{Container, StoppedTask};
+pub use zone::Zone;
 
 /// How long one attempt of a call may take: AWS answers in seconds or not at all.
 const ATTEMPT: Duration = Duration::from_secs(30);
@@ -64,6 +76,7 @@ pub struct Clients {
     pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
     pub(crate) secrets: aws_sdk_secretsmanager::Client,
     pub(crate) callers: aws_sdk_sts::Client,
+    pub(crate) signed: Signed,
 }
 
 impl Clients {
@@ -93,6 +106,7 @@ impl Clients {
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             secrets: aws_sdk_secretsmanager::Client::new(&config),
             callers: aws_sdk_sts::Client::new(&config),
+            signed: Signed::new(&config),
         }
     }
 }

@@ -92,6 +92,32 @@ impl Clients {
         }
     }
 
+    /// Begins to replace all tasks of a service by fresh ones of the same revision. The deployment
+    /// that does it.
+    ///
+    /// # Errors
+    /// AWS refuses the call.
+    pub async fn replace_tasks(
+        &self,
+        arn: &str,
+        cluster: Option<&str>,
+    ) -> Result<Deployment, Error> {
+        let request = self
+            .services
+            .update_service()
+            .set_cluster(cluster_of(arn).or(cluster).map(str::to_owned))
+            .service(arn)
+            .force_new_deployment(true);
+        let answer = request.send().await;
+        let answer = answer.map_err(failed("replace the service's tasks"))?;
+        let service = answer.service();
+        let mut deployments = service.into_iter().flat_map(Service::deployments);
+        let primary = deployments.find(|one| one.status() == Some("PRIMARY"));
+        primary
+            .map(deployment)
+            .ok_or_else(|| Error::NotThere(format!("deployment of {arn}")))
+    }
+
     /// The targets of a target group; none where it is gone.
     ///
     /// # Errors

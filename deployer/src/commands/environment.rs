@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use cloudformation::node::{Entry, Node, Origin, Place, Scalar, Source, Value};
 use cloudformation::template::Rendered;
 use deployer::environment::{Target, find, load};
-use deployer::loaded_environment::{Loaded, ignores};
+use deployer::loaded_environment::{Loaded, StackOptions, ignores};
 use deployer::render::{render, render_with, service_template};
 use deployer::source_file::read_template;
 use deployer::whole;
@@ -86,6 +86,7 @@ impl Args {
                 rendered,
                 region: self.region.clone(),
                 ignores: Vec::new(),
+                options: StackOptions::default(),
             });
         };
         let path = find(env, &self.environments)?;
@@ -100,6 +101,7 @@ impl Args {
             rendered,
             region: Some(environment.region.value.0.clone()),
             ignores: ignores(&environment),
+            options: StackOptions::of(&environment),
         })
     }
 

@@ -109,6 +109,22 @@ enum Redis {
     },
 }
 
+impl Args {
+    /// A rolling deployment of all nodes, as a service's fresh tasks come on AWS.
+    pub(crate) fn deploy(timeout: Duration) -> Self {
+        let how = How {
+            order: OrderName::default(),
+            server_bin: None,
+            deregistration_delay: None,
+        };
+        Self {
+            url: None,
+            timeout,
+            verb: Verb::Deploy { how },
+        }
+    }
+}
+
 impl Verb {
     fn command(&self) -> anyhow::Result<Command> {
         Ok(match self {

@@ -13,6 +13,7 @@ use deployer::deployment::change_set::{
 use deployer::deployment::commit::commit;
 use deployer::history::Origin;
 use deployer::loaded_environment::Loaded;
+use deployer::preflight::{Preflight, account, look};
 use deployer::terminal::say_waiting;
 use deployer::terminal::{Ended, Exit, Output, line, print, say};
 use deployer::terminal::{Signals, runtime};
@@ -57,12 +58,19 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
             Some(Err(error)) => say(&format!("{left}: {error:#}"))?,
             None => say(&format!("interrupted while tidying up: {left}"))?,
         }
-        let plan = planned?;
-        print(&match output {
-            Output::Json => line(&plan.json()),
-            Output::Text => plan.text(std::io::stdout().is_terminal()),
-        })?;
-        say_refusal(report.errors())?;
+        let (plan, preflight) = planned?;
+        match output {
+            Output::Json => {
+                let mut document = plan.json();
+                document["preflight"] = preflight.json();
+                print(&line(&document))?;
+            }
+            Output::Text => {
+                print(&plan.text(std::io::stdout().is_terminal()))?;
+                say(&preflight.text(std::io::stderr().is_terminal()))?;
+            }
+        }
+        say_refusal(report.errors(), preflight.errors())?;
         Ok(if args.exit_code && !plan.is_empty() {
             Exit::Changes
         } else {
@@ -72,14 +80,25 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
 }
 
 /// Says, last of all, that `up` would not go this way: the exit code is about the plan alone.
-fn say_refusal(violated: usize) -> anyhow::Result<()> {
-    match violated {
-        0 => Ok(()),
-        1 => say("`deployer up` would refuse: 1 rule is violated"),
-        _ => say(&format!(
-            "`deployer up` would refuse: {violated} rules are violated"
-        )),
+fn say_refusal(violated: usize, found: usize) -> anyhow::Result<()> {
+    let rules = match violated {
+        0 => None,
+        1 => Some("1 rule is violated".to_owned()),
+        _ => Some(format!("{violated} rules are violated")),
+    };
+    let preflight = match found {
+        0 => None,
+        1 => Some("the preflight found 1 error".to_owned()),
+        _ => Some(format!("the preflight found {found} errors")),
+    };
+    let reasons: Vec<_> = [rules, preflight].into_iter().flatten().collect();
+    if reasons.is_empty() {
+        return Ok(());
     }
+    say(&format!(
+        "`deployer up` would refuse: {}",
+        reasons.join(", and ")
+    ))
 }
 
 async fn plan(
@@ -87,8 +106,10 @@ async fn plan(
     loaded: &Loaded,
     request: &deployer::deploy::Request,
     (name, reverts_drift): (&str, bool),
-) -> anyhow::Result<deployer::deploy::Plan> {
-    let origin = Origin::now(clients.caller().await?, commit(loaded), false);
+) -> anyhow::Result<(deployer::deploy::Plan, Preflight)> {
+    let caller = clients.caller().await?;
+    account(loaded, &caller)?;
+    let origin = Origin::now(caller.clone(), commit(loaded), false);
     let stack = clients.stack(&request.stack).await?;
     let situation = situation(stack.as_ref());
     if let (Situation::Busy, Some(stack)) = (situation, &stack) {
@@ -110,6 +131,16 @@ async fn plan(
         step: Step::On,
         reverts_drift,
     };
-    let prepared = prepare(clients, request, old.as_ref(), name, &origin, how).await?;
-    Ok(prepared.plan)
+    let (prepared, preflight) = tokio::join!(
+        prepare(clients, request, old.as_ref(), name, &origin, how),
+        look(clients, loaded, &caller, old.is_none()),
+    );
+    match prepared {
+        Ok(prepared) => Ok((prepared.plan, preflight)),
+        // What was found may be why.
+        Err(error) => {
+            say(&preflight.text(std::io::stderr().is_terminal()))?;
+            Err(error)
+        }
+    }
 }

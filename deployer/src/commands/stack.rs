@@ -7,7 +7,7 @@ use deployer::aws::default_region;
 use deployer::environment::{Target, find, load};
 
 use super::environment::name_of;
-use deployer::loaded_environment::ignores;
+use deployer::loaded_environment::{StackOptions, ignores};
 use deployer::named_stack::Named;
 use deployer::terminal::runtime;
 
@@ -32,6 +32,23 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// The environment as it was named; empty where a stack is.
+    pub(crate) fn env(&self) -> &str {
+        self.env.as_deref().unwrap_or_default()
+    }
+
+    /// Whether it is an environment of this machine.
+    ///
+    /// # Errors
+    /// Every mistake in the environment file.
+    pub(crate) fn is_local(&self) -> anyhow::Result<bool> {
+        let Some(env) = &self.env else {
+            return Ok(false);
+        };
+        let environment = load(&find(env, &self.environments)?, |_| ())?;
+        Ok(environment.target.value == Target::Local)
+    }
+
     /// Reads the environment file, if one is named.
     ///
     /// # Errors
@@ -46,6 +63,7 @@ impl Args {
                     .context("say which stack: --env or --stack")?,
                 region: Some(region(self.region.clone())?),
                 ignores: Vec::new(),
+                options: StackOptions::default(),
             });
         };
         let path = find(env, &self.environments)?;
@@ -66,6 +84,7 @@ impl Args {
             region: Some(environment.region.value.0.clone()),
             environment: Some(env.clone()),
             ignores: ignores(&environment),
+            options: StackOptions::of(&environment),
         })
     }
 }

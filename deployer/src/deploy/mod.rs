@@ -8,6 +8,7 @@
 mod advice;
 mod cause;
 mod documents;
+mod fresh_tasks;
 mod notice;
 mod outcome;
 mod pace;
@@ -28,6 +29,7 @@ mod watch;
 
 pub use cause::Cause;
 pub(crate) use documents::{deployment, moment, target};
+pub use fresh_tasks::wait_for_fresh_tasks;
 pub use notice::Notice;
 pub use outcome::Outcome;
 pub use plan::{Action, HIDDEN, ParameterChange, Plan, PlannedChange};

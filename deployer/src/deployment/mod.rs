@@ -8,6 +8,7 @@ mod apply;
 pub mod change_set;
 pub mod commit;
 mod interrupted;
+mod look_ahead;
 mod restore;
 pub mod rollback;
 mod verify;
@@ -32,6 +33,7 @@ use change_set::{check, request};
 
 use crate::history::Origin;
 use crate::loaded_environment::Loaded;
+use crate::preflight::account;
 use crate::terminal::{Ended, Exit, Output, line, print, say};
 use crate::terminal::{Signals, runtime};
 
@@ -49,6 +51,9 @@ pub struct Args {
     /// template, and the plan shows what it would change.
     #[arg(long)]
     revert_drift: bool,
+    /// Do not look at account quotas, certificate, image and network before anything is changed.
+    #[arg(long)]
+    no_preflight: bool,
 }
 
 impl Args {
@@ -58,6 +63,7 @@ impl Args {
         let flags = [
             (self.recreate, "--recreate"),
             (self.revert_drift, "--revert-drift"),
+            (self.no_preflight, "--no-preflight"),
         ];
         flags
             .into_iter()
@@ -100,6 +106,8 @@ pub struct Purpose {
     pub rolls_back: bool,
     /// Whether drift is reverted.
     pub reverts_drift: bool,
+    /// Whether what it needs on AWS is looked at before anything is changed.
+    pub looks_ahead: bool,
 }
 
 /// How far a deployment has come, for whoever interrupts it.
@@ -170,6 +178,7 @@ pub fn run(args: &Args, loaded: &Loaded, output: Output) -> anyhow::Result<Exit>
         recreate: args.recreate,
         rolls_back: false,
         reverts_drift: args.revert_drift,
+        looks_ahead: !args.no_preflight,
     };
     carry_out(&args.options, loaded, request, purpose, output)
 }
@@ -275,18 +284,27 @@ impl Deployment<'_> {
 
     async fn deploy(&self) -> anyhow::Result<Exit> {
         let caller = say_waiting(self.clients.caller()).await?;
+        account(self.loaded, &caller)?;
         self.caller.replace(caller);
         let (old, taken_up) = match self.ready().await? {
             Ok(ready) => ready,
             Err(exit) => return Ok(exit),
         };
-        let prepared = say_waiting(self.plan(old.as_ref())).await?;
+        let (prepared, preflight) = say_waiting(async {
+            tokio::join!(self.plan(old.as_ref()), self.look_ahead(old.is_none()))
+        })
+        .await;
+        let refusals = self.show_preflight(preflight.as_ref())?;
+        let prepared = prepared?;
         self.show(&prepared)?;
         if prepared.plan.is_empty() {
             self.withdraw(&prepared).await;
             self.say_no_drift()?;
             self.phase.replace(Phase::Verifying);
             return self.verify(taken_up).await;
+        }
+        if refusals > 0 {
+            return self.refused();
         }
         self.confirm().await?;
         let plan = &prepared.plan;

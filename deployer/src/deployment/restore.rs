@@ -60,6 +60,7 @@ pub(super) fn back(
         rendered,
         region: named.region.clone().or(region),
         ignores: named.ignores.clone(),
+        options: named.options.clone(),
     };
     Ok((
         loaded,

@@ -82,6 +82,7 @@ pub fn run(args: &Args, named: &Named, output: Output) -> anyhow::Result<Exit> {
         // To bring a release back is to go forward: the way back from it is a roll-back again.
         rolls_back: !args.redo,
         reverts_drift: false,
+        looks_ahead: false,
     };
     carry_out(&args.options, &loaded, request, purpose, output)
 }

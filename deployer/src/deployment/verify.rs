@@ -16,6 +16,7 @@ use socketio_client::Settings;
 use tokio::time::{Instant, sleep};
 
 use super::Deployment;
+use crate::backend_keys::first;
 use crate::server_target::{backend_key, with_slash};
 use crate::terminal::{Exit, Output, line, print, say};
 
@@ -218,11 +219,7 @@ impl Deployment<'_> {
         let secret = stack.outputs.get("BackendKeys");
         let secret = secret.context("the stack has no output BackendKeys that names the secret")?;
         let keys = self.clients.secret(secret).await?;
-        let mut keys = keys.split([',', '\n']).map(str::trim);
-        let first = keys.find(|key| !key.is_empty());
-        Ok(first
-            .with_context(|| format!("the secret {secret} is empty"))?
-            .to_owned())
+        first(&keys).with_context(|| format!("the secret {secret} is empty"))
     }
 
     /// Issues a key; a name that is new, or a first task that is only just healthy, gets a while.

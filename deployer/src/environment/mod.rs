@@ -34,5 +34,5 @@ pub use section::{
 pub use server::Server;
 pub use size::Mebibytes;
 pub use store::{Store, StoreUrl};
-pub use text::{Path, Region, Slug, Text};
+pub use text::{Account, Path, Region, Slug, Text};
 pub use unit::{NonEmpty, Number};

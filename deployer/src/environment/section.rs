@@ -10,7 +10,7 @@ use super::image::Image;
 use super::server::Server;
 use super::size::Mebibytes;
 use super::store::Store;
-use super::text::{Path, Region, Slug, Text};
+use super::text::{Account, Path, Region, Slug, Text};
 use super::unit::{NonEmpty, Number};
 use cloudformation::diagnostic::{Mistake, Mistakes, nearest};
 
@@ -21,6 +21,8 @@ section! {
         target: Setting<Target>,
         /// The AWS region, `eu-west-1` for instance.
         region: Setting<Region>,
+        /// The AWS account, twelve digits: `plan` and `up` refuse credentials of another one.
+        account: Option<Setting<Account>>,
         /// Names are `{prefix}-{name}-{environment}`; the environment is the file's name.
         prefix: Setting<Slug>,
         /// Names are `{prefix}-{name}-{environment}`; the environment is the file's name.

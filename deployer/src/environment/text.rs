@@ -73,6 +73,26 @@ impl FromNode for Region {
 
 inline_schema!([] Region, "Region", json_schema!({ "type": "string", "pattern": "^[a-z]+(-[a-z]+)+-[0-9]+$" }));
 
+/// An AWS account: twelve digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account(pub String);
+
+impl FromNode for Account {
+    fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
+        parsed(node, "an AWS account, twelve digits", mistakes, |text| {
+            let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+            is_account.then(|| Self(text.to_owned()))
+        })
+    }
+}
+
+inline_schema!([] Account, "Account", json_schema!({
+    "anyOf": [
+        { "type": "string", "pattern": "^[0-9]{12}$" },
+        { "type": "integer", "minimum": 0, "maximum": 999_999_999_999_u64 },
+    ]
+}));
+
 /// A path of a URL, without pattern or query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path(pub String);

@@ -109,6 +109,18 @@ impl Api {
         .await
     }
 
+    /// Whether the server knows the backend's key, whatever it may do.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn is_known(&self) -> Result<bool, Error> {
+        match self.call(Method::GET, "/v1/keys/none", Bytes::new()).await {
+            Ok(_) => Ok(true),
+            Err(Error::Refused { status, .. }) => Ok(status != 401),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn post(&self, path: &str, body: &Value) -> Result<Value, Error> {
         self.call(Method::POST, path, Bytes::from(body.to_string()))
             .await

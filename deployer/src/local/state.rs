@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Pid, geteuid, test_kill_process};
 use serde::{Deserialize, Serialize};
 
+use crate::backend_keys;
+
 /// A running local stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Local {
@@ -72,6 +74,53 @@ pub fn directory() -> PathBuf {
 #[must_use]
 pub fn socket(directory: &Path, pid: u32) -> PathBuf {
     directory.join(format!("{pid}.sock"))
+}
+
+/// The file with the backend keys of the stack that process `pid` runs.
+#[must_use]
+pub fn keys(directory: &Path, pid: u32) -> PathBuf {
+    directory.join(format!("{pid}.keys"))
+}
+
+/// The file of a stack's backend keys; dropping it removes it.
+#[derive(Debug)]
+pub(super) struct KeyFile(pub(super) PathBuf);
+
+impl KeyFile {
+    /// Writes the first one.
+    pub(super) fn create(directory: &Path, pid: u32, text: &str) -> Result<Self, Error> {
+        write_keys(directory, pid, text)?;
+        Ok(Self(keys(directory, pid)))
+    }
+}
+
+impl Drop for KeyFile {
+    fn drop(&mut self) {
+        // One that stays behind belongs to a process that is gone, and is swept up.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Writes the backend keys of the stack that process `pid` runs. Whoever reads them meanwhile finds
+/// the old ones or the new ones.
+///
+/// # Errors
+/// The directory is not this user's alone, or cannot be written.
+pub fn write_keys(directory: &Path, pid: u32, text: &str) -> Result<(), Error> {
+    open_directory(directory)?;
+    let path = keys(directory, pid);
+    let next = path.with_extension("keys-next");
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&next)?;
+        file.write_all(text.as_bytes())?;
+        fs::rename(&next, &path)
+    };
+    write().map_err(|source| Error::Directory { path, source })
 }
 
 /// Where the Redis of the stack that process `pid` runs keeps its data.
@@ -161,9 +210,16 @@ fn running(directory: &Path) -> Result<Vec<Local>, Error> {
     let files = list(directory)?.into_iter();
     let announced = files.filter(|path| path.extension().is_some_and(|end| end == "json"));
     // One that cannot be read is being written, or was just removed.
-    Ok(announced
-        .filter_map(|path| serde_json::from_slice(&fs::read(path).ok()?).ok())
-        .collect())
+    let read = |path: PathBuf| -> Option<Local> {
+        let mut local: Local = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+        // Keys are rotated while a stack runs; the newest stands last.
+        let keys = fs::read_to_string(keys(directory, local.pid)).unwrap_or_default();
+        if let Some(newest) = backend_keys::parse(&keys).pop() {
+            local.backend_key = newest.key;
+        }
+        Some(local)
+    };
+    Ok(announced.filter_map(read).collect())
 }
 
 /// Removes what deployers that were killed have left behind; every name begins with its deployer's

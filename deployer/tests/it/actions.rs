@@ -131,6 +131,13 @@ fn called() -> BTreeMap<String, String> {
             calls.insert(format!("{service}:{action}"), path.display().to_string());
         }
     }
+    let call = Regex::new(r#"&([A-Z]\w+), "(\w+)""#).expect("a pattern");
+    for (path, text) in &files {
+        for found in call.captures_iter(text) {
+            let action = format!("{}:{}", found[1].to_lowercase(), &found[2]);
+            calls.insert(action, path.display().to_string());
+        }
+    }
     calls
 }
 

@@ -11,6 +11,9 @@ use testkit::port::free_port;
 
 use crate::{Run, directory, project};
 
+/// The account of the shipped environments.
+pub(crate) const ACCOUNT: &str = "123456789012";
+
 /// The emulator, which ends with the test.
 pub(crate) struct Emulator {
     process: Child,
@@ -26,6 +29,7 @@ impl Emulator {
                 ("BIND_HOST", "127.0.0.1"),
                 ("GATEWAY_PORT", &port.to_string()),
                 ("MINISTACK_REGION", "eu-west-1"),
+                ("MINISTACK_ACCOUNT_ID", ACCOUNT),
             ])
             .stdout(Stdio::null())
             .stderr(Stdio::null())

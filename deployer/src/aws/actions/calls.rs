@@ -34,8 +34,12 @@ pub static CALLS: &[Grant] = &[
     },
     Grant {
         sid: "Service",
-        why: "see the service's deployments and tasks",
-        actions: &["ecs:DescribeServices", "ecs:DescribeTasks"],
+        why: "see the service's deployments and tasks, and replace its tasks by fresh ones",
+        actions: &[
+            "ecs:DescribeServices",
+            "ecs:DescribeTasks",
+            "ecs:UpdateService",
+        ],
         on: &[
             "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:service/${Prefix}-${Name}-${Environment}/*",
             "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task/${Prefix}-${Name}-${Environment}/*",
@@ -67,6 +71,30 @@ pub static CALLS: &[Grant] = &[
         only_if: None,
     },
     Grant {
+        sid: "Preflight",
+        why: "look before a deployment at certificate, network, hosted zone and quotas; without \
+              these, it says what it did not look at",
+        actions: &[
+            "acm:DescribeCertificate",
+            "ec2:DescribeRouteTables",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcEndpoints",
+            "ec2:DescribeVpcs",
+            "elasticloadbalancing:DescribeAccountLimits",
+            "route53:GetHostedZone",
+            "servicequotas:GetServiceQuota",
+        ],
+        on: &["*"],
+        only_if: None,
+    },
+    Grant {
+        sid: "PreflightImage",
+        why: "look whether the image is there, for the tasks' processor",
+        actions: &["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+        on: &["arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/*"],
+        only_if: None,
+    },
+    Grant {
         sid: "Protection",
         why: "switch the load balancer's deletion protection",
         actions: &["elasticloadbalancing:ModifyLoadBalancerAttributes"],
@@ -90,8 +118,12 @@ pub static CALLS: &[Grant] = &[
     },
     Grant {
         sid: "BackendKeys",
-        why: "issue the key with which the deployment is probed, by the stack's own backend key",
-        actions: &["secretsmanager:GetSecretValue"],
+        why: "issue the key with which the deployment is probed, by the stack's own backend key, \
+              and rotate backend keys",
+        actions: &[
+            "secretsmanager:GetSecretValue",
+            "secretsmanager:PutSecretValue",
+        ],
         on: &[
             "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${Prefix}-${Name}-${Environment}/*",
         ],

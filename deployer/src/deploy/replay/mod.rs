@@ -56,6 +56,7 @@ impl Answers<'_> {
             logs: client!(aws_sdk_cloudwatchlogs, &self.logs),
             secrets: client!(aws_sdk_secretsmanager, none),
             callers: client!(aws_sdk_sts, none),
+            signed: crate::aws::Signed::unconfigured(),
         }
     }
 }

@@ -24,6 +24,7 @@ use super::metadata::Metadata;
 use super::process::Line;
 use super::redis::Endpoint;
 use super::setup::Setup;
+use super::state::KeyFile;
 use alb_model::{Balancer, Event};
 pub use error::Error;
 use launch::{listen, pass_lines, secret};
@@ -83,6 +84,8 @@ pub struct Stack {
     pub url: String,
     /// A backend's key.
     pub backend_key: String,
+    /// Where nodes read it, and those that are rotated in later.
+    keys: KeyFile,
     /// The demo channel.
     pub channel: String,
     /// The demo channel's plugin key.
@@ -147,9 +150,17 @@ impl Stack {
         let (telling, inbox) = mpsc::channel(INBOX);
         let (asking, requests) = mpsc::channel(INBOX);
         let task = &setup.task;
+        let backend_key = secret().map_err(failed)?;
+        let directory = &options.directory;
+        let keys = KeyFile::create(directory, std::process::id(), &backend_key);
+        let keys = keys.map_err(|error| Error::Directory {
+            path: directory.clone(),
+            source: std::io::Error::other(error),
+        })?;
         let mut stack = Self {
             url: address.to_string(),
-            backend_key: secret().map_err(failed)?,
+            backend_key,
+            keys,
             channel: CHANNEL.to_owned(),
             plugin_key: String::new(),
             nodes: vec![],

@@ -121,7 +121,7 @@ impl Stack {
             ("BIND", address.to_string()),
             ("ADMIN_BIND", "127.0.0.1:0".to_owned()),
             ("NODE_ID", name.to_owned()),
-            ("S2S_KEYS", self.backend_key.clone()),
+            ("S2S_KEYS_FILE", self.keys.0.display().to_string()),
             ("ECS_CONTAINER_METADATA_URI_V4", self.metadata.run(name)),
         ];
         let mut environment = self.setup.task.environment.clone();

@@ -6,6 +6,7 @@ mod fault_proxy;
 mod first_deployment;
 pub(crate) mod interrupted;
 mod misleading;
+mod preflight;
 mod probed;
 mod terminal;
 

@@ -3,5 +3,6 @@
 
 mod down;
 mod logs;
+mod redeploy;
 mod rollback;
 mod status;

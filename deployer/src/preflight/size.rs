@@ -1,0 +1,35 @@
+//! The template's size: CloudFormation takes no long one with the call.
+
+use super::Finding;
+use crate::history::LARGEST_TEMPLATE;
+use crate::loaded_environment::Loaded;
+
+/// The share of the longest template from which on it is worth a word, in percent.
+const NEARLY: usize = 95;
+
+pub(super) fn look(loaded: &Loaded) -> Vec<Finding> {
+    judge(loaded.template.text_as_written().len())
+}
+
+fn judge(length: usize) -> Vec<Finding> {
+    if length * 100 < LARGEST_TEMPLATE * NEARLY {
+        return Vec::new();
+    }
+    let message = format!(
+        "the template is {length} bytes long, of {LARGEST_TEMPLATE} that CloudFormation takes with the \
+         call"
+    );
+    let cure = "shorten it before it grows: comments count too";
+    vec![Finding::warning("template", message, cure)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_that_is_nearly_too_long_is_told() {
+        assert_eq!(judge(30_000), []);
+        assert!(judge(51_000)[0].message.contains("51000 bytes long"));
+    }
+}

@@ -1,0 +1,55 @@
+//! What would be deployed, as far as it is looked at beforehand: the template's parameters.
+
+use std::time::SystemTime;
+
+use cloudformation::node::{Node, Place};
+use cloudformation::template::Rendered;
+
+/// What would be deployed, where and by whom.
+pub(super) struct Wanted<'a> {
+    pub(super) rendered: &'a Rendered,
+    pub(super) region: &'a str,
+    /// The account that deploys.
+    pub(super) account: &'a str,
+    /// Whether there is no stack yet.
+    pub(super) creates: bool,
+    pub(super) now: SystemTime,
+}
+
+impl<'a> Wanted<'a> {
+    fn parameter(&self, name: &str) -> Option<&'a Node> {
+        self.rendered.parameters.get(name)
+    }
+
+    /// A parameter's text; none where it is empty or not there.
+    pub(super) fn text(&self, name: &str) -> Option<&'a str> {
+        let text = self.parameter(name)?.as_text()?;
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// A parameter's number.
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
+        self.text(name)?.parse().ok()
+    }
+
+    /// The items of a parameter that is a list.
+    pub(super) fn list(&self, name: &str) -> Vec<String> {
+        let items = self.parameter(name).and_then(|node| node.as_list());
+        let items = items.into_iter().flatten();
+        items
+            .filter_map(|item| item.as_text().map(str::to_owned))
+            .collect()
+    }
+
+    /// The line that says a parameter.
+    pub(super) fn place(&self, name: &str) -> Option<&'a Place> {
+        self.parameter(name)?.place()
+    }
+
+    /// The most tasks that run at once: during a deployment, where old and new ones overlap.
+    pub(super) fn most_tasks(&self) -> u64 {
+        let most = self.number("MaxTasks").unwrap_or(1);
+        let percent = self.number("MaximumPercent").unwrap_or(200);
+        (most * percent / 100).max(1)
+    }
+}

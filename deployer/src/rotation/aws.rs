@@ -1,0 +1,82 @@
+//! Rotation on AWS: the stack's secret changes, and fresh tasks read it.
+
+use std::cell::Cell;
+
+use anyhow::Context as _;
+
+use super::{Args, next, question, show};
+use crate::aws::{Clients, StackState};
+use crate::backend_keys::{parse, text};
+use crate::named_stack::Named;
+use crate::redeploy::FreshTasks;
+use crate::terminal::{Exit, Output, Signals, confirm, runtime, say, say_waiting};
+
+/// Shows the keys of a stack.
+///
+/// # Errors
+/// There is no such stack, or its secret may not be read.
+pub fn list(named: &Named, output: Output) -> anyhow::Result<Exit> {
+    runtime()?.block_on(async {
+        let clients = Clients::new(named.region.clone()).await;
+        let stack = say_waiting(clients.stack(&named.name)).await?;
+        let stack = stack.with_context(|| named.absent())?;
+        let keys = clients.secret(secret(&stack)?).await?;
+        show(&parse(&keys), output)
+    })
+}
+
+/// Rotates a key of a stack.
+///
+/// # Errors
+/// It is not clear which, it was declined or interrupted, something is in progress, or the tasks are
+/// replaced unwatched.
+pub fn rotate(args: &Args, named: &Named, output: Output) -> anyhow::Result<Exit> {
+    let runtime = runtime()?;
+    let ended = runtime.block_on(async {
+        let mut signals = Signals::take()?;
+        let fresh = FreshTasks {
+            clients: &Clients::new(named.region.clone()).await,
+            named,
+            timeout: args.timeout,
+            output,
+            begun: Cell::new(false),
+        };
+        tokio::select! {
+            ended = rotated(args, &fresh) => ended,
+            () = signals.next() => Err(fresh.interrupted()),
+        }
+    });
+    // A question that nobody has answered must not keep the process.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn rotated(args: &Args, fresh: &FreshTasks<'_>) -> anyhow::Result<Exit> {
+    let stack = fresh.ready().await?;
+    let secret = secret(&stack)?;
+    let mut keys = parse(&fresh.clients.secret(secret).await?);
+    let change = args.change(&mut keys)?;
+    confirm(args.yes, &question(&change, fresh.named)).await?;
+    say_waiting(fresh.clients.put_secret(secret, &text(&keys))).await?;
+    say(&format!(
+        "the secret {secret} is changed; fresh tasks read it"
+    ))?;
+    let flag = fresh.named.flag();
+    let again = format!(
+        "the secret is changed, and tasks may not have read it: `deployer redeploy {flag}` brings \
+         it to them"
+    );
+    let exit = fresh.start(&stack).await.context(again.clone())?;
+    match exit {
+        Exit::Well => say(&next(&change, &flag))?,
+        _ => say(&again)?,
+    }
+    Ok(exit)
+}
+
+/// The secret with the stack's backend keys.
+fn secret(stack: &StackState) -> anyhow::Result<&str> {
+    let secret = stack.outputs.get("BackendKeys");
+    let secret = secret.context("the stack has no output BackendKeys that names the secret")?;
+    Ok(secret)
+}
