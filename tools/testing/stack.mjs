@@ -69,15 +69,20 @@ export class Stack {
     return JSON.parse(stdout);
   }
 
-  /** Calls the HTTP interface; the document of its answer. */
+  /** Calls the HTTP interface until a node answers, as some may be down; the document of its answer. */
   async call(method, path, body) {
-    const answer = await fetch(this.url + path, {
+    const request = {
       method,
       headers: {
         Authorization: `ApiKey ${this.backendKey}`,
         "Content-Type": "application/json",
       },
       body: body && JSON.stringify(body),
+    };
+    const answer = await eventually(`${method} ${path}`, async () => {
+      const signal = AbortSignal.timeout(5000);
+      const tried = await fetch(this.url + path, { ...request, signal }).catch(() => null);
+      return tried && tried.status < 500 && tried;
     });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
