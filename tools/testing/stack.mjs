@@ -42,7 +42,7 @@ export class Stack {
     writeFileSync(join(environments, "test.yaml"), text);
     const temporary = join(stack.directory, "tmp");
     mkdirSync(temporary);
-    stack.environment = { ...process.env, TMPDIR: temporary };
+    stack.environment = { ...process.env, TMPDIR: temporary, HOME: temporary };
     const args = ["up", "--env", "test", "--port", "0", "--output", "json"];
     stack.process = spawn(DEPLOYER, args, {
       cwd: stack.directory,

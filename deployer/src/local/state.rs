@@ -1,5 +1,6 @@
 //! Where other terminals find the running local stacks: a directory of this user's alone, in it for
-//! each stack a file with what it is, its control socket and the data of its Redis.
+//! each stack a file with what it is, its control socket and the data of its
+//! store.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -78,6 +79,12 @@ pub fn socket(directory: &Path, pid: u32) -> PathBuf {
 #[must_use]
 pub(super) fn redis_data(directory: &Path, pid: u32) -> PathBuf {
     directory.join(format!("{pid}.redis"))
+}
+
+/// Where the single task of the stack that process `pid` runs keeps its messages.
+#[must_use]
+pub(super) fn task_data(directory: &Path, pid: u32) -> PathBuf {
+    directory.join(format!("{pid}.store"))
 }
 
 /// Makes the directory, or sees that it is this user's alone; what stacks left behind that are gone
