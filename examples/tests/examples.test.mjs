@@ -121,6 +121,19 @@ test("browser/index.html: a page in a network without WebSocket", () =>
       };
     })));
 
+test("overlay/index.html: at the local stack itself, an alert appears and goes", async () => {
+  const key = await stack.key("overlay");
+  const page = await chromium.newPage();
+  await page.goto(`${stack.url}/overlay/#key=${key}&seconds=1`);
+  await stack.connected("overlay");
+  await stack.publish("overlay", { id: "one", data: { code: "AB-12" } });
+  await page.locator("#alert.on", { hasText: "AB-12" }).waitFor({ timeout: PATIENCE });
+  await stack.becomes("overlay", "one", "acknowledged");
+  await page.locator("#alert:not(.on)").waitFor();
+  assert.equal(await page.locator("#state").textContent(), "");
+  await page.close();
+});
+
 for (const [name, command, file] of [
   ["node", process.execPath, "backend/publish.mjs"],
   ["python", PYTHON, "backend/publish.py"],
