@@ -5,6 +5,7 @@
 test: tools
 	tools/test-image
 	RUST_TEST_THREADS=8 cargo test --workspace --locked
+	tools/test-clients
 
 # Everything that the tests need beyond Rust, Node and Python.
 tools:

@@ -27,7 +27,11 @@ pub fn backend_key(file: Option<&PathBuf>, url: Option<&str>) -> anyhow::Result<
     }
 }
 
-fn first_key(file: &Path) -> anyhow::Result<String> {
+/// The first key of a file.
+///
+/// # Errors
+/// When the file cannot be read, or has none.
+pub fn first_key(file: &Path) -> anyhow::Result<String> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     first(&text).with_context(|| format!("{} has no key", file.display()))

@@ -9,7 +9,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
 use super::{Address, Error};
@@ -20,8 +21,36 @@ pub(crate) enum Io {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+/// Whose certificates are trusted: by default those that this machine trusts.
+#[derive(Debug, Clone, Default)]
+pub struct Trust(Option<Arc<ClientConfig>>);
+
+impl Trust {
+    /// Those that this machine trusts, and the authorities of a PEM file's text.
+    ///
+    /// # Errors
+    /// When the text has no certificate, or one that cannot be an authority.
+    pub fn with(pem: &[u8]) -> io::Result<Self> {
+        let mut roots = machine_roots();
+        let mut found = 0;
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(io::Error::other)?;
+            roots.add(certificate).map_err(io::Error::other)?;
+            found += 1;
+        }
+        if found == 0 {
+            return Err(io::Error::other("it has no certificate in PEM"));
+        }
+        Ok(Self(Some(Arc::new(config(roots)?))))
+    }
+
+    fn config(&self) -> io::Result<Arc<ClientConfig>> {
+        self.0.clone().map_or_else(machine, Ok)
+    }
+}
+
 /// Connects to `address`.
-pub(crate) async fn dial(address: &Address) -> Result<Io, Error> {
+pub(crate) async fn dial(address: &Address, trust: &Trust) -> Result<Io, Error> {
     let name = format!("{}:{}", address.host, address.port);
     let tcp = TcpStream::connect(&name).await;
     let tcp = tcp.map_err(|cause| Error::Connect {
@@ -39,27 +68,35 @@ pub(crate) async fn dial(address: &Address) -> Result<Io, Error> {
     };
     let host = address.host.trim_matches(['[', ']']).to_owned();
     let host = ServerName::try_from(host).map_err(|error| failed(io::Error::other(error)))?;
-    let tls = TlsConnector::from(trust().map_err(failed)?)
+    let tls = TlsConnector::from(trust.config().map_err(failed)?)
         .connect(host, tcp)
         .await;
     Ok(Io::Tls(Box::new(tls.map_err(failed)?)))
 }
 
 /// TLS with the certificates that this machine trusts; read once.
-fn trust() -> io::Result<Arc<ClientConfig>> {
+fn machine() -> io::Result<Arc<ClientConfig>> {
     static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     if let Some(config) = CONFIG.get() {
         return Ok(config.clone());
     }
+    let config = config(machine_roots())?;
+    Ok(CONFIG.get_or_init(|| Arc::new(config)).clone())
+}
+
+/// The authorities of this machine, or of `SSL_CERT_FILE`.
+fn machine_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let config =
-        ClientConfig::builder_with_provider(Arc::new(crypto::aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-    Ok(CONFIG.get_or_init(|| Arc::new(config)).clone())
+    roots
+}
+
+fn config(roots: RootCertStore) -> io::Result<ClientConfig> {
+    let provider = Arc::new(crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 macro_rules! either {

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
-use super::dial::dial;
+use super::dial::{Trust, dial};
 use super::{Address, Error};
 
 /// Bytes of an answer's body at most; nothing that is asked for here comes near.
@@ -53,18 +53,29 @@ impl Reply {
 /// When there was no connection, no answer in time, or none that is HTTP.
 pub async fn request(
     address: &Address,
+    what: (Method, &str),
+    headers: &HeaderMap,
+    body: Bytes,
+    within: Duration,
+) -> Result<Reply, Error> {
+    request_of((address, &Trust::default()), what, headers, body, within).await
+}
+
+/// The same of a server whose certificate is trusted by `Trust`.
+pub(crate) async fn request_of(
+    server: (&Address, &Trust),
     (method, path): (Method, &str),
     headers: &HeaderMap,
     body: Bytes,
     within: Duration,
 ) -> Result<Reply, Error> {
-    tokio::time::timeout(within, exchange(address, method, path, headers, body))
+    tokio::time::timeout(within, exchange(server, method, path, headers, body))
         .await
         .map_err(|_| Error::Timeout(within))?
 }
 
 async fn exchange(
-    address: &Address,
+    (address, trust): (&Address, &Trust),
     method: Method,
     path: &str,
     headers: &HeaderMap,
@@ -87,7 +98,7 @@ async fn exchange(
         .body(Full::new(body))
         .map_err(|error| Error::Protocol(error.to_string()))?;
     let broken = |error: hyper::Error| Error::Broken(chain(&error));
-    let (mut sender, connection) = http1::handshake(TokioIo::new(dial(address).await?))
+    let (mut sender, connection) = http1::handshake(TokioIo::new(dial(address, trust).await?))
         .await
         .map_err(broken)?;
     let answer = async {

@@ -11,6 +11,7 @@ mod websocket;
 use std::time::Duration;
 
 pub use self::address::{Address, NotAnAddress};
+pub use self::dial::Trust;
 pub use self::http::{Cookies, Reply, request};
 pub use self::packet::{Engine, Handshake, Packet};
 pub use self::polling::Polling;

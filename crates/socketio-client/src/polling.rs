@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 
-use super::http::{Cookies, Reply, request};
+use super::dial::Trust;
+use super::http::{Cookies, Reply, request_of};
 use super::packet::{Engine, Handshake, SEPARATOR};
 use super::{Address, Error};
 
@@ -14,6 +15,8 @@ use super::{Address, Error};
 pub struct Polling {
     /// The server.
     pub address: Address,
+    /// Whose certificates are trusted.
+    pub trust: Trust,
     /// The Socket.IO path.
     pub path: String,
     /// Headers of every request: the key, for one.
@@ -83,8 +86,9 @@ impl Polling {
             .as_ref()
             .map(|sid| format!("&sid={sid}"))
             .unwrap_or_default();
+        let server = (&self.address, &self.trust);
         let path = format!("{}/?EIO=4&transport=polling{sid}", self.path);
-        let reply = request(&self.address, (method, &path), &headers, body, within).await?;
+        let reply = request_of(server, (method, &path), &headers, body, within).await?;
         self.cookies.take(&reply.headers, &self.address);
         if reply.status == 200 {
             Ok(reply)

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use super::dial::Trust;
 use super::packet::{Engine, Handshake, Packet};
 use super::polling::Polling;
 use super::websocket::WebSocket;
@@ -43,6 +44,7 @@ impl Settings {
         let (address, path) = (self.address.clone(), self.path.clone());
         Polling {
             address,
+            trust: Trust::default(),
             path,
             headers,
             cookies: Cookies::default(),

@@ -47,9 +47,10 @@ impl WebSocket {
         let key = generate_key();
         let request = request(to, &key)?;
         let broken = |error: hyper::Error| Error::Broken(chain(&error));
-        let (mut sender, connection) = http1::handshake(TokioIo::new(dial(&to.address).await?))
-            .await
-            .map_err(broken)?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(dial(&to.address, &to.trust).await?))
+                .await
+                .map_err(broken)?;
         // By hand rather than by the WebSocket library, which does not decode the body of a refusal.
         let answer = async move {
             let answer = sender.send_request(request).await.map_err(broken)?;

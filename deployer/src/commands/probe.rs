@@ -1,13 +1,16 @@
 //! `deployer probe`: a real Socket.IO session through whatever is in front of a server, step by
 //! step.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use deployer::probe::{Options, Step, run as probe};
+use http::HeaderValue;
 use serde_json::json;
-use socketio_client::{Address, Settings};
+use socketio_client::{Address, Settings, Trust};
 
-use deployer::server_target::{path, with_slash};
+use deployer::server_target::{first_key, path, with_slash};
 use deployer::terminal::runtime;
 use deployer::terminal::{Exit, Output, line, print, say};
 
@@ -23,6 +26,15 @@ pub(crate) struct Args {
     /// The plugin key; sent as a header and as `auth: { key }`.
     #[arg(long)]
     key: Option<String>,
+    /// A file with the plugin key, which then is in no list of processes.
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    key_file: Option<PathBuf>,
+    /// The origin of a page, `https://studio.example.com` for instance: probe as its browser would.
+    #[arg(long, value_parser = origin)]
+    origin: Option<HeaderValue>,
+    /// A PEM file with authorities whose certificates are trusted beside those of this machine.
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// The Socket.IO path.
     #[arg(long, default_value = "/websockets")]
     path: String,
@@ -37,13 +49,39 @@ pub(crate) struct Args {
     timeout: Duration,
 }
 
+/// An origin as browsers send it.
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let wrong = |_| format!("{text:?} is no origin such as https://studio.example.com");
+    // `null` is what pages without an origin send, those of files for instance.
+    if text != "null" {
+        let address: Address = text.parse().map_err(|_| wrong(()))?;
+        if address.to_string() != text {
+            return Err(format!("{text:?}: browsers send {address}"));
+        }
+    }
+    HeaderValue::from_str(text).map_err(|_| wrong(()))
+}
+
+fn trust(file: &Path) -> anyhow::Result<Trust> {
+    let pem = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Trust::with(&pem).with_context(|| format!("{} names no authority", file.display()))
+}
+
 pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let namespace = if args.namespace == "/" {
         args.namespace.clone()
     } else {
         with_slash(&args.namespace)
     };
-    let (address, path, key) = (args.url.clone(), path(&args.path), args.key.clone());
+    let key = match &args.key_file {
+        Some(file) => Some(first_key(file)?),
+        None => args.key.clone(),
+    };
+    let trust = match &args.ca_file {
+        Some(file) => trust(file)?,
+        None => Trust::default(),
+    };
+    let (address, path) = (args.url.clone(), path(&args.path));
     let settings = Settings {
         address,
         path,
@@ -52,6 +90,8 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     };
     let options = Options {
         settings,
+        trust,
+        origin: args.origin.clone(),
         quiet_for: args.quiet_for,
         timeout: args.timeout,
     };

@@ -12,7 +12,7 @@ use crate::reading::{Flags, read, read_live};
 use crate::report::Report;
 use anyhow::Context as _;
 use serde_json::json;
-use socketio_client::Settings;
+use socketio_client::{Settings, Trust};
 use tokio::time::{Instant, sleep};
 
 use super::Deployment;
@@ -249,6 +249,8 @@ impl Deployment<'_> {
     async fn sessions(&self, settings: Settings) -> anyhow::Result<bool> {
         let options = Options {
             settings,
+            trust: Trust::default(),
+            origin: None,
             quiet_for: None,
             timeout: ANSWER,
         };

@@ -7,8 +7,10 @@
 
 pub mod api;
 pub mod control;
+pub mod kept;
 pub mod log;
 mod metadata;
+mod pages;
 pub mod process;
 mod redis;
 pub mod run;

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::local::control;
+use crate::local::kept::Kept;
 use crate::local::setup::Setup;
-use crate::local::stack::{Error, Notice, Options, Stack};
+use crate::local::stack::{Error, Node, Notice, Options, Stack};
 use crate::local::state::{self, Local};
+use crate::local::{control, pages};
 use crate::reading::{Flags, read};
 use crate::report::Report;
 use anyhow::Context as _;
@@ -52,8 +53,21 @@ pub fn run(args: &Args, loaded: &Loaded, output: Output) -> anyhow::Result<Exit>
         port: args.port,
         redis: args.redis.clone(),
         directory: state::directory(),
+        kept: kept(loaded)?.map(Arc::new),
     };
     runtime()?.block_on(up(setup, options, output))
+}
+
+/// What the stacks of this environment keep; nothing for a template alone, or a user without a home.
+fn kept(loaded: &Loaded) -> anyhow::Result<Option<Kept>> {
+    let (Some(file), Some(home)) = (&loaded.path, std::env::home_dir()) else {
+        return Ok(None);
+    };
+    let kept = Kept::open(&home, file).context("cannot keep the stack's keys")?;
+    if kept.is_none() {
+        say("another stack of this environment runs: this one has keys of its own")?;
+    }
+    Ok(kept)
 }
 
 /// Says which rules the template violates. It runs all the same: to see what comes of it is what a
@@ -78,7 +92,7 @@ async fn up(setup: Setup, options: Options, output: Output) -> anyhow::Result<Ex
         () = signals.next() => return Err(anyhow::anyhow!("nothing is left \
                                                            running").context(Ended(Exit::Interrupted))),
     };
-    let local = describe(&stack);
+    let local = stack.local();
     let directory = state::directory();
     state::open(&directory)?;
     let socket = state::socket(&directory, local.pid);
@@ -109,18 +123,6 @@ fn failed(error: Error) -> anyhow::Error {
     }
 }
 
-fn describe(stack: &Stack) -> Local {
-    Local {
-        url: stack.url.clone(),
-        backend_key: stack.backend_key.clone(),
-        channel: stack.channel.clone(),
-        plugin_key: stack.plugin_key.clone(),
-        path: stack.socket_path(),
-        namespaces: stack.namespaces(),
-        pid: std::process::id(),
-    }
-}
-
 fn ready(stack: &Stack, local: &Local, output: Output) -> anyhow::Result<()> {
     let Local {
         url,
@@ -142,6 +144,8 @@ fn ready(stack: &Stack, local: &Local, output: Output) -> anyhow::Result<()> {
             "nodes": nodes,
         })));
     }
+    let overlay = pages::overlay(local);
+    let node = stack.nodes.first().map_or("node-1", Node::name);
     let namespace = namespaces.first().map_or("dropcodes", String::as_str);
     // As it was typed: `make up` does not put it on the PATH.
     let deployer = std::env::args()
@@ -154,12 +158,14 @@ Ready.
   backend key  {backend_key}
   channel      {channel}
   plugin key   {plugin_key}
+  overlay      {overlay}
 
 In other terminals:
-  {deployer} listen
-  {deployer} send --in 5s '{{\"code\": \"ABC-123\"}}'
+  {deployer} listen --url {url}
+  {deployer} send --url {url} --in 5s '{{\"code\": \"ABC-123\"}}'
   {deployer} probe {url} --path {path} --namespace {namespace} --key {plugin_key}
-  {deployer} local status | kill NODE | deploy
+  {deployer} local --url {url} status
+  {deployer} local --url {url} kill {node}
 
 Ctrl-C stops it.
 

@@ -1,5 +1,6 @@
 //! Where other terminals find the running local stacks: a directory of this user's alone, in it for
-//! each stack a file with what it is, its control socket and the data of its Redis.
+//! each stack a file with what it is, its control socket and the data of its
+//! store.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -92,6 +93,17 @@ impl KeyFile {
         write_keys(directory, pid, text)?;
         Ok(Self(keys(directory, pid)))
     }
+
+    /// The key that was added last.
+    pub(super) fn newest(&self) -> Option<String> {
+        newest(&self.0)
+    }
+}
+
+/// The last key of a file of backend keys.
+fn newest(path: &Path) -> Option<String> {
+    let keys = fs::read_to_string(path).ok()?;
+    Some(backend_keys::parse(&keys).pop()?.key)
 }
 
 impl Drop for KeyFile {
@@ -127,6 +139,12 @@ pub fn write_keys(directory: &Path, pid: u32, text: &str) -> Result<(), Error> {
 #[must_use]
 pub(super) fn redis_data(directory: &Path, pid: u32) -> PathBuf {
     directory.join(format!("{pid}.redis"))
+}
+
+/// Where the single task of the stack that process `pid` runs keeps its messages.
+#[must_use]
+pub(super) fn task_data(directory: &Path, pid: u32) -> PathBuf {
+    directory.join(format!("{pid}.store"))
 }
 
 /// Makes the directory, or sees that it is this user's alone; what stacks left behind that are gone
@@ -213,9 +231,8 @@ fn running(directory: &Path) -> Result<Vec<Local>, Error> {
     let read = |path: PathBuf| -> Option<Local> {
         let mut local: Local = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
         // Keys are rotated while a stack runs; the newest stands last.
-        let keys = fs::read_to_string(keys(directory, local.pid)).unwrap_or_default();
-        if let Some(newest) = backend_keys::parse(&keys).pop() {
-            local.backend_key = newest.key;
+        if let Some(newest) = newest(&keys(directory, local.pid)) {
+            local.backend_key = newest;
         }
         Some(local)
     };

@@ -1,5 +1,6 @@
 //! What a failed step means and what to change, by what was seen of it.
 
+use serde_json::Value;
 use socketio_client::{Error, Reply};
 
 /// Meaning and change, where there is something better to say than the error itself.
@@ -21,13 +22,22 @@ pub(super) fn engine_code(error: &Error) -> Option<u64> {
     let Error::Refused(reply) = error else {
         return None;
     };
-    let body: serde_json::Value = serde_json::from_slice(&reply.body).ok()?;
-    let code = body.get("code")?;
-    // A number by the protocol; some servers send it as text.
-    let code = code
-        .as_u64()
-        .or_else(|| code.as_str().and_then(|code| code.parse().ok()));
+    let body: Value = serde_json::from_slice(&reply.body).ok()?;
+    let code = match body.get("code") {
+        // A number by the protocol; some servers send it as text.
+        Some(Value::String(code)) => code.parse().ok(),
+        Some(code) => code.as_u64(),
+        None => python_code(body.as_str()?),
+    };
     code.filter(|_| reply.status == 400)
+}
+
+/// The code of what python-engineio says in words: `_bad_request` in its `base_server.py`.
+fn python_code(text: &str) -> Option<u64> {
+    let code = |words: &str, code| text.starts_with(words).then_some(code);
+    code("Invalid transport", 0)
+        .or(code("Invalid session", 1))
+        .or(code("The client is using an unsupported version", 5))
 }
 
 /// What to say about `error`.
@@ -40,7 +50,8 @@ pub(super) fn about(error: &Error) -> Advice {
         ),
         Error::Tls { .. } => advice(
             "the certificate does not fit the name, has expired, or is not trusted by this machine",
-            "probe the name that the certificate was issued for, or renew it",
+            "probe the name that the certificate was issued for, or renew it; give an authority of \
+             your own with --ca-file",
         ),
         Error::Timeout(_) => advice(
             "the connection stands, but no answer comes: a busy server, or a proxy that waits for \
@@ -77,6 +88,12 @@ fn refused(reply: &Reply, engine: Option<u64>) -> Advice {
              go to different nodes",
             "switch stickiness on in the target group, or let clients connect with transports: \
              [\"websocket\"] alone",
+        ),
+        (400, Some(3)) => advice(
+            "the request for a WebSocket arrived as an ordinary one: a proxy on the way drops the \
+             headers Upgrade and Connection",
+            "let it pass them on (nginx: proxy_http_version 1.1; proxy_set_header Upgrade \
+             $http_upgrade; proxy_set_header Connection \"upgrade\")",
         ),
         (400, Some(5)) => advice(
             "the server speaks another protocol version",

@@ -78,7 +78,7 @@ pub(super) async fn upgrade(polling: &Polling, within: Duration) -> Result<WebSo
 
 /// A session that begins as a WebSocket.
 pub(super) async fn websocket_session(options: &Options) -> Result<(WebSocket, Handshake), Error> {
-    let mut socket = WebSocket::open(&options.settings.polling(), options.timeout).await?;
+    let mut socket = WebSocket::open(&options.polling(), options.timeout).await?;
     let open = |packet| {
         if let Engine::Open(handshake) = packet {
             Some(handshake)

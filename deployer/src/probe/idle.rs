@@ -168,7 +168,7 @@ async fn hold_polls(
     silence: &mut Silence,
     last: &mut Instant,
 ) -> Result<(), Error> {
-    let mut polling = options.settings.polling();
+    let mut polling = options.polling();
     polling.open(options.timeout).await?;
     join(&mut polling, options, &mut vec![]).await?;
     let (began, end) = (Instant::now(), Clock::now() + quiet_for);

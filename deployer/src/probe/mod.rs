@@ -5,6 +5,7 @@
 //! any server of Socket.IO 3 or 4; it assumes nothing of Holdfast's but what the caller gives.
 
 mod advice;
+mod cross_origin;
 mod exchange;
 mod idle;
 mod report;
@@ -14,7 +15,8 @@ use std::time::Duration;
 
 pub use report::{Outcome, Report, Step};
 
-use socketio_client::{Handshake, Settings};
+use http::{HeaderValue, header};
+use socketio_client::{Handshake, Polling, Settings, Trust};
 use steps::Probe;
 
 /// What to probe and how patiently.
@@ -22,11 +24,27 @@ use steps::Probe;
 pub struct Options {
     /// Server, path, namespace and key.
     pub settings: Settings,
+    /// Whose certificates are trusted.
+    pub trust: Trust,
+    /// The origin of a page, which is then probed as its browser would.
+    pub origin: Option<HeaderValue>,
     /// How long to stay quiet on open connections; none: the server's ping interval and five
     /// seconds.
     pub quiet_for: Option<Duration>,
     /// How long each answer may take.
     pub timeout: Duration,
+}
+
+impl Options {
+    /// A session that is not open yet.
+    fn polling(&self) -> Polling {
+        let mut polling = self.settings.polling();
+        polling.trust = self.trust.clone();
+        if let Some(origin) = &self.origin {
+            polling.headers.insert(header::ORIGIN, origin.clone());
+        }
+        polling
+    }
 }
 
 /// Past the ping interval by this much, the first heartbeat must have come.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::advice::{about, engine_code};
 use super::exchange::{join, join_forgetful, node, upgrade, websocket_session};
 use super::report::{Outcome, Report, Step, short};
-use super::{Options, offers_websocket};
+use super::{Options, cross_origin, offers_websocket};
 use socketio_client::{Cookies, Error, Handshake, Polling, Reply, WebSocket};
 
 /// Sessions that are tried without their cookies. Few, so that the probe is no load; enough that a
@@ -78,7 +78,7 @@ impl<'a, F: FnMut(&Step)> Probe<'a, F> {
     /// Handshake, namespace, cookie and stickiness by polling. The flag says whether a heartbeat
     /// has come already.
     pub(super) async fn polling_session(&mut self) -> Option<(Polling, Handshake, bool)> {
-        let mut polling = self.options.settings.polling();
+        let mut polling = self.options.polling();
         let began = Instant::now();
         let (handshake, reply) = match polling.open(self.options.timeout).await {
             Ok(opened) => opened,
@@ -99,6 +99,9 @@ impl<'a, F: FnMut(&Step)> Probe<'a, F> {
             began.elapsed(),
             describe(&handshake, &reply),
         );
+        if let Some(origin) = &self.options.origin {
+            self.add(cross_origin::judge(origin, &reply));
+        }
         let mut nodes = vec![node(&reply)];
         let began = Instant::now();
         let pinged = match join(&mut polling, self.options, &mut nodes).await {
@@ -163,7 +166,7 @@ impl<'a, F: FnMut(&Step)> Probe<'a, F> {
         let began = Instant::now();
         let mut nodes = vec![];
         for _ in 0..WITHOUT_COOKIE {
-            let mut polling = self.options.settings.polling();
+            let mut polling = self.options.polling();
             let tried = async {
                 let (_, reply) = polling.open(self.options.timeout).await?;
                 nodes.push(node(&reply));
@@ -235,6 +238,12 @@ impl<'a, F: FnMut(&Step)> Probe<'a, F> {
                     "101, probe answered, WebSocket from here on",
                 );
                 Some(socket)
+            }
+            // python-socketio offers it whatever its transports are.
+            Err(error) if engine_code(&error) == Some(0) => {
+                let saw = "the server offers an upgrade and refuses it: clients stay on polling";
+                self.say("upgrade", Outcome::Noted, began.elapsed(), saw);
+                None
             }
             Err(error) => {
                 self.fail("upgrade", began.elapsed(), &error);

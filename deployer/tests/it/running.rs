@@ -88,7 +88,10 @@ impl Up {
 
 pub(crate) fn command(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deployer"));
-    command.current_dir(directory).env("TMPDIR", directory);
+    command
+        .current_dir(directory)
+        .env("TMPDIR", directory)
+        .env("HOME", directory);
     command
 }
 

@@ -11,6 +11,7 @@ const io = new Server(http, {
   pingInterval: config.pingInterval ?? 25000,
   pingTimeout: config.pingTimeout ?? 20000,
   transports: config.transports ?? ["polling", "websocket"],
+  ...(config.origins && { cors: { origin: config.origins, credentials: config.credentials ?? true } }),
 });
 // engine.io answers its own requests: the node's name goes there by its own hook.
 io.engine.on("headers", (headers) => { headers["x-node-id"] = config.name; });

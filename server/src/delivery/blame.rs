@@ -34,6 +34,8 @@ impl Subscriber {
         let entries = state.past.window.entries();
         let suspects: Vec<_> = entries
             .filter(|(number, entry)| *number > state.blamed && suspected(entry.last_emitted))
+            // The client could read it, and said so.
+            .filter(|(_, entry)| !entry.in_progress)
             .map(|(number, entry)| (number, entry.message.clone(), entry.first_emitted))
             .collect();
         // While one is on trial nothing is emitted after it.

@@ -39,6 +39,14 @@ impl Subscriber {
         }
     }
 
+    /// Takes the client's word that it has a message and is not done with it: the message waits for
+    /// its repeat anew. False where no such message is in flight on this socket.
+    pub fn in_progress(&self, id: &str) -> bool {
+        let mut state = self.lock();
+        let now = Instant::now();
+        state.past.window.in_progress(id, now, &self.context.tuning)
+    }
+
     fn repeat_one(&self, state: &mut State, number: u64) {
         let Some(entry) = state.past.window.get(number) else {
             return;

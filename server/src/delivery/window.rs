@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -27,6 +28,8 @@ pub(super) struct InFlight {
     /// How often it was repeated on this socket.
     pub(super) repeats: u32,
     pub(super) repeat_at: Instant,
+    /// The client has said that it has the message and is not done with it.
+    pub(super) in_progress: bool,
 }
 
 /// What an acknowledgement means.
@@ -107,6 +110,7 @@ impl Window {
             expires,
             repeats: 0,
             repeat_at,
+            in_progress: false,
         };
         self.in_flight.insert(self.last_number, entry);
     }
@@ -155,6 +159,19 @@ impl Window {
         let past = self.settled.iter().chain(&self.expired);
         let mut known = in_flight.chain(past.rev().map(|(n, message)| (*n, message)));
         known.find(|(_, m)| m.id == id).map(|(number, _)| number)
+    }
+
+    /// Notes that the client is not done with a message of this id, which waits for its repeat from
+    /// `now` on; false where none is in flight.
+    pub(super) fn in_progress(&mut self, id: &str, now: Instant, tuning: &Tuning) -> bool {
+        let mut found = false;
+        let named = |entry: &&mut InFlight| entry.message.id == id;
+        for entry in self.in_flight.values_mut().filter(named) {
+            entry.in_progress = true;
+            entry.repeat_at = now + pause(entry.repeats, tuning);
+            found = true;
+        }
+        found
     }
 
     /// Takes out a message that has expired; its acknowledgement may still come.
@@ -231,12 +248,17 @@ impl Window {
             Some(entry) if entry.repeats < tuning.retries => {
                 entry.repeats += 1;
                 entry.last_emitted = now;
-                entry.repeat_at = now + tuning.retry_after * 2u32.pow(entry.repeats);
+                entry.repeat_at = now + pause(entry.repeats, tuning);
                 Due::Repeat
             }
             _ => Due::GiveUp,
         }
     }
+}
+
+/// From an emission to the next one, after this many repeats.
+fn pause(repeats: u32, tuning: &Tuning) -> Duration {
+    tuning.retry_after * 2u32.pow(repeats)
 }
 
 fn push_bounded<T>(latest: &mut VecDeque<T>, item: T) {
@@ -252,8 +274,6 @@ fn same(one: &Message, other: &Message) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::delivery::queue::tests::message;
 
@@ -326,6 +346,21 @@ mod tests {
             }
         }
         assert_eq!(waits, [15, 30, 60, 120, 240, 480]);
+    }
+
+    #[test]
+    fn what_is_in_progress_waits_for_its_repeat_anew_and_expires_all_the_same() {
+        let (mut window, tuning) = (Window::default(), Tuning::default());
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        let expires = start + 40 * second;
+        window.emitted(message(1, 1), start, expires, &tuning);
+        assert!(!window.in_progress("m2", start, &tuning));
+        for at in [10, 20, 30] {
+            assert!(window.in_progress("m1", start + at * second, &tuning));
+            let next = start + (at + 15) * second;
+            assert_eq!(window.next_repeat(), Some(next.min(expires)));
+        }
     }
 
     #[test]

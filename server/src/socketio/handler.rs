@@ -125,6 +125,13 @@ impl Handler {
         {
             return;
         }
+        if let Incoming::Event(arguments, _) = &incoming
+            && let Some(id) = packet::in_progress_by_event(arguments)
+            && let Some(subscriber) = session.socket(&namespace)
+            && subscriber.in_progress(&id)
+        {
+            return;
+        }
         if session.is_noisy() {
             session.engine.refuse("noisy_client");
             return;

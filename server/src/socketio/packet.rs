@@ -96,10 +96,22 @@ pub(super) fn acknowledged_id(arguments: &str) -> Option<String> {
     arguments.first()?.as_str().map(str::to_owned)
 }
 
-/// The message id of an event `ack`, which acknowledges it on any session of the key.
+/// The message id of an event `ack`, which acknowledges it on any session of the key. What became
+/// of the message may follow as an object.
 pub(super) fn acknowledged_by_event(arguments: &str) -> Option<String> {
-    let (event, id): (String, String) = serde_json::from_str(arguments).ok()?;
+    type Outcome = serde_json::Map<String, serde_json::Value>;
+    let short = serde_json::from_str::<(String, String)>(arguments);
+    let long = || serde_json::from_str::<(String, String, Outcome)>(arguments);
+    let (event, id) = short
+        .or_else(|_| long().map(|(event, id, _)| (event, id)))
+        .ok()?;
     (event == "ack").then_some(id)
+}
+
+/// The message id of an event `in_progress`: the client has the message and is not done with it.
+pub(super) fn in_progress_by_event(arguments: &str) -> Option<String> {
+    let (event, id): (String, String) = serde_json::from_str(arguments).ok()?;
+    (event == "in_progress").then_some(id)
 }
 
 /// The answer to an event that asked for one: what its acknowledgement has done.
@@ -288,6 +300,8 @@ mod tests {
     fn an_event_acknowledges_by_its_name_and_an_id() {
         let id = acknowledged_by_event(r#"["ack","m-1"]"#);
         assert_eq!(id.as_deref(), Some("m-1"));
+        let id = acknowledged_by_event(r#"["ack","m-1",{"status":"shown"}]"#);
+        assert_eq!(id.as_deref(), Some("m-1"));
         for other in [
             r#"["ack"]"#,
             r#"["ack",1]"#,
@@ -298,6 +312,9 @@ mod tests {
         ] {
             assert_eq!(acknowledged_by_event(other), None, "{other}");
         }
+        let id = in_progress_by_event(r#"["in_progress","m-1"]"#);
+        assert_eq!(id.as_deref(), Some("m-1"));
+        assert_eq!(in_progress_by_event(r#"["ack","m-1"]"#), None);
         assert_eq!(answer("n", 7, "acknowledged"), r#"3/n,7["acknowledged"]"#);
     }
 

@@ -168,3 +168,52 @@ async fn a_namespace_without_acknowledgements_shows_each_message_once_a_connecti
     }))
     .await;
 }
+
+#[tokio::test]
+async fn what_is_in_progress_is_not_repeated_meanwhile() {
+    let server = Server::start(&[]).await;
+    let (_, key) = server.key("c").await;
+    let mut client = Client::start(&server, &Options::new(&key).unacknowledging());
+    client.wait_for("connected").await;
+    for id in ["queued", "forgotten"] {
+        let body = json!({ "event": "e", "data": id, "id": id });
+        server.publish("c", body).await;
+    }
+    assert_eq!(client.messages(2).await, ["queued", "forgotten"]);
+    client
+        .stays_without("message", Duration::from_secs(5))
+        .await;
+    let says = json!({ "do": "emit", "arguments": ["in_progress", "queued"] });
+    client.tell(says).await;
+    // Without that, it would be the first to come again.
+    let repeat = client.wait_long_for("message").await;
+    assert_eq!(repeat["data"], "forgotten");
+    assert_eq!(client.wait_long_for("message").await["data"], "queued");
+    let says = json!({ "do": "emit", "arguments": ["ack", "queued"] });
+    client.tell(says).await;
+    server.becomes("c", "queued", "acknowledged").await;
+}
+
+#[tokio::test]
+async fn what_is_in_progress_is_not_blamed_for_the_end_of_its_sessions() {
+    let server = Server::start(&[]).await;
+    let (_, key) = server.key("c").await;
+    let mut client = Client::start(&server, &Options::new(&key).unacknowledging());
+    client.wait_for("connected").await;
+    let body = json!({ "event": "e", "data": 0, "id": "queued" });
+    server.publish("c", body).await;
+    for _ in 0..3 {
+        client.wait_for("message").await;
+        // The answer to the question comes after the word before it was taken.
+        let says = json!({ "do": "emit", "arguments": ["in_progress", "queued"] });
+        client.tell(says).await;
+        client
+            .tell(json!({ "do": "ask", "arguments": ["ack", "none"] }))
+            .await;
+        client.wait_for("answer").await;
+        client.tell(json!({ "do": "drop" })).await;
+        client.wait_for("disconnected").await;
+    }
+    client.wait_for("message").await;
+    assert_eq!(server.metric("holdfast_poison_total").await, 0.0);
+}

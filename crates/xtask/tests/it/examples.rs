@@ -1,13 +1,11 @@
-//! The examples of the book, as they are printed there, on a local stack of three nodes.
+//! The commands of the book, as they are printed there, on a local stack of three nodes. The files
+//! in `examples/` have tests of their own.
 
 use std::fs;
 use std::process::Command;
 
 use super::program::Program;
 use super::{deployer, root};
-
-/// What the book's examples say instead of an address.
-const ADDRESS: &str = "https://drops.example.com";
 
 /// The first block of code of a page in a language.
 fn block(page: &str, language: &str) -> String {
@@ -24,7 +22,6 @@ struct Stack {
     _program: Program,
     url: String,
     backend_key: String,
-    plugin_key: String,
 }
 
 impl Stack {
@@ -44,45 +41,9 @@ impl Stack {
         Self {
             url: text("url"),
             backend_key: text("backend_key"),
-            plugin_key: text("plugin_key"),
             _program: program,
         }
     }
-
-    /// A plugin of the book shows what a backend publishes.
-    fn try_plugin(&self, command: &mut Command, code: &str) {
-        let plugin = Program::start(command.env("PLUGIN_KEY", &self.plugin_key));
-        // A plugin that is not connected yet gets the message when it is.
-        let sent = Command::new(deployer())
-            .args(["send", "--url", &self.url, "--channel", "demo"])
-            .arg(format!(r#"{{"code": "{code}"}}"#))
-            .current_dir(root())
-            .output()
-            .expect("the deployer runs");
-        assert!(
-            sent.status.success(),
-            "{}",
-            String::from_utf8_lossy(&sent.stderr)
-        );
-        plugin.line_with(code);
-    }
-}
-
-#[test]
-fn plugins_of_the_book_get_messages_on_three_nodes() {
-    let stack = Stack::start();
-    let node = block("plugins/node.md", "js").replace(ADDRESS, &stack.url);
-    // Modules are found from the file's own directory.
-    let directory = root().join("tools/node_modules/.examples");
-    fs::create_dir_all(&directory).expect("`make tools` has made the directory");
-    let file = directory.join(format!("{}.mjs", std::process::id()));
-    fs::write(&file, node).expect("it can be written");
-    stack.try_plugin(Command::new("node").arg(&file), "NODE-1");
-    fs::remove_file(&file).expect("it is there");
-
-    let python = block("plugins/python.md", "python").replace(ADDRESS, &stack.url);
-    let interpreter = root().join(".cache/venv/bin/python");
-    stack.try_plugin(Command::new(interpreter).args(["-c", &python]), "PYTHON-1");
 }
 
 #[test]

@@ -9,6 +9,7 @@
 mod docs;
 mod examples;
 mod program;
+mod quotes;
 
 use std::path::{Path, PathBuf};
 

@@ -29,6 +29,14 @@ pub struct Task {
     pub minimum_healthy_percent: usize,
 }
 
+impl Task {
+    /// Whether one task runs at a time, in a deployment too.
+    #[must_use]
+    pub fn is_single(&self) -> bool {
+        self.count == 1 && self.maximum_percent <= 100
+    }
+}
+
 /// The server's store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Store {

@@ -14,17 +14,20 @@ mod watcher;
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::api::Api;
 use super::control::Request;
+use super::kept::{Kept, Keys};
 use super::metadata::Metadata;
+use super::pages::{self, Pages};
 use super::process::Line;
-use super::redis::Endpoint;
+use super::redis::{Data, Endpoint};
 use super::setup::Setup;
-use super::state::KeyFile;
+use super::state::{KeyFile, Local};
 use alb_model::{Balancer, Event};
 pub use error::Error;
 use launch::{listen, pass_lines, secret};
@@ -32,7 +35,7 @@ pub use node::Node;
 pub use notice::Notice;
 use rollout::Rolling;
 use schedule::Limits;
-use socketio_client::Address;
+use socketio_client::{Address, Session, Settings};
 use store::Redis;
 use watcher::Watcher;
 
@@ -52,8 +55,10 @@ pub struct Options {
     pub port: u16,
     /// A Redis instead of AWS's, where the template has one; none: one is started.
     pub redis: Option<String>,
-    /// The directory of running stacks, for what a Redis holds.
+    /// The directory of running stacks, for what their stores hold.
     pub directory: PathBuf,
+    /// What the stacks of an environment keep over their end.
+    pub kept: Option<Arc<Kept>>,
 }
 
 /// What a stack is told by those whom it does not wait for.
@@ -97,6 +102,9 @@ pub struct Stack {
     options: Options,
     store: Endpoint,
     redis: Option<Redis>,
+    /// The store of a single task's, where it is not kept.
+    _data: Option<Data>,
+    pages: Pages,
     started: usize,
     /// Whether a node that fails is the end: while the stack starts.
     strict: bool,
@@ -132,16 +140,20 @@ impl Stack {
         }
         let (sockets, ports) = listen(&setup, options.port).await?;
         setup.relocate(&ports);
-        let (balancer, events) = Balancer::new(setup.balancer.clone())?;
-        for (number, socket) in sockets.into_iter().enumerate() {
-            tokio::spawn(balancer.serve(number, socket, std::future::pending())?);
-        }
-        let lines = pass_lines(notices.clone());
-        let (store, redis) = store::open(&setup.task.store, &options, &lines).await?;
         let failed = |source| Error::Start {
             name: "the stack".to_owned(),
             source,
         };
+        let pages = Pages::listen().await.map_err(failed)?;
+        pages::route(&mut setup.balancer, setup.main);
+        let (balancer, events) = Balancer::new(setup.balancer.clone())?;
+        for (number, socket) in sockets.into_iter().enumerate() {
+            tokio::spawn(balancer.serve(number, socket, std::future::pending())?);
+        }
+        balancer.register(pages::GROUP, pages.address)?;
+        let lines = pass_lines(notices.clone());
+        let (store, redis, data) = store::open(&setup.task, &options, &lines).await?;
+        let kept = options.kept.as_ref().and_then(|kept| kept.keys());
         let address = Address {
             secure: false,
             host: Ipv4Addr::LOCALHOST.to_string(),
@@ -150,7 +162,10 @@ impl Stack {
         let (telling, inbox) = mpsc::channel(INBOX);
         let (asking, requests) = mpsc::channel(INBOX);
         let task = &setup.task;
-        let backend_key = secret().map_err(failed)?;
+        let backend_key = match &kept {
+            Some(kept) => kept.backend.clone(),
+            None => secret().map_err(failed)?,
+        };
         let directory = &options.directory;
         let keys = KeyFile::create(directory, std::process::id(), &backend_key);
         let keys = keys.map_err(|error| Error::Directory {
@@ -173,6 +188,8 @@ impl Stack {
             options,
             store,
             redis,
+            _data: data,
+            pages,
             started: 0,
             strict: true,
             failures: 0,
@@ -193,13 +210,68 @@ impl Stack {
         while !stack.is_steady() {
             stack.step().await?;
         }
+        stack.plugin_key = stack.demo_key(address, kept).await?;
+        stack.strict = false;
+        stack.pages.tell(&stack.local());
+        Ok(stack)
+    }
+
+    /// The demo channel's key: the one that the stack before this one had, where the store still
+    /// knows it, or a new one.
+    async fn demo_key(&self, address: Address, keys: Option<Keys>) -> Result<String, Error> {
+        if let Some(keys) = keys
+            && self.admits(&address, &keys.plugin).await
+        {
+            return Ok(keys.plugin);
+        }
+        let backend = self.backend_key.clone();
         let api = Api {
             address,
-            backend_key: stack.backend_key.clone(),
+            backend_key: backend.clone(),
         };
-        stack.plugin_key = api.create_key(CHANNEL, &stack.namespaces()).await?;
-        stack.strict = false;
-        Ok(stack)
+        let plugin = api.create_key(CHANNEL, &self.namespaces()).await?;
+        if let Some(kept) = &self.options.kept {
+            let keys = Keys {
+                backend,
+                plugin: plugin.clone(),
+            };
+            kept.keep(&keys).map_err(|source| Error::Start {
+                name: "the stack".to_owned(),
+                source,
+            })?;
+        }
+        Ok(plugin)
+    }
+
+    /// Whether a plugin key opens each namespace.
+    async fn admits(&self, address: &Address, key: &str) -> bool {
+        for namespace in self.namespaces() {
+            let settings = Settings {
+                address: address.clone(),
+                path: self.socket_path(),
+                namespace: format!("/{namespace}"),
+                key: Some(key.to_owned()),
+            };
+            match Session::connect(&settings).await {
+                Ok(session) => session.close().await,
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    /// What others are told of the stack.
+    #[must_use]
+    pub fn local(&self) -> Local {
+        Local {
+            url: self.url.clone(),
+            backend_key: self.backend_key.clone(),
+            channel: self.channel.clone(),
+            plugin_key: self.plugin_key.clone(),
+            path: self.socket_path(),
+            namespaces: self.namespaces(),
+            pid: std::process::id(),
+        }
     }
 
     /// Where commands can be sent, which are then carried out while the stack is kept.
@@ -235,9 +307,22 @@ impl Stack {
             .to_owned()
     }
 
-    fn variable(&self, name: &str) -> Option<&str> {
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
         let mut all = self.setup.task.environment.iter();
         all.find(|(given, _)| given == name)
             .map(|(_, value)| value.as_str())
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // The next stack begins with the backend key that this one's keys were rotated to.
+        let newest = self.keys.newest();
+        if let (Some(kept), Some(backend)) = (&self.options.kept, newest)
+            && let Some(keys) = kept.keys()
+        {
+            // A stack that ends has nobody to tell; the next one makes new keys if it must.
+            let _ = kept.keep(&Keys { backend, ..keys });
+        }
     }
 }

@@ -125,9 +125,19 @@ impl Stack {
             ("ECS_CONTAINER_METADATA_URI_V4", self.metadata.run(name)),
         ];
         let mut environment = self.setup.task.environment.clone();
+        environment.push(self.origins());
         let local = local.into_iter().chain(self.store.variables());
         environment.extend(local.map(|(name, value)| (name.to_owned(), value)));
         environment
+    }
+
+    /// The origins of the template, and that of the stack's own pages.
+    fn origins(&self) -> (String, String) {
+        let here = self.url.replace("127.0.0.1", "localhost");
+        let of_template = self.variable("CORS_ORIGINS").into_iter();
+        let all = of_template.chain([self.url.as_str(), here.as_str()]);
+        let all: Vec<_> = all.filter(|origins| !origins.is_empty()).collect();
+        ("CORS_ORIGINS".to_owned(), all.join(","))
     }
 
     /// A node for programs.

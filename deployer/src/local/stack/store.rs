@@ -15,7 +15,7 @@ use super::{Happened, Options, Stack};
 use crate::local::control::RedisAction;
 use crate::local::process::{Line, Process, Signal};
 use crate::local::redis::{self, Data, Endpoint, NAME};
-use crate::local::setup::Store;
+use crate::local::setup::{Store, Task};
 use crate::local::state;
 
 /// A Redis of the stack's own. What it holds outlives its process, but not the stack.
@@ -37,14 +37,18 @@ enum After {
 
 /// The server's store, and the Redis that was started for it.
 pub(super) async fn open(
-    store: &Store,
+    task: &Task,
     options: &Options,
     lines: &mpsc::Sender<Line>,
-) -> Result<(Endpoint, Option<Redis>), Error> {
-    match (store, &options.redis) {
-        (Store::Own(own), None) => Ok((Endpoint::open(own.clone()), None)),
+) -> Result<(Endpoint, Option<Redis>, Option<Data>), Error> {
+    match (&task.store, &options.redis) {
+        (Store::Own(own), None) if own == "memory" && task.is_single() => in_directory(options),
+        (Store::Own(own), None) => Ok((Endpoint::open(own.clone()), None, None)),
         (Store::Own(own), Some(_)) => Err(Error::NeedlessRedis(own.clone())),
-        (Store::Redis, Some(url)) => Ok((Endpoint::parse(url).ok_or(Error::RedisUrl)?, None)),
+        (Store::Redis, Some(url)) => {
+            let store = Endpoint::parse(url).ok_or(Error::RedisUrl)?;
+            Ok((store, None, None))
+        }
         (Store::Redis, None) => {
             let program = redis::installed().await.ok_or(Error::NoRedis)?;
             state::open(&options.directory).map_err(|error| directory(options, error))?;
@@ -62,9 +66,25 @@ pub(super) async fn open(
             listening(&process.life, redis.address).await?;
             redis.process = Some(process);
             let url = format!("redis://{}", redis.address);
-            Ok((Endpoint::open(url), Some(redis)))
+            Ok((Endpoint::open(url), Some(redis), None))
         }
     }
+}
+
+/// A directory in place of a single task's memory: it outlives the task, and where the stack keeps
+/// things, the stack.
+fn in_directory(options: &Options) -> Result<(Endpoint, Option<Redis>, Option<Data>), Error> {
+    let (path, data) = match &options.kept {
+        Some(kept) => (kept.store(), None),
+        None => {
+            state::open(&options.directory).map_err(|error| directory(options, error))?;
+            let path = state::task_data(&options.directory, std::process::id());
+            let data = Data::create(path.clone()).map_err(|error| directory(options, error))?;
+            (path, Some(data))
+        }
+    };
+    let store = Endpoint::open(format!("file:{}", path.display()));
+    Ok((store, None, data))
 }
 
 fn start(source: std::io::Error) -> Error {

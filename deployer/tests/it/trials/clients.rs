@@ -29,6 +29,7 @@ async fn local() -> (Stack, Api) {
         port: 0,
         redis: None,
         directory: deployer::local::state::directory(),
+        kept: None,
     };
     let (notices, mut received) = mpsc::channel(64);
     tokio::spawn(async move { while received.recv().await.is_some() {} });

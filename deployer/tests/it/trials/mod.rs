@@ -4,8 +4,10 @@
 mod balancers;
 mod clients;
 mod early_answers;
+mod encrypted;
 mod heartbeat;
 mod keep_alive;
+mod origins;
 pub(crate) mod participants;
 mod probe;
 mod stickiness;

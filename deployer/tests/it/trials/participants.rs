@@ -56,7 +56,11 @@ fn node(script: &Path, config: &Value) -> Command {
     command
 }
 
-/// A target on npm's socket.io.
+fn targets() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/targets")
+}
+
+/// A target on an official server library: npm's socket.io.
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     _process: Talker,
@@ -66,8 +70,20 @@ impl Target {
     /// Starts one of that name; `config` has what the script takes, times in milliseconds.
     pub(crate) async fn start(name: &str, mut config: Value) -> Self {
         config["name"] = json!(name);
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/targets/socketio.cjs");
-        let mut process = Talker::start(node(&script, &config));
+        Self::listening(node(&targets().join("socketio.cjs"), &config)).await
+    }
+
+    /// Starts one on python-socketio.
+    pub(crate) async fn python(config: &Value) -> Self {
+        let mut command = Command::new(project().join(".cache/venv/bin/python"));
+        command
+            .arg(targets().join("socketio_server.py"))
+            .arg(config.to_string());
+        Self::listening(command).await
+    }
+
+    async fn listening(command: Command) -> Self {
+        let mut process = Talker::start(command);
         let port: u16 = process.line().await.parse().unwrap();
         Self {
             address: SocketAddr::from(([127, 0, 0, 1], port)),

@@ -12,8 +12,15 @@ use crate::{deployer, directory};
 
 /// Probes `front`; the exit code and each step's outcome by name, with all of its text.
 async fn probe(front: &Front, more: &[&str]) -> (i32, Vec<(String, String)>, Value) {
-    let url = front.url();
-    let mut args = vec!["probe", &url, "--namespace", "/", "--output", "json"];
+    probe_url(&front.url(), more).await
+}
+
+/// The same of any URL, of a server in the root namespace and at the usual path unless told.
+pub(super) async fn probe_url(url: &str, more: &[&str]) -> (i32, Vec<(String, String)>, Value) {
+    let mut args = vec!["probe", url, "--output", "json"];
+    if !more.contains(&"--namespace") {
+        args.extend(["--namespace", "/"]);
+    }
     if !more.contains(&"--path") {
         args.extend(["--path", "/socket.io"]);
     }
@@ -44,7 +51,7 @@ async fn probe(front: &Front, more: &[&str]) -> (i32, Vec<(String, String)>, Val
     (run.code, steps, report)
 }
 
-fn steps(all: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(super) fn steps(all: &[(&str, &str)]) -> Vec<(String, String)> {
     all.iter()
         .map(|(name, outcome)| ((*name).to_owned(), (*outcome).to_owned()))
         .collect()
@@ -267,5 +274,24 @@ async fn our_own_server_passes_on_each_setting_of_its_transports() {
         assert_eq!(of("skipped"), skipped, "{transports}: {report:#}");
         let quiet = of("passed").iter().any(|name| name.starts_with("quiet"));
         assert!(quiet, "{transports}: {report:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_python_server_passes_on_each_setting_of_its_transports() {
+    for (transports, skipped) in [
+        (&["polling", "websocket"][..], &[][..]),
+        (&["websocket"], &["polling handshake"]),
+        (&["polling"], &["websocket only"]),
+    ] {
+        // It tells whole seconds.
+        let config = json!({ "transports": transports, "pingInterval": 1000 });
+        let target = Target::python(&config).await;
+        let url = format!("http://{}", target.address);
+        let (code, got, report) = probe_url(&url, &["--quiet-for", "2500ms"]).await;
+        assert_eq!(code, 0, "{report:#}");
+        let left = got.iter().filter(|(_, outcome)| outcome == "skipped");
+        let left: Vec<_> = left.map(|(name, _)| name.as_str()).collect();
+        assert_eq!(left, skipped, "{transports:?}: {report:#}");
     }
 }

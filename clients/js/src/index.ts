@@ -1,0 +1,282 @@
+// A plugin's side of Holdfast: shows each message once, one after the other, and tells the service when it is shown.
+import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
+import { Clock } from "./clock.js";
+import { Outbox } from "./outbox.js";
+import { watchReturn, watchVisibility } from "./presence.js";
+import { Queue, type Showing } from "./queue.js";
+import { best, type Seen } from "./seen.js";
+import { takeTurn } from "./turn.js";
+import { type Entry, identity, type Message, type Outcome } from "./wire.js";
+
+export { indexedDb, local, memory, type Seen } from "./seen.js";
+export type { Showing } from "./queue.js";
+export type { Message, Outcome, Status } from "./wire.js";
+
+/** Shows a message. It is shown when the promise resolves; when it rejects, it is tried again. */
+export type Handler = (data: any, message: Message, showing: Showing) => unknown;
+
+/** How a plugin stands. */
+export interface State {
+  /**
+   * `standby`: another tab or scene with this key is connected. `refused`: for good, see `reason`. `closed`: by
+   * `close()`.
+   */
+  connection: "standby" | "connecting" | "online" | "offline" | "refused" | "closed";
+  /** Why the connection is not there, as the service or the library says it. */
+  reason?: string;
+  /** Whether nothing new is shown now: paused, or nobody can see the page. */
+  held: boolean;
+  /** Messages that wait to be shown. */
+  waiting: number;
+}
+
+export interface Options {
+  /** The plugin key, `hfk_…`. */
+  key: string;
+  /** `dropcodes` unless given. */
+  namespace?: string;
+  /** The Socket.IO path, `/websockets` unless given. */
+  path?: string;
+  /** How many messages are shown at once; 1 unless given. */
+  concurrency?: number;
+  /** Whether messages wait while nobody can see the page; true unless given. */
+  holdWhileHidden?: boolean;
+  /** Where shown messages are remembered: localStorage unless given, or `memory()`, `indexedDb(…)`. */
+  seen?: Seen;
+  /** Whether one tab or scene of this browser is active for a key; true unless given. */
+  oneSource?: boolean;
+  /** How often a handler may fail before the message counts as failed; 3 unless given. */
+  attempts?: number;
+  /** From a failure to the next attempt, in milliseconds; 2000 unless given. */
+  retryDelay?: number;
+  /** More options of socket.io-client. */
+  socket?: Partial<ManagerOptions & SocketOptions>;
+}
+
+/** How often the service is told of what waits, in milliseconds: it repeats a message after 15 s. */
+const LEASE = 10_000;
+
+/** Connects to a service, `https://drops.example.com` for instance. */
+export function connect(url: string, options: Options): Plugin {
+  return new Plugin(url, options);
+}
+
+export class Plugin {
+  /** The connection, for what a plugin does not do by itself. */
+  readonly socket: Socket;
+  #handlers = new Map<string, Handler>();
+  #listeners = new Set<(state: State) => void>();
+  #outcomes = new Set<(message: Message, outcome: Outcome) => void>();
+  #connection: State["connection"] = "standby";
+  #reason: string | undefined;
+  #clock = new Clock();
+  #queue: Queue;
+  #outbox: Outbox;
+  #seen: Seen;
+  #here = new Set<string>();
+  #ends: (() => void)[] = [];
+
+  constructor(url: string, options: Options) {
+    const namespace = options.namespace ?? "dropcodes";
+    const scope = `${namespace} ${nameOf(options.key)}`;
+    this.#seen = options.seen ?? best(scope);
+    this.socket = io(`${url.replace(/\/$/, "")}/${namespace}`, {
+      path: options.path ?? "/websockets",
+      auth: { key: options.key },
+      transports: ["websocket", "polling"],
+      tryAllTransports: true,
+      withCredentials: true,
+      ...options.socket,
+      autoConnect: false,
+    });
+    this.#outbox = new Outbox(this.socket);
+    this.#queue = new Queue({
+      concurrency: options.concurrency ?? 1,
+      attempts: options.attempts ?? 3,
+      retryDelay: options.retryDelay ?? 2000,
+      show: (entry, showing) => this.#show(entry, showing),
+      left: (entry) => this.#clock.left(entry.message),
+      settled: (entry, outcome) => void this.#settled(entry, outcome),
+    });
+    this.#listen();
+    if (options.holdWhileHidden ?? true) this.#ends.push(watchVisibility((visible) => this.#visible(visible)));
+    const begin = () => {
+      this.#becomes("connecting");
+      this.socket.connect();
+      this.#ends.push(watchReturn(() => this.#reconnect()));
+    };
+    if (options.oneSource ?? true) this.#ends.push(takeTurn(`holdfast ${scope}`, begin));
+    else begin();
+    const lease = setInterval(() => this.#keepLease(), LEASE);
+    this.#ends.push(() => clearInterval(lease));
+  }
+
+  /** Shows the messages of an event with a handler; `*` is for events without one of their own. */
+  on(event: string, handler: Handler): this {
+    this.#handlers.set(event, handler);
+    return this;
+  }
+
+  /** Calls back now, and whenever the state changes. Returns what ends that. */
+  onState(listener: (state: State) => void): () => void {
+    this.#listeners.add(listener);
+    listener(this.state);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Calls back when this plugin is done with a message. Returns what ends that. */
+  onOutcome(listener: (message: Message, outcome: Outcome) => void): () => void {
+    this.#outcomes.add(listener);
+    return () => this.#outcomes.delete(listener);
+  }
+
+  get state(): State {
+    const { held, waiting } = this.#queue;
+    const reason = this.#reason === undefined ? {} : { reason: this.#reason };
+    return { connection: this.#connection, ...reason, held, waiting };
+  }
+
+  /** The service's time, in milliseconds since 1970, once a message has come. */
+  now(): number {
+    return this.#clock.now();
+  }
+
+  /** Shows nothing new until `resume`. Messages wait, and expire. */
+  pause(): void {
+    this.#queue.hold("paused");
+    this.#tell();
+  }
+
+  resume(): void {
+    this.#queue.release("paused");
+    this.#tell();
+  }
+
+  /** Ends what is on show, or drops what comes next. The service is told `skipped`. */
+  skip(): void {
+    this.#queue.skip();
+  }
+
+  /** Ends the plugin. What waits is delivered to the next one that connects with the key. */
+  close(): void {
+    this.#becomes("closed");
+    this.#queue.close();
+    this.socket.disconnect();
+    for (const end of this.#ends.splice(0)) end();
+  }
+
+  #listen(): void {
+    this.socket.on("connect", () => this.#becomes("online"));
+    this.socket.on("disconnect", (reason) => {
+      if (this.#connection === "closed") return;
+      // The library does not come back from this one: the key was revoked, or has expired.
+      if (reason === "io server disconnect") this.#becomes("refused", "the key is no longer valid");
+      else this.#becomes("offline", reason);
+    });
+    this.socket.on("connect_error", (error: Error & { data?: { code?: string } }) => {
+      if (error.data?.code) this.#becomes("refused", error.data.code);
+      else this.#becomes("offline", error.message);
+    });
+    this.socket.onAny((event: string, data: unknown, message: Message, ack?: unknown) => {
+      if (typeof message?.id !== "string") return;
+      this.#clock.hear(message.sent_at);
+      void this.#receive({ event, data, message, acknowledged: ack !== undefined, failures: 0 });
+    });
+  }
+
+  async #receive(entry: Entry): Promise<void> {
+    const { id } = entry.message;
+    const name = identity(entry.message);
+    // A repeat: of what waits here, of what is being acknowledged, or of what was shown before.
+    if (this.#here.has(name)) return this.#outbox.inProgress(id);
+    if (this.#outbox.has(id)) return;
+    this.#here.add(name);
+    if (await this.#wasShown(name)) {
+      this.#here.delete(name);
+      if (entry.acknowledged) this.#outbox.acknowledge(id, "shown");
+      return;
+    }
+    this.#queue.add(entry);
+    this.#tell();
+  }
+
+  /** A store that fails must not keep a message from being shown. */
+  async #wasShown(name: string): Promise<boolean> {
+    try {
+      return await this.#seen.has(name);
+    } catch (error) {
+      console.error("cannot read which messages were shown", error);
+      return false;
+    }
+  }
+
+  #show(entry: Entry, showing: Showing): Promise<void> | null {
+    this.#tell();
+    const handler = this.#handlers.get(entry.event) ?? this.#handlers.get("*");
+    if (!handler) {
+      console.warn(`no handler for ${entry.event}`);
+      return null;
+    }
+    return (async () => void (await handler(entry.data, entry.message, showing)))();
+  }
+
+  async #settled(entry: Entry, outcome: Outcome): Promise<void> {
+    const { message } = entry;
+    const name = identity(message);
+    if (outcome !== "expired") {
+      const until = Date.now() + this.#clock.left(message);
+      try {
+        await this.#seen.add(name, until);
+      } catch (error) {
+        console.error("cannot remember which messages were shown", error);
+      }
+      if (entry.acknowledged) this.#outbox.acknowledge(message.id, outcome);
+    }
+    this.#here.delete(name);
+    for (const listener of this.#outcomes) listener(message, outcome);
+    this.#tell();
+  }
+
+  #visible(visible: boolean): void {
+    if (visible) this.#queue.release("hidden");
+    else this.#queue.hold("hidden");
+    this.#tell();
+  }
+
+  /** The network is back, or the machine was asleep: what looks like a connection may be none. */
+  #reconnect(): void {
+    if (this.#connection === "refused" || this.#connection === "closed") return;
+    this.socket.disconnect();
+    this.#becomes("connecting");
+    this.socket.connect();
+  }
+
+  #keepLease(): void {
+    this.#queue.sweep();
+    for (const entry of this.#queue.entries()) {
+      if (entry.acknowledged) this.#outbox.inProgress(entry.message.id);
+    }
+  }
+
+  #becomes(connection: State["connection"], reason?: string): void {
+    this.#connection = connection;
+    this.#reason = reason;
+    this.#tell();
+  }
+
+  #tell(): void {
+    if (this.#listeners.size === 0) return;
+    const state = this.state;
+    for (const listener of this.#listeners) listener(state);
+  }
+}
+
+/** A name for a key that does not tell the key: stored keys have one in their middle. */
+function nameOf(key: string): string {
+  const stored = /^hfk_([^_]+)_/.exec(key);
+  if (stored?.[1]) return stored[1];
+  // FNV-1a, which is enough to tell keys apart.
+  let hash = 0x811c9dc5;
+  for (const letter of key) hash = Math.imul(hash ^ letter.codePointAt(0)!, 0x01000193);
+  return (hash >>> 0).toString(36);
+}

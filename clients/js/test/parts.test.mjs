@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { source } from "./source.mjs";
+
+const { Queue } = await source("queue");
+const { Clock } = await source("clock");
+const { local, memory } = await source("seen");
+const { byChannel } = await source("turn");
+
+const entry = (id) => ({ event: "code", data: id, message: { id }, failures: 0 });
+
+/** A queue whose handlers end when the test says so. */
+function queue(options = {}) {
+  const shows = new Map();
+  const begun = [];
+  const outcomes = [];
+  let changed = () => {};
+  const made = new Queue({
+    concurrency: 1,
+    attempts: 2,
+    retryDelay: 1,
+    left: () => 1000,
+    show: ({ message }) => {
+      begun.push(message.id);
+      changed();
+      return new Promise((resolve, reject) => shows.set(message.id, { resolve, reject }));
+    },
+    settled: ({ message }, outcome) => {
+      outcomes.push(`${message.id} ${outcome}`);
+      changed();
+    },
+    ...options,
+  });
+  /** Waits until something holds; the test runner's own bound ends it. */
+  const until = (holds) =>
+    new Promise((resolve) => {
+      changed = () => holds() && resolve();
+      changed();
+    });
+  return { queue: made, shows, begun, outcomes, until };
+}
+
+test("one after the other, in order, and shown when the promise resolves", async () => {
+  const { queue: q, shows, begun, outcomes, until } = queue();
+  for (const id of ["a", "b", "c"]) q.add(entry(id));
+  assert.deepEqual(begun, ["a"]);
+  assert.equal(q.waiting, 2);
+  for (const id of ["a", "b", "c"]) {
+    await until(() => begun.includes(id));
+    shows.get(id).resolve();
+    await until(() => outcomes.includes(`${id} shown`));
+  }
+  assert.deepEqual(begun, ["a", "b", "c"]);
+});
+
+test("as many at once as it says", () => {
+  const { queue: q, begun } = queue({ concurrency: 2 });
+  for (const id of ["a", "b", "c"]) q.add(entry(id));
+  assert.deepEqual(begun, ["a", "b"]);
+});
+
+test("what is held waits, and what expires meanwhile is not shown", () => {
+  let left = 1000;
+  const { queue: q, begun, outcomes } = queue({ left: () => left });
+  q.hold("hidden");
+  q.hold("paused");
+  q.add(entry("a"));
+  q.release("hidden");
+  assert.deepEqual(begun, []);
+  left = 0;
+  q.release("paused");
+  assert.deepEqual([begun, outcomes], [[], ["a expired"]]);
+  left = 1000;
+  q.hold("hidden");
+  q.add(entry("b"));
+  left = 0;
+  q.sweep();
+  assert.deepEqual(outcomes, ["a expired", "b expired"]);
+});
+
+test("a skip ends what is on show, whether its handler listens or not", async () => {
+  const { queue: q, begun, outcomes, until } = queue();
+  q.add(entry("a"));
+  q.add(entry("b"));
+  q.skip();
+  await until(() => begun.includes("b"));
+  assert.deepEqual(outcomes, ["a skipped"]);
+});
+
+test("a skip with nothing on show drops what comes next", () => {
+  const { queue: q, outcomes } = queue();
+  q.hold("paused");
+  q.add(entry("a"));
+  q.skip();
+  assert.deepEqual(outcomes, ["a skipped"]);
+});
+
+test("a handler that fails is tried again, before the next message, and then has failed", async (t) => {
+  t.mock.method(console, "error", () => {});
+  let tries = 0;
+  const show = async ({ message }) => {
+    if (message.id !== "a") return;
+    tries += 1;
+    throw new Error("no");
+  };
+  const { queue: q, outcomes, until } = queue({ show });
+  q.add(entry("a"));
+  await until(() => outcomes.length === 1);
+  assert.deepEqual([tries, outcomes], [2, ["a failed"]]);
+  q.add(entry("b"));
+  await until(() => outcomes.length === 2);
+  assert.equal(outcomes[1], "b shown");
+});
+
+test("what no handler is for is skipped", async () => {
+  const { queue: q, outcomes, until } = queue({ show: () => null });
+  q.add(entry("a"));
+  await until(() => outcomes.length === 1);
+  assert.deepEqual(outcomes, ["a skipped"]);
+});
+
+test("a closed queue says nothing more", async () => {
+  const { queue: q, shows, outcomes } = queue();
+  q.add(entry("a"));
+  q.add(entry("b"));
+  q.close();
+  shows.get("a").resolve();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(outcomes, []);
+});
+
+test("the service's time does not depend on this machine's clock", () => {
+  const server = Date.parse("2026-05-01T12:00:00Z");
+  let wrong = server + 3_600_000 + 40; // an hour ahead, and 40 ms on the way
+  const clock = new Clock(() => wrong);
+  clock.hear("2026-05-01T12:00:00Z");
+  wrong += 1000;
+  clock.hear("2026-05-01T12:00:00.700Z"); // 300 ms later than the first: a slow one
+  assert.equal(clock.now(), server + 1000);
+  assert.equal(clock.left({ expires_at: "2026-05-01T12:00:05Z" }), 4000);
+  assert.equal(clock.left({ expires_at: "2026-05-01T11:00:00Z" }), 0);
+  clock.hear("nonsense");
+  assert.equal(clock.now(), server + 1000);
+});
+
+test("a clock that is set is followed", () => {
+  let wrong = 0;
+  const clock = new Clock(() => wrong);
+  clock.hear(new Date(0).toISOString());
+  wrong = 3_600_000;
+  for (let n = 0; n < 8; n += 1) clock.hear(new Date(0).toISOString());
+  assert.equal(clock.now(), 0);
+});
+
+test("localStorage remembers for the next page, and forgets what has expired", () => {
+  const items = new Map();
+  const storage = {
+    getItem: (key) => items.get(key) ?? null,
+    setItem: (key, value) => items.set(key, value),
+  };
+  local("scope", storage).add("a", Date.now() + 60_000);
+  local("scope", storage).add("b", Date.now() - 1);
+  const next = local("scope", storage);
+  assert.deepEqual([next.has("a"), next.has("b")], [true, false]);
+  assert.equal(local("other", storage).has("a"), false);
+});
+
+test("a full localStorage does not lose what this page has shown", () => {
+  const storage = {
+    getItem: () => "broken",
+    setItem: () => {
+      throw new Error("full");
+    },
+  };
+  const seen = local("scope", storage);
+  seen.add("a", Date.now() + 60_000);
+  assert.equal(seen.has("a"), true);
+});
+
+test("memory has a bound, and keeps what lives longest", () => {
+  const seen = memory();
+  const until = Date.now() + 60_000;
+  for (let n = 0; n < 2500; n += 1) seen.add(`${n}`, until + n);
+  assert.deepEqual([seen.has("0"), seen.has("2499")], [false, true]);
+});
+
+test("without locks, one of several pages has the turn, and hands it on", async () => {
+  const pace = { ask: 20, unanswered: 3 };
+  const turns = [];
+  const leave = [];
+  let changed = () => {};
+  for (let n = 0; n < 3; n += 1) {
+    leave.push(byChannel("test", () => { turns.push(n); changed(); }, pace));
+  }
+  const next = (count) => new Promise((resolve) => {
+    changed = () => turns.length >= count && resolve();
+    changed();
+  });
+  await next(1);
+  assert.equal(turns.length, 1);
+  leave[turns[0]]();
+  await next(2);
+  leave[turns[1]]();
+  await next(3);
+  leave[turns[2]]();
+  assert.deepEqual([...turns].sort(), [0, 1, 2]);
+});

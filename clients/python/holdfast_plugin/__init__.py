@@ -1,0 +1,6 @@
+"""A plugin's side of Holdfast: handles each message once, in order, and acknowledges it then."""
+
+from .blocking import Plugin
+from .coroutines import AsyncPlugin
+
+__all__ = ["AsyncPlugin", "Plugin"]
