@@ -278,8 +278,12 @@ pub trait Store: Send + Sync + 'static {
     /// Puts back what the store has lost of it; what it has is left as it is.
     async fn restore(&self, held: Held) -> Result<Restored>;
 
-    /// Stores a key; false when there are `MAX_KEYS`.
+    /// Stores a key, in the place of one with its id; false when there are `MAX_KEYS`. That an id is
+    /// barred is announced as a revocation is.
     async fn put_key(&self, key: KeyRecord) -> Result<bool>;
+
+    /// Stores a key in the place of the one with its id; false when there is none.
+    async fn replace_key(&self, key: KeyRecord) -> Result<bool>;
 
     /// The key with this id.
     async fn key(&self, id: &str) -> Result<Option<KeyRecord>>;

@@ -44,3 +44,4 @@ mod slow;
 mod smoke;
 mod store;
 mod supervision;
+mod tokens;

@@ -251,6 +251,10 @@ impl Store for Embedded {
         self.change(|ledger| ledger.put_key(key)).await
     }
 
+    async fn replace_key(&self, key: KeyRecord) -> Result<bool> {
+        self.change(|ledger| ledger.replace_key(key)).await
+    }
+
     async fn key(&self, id: &str) -> Result<Option<KeyRecord>> {
         Ok(self.ledger().key(id))
     }
