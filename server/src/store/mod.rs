@@ -48,6 +48,9 @@ pub enum StoreError {
     /// It is away, slow or overloaded: the same call may pass later.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// Its disk takes nothing, so nothing was done: the same call may pass once there is space.
+    #[error("the store's disk takes no writes: {0}")]
+    Disk(String),
 }
 
 /// The store's answer, or why there is none.
@@ -293,6 +296,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Deletes a key and announces it; false when there is none.
     async fn revoke_key(&self, id: &str) -> Result<bool>;
+
+    /// What keeps it from storing anything, if something does that calls for reading do not show.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 
     /// Says how many sockets `node` has on each of these mailboxes.
     async fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> Result<()>;

@@ -48,6 +48,16 @@ impl<S: Store + ?Sized> Watched<S> {
         self.failed().is_some()
     }
 
+    /// Why messages are not stored now; none if they are.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        let away = || {
+            self.is_away()
+                .then(|| "the store does not answer".to_owned())
+        };
+        self.inner.trouble().or_else(away)
+    }
+
     fn failed(&self) -> MutexGuard<'_, Option<Instant>> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -25,6 +25,7 @@ mod faulty_store;
 mod flood;
 mod forged;
 mod forwarder;
+mod full_disk;
 mod harness;
 mod image;
 mod indexes;

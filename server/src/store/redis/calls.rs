@@ -131,6 +131,15 @@ impl Store for Redis {
             .arg(id)
             .arg(names::announcements(mailbox))
             .arg(mailbox.as_str());
+        // The script cannot seal what it announces; so it is told what it is to find.
+        let key = format!("{}m:{id}", names::mailbox(mailbox));
+        let found: Option<Vec<u8>> = read(self.shared.calls.ask(cmd("GET").arg(key)).await?)?;
+        let found = found.and_then(|found| message_format::decode(mailbox, &found));
+        if let Some(at) = found.map(|message| message.position())
+            && let Some(seal) = self.shared.seals.of_cancellation(mailbox.as_str(), id, at)
+        {
+            command.arg(at.seq).arg(at.deliver_at.0).arg(seal);
+        }
         match self.write::<String>(command).await?.as_str() {
             "done" => Ok(Cancelled::Done),
             "late" => Ok(Cancelled::TooLate),
