@@ -99,6 +99,8 @@ impl<S: Store + ?Sized> Watched<S> {
     fn note(&self, call: &'static str, start: Instant, error: Option<&StoreError>) {
         let mut failed = self.failed();
         match (*failed, error) {
+            // It answers; what its disk is like, `trouble` says.
+            (_, Some(StoreError::Disk(_))) => {}
             (before, Some(error)) => {
                 *failed = Some(Instant::now());
                 if before.is_none() {

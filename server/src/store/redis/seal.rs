@@ -63,15 +63,11 @@ impl Seals {
         at: Position,
         seal: &str,
     ) -> bool {
-        self.cancellations(mailbox, id, at).any(|own| same(&own, seal))
+        self.cancellations(mailbox, id, at)
+            .any(|own| same(&own, seal))
     }
 
-    fn cancellations(
-        &self,
-        mailbox: &str,
-        id: &str,
-        at: Position,
-    ) -> impl Iterator<Item = String> {
+    fn cancellations(&self, mailbox: &str, id: &str, at: Position) -> impl Iterator<Item = String> {
         // Neither name holds a blank.
         let text = format!("{mailbox} {id} {} {}", at.deliver_at.0, at.seq);
         let secrets = self.0.secrets(CANCELLATIONS).into_iter();

@@ -183,7 +183,9 @@ impl Flood {
         let handshake = "GET /websockets/?EIO=4&transport=polling HTTP/1.1\r\n";
         let wrong = format!("hfk_01K0ZQ4M9V3D5T7W8X2Y6B1C4E_{}", "x".repeat(43));
         match self {
-            Self::Handshakes | Self::OneAddress | Self::Wire(_) => format!("{handshake}{common}\r\n"),
+            Self::Handshakes | Self::OneAddress | Self::Wire(_) => {
+                format!("{handshake}{common}\r\n")
+            }
             Self::WrongKeys => format!("{handshake}{common}authorization: ApiKey {wrong}\r\n\r\n"),
             Self::OneKey => format!("{handshake}{common}authorization: ApiKey {stolen}\r\n\r\n"),
             Self::Bodies => {

@@ -33,12 +33,7 @@ pub(super) enum Wire {
 
 impl Wire {
     /// Opens a WebSocket and misuses it until the server ends it. Returns the handshake's status.
-    pub(super) async fn once(
-        self,
-        mut stream: TcpStream,
-        from: &str,
-        stolen: &str,
-    ) -> Option<u16> {
+    pub(super) async fn once(self, mut stream: TcpStream, from: &str, stolen: &str) -> Option<u16> {
         let request = format!(
             "GET /websockets/?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\n\
              x-forwarded-for: {from}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\

@@ -9,8 +9,8 @@ use anyhow::{Context as _, bail};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
-use crate::backend::Backend;
 use super::memory::Group;
+use crate::backend::Backend;
 use crate::process::{beside, free_address};
 
 /// How long it may take to start.
