@@ -1,4 +1,4 @@
-.PHONY: test tools lint deny docs up image push fuzz soak bench
+.PHONY: test tools lint deny advisories docs up image push fuzz soak bench
 
 # Builds and runs every test, installing what they talk to. Most of the time they wait: more threads than cores.
 # The image first: its build would slow the others down.
@@ -35,11 +35,15 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# Licences, banned crates and sources of what the binaries are built from.
+# Licences, banned crates and sources of what the binaries are built from. A debug build of the tool takes half the time.
 deny:
-	test -x .cache/cargo/bin/cargo-deny || cargo install cargo-deny --version 0.20.2 --locked --quiet --root .cache/cargo
+	test -x .cache/cargo/bin/cargo-deny || cargo install cargo-deny --version 0.20.2 --locked --quiet --debug --root .cache/cargo
 	cargo fetch --locked
 	.cache/cargo/bin/cargo-deny --offline check licenses bans sources
+
+# Known vulnerabilities of what the binaries are built from, where the advisory database is in reach.
+advisories:
+	tools/advisories
 
 # The book, in target/book. `cargo test -p xtask` checks its generated pages and its links.
 docs:

@@ -56,6 +56,12 @@ impl Backend {
         self.scopes.contains(&scope)
     }
 
+    /// Whether it may use every namespace.
+    #[must_use]
+    pub fn may_use_all(&self) -> bool {
+        self.namespaces.is_none()
+    }
+
     /// Whether it may do anything in this namespace.
     #[must_use]
     pub fn may_use(&self, namespace: &str) -> bool {

@@ -17,6 +17,25 @@ const SCHEME: &str = "ApiKey ";
 /// What every plugin key starts with, so that a leaked one can be recognised by scanners.
 const PREFIX: &str = "hfk_";
 
+/// What a record stands for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyKind {
+    /// A key that the store has.
+    #[default]
+    Stored,
+    /// A signed token, which no store has.
+    Token,
+    /// Nothing: whoever shows this id is refused, with whichever token.
+    Barred,
+}
+
+impl KeyKind {
+    fn is_stored(&self) -> bool {
+        *self == Self::Stored
+    }
+}
+
 /// A plugin key as the store keeps it: without the secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyRecord {
@@ -33,8 +52,11 @@ pub struct KeyRecord {
     /// Sockets that it may have on one node, where that is fewer than the server allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_sockets: Option<u32>,
-    /// SHA-256 of the whole key.
+    /// SHA-256 of the whole key. Nothing has that of a token or of a barred id, which is zero.
     pub hash: [u8; 32],
+    /// What it stands for.
+    #[serde(default, skip_serializing_if = "KeyKind::is_stored")]
+    pub kind: KeyKind,
 }
 
 impl KeyRecord {
@@ -60,8 +82,24 @@ impl KeyRecord {
             expires_at,
             max_sockets: None,
             hash: sha256(&key),
+            kind: KeyKind::Stored,
         };
         Ok((record, key))
+    }
+
+    /// A record that bars an id until `end`: no token with it opens anything.
+    #[must_use]
+    pub fn barring(id: &str, now: Millis, end: Millis) -> Self {
+        Self {
+            id: id.into(),
+            channel: String::new(),
+            namespaces: Vec::new(),
+            created_at: now,
+            expires_at: Some(end),
+            max_sockets: None,
+            hash: [0; 32],
+            kind: KeyKind::Barred,
+        }
     }
 
     /// Gives the record another id and secret. Returns the key that opens it then.
@@ -85,7 +123,26 @@ impl KeyRecord {
     /// Whether `key` is this one, and not past its end.
     #[must_use]
     pub fn opens(&self, key: &str, now: Millis) -> bool {
-        bool::from(self.hash.ct_eq(&sha256(key))) && !self.has_expired(now)
+        self.kind == KeyKind::Stored
+            && bool::from(self.hash.ct_eq(&sha256(key)))
+            && !self.has_expired(now)
+    }
+
+    /// Whether it is a signed token.
+    #[must_use]
+    pub fn is_token(&self) -> bool {
+        self.kind == KeyKind::Token
+    }
+
+    /// Whether it is revoked, where the store has `found` under its id.
+    #[must_use]
+    pub fn is_revoked_by(&self, found: Option<&Self>) -> bool {
+        match self.kind {
+            KeyKind::Token => found.is_some_and(|found| found.kind == KeyKind::Barred),
+            KeyKind::Stored | KeyKind::Barred => {
+                found.is_none_or(|found| found.kind != KeyKind::Stored)
+            }
+        }
     }
 }
 

@@ -32,3 +32,4 @@ pub mod socketio;
 pub mod store;
 pub mod task_metadata;
 pub mod tasks;
+pub mod tokens;

@@ -128,9 +128,13 @@ async fn asked_to_leave(
 
 async fn start(settings: Settings) -> anyhow::Result<Node> {
     let (tasks, keys) = (Tasks::new(), settings.s2s_keys.clone());
+    let token_keys = settings.token_keys.clone();
     let store = open_store(&settings, &tasks).await?;
     let node = Node::start(settings, store, &tasks, Tuning::default()).await?;
     tasks.spawn("reload", server::reload::watch(keys)?);
+    if let Some(keys) = token_keys {
+        tasks.spawn("reload_token_keys", server::tokens::watch(keys)?);
+    }
     Ok(node)
 }
 

@@ -181,6 +181,11 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         // What the store said is for the log; the caller learns that it may try again.
         tracing::warn!(%error, "a request could not be served");
+        if let StoreError::Disk(_) = error {
+            return Self::unavailable(
+                "The store's disk takes no writes. Nothing was stored. Retry later",
+            );
+        }
         Self::unavailable(
             "The store does not answer. The request may have been applied. Retry with the same id",
         )
@@ -189,6 +194,10 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        if self.status_code == StatusCode::INTERNAL_SERVER_ERROR {
+            // The alarm of a deployment counts these lines.
+            tracing::error!(detail = self.detail, "answered 500");
+        }
         let mut response = (self.status_code, axum::Json(&self)).into_response();
         let headers = response.headers_mut();
         headers.insert(

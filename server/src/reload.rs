@@ -27,7 +27,7 @@ async fn look(keys: BackendKeys, mut hangup: Signal) {
     let Some(file) = keys.file().map(Path::to_owned) else {
         loop {
             hangup.recv().await;
-            tracing::info!("SIGHUP: there is nothing to read again without S2S_KEYS_FILE");
+            tracing::info!("SIGHUP: no backend keys to read again without S2S_KEYS_FILE");
         }
     };
     let mut known = tokio::fs::read_to_string(&file).await.ok().map(digest);

@@ -115,6 +115,16 @@ settings! {
     /// A file that holds the backend keys, comma-separated or one a line.
     BackendKeysFile: Text("server.s2s_keys_file", "file of backend keys")
         .not_in_file().variable("S2S_KEYS_FILE");
+    /// The URL of the key set (JWKS) by which signed tokens of plugins are judged. Not set means
+    /// that no token is taken.
+    PluginTokenKeysUrl: Text("server.plugin_token_keys_url", "URL of the token keys")
+        .variable("PLUGIN_TOKEN_KEYS_URL").default("").grammar(Grammar::KeySetUrl);
+    /// A file that holds the key set.
+    PluginTokenKeysFile: Text("server.plugin_token_keys_file", "file of the token keys")
+        .not_in_file().variable("PLUGIN_TOKEN_KEYS_FILE");
+    /// The key set itself. It is a secret where it holds shared ones (HS256).
+    PluginTokenKeys: Text("server.plugin_token_keys", "token keys")
+        .not_in_file().variable("PLUGIN_TOKEN_KEYS");
     /// Start although an error of the timeout rules is seen. A roll-back must be able to start.
     AllowRuleViolations: Flag("server.allow_rule_violations", "permission to violate rules")
         .not_in_file().variable("ALLOW_RULE_VIOLATIONS").default("false");

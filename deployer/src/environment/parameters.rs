@@ -33,6 +33,7 @@ impl Environment {
         parameters.extend(optional("HostedZone", self.hosted_zone.as_ref()));
         parameters.extend(self.network());
         parameters.extend(self.balancer());
+        parameters.extend(self.waf());
         parameters.extend(self.service());
         parameters.extend(self.store());
         inputs.parameters = parameters
@@ -113,6 +114,21 @@ impl Environment {
         parameters.extend(optional("Certificate", balancer.certificate.as_ref()));
         parameters.extend(optional("AccessLogs", balancer.access_logs.as_ref()));
         parameters
+    }
+
+    fn waf(&self) -> Vec<(&'static str, Node)> {
+        let Some(waf) = &self.waf else {
+            return Vec::new();
+        };
+        let rates = [
+            ("WafHandshakes", &waf.value.handshakes_per_minute),
+            ("WafCalls", &waf.value.calls_per_minute),
+        ];
+        let rates = rates.into_iter().filter_map(|(name, rate)| {
+            Some((name, rate.as_ref()?.node(|rate| rate.0.to_string())))
+        });
+        let there = ("Waf", waf.node(|_| "true".to_owned()));
+        rates.chain([there]).collect()
     }
 
     fn service(&self) -> Vec<(&'static str, Node)> {

@@ -37,6 +37,8 @@ section! {
         network: Network,
         /// The Application Load Balancer and its target group.
         load_balancer: LoadBalancer,
+        /// A web application firewall in front of the load balancer; none unless it is here.
+        waf: Option<Setting<Waf>>,
         /// What the server is told by its environment variables.
         server: Server,
         /// The ECS service and its tasks, on Fargate.
@@ -94,6 +96,18 @@ section! {
         access_logs: Option<Setting<Text>>,
         /// How the load balancer tells a healthy task.
         health_check: HealthCheck,
+    }
+}
+
+section! {
+    /// A web application firewall (AWS WAF): rates by address, and AWS's rules against known bad
+    /// inputs, which leave the Socket.IO path alone. `{}` takes the defaults. `local` does without.
+    Waf {
+        /// The handshakes that one address may make in a minute; 6000 unless given. Polls do not
+        /// count.
+        handshakes_per_minute: Option<Setting<Number<10, 2_000_000_000>>>,
+        /// The calls of `/v1` that one address may make in a minute; 12000 unless given.
+        calls_per_minute: Option<Setting<Number<10, 2_000_000_000>>>,
     }
 }
 

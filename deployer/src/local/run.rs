@@ -42,6 +42,14 @@ pub struct Args {
 pub fn run(args: &Args, loaded: &Loaded, output: Output) -> anyhow::Result<Exit> {
     let setup = Setup::read(&loaded.rendered)?;
     say_violations(loaded)?;
+    if loaded
+        .rendered
+        .of_type("AWS::WAFv2::WebACL")
+        .next()
+        .is_some()
+    {
+        say("the web ACL does not run on this machine; the server's own limits do")?;
+    }
     let supervisor = std::env::current_exe().context("cannot find the deployer's own program")?;
     let server = args
         .server_bin

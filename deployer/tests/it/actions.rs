@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use deployer::aws::actions::{CALLS, Grant, NETWORK, POLICIES, RESOURCES, STORE, markdown, policy};
+use deployer::aws::actions::{
+    CALLS, FIREWALL, Grant, NETWORK, POLICIES, RESOURCES, STORE, markdown, policy,
+};
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
@@ -211,7 +213,7 @@ fn matches(pattern: &str, action: &str) -> bool {
 #[test]
 fn what_cloudformation_does_for_the_template_is_listed_and_no_other() {
     let schemas = installed("cfnlint/data/schemas/providers/eu-west-1.json");
-    let all = [NETWORK, RESOURCES, STORE].concat();
+    let all = [NETWORK, RESOURCES, STORE, FIREWALL].concat();
     let listed: Vec<_> = actions(&all).into_iter().collect();
     let mut needed = BTreeSet::new();
     for kind in types() {
@@ -488,7 +490,67 @@ const UNUSED: &[(&str, &str)] = &[
         "application-autoscaling:PutScheduledAction",
         "no scheduled actions",
     ),
+    (
+        "amplify:*",
+        "the web ACL stands in front of a load balancer",
+    ),
+    (
+        "apigateway:*",
+        "the web ACL stands in front of a load balancer",
+    ),
+    (
+        "apprunner:*",
+        "the web ACL stands in front of a load balancer",
+    ),
+    (
+        "appsync:*",
+        "the web ACL stands in front of a load balancer",
+    ),
+    (
+        "bedrock-agentcore:*",
+        "the web ACL stands in front of a load balancer",
+    ),
     ("cognito-idp:*", "no authentication by the load balancer"),
+    (
+        "ec2:AssociateVerifiedAccessInstanceWebAcl",
+        "the web ACL stands in front of a load balancer",
+    ),
+    (
+        "ec2:DescribeVerifiedAccessInstanceWebAclAssociations",
+        "the web ACL stands in front of a load balancer",
+    ),
+    (
+        "ec2:DisassociateVerifiedAccessInstanceWebAcl",
+        "the web ACL stands in front of a load balancer",
+    ),
+    (
+        "ec2:GetVerifiedAccessInstanceWebAcl",
+        "the web ACL stands in front of a load balancer",
+    ),
+    (
+        "elasticloadbalancing:CreateWebACLAssociation",
+        "AWS's service authorization reference does not know it",
+    ),
+    (
+        "elasticloadbalancing:DeleteWebACLAssociation",
+        "AWS's service authorization reference does not know it",
+    ),
+    (
+        "elasticloadbalancing:GetLoadBalancerWebACL",
+        "AWS's service authorization reference does not know it",
+    ),
+    (
+        "payments:GetConnectedAccount",
+        "no rules of the marketplace",
+    ),
+    (
+        "wafv2:GetPermissionPolicy",
+        "no rule groups of other accounts",
+    ),
+    (
+        "wafv2:PutPermissionPolicy",
+        "no rule groups of other accounts",
+    ),
     ("ec2:DescribeInstances", "tasks run on Fargate"),
     ("ec2:DescribeIpamPools", "no address pools"),
     (

@@ -120,6 +120,15 @@ fn checkov(templates: &[PathBuf]) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).expect("it writes JSON")
 }
 
+/// Fails unless both tools accept these templates.
+pub(crate) fn accepted(templates: &[PathBuf]) {
+    let output = lint("cfn-lint", &["--"], templates);
+    assert_eq!(said(&output), (Some(0), String::new()));
+    let results = &checkov(templates)["results"];
+    assert_eq!(results["failed_checks"], serde_json::json!([]));
+    assert_eq!(results["parsing_errors"], serde_json::json!([]));
+}
+
 #[test]
 fn checkov_accepts_the_templates_and_each_exception_has_its_reason() {
     let report = checkov(&templates("checkov"));

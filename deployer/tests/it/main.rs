@@ -27,6 +27,7 @@ mod colour;
 mod deploy;
 mod emulator;
 mod environment_mistakes;
+mod firewall;
 mod init;
 mod isolation;
 mod lint;

@@ -13,20 +13,25 @@ struct Health<'a> {
     status: &'static str,
     node: &'a str,
     version: &'static str,
+    /// Why it is degraded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
-/// `GET /healthcheck`: 503 while the node is leaving. A store outage is no reason for that: it is
-/// every node's, and a balancer that took them all out would help nobody.
+/// `GET /healthcheck`: 503 while the node is leaving. A store outage or a full disk is no reason for
+/// that: a balancer that took every node out would help nobody.
 pub(super) async fn check(State(app): State<App>) -> Response {
-    let (code, status) = match (app.is_draining(), app.context.store.is_away()) {
+    let reason = app.context.store.trouble();
+    let (code, status) = match (app.is_draining(), &reason) {
         (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
-        (false, true) => (StatusCode::OK, "degraded"),
-        (false, false) => (StatusCode::OK, "ok"),
+        (false, Some(_)) => (StatusCode::OK, "degraded"),
+        (false, None) => (StatusCode::OK, "ok"),
     };
     let health = Health {
         status,
         node: &app.context.node,
         version: env!("CARGO_PKG_VERSION"),
+        reason,
     };
     (code, Json(health)).into_response()
 }

@@ -18,7 +18,8 @@ const MOST_SOCKETS: u64 = 10_000;
 /// What `ttl` may be: ten years in milliseconds.
 const LONGEST: u64 = 10 * 366 * 86_400_000;
 /// Keeps secrets that are derived here apart from anything else made of a backend key.
-const PURPOSE: &[u8] = b"holdfast plugin key\0";
+const PURPOSE: &[u8] = b"holdfast plugin key 2\0";
+const PURPOSE_OF_BODY: &[u8] = b"holdfast plugin key\0";
 
 /// The body of `POST /v1/keys`.
 #[derive(Deserialize)]
@@ -32,15 +33,33 @@ pub(super) struct KeyBody {
     max_sockets: Option<Whole>,
 }
 
-/// The fields that make two bodies the same.
+/// The fields that make a key the same. Its end is none of them: the same key is asked for with a
+/// later one.
 #[derive(Serialize)]
 struct Same<'a> {
     id: &'a str,
     channel: &'a str,
     namespaces: &'a [String],
+}
+
+/// Those of release 0.1, in which a key with another end was another key.
+#[derive(Serialize)]
+struct SameBody<'a> {
+    #[serde(flatten)]
+    same: Same<'a>,
     expires_at: Option<Millis>,
     ttl: Option<u64>,
     max_sockets: Option<u64>,
+}
+
+/// What comes of a body.
+pub(super) struct Asked {
+    /// What the store keeps.
+    pub(super) record: KeyRecord,
+    /// The key itself.
+    pub(super) key: String,
+    /// The same as release 0.1 has issued it, where the body has an `id`.
+    pub(super) earlier: Option<(KeyRecord, String)>,
 }
 
 impl KeyBody {
@@ -110,13 +129,9 @@ impl KeyBody {
 
     /// The key. With an `id` its secret follows from the body and the backend's own key, so that
     /// who has lost the answer gets it again; nothing that could tell it is stored.
-    pub(super) fn issue(
-        self,
-        backend_key: &str,
-        now: Millis,
-    ) -> Result<(KeyRecord, String), Problem> {
-        let secret = match &self.id {
-            Some(id) => Some((id.clone(), self.secret(id, backend_key)?)),
+    pub(super) fn issue(self, backend_key: &str, now: Millis) -> Result<Asked, Problem> {
+        let secrets = match &self.id {
+            Some(id) => Some((id.clone(), self.secrets(id, backend_key)?)),
             None => None,
         };
         let end = self
@@ -130,29 +145,52 @@ impl KeyBody {
             max_sockets: self.max_sockets.map(|Whole(most)| most as u32),
             ..record
         };
-        Ok(match secret {
-            Some((id, secret)) => record.renamed(&id, secret),
-            None => (record, key),
+        Ok(match secrets {
+            Some((id, [secret, earlier])) => {
+                let earlier = Some(record.clone().renamed(&id, earlier));
+                let (record, key) = record.renamed(&id, secret);
+                Asked {
+                    record,
+                    key,
+                    earlier,
+                }
+            }
+            None => Asked {
+                record,
+                key,
+                earlier: None,
+            },
         })
     }
 
-    fn secret(&self, id: &str, backend_key: &str) -> Result<[u8; 32], Problem> {
-        let same = Same {
+    /// The secret of the key with this id, and the one that release 0.1 would have given it.
+    fn secrets(&self, id: &str, backend_key: &str) -> Result<[[u8; 32]; 2], Problem> {
+        let same = || Same {
             id,
             channel: &self.channel,
             namespaces: &self.namespaces,
+        };
+        let same_body = SameBody {
+            same: same(),
             expires_at: self.expires_at,
             ttl: self.ttl.map(|Whole(ttl)| ttl),
             max_sockets: self.max_sockets.map(|Whole(most)| most),
         };
-        let text = serde_json::to_vec(&same)
-            .map_err(|error| Problem::internal(format!("the body cannot be written: {error}")))?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(backend_key.as_bytes())
-            .map_err(|error| Problem::internal(format!("the backend key is no key: {error}")))?;
-        mac.update(PURPOSE);
-        mac.update(&text);
-        Ok(mac.finalize().into_bytes().into())
+        Ok([
+            secret(PURPOSE, &same(), backend_key)?,
+            secret(PURPOSE_OF_BODY, &same_body, backend_key)?,
+        ])
     }
+}
+
+fn secret(purpose: &[u8], same: &impl Serialize, backend_key: &str) -> Result<[u8; 32], Problem> {
+    let text = serde_json::to_vec(same)
+        .map_err(|error| Problem::internal(format!("the body cannot be written: {error}")))?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(backend_key.as_bytes())
+        .map_err(|error| Problem::internal(format!("the backend key is no key: {error}")))?;
+    mac.update(purpose);
+    mac.update(&text);
+    Ok(mac.finalize().into_bytes().into())
 }
 
 /// The key that the backend has shown.

@@ -9,15 +9,17 @@ use axum::http::StatusCode;
 use super::App;
 use super::body::{self, object};
 use super::input::{Page, Parts, encode_cursor};
-use super::key_body::KeyBody;
+use super::key_body::{Asked, KeyBody};
 use super::key_view::{KeyDetail, KeyView};
 use super::messages::List;
 use crate::backends::Backend;
-use crate::keys::KeyRecord;
+use crate::clock::Millis;
+use crate::keys::{KeyKind, KeyRecord};
 use crate::names;
 use crate::problem::{FieldError, Problem};
 use crate::purge;
 use crate::store::Store;
+use crate::tokens;
 
 /// Bytes of a request for a key.
 const MOST_BODY: usize = 16 * 1024;
@@ -27,7 +29,8 @@ const MOST_SEARCHES: usize = 20;
 
 type Caller = Extension<Arc<Backend>>;
 
-/// `POST /v1/keys`: with an `id`, the same body again is answered with the same key.
+/// `POST /v1/keys`: with an `id`, the same body again is answered with the same key, and another
+/// end prolongs it.
 pub(super) async fn issue(
     State(app): State<App>,
     Extension(backend): Caller,
@@ -37,18 +40,51 @@ pub(super) async fn issue(
     let body: KeyBody = object(&body::read(request, MOST_BODY).await?)?;
     let now = app.context.clock.now();
     body.check(&app.settings.namespaces, &backend, now)?;
-    let (record, key) = body.issue(&backend_key, now)?;
-    if let Some(known) = app.context.store.key(&record.id).await? {
-        return match known.hash == record.hash && !known.has_expired(now) {
-            true => Ok((StatusCode::OK, Json(KeyView::new(known, Some(key))))),
-            false => Err(Problem::conflict(
-                "There is a key with this id; it was issued with another body or backend key",
-            )),
-        };
+    let asked = body.issue(&backend_key, now)?;
+    if let Some(known) = app.context.store.key(&asked.record.id).await? {
+        return prolong(&app, &backend, known, asked, now).await;
     }
+    let Asked { record, key, .. } = asked;
     store(&app, &record).await?;
     tracing::info!(key = %record.id, channel = record.channel, backend = backend.name, "key issued");
     Ok((StatusCode::CREATED, Json(KeyView::new(record, Some(key)))))
+}
+
+/// Gives a key that exists a later end. An earlier one is left out: an old request that comes late
+/// must not end it. Sockets that have joined with it see the new end when the old one comes.
+async fn prolong(
+    app: &App,
+    backend: &Backend,
+    known: KeyRecord,
+    asked: Asked,
+    now: Millis,
+) -> Result<(StatusCode, Json<KeyView>), Problem> {
+    let mut same = asked.earlier.into_iter().chain([(asked.record, asked.key)]);
+    let same = same.find(|(record, _)| {
+        known.kind == KeyKind::Stored && record.hash == known.hash && !known.has_expired(now)
+    });
+    let Some((record, key)) = same else {
+        return Err(Problem::conflict(
+            "There is a key with this id; it has ended, or was issued for another channel, for \
+             other namespaces or with another backend key",
+        ));
+    };
+    let end = known
+        .expires_at
+        .zip(record.expires_at)
+        .map(|(a, b)| a.max(b));
+    let later = KeyRecord {
+        expires_at: end,
+        max_sockets: record.max_sockets,
+        ..known.clone()
+    };
+    if later != known {
+        if !app.context.store.replace_key(later.clone()).await? {
+            return Err(Problem::conflict("The key was revoked meanwhile"));
+        }
+        tracing::info!(key = %later.id, channel = later.channel, backend = backend.name, "key prolonged");
+    }
+    Ok((StatusCode::OK, Json(KeyView::new(later, Some(key)))))
 }
 
 /// Stores a key. Where there are too many, those that have expired make room.
@@ -140,15 +176,28 @@ fn channel_of(query: &str) -> Result<(Option<String>, String), Problem> {
     Ok((channel, rest.join("&")))
 }
 
-/// `DELETE /v1/keys/{id}`
+/// `DELETE /v1/keys/{id}`: where tokens are taken, it bars every token with the id, too.
 pub(super) async fn revoke(
     State(app): State<App>,
     Extension(backend): Caller,
     Parts(id): Parts<String>,
 ) -> Result<StatusCode, Problem> {
-    find(&app, &backend, &id).await?;
-    if !app.context.store.revoke_key(&id).await? {
-        return Err(unknown());
+    let takes_tokens = app.settings.token_keys.is_some() && names::is_name(&id);
+    match find(&app, &backend, &id).await {
+        Ok(_) => {
+            if !app.context.store.revoke_key(&id).await? {
+                return Err(unknown());
+            }
+        }
+        // What a token opens is not known here: who may not use every namespace bars none.
+        Err(problem) if !takes_tokens || !backend.may_use_all() => return Err(problem),
+        // The id of tokens, which may be barred already: it stays so for longer.
+        Err(_) => {}
+    }
+    if takes_tokens {
+        let now = app.context.clock.now();
+        let end = Millis(now.0.saturating_add(tokens::LONGEST));
+        store(&app, &KeyRecord::barring(&id, now, end)).await?;
     }
     tracing::info!(key = id, backend = backend.name, "key revoked");
     Ok(StatusCode::NO_CONTENT)
@@ -161,9 +210,9 @@ async fn find(app: &App, backend: &Backend, id: &str) -> Result<KeyRecord, Probl
         .ok_or_else(unknown)
 }
 
-/// Whether a key opens nothing that the backend may not use.
+/// Whether it is a key that opens nothing that the backend may not use.
 fn is_of(backend: &Backend, key: &KeyRecord) -> bool {
-    key.namespaces.iter().all(|name| backend.may_use(name))
+    key.kind == KeyKind::Stored && key.namespaces.iter().all(|name| backend.may_use(name))
 }
 
 fn unknown() -> Problem {

@@ -176,8 +176,11 @@ impl Hub {
     pub async fn check_key(&self, key: &str) {
         // Those that come while the store answers have been looked up after the question.
         let asked_for = self.sockets_of(key);
-        if let Ok(None) = self.context.store.key(key).await {
-            asked_for.iter().for_each(|subscriber| subscriber.dismiss());
+        if let Ok(found) = self.context.store.key(key).await {
+            asked_for
+                .iter()
+                .filter(|subscriber| subscriber.key.is_revoked_by(found.as_ref()))
+                .for_each(|subscriber| subscriber.dismiss());
         }
     }
 

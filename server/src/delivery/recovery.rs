@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::Hub;
+use crate::keys::KeyKind;
 use crate::message::Mailbox;
 use crate::store::{Held, Store};
 
@@ -82,7 +83,7 @@ impl Hub {
             channel.held().for_each(&mut add);
             for subscriber in &channel.subscribers {
                 subscriber.held().into_iter().for_each(&mut add);
-                if emptied {
+                if emptied && subscriber.key.kind == KeyKind::Stored {
                     keys.insert(subscriber.key.id.clone(), (*subscriber.key).clone());
                 }
             }

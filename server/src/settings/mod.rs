@@ -4,6 +4,7 @@
 
 mod limits;
 mod parse;
+mod token_keys;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use timeouts::Setting;
 
 use crate::admission::Limits;
 use crate::backends::BackendKeys;
+use crate::tokens::TokenKeys;
 use parse::Reader;
 
 /// Where values come from; tests bring their own.
@@ -156,6 +158,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// The keys that backends authenticate with.
     pub s2s_keys: BackendKeys,
+    /// The keys by which signed tokens of plugins are judged; none takes no token.
+    pub token_keys: Option<TokenKeys>,
     /// The origins that browsers may connect from.
     pub cors_origins: Vec<HeaderValue>,
     /// Who is let in, and how much each may have.
@@ -199,6 +203,7 @@ impl Settings {
             drain: r.duration(Setting::Drain),
             store: r.store(),
             s2s_keys: r.backend_keys(),
+            token_keys: r.token_keys(),
             cors_origins: r.origins(),
             limits: r.limits(),
             idle_timeout: r.optional_duration(Setting::IdleTimeout),

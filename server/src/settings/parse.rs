@@ -95,6 +95,11 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// The variable as it is, if it is set.
+    pub(super) fn variable(&self, setting: Setting) -> Option<String> {
+        self.environment.get(variable(setting))
+    }
+
     pub(super) fn flag(&mut self, setting: Setting) -> bool {
         self.setting(setting, false, |_, value| value.as_flag())
     }
@@ -209,7 +214,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What was found; after a mistake, which is noted, what stands in until the end.
-    fn noted<T: Default>(&mut self, found: Result<T, String>) -> T {
+    pub(super) fn noted<T: Default>(&mut self, found: Result<T, String>) -> T {
         found.unwrap_or_else(|mistake| {
             self.mistakes.push(mistake);
             T::default()
@@ -243,7 +248,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The variable that a setting is read from.
-fn variable(setting: Setting) -> &'static str {
+pub(super) fn variable(setting: Setting) -> &'static str {
     setting.spec().variable.unwrap_or(setting.key())
 }
 

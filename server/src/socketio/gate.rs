@@ -22,7 +22,6 @@ use crate::keys;
 use crate::masked_headers::Masked;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
-use crate::store;
 
 /// How long a polling body may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -242,10 +241,10 @@ impl Gate {
             let refusal = Problem::unauthorized("The Authorization header must read: ApiKey <key>");
             return Err(self.refuse(client, "invalid_key", refusal));
         };
-        match store::find_key(&*context.store, key, context.clock.now()).await {
-            Ok(Some(record)) => Ok(Some(Arc::new(record))),
-            Ok(None) => {
-                let refusal = Problem::unauthorized("This key is unknown, revoked or expired");
+        match self.handler.find_key(key, context.clock.now()).await {
+            Ok(Ok(record)) => Ok(Some(Arc::new(record))),
+            Ok(Err(why)) => {
+                let refusal = Problem::unauthorized(why);
                 self.handler.admission.failed_key(client);
                 Err(self.refuse(client, "invalid_key", refusal))
             }

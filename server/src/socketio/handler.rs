@@ -145,8 +145,33 @@ impl Handler {
                     self.watch_joining(session);
                 }
             }
-            Incoming::Event(..) | Incoming::Acknowledgement(..) => {}
+            Incoming::Event(arguments, number) => {
+                if let Some(shown) = packet::refreshed_by_event(&arguments) {
+                    self.refreshed_by_event(session, namespace, shown, number);
+                }
+            }
+            Incoming::Acknowledgement(..) => {}
         }
+    }
+
+    /// Takes an event `refresh`, and tells the client what has come of it.
+    fn refreshed_by_event(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        namespace: String,
+        shown: String,
+        number: Option<u64>,
+    ) {
+        let Some(subscriber) = session.socket(&namespace) else {
+            return;
+        };
+        let (handler, session) = (self.clone(), session.clone());
+        tokio::spawn(async move {
+            let outcome = handler
+                .refresh(&session, &subscriber, &namespace, &shown)
+                .await;
+            answer(&session, &namespace, number, outcome);
+        });
     }
 
     /// Whether the acknowledgement settled a message.

@@ -1,10 +1,12 @@
 //! Joining a namespace: with which key, and why not.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::handler::Handler;
+use super::lookup::UNKNOWN;
 use super::outlet::SocketOutlet;
 use super::packet;
 use super::session::Session;
@@ -12,7 +14,7 @@ use crate::admission::{Permit, Refused};
 use crate::delivery::Subscriber;
 use crate::engine::{How, Protocol, Sid};
 use crate::keys::KeyRecord;
-use crate::store::{self, Store, StoreError};
+use crate::store::StoreError;
 
 /// Why a client may not join.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +23,7 @@ pub(super) enum Refusal {
     #[error("{message}")]
     Definite {
         code: &'static str,
-        message: &'static str,
+        message: Cow<'static, str>,
     },
     /// It cannot be known now.
     #[error(transparent)]
@@ -33,20 +35,25 @@ pub(super) enum Refusal {
 
 const UNKNOWN_NAMESPACE: Refusal = Refusal::Definite {
     code: "invalid_namespace",
-    message: "Invalid namespace",
+    message: Cow::Borrowed("Invalid namespace"),
 };
 const NO_KEY: Refusal = Refusal::Definite {
     code: "missing_key",
-    message: "No key: send it as auth.key, or as the header Authorization: ApiKey <key>",
-};
-const BAD_KEY: Refusal = Refusal::Definite {
-    code: "invalid_key",
-    message: "This key is unknown, revoked or expired",
+    message: Cow::Borrowed(
+        "No key: send it as auth.key, or as the header Authorization: ApiKey <key>",
+    ),
 };
 const WRONG_NAMESPACE: Refusal = Refusal::Definite {
     code: "forbidden",
-    message: "This key does not open this namespace",
+    message: Cow::Borrowed("This key does not open this namespace"),
 };
+
+fn bad_key(why: impl Into<Cow<'static, str>>) -> Refusal {
+    Refusal::Definite {
+        code: "invalid_key",
+        message: why.into(),
+    }
+}
 
 /// What a client may say when it joins; libraries of others put more into it.
 #[derive(Deserialize)]
@@ -88,7 +95,7 @@ impl Handler {
                 }
                 tracing::debug!(connection = session.name, namespace, code, "join refused");
                 let protocol = session.engine.protocol;
-                session.send(&packet::connect_error(protocol, namespace, code, message));
+                session.send(&packet::connect_error(protocol, namespace, code, &message));
             }
             Err(Refusal::Later(error)) => {
                 // A connect_error would be final for the client; after a closed transport it comes
@@ -117,21 +124,24 @@ impl Handler {
         {
             return Err(UNKNOWN_NAMESPACE);
         }
-        let (store, now) = (&*self.context.store, self.context.clock.now());
+        let now = self.context.clock.now();
         let said = match auth {
             None => None,
-            Some(json) => serde_json::from_str::<Auth>(json).map_err(|_| BAD_KEY)?.key,
+            Some(json) => {
+                serde_json::from_str::<Auth>(json)
+                    .map_err(|_| bad_key(UNKNOWN))?
+                    .key
+            }
         };
         let key = match (said, &session.header_key) {
-            (Some(key), _) => store::find_key(store, &key, now).await?,
+            (Some(key), _) => self.find_key(&key, now).await?.map_err(bad_key)?,
             // It was right at the handshake; it may have been revoked since.
-            (None, Some(key)) => store
-                .key(&key.id)
-                .await?
-                .filter(|k| k.expires_at.is_none_or(|end| now < end)),
+            (None, Some(key)) => {
+                let current = self.current(key, now).await?;
+                current.ok_or_else(|| bad_key(UNKNOWN))?
+            }
             (None, None) => return Err(NO_KEY),
         };
-        let key = key.ok_or(BAD_KEY)?;
         if !key.namespaces.iter().any(|opened| opened == namespace) {
             return Err(WRONG_NAMESPACE);
         }
@@ -139,7 +149,13 @@ impl Handler {
         Ok((Arc::new(key), place))
     }
 
-    fn enter(&self, session: &Arc<Session>, namespace: &str, key: &Arc<KeyRecord>, place: Permit) {
+    fn enter(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        namespace: &str,
+        key: &Arc<KeyRecord>,
+        place: Permit,
+    ) {
         let outlet = Arc::new(SocketOutlet {
             session: session.clone(),
             namespace: namespace.to_owned(),
@@ -147,16 +163,7 @@ impl Handler {
         let name = session.name.clone();
         let subscriber =
             Subscriber::new(namespace, key.clone(), name, outlet, self.context.clone());
-        let expiry = key.expires_at.map(|end| {
-            let (subscriber, end) = (Arc::downgrade(&subscriber), self.context.clock.instant(end));
-            tokio::spawn(async move {
-                tokio::time::sleep_until(end).await;
-                subscriber
-                    .upgrade()
-                    .inspect(|subscriber| subscriber.dismiss());
-            })
-            .abort_handle()
-        });
+        let expiry = self.watch_expiry(key, &subscriber, session);
         let reply = packet::connected(session.engine.protocol, namespace, &Sid::new().to_string());
         if let Some(first) = session.join(namespace, &subscriber, &reply, expiry, place) {
             if first {

@@ -4,10 +4,12 @@
 //! acknowledgements that name the message, one encoding for all sockets, and an end of a session
 //! that lets the client come back.
 
+mod expiry;
 mod gate;
 mod handler;
 mod handshake;
 mod join;
+mod lookup;
 mod outlet;
 mod packet;
 mod pressure;

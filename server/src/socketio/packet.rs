@@ -114,7 +114,13 @@ pub(super) fn in_progress_by_event(arguments: &str) -> Option<String> {
     (event == "in_progress").then_some(id)
 }
 
-/// The answer to an event that asked for one: what its acknowledgement has done.
+/// The key or token of an event `refresh`.
+pub(super) fn refreshed_by_event(arguments: &str) -> Option<String> {
+    let (event, shown): (String, String) = serde_json::from_str(arguments).ok()?;
+    (event == "refresh").then_some(shown)
+}
+
+/// The answer to an event that asked for one: what has come of it.
 pub(super) fn answer(namespace: &str, number: u64, outcome: &str) -> String {
     format!("3/{namespace},{number}[\"{outcome}\"]")
 }

@@ -169,6 +169,18 @@ impl Session {
         Some(first)
     }
 
+    /// Puts another end to a socket in the place of the one that it had.
+    pub(super) fn replace_expiry(&self, namespace: &str, expiry: Option<AbortHandle>) {
+        let mut guard = lock(&self.sockets);
+        let mut sockets = guard.iter_mut().flatten();
+        let before = match sockets.find(|joined| joined.namespace == namespace) {
+            Some(joined) => std::mem::replace(&mut joined.expiry, expiry),
+            // It has left meanwhile.
+            None => expiry,
+        };
+        before.inspect(AbortHandle::abort);
+    }
+
     /// Takes the socket out of a namespace. Returns whether the session is left without any.
     pub(super) fn leave(&self, namespace: &str, cause: &'static str) -> bool {
         let left = {

@@ -48,6 +48,9 @@ pub enum StoreError {
     /// It is away, slow or overloaded: the same call may pass later.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// Its disk takes nothing, so nothing was done: the same call may pass once there is space.
+    #[error("the store's disk takes no writes: {0}")]
+    Disk(String),
 }
 
 /// The store's answer, or why there is none.
@@ -278,8 +281,12 @@ pub trait Store: Send + Sync + 'static {
     /// Puts back what the store has lost of it; what it has is left as it is.
     async fn restore(&self, held: Held) -> Result<Restored>;
 
-    /// Stores a key; false when there are `MAX_KEYS`.
+    /// Stores a key, in the place of one with its id; false when there are `MAX_KEYS`. That an id is
+    /// barred is announced as a revocation is.
     async fn put_key(&self, key: KeyRecord) -> Result<bool>;
+
+    /// Stores a key in the place of the one with its id; false when there is none.
+    async fn replace_key(&self, key: KeyRecord) -> Result<bool>;
 
     /// The key with this id.
     async fn key(&self, id: &str) -> Result<Option<KeyRecord>>;
@@ -289,6 +296,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Deletes a key and announces it; false when there is none.
     async fn revoke_key(&self, id: &str) -> Result<bool>;
+
+    /// What keeps it from storing anything, if something does that calls for reading do not show.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 
     /// Says how many sockets `node` has on each of these mailboxes.
     async fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> Result<()>;

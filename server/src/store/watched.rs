@@ -48,6 +48,16 @@ impl<S: Store + ?Sized> Watched<S> {
         self.failed().is_some()
     }
 
+    /// Why messages are not stored now; none if they are.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        let away = || {
+            self.is_away()
+                .then(|| "the store does not answer".to_owned())
+        };
+        self.inner.trouble().or_else(away)
+    }
+
     fn failed(&self) -> MutexGuard<'_, Option<Instant>> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -89,6 +99,8 @@ impl<S: Store + ?Sized> Watched<S> {
     fn note(&self, call: &'static str, start: Instant, error: Option<&StoreError>) {
         let mut failed = self.failed();
         match (*failed, error) {
+            // It answers; what its disk is like, `trouble` says.
+            (_, Some(StoreError::Disk(_))) => {}
             (before, Some(error)) => {
                 *failed = Some(Instant::now());
                 if before.is_none() {
@@ -144,6 +156,7 @@ watched! {
     fn record(&self, receipts: Vec<Receipt>) -> ();
     fn note(&self, notes: Vec<(Arc<Message>, Note)>) -> ();
     fn put_key(&self, key: KeyRecord) -> bool;
+    fn replace_key(&self, key: KeyRecord) -> bool;
     fn key(&self, id: &str) -> Option<KeyRecord>;
     fn keys(&self, after: Option<&str>, limit: usize) -> Vec<KeyRecord>;
     fn revoke_key(&self, id: &str) -> bool;

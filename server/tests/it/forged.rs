@@ -1,6 +1,9 @@
 //! Whoever may publish in Redis, but is no node: what he announces is not believed.
 
+use std::time::SystemTime;
+
 use redis::Value as Answer;
+use reqwest::Method;
 use serde_json::json;
 
 use crate::harness::{Client, Options, Server, eventually};
@@ -79,6 +82,45 @@ async fn a_forged_revocation_dismisses_nobody() {
     // A real one does.
     server.revoke(&id).await;
     client.wait_for("disconnected").await;
+}
+
+#[tokio::test]
+async fn a_forged_cancellation_holds_no_message_back() {
+    let redis = Redis::start().await;
+    let (server, other) = (node(&redis, &[]).await, node(&redis, &[]).await);
+    let (_, key) = server.key("c").await;
+    let mut client = Client::start(&server, &Options::new(&key));
+    client.wait_for("connected").await;
+    let body = |id: &str| json!({ "event": "e", "data": 1, "id": id, "deliver_in": 4_000 });
+    // Both are in the node's timers, known from their announcements.
+    let kept = server.publish("c", body("kept")).await;
+    other.publish("c", body("gone")).await;
+    let due = humantime::parse_rfc3339(kept["deliver_at"].as_str().unwrap()).unwrap();
+    let due = due.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    for seq in 0..20 {
+        let said = format!("C dropcodes/c kept {} {seq}", due.as_millis());
+        announce(&redis, &said).await;
+        announce(&redis, &format!("{said} {}", "0".repeat(32))).await;
+    }
+    eventually("they are seen through", async || {
+        let unproved = server.metric("holdfast_announcements_unproved_total").await;
+        (unproved >= 40.0).then_some(())
+    })
+    .await;
+    // A real one is believed, from another node as well.
+    let path = "/v1/namespaces/dropcodes/channels/c/messages/gone";
+    assert_eq!(other.call(Method::DELETE, path, None).await.0, 204);
+    let got = client.wait_for("message").await;
+    assert_eq!(got["message"]["id"], "kept");
+    let late = got["late"].as_f64().unwrap();
+    assert!(
+        late < 10_000.0,
+        "the sweep would come after 30 s: {late} ms"
+    );
+    server
+        .publish("c", json!({ "event": "e", "data": 1, "id": "last" }))
+        .await;
+    assert_eq!(client.messages(1).await, ["last"]);
 }
 
 /// A roll-out of new backend keys: nodes that share none still deliver to each other's clients

@@ -127,7 +127,7 @@ impl Scenario {
             Self::Flaky => flaky::run(size, directory).await,
             Self::MassReturn => mass_return::run(size, directory).await,
             Self::Clocks => clocks::run(size, directory).await,
-            Self::Attacks => attacks::run(size, directory).await,
+            Self::Attacks => attacks::run(size).await,
             Self::ClockSteps => clock_steps::run(size, directory).await,
             Self::Silence => silence::run(size, directory).await,
             Self::Poison => poison::run(size, directory).await,

@@ -54,6 +54,8 @@ pub enum Grammar {
     Limit,
     /// The proxies that may speak for a client's address.
     Proxies,
+    /// Where a key set is fetched from, or nothing.
+    KeySetUrl,
     /// An address and a port.
     Address,
     /// Anything.
@@ -89,6 +91,7 @@ impl Grammar {
             Self::Limit => limit(text),
             Self::Proxies => Proxies::parse(text).map(|_| text.into()),
             Self::LogFilter => log_filter(text),
+            Self::KeySetUrl => key_set_url(text),
             Self::Text => Ok(text.into()),
             Self::Words(_) | Self::Names | Self::NamesOrNone | Self::Origins => {
                 self.list(items(text))
@@ -156,6 +159,7 @@ impl Grammar {
                  (,([^,=]+=)?(off|error|warn|info|debug|trace))*$",
             ),
             Self::SocketPath => Some("^(/[A-Za-z0-9._~-]+)+$"),
+            Self::KeySetUrl => Some("^(https?://[^ @#]+)?$"),
             Self::Origins => Some("^https?://[a-z0-9.:\\[\\]-]+$"),
             _ => None,
         }
@@ -242,6 +246,30 @@ fn log_filter(text: &str) -> Result<Value, String> {
             "expected error, warn, info, debug or trace, or directives such as info,server=debug"
                 .to_owned(),
         )
+    }
+}
+
+/// A URL whose answer nobody on the way can change: HTTPS, or this machine.
+fn key_set_url(text: &str) -> Result<Value, String> {
+    let secure = text.strip_prefix("https://");
+    let own = ["127.0.0.1", "localhost", "[::1]"];
+    let host = secure.or_else(|| {
+        let rest = text.strip_prefix("http://")?;
+        own.iter()
+            .any(|host| {
+                rest.strip_prefix(host)
+                    .is_some_and(|rest| rest.starts_with([':', '/']))
+            })
+            .then_some(rest)
+    });
+    let sound = |rest: &str| !rest.is_empty() && !rest.contains([' ', '@', '#']);
+    match text.is_empty() || host.is_some_and(sound) {
+        true => Ok(text.into()),
+        false => Err(
+            "expected a URL such as https://id.example.com/.well-known/jwks.json; \
+                      http:// only to this machine, and no credentials"
+                .to_owned(),
+        ),
     }
 }
 

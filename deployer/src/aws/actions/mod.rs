@@ -3,6 +3,7 @@
 //! permissions. How calls are made is the business of the modules around this one.
 
 mod calls;
+mod firewall;
 mod network;
 mod stack;
 
@@ -11,6 +12,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 pub use calls::CALLS;
+pub use firewall::FIREWALL;
 pub use network::NETWORK;
 pub use stack::{RESOURCES, STORE};
 
@@ -32,11 +34,12 @@ pub struct Grant {
 
 /// The policies by name. Each fits into a managed policy (6,144 characters without white space,
 /// "IAM and AWS STS quotas"), of which a role takes ten.
-pub static POLICIES: [(&str, &[Grant]); 4] = [
+pub static POLICIES: [(&str, &[Grant]); 5] = [
     ("Calls", CALLS),
     ("Network", NETWORK),
     ("Resources", RESOURCES),
     ("Store", STORE),
+    ("Firewall", FIREWALL),
 ];
 
 /// Only what is not another stack's. AWS names these resources itself, so that no name tells them

@@ -119,13 +119,16 @@ pub static RESOURCES: &[Grant] = &[
     },
     Grant {
         sid: "LogGroup",
-        why: "the server's log",
+        why: "the server's log, and the metric of its errors",
         actions: &[
             "logs:CreateLogGroup",
             "logs:DeleteLogGroup",
+            "logs:DeleteMetricFilter",
             "logs:DeleteRetentionPolicy",
+            "logs:DescribeMetricFilters",
             "logs:GetDataProtectionPolicy",
             "logs:ListTagsForResource",
+            "logs:PutMetricFilter",
             "logs:PutRetentionPolicy",
             "logs:TagResource",
             "logs:UntagResource",

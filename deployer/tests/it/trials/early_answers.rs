@@ -1,5 +1,6 @@
 //! Requests that a server refuses by their head alone: the balancer is still sending the body then,
-//! and must not answer 502 in the server's name. An alarm that rolls deployments back counts those.
+//! and must not answer 502 in the server's name. Nor may they look like a broken release: an alarm
+//! that rolls deployments back counts errors in the log and targets that are unhealthy.
 
 use std::net::SocketAddr;
 
@@ -36,6 +37,13 @@ async fn bodies_that_nobody_wants_make_no_502() {
             assert_eq!(status, expected, "{head}, request {round}");
         }
     }
+    up.signal("INT");
+    let (_, said) = up.ended().await;
+    assert!(said.contains("is healthy"), "the log is looked at: {said}");
+    assert!(
+        !said.contains("ERROR") && !said.contains("unhealthy"),
+        "{said}"
+    );
 }
 
 /// Sends a body that nobody has asked for, chunked or with its length, and returns the answer's

@@ -34,6 +34,7 @@ const REPAIR: Duration = Duration::from_secs(5);
 fn key(name: &str) -> KeyRecord {
     KeyRecord {
         id: name.into(),
+        kind: crate::keys::KeyKind::Stored,
         hash: [0; 32],
         channel: name[..1].to_owned(),
         namespaces: vec!["n".to_owned()],

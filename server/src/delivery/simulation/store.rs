@@ -275,6 +275,10 @@ impl Store for HeldStore {
         unreachable!("the delivery does not cancel")
     }
 
+    async fn replace_key(&self, _: KeyRecord) -> Result<bool> {
+        unreachable!("no key is issued here")
+    }
+
     async fn put_key(&self, _: KeyRecord) -> Result<bool> {
         unreachable!("the delivery issues no keys")
     }

@@ -2,7 +2,8 @@
 //! the disk before anybody is told of them.
 //!
 //! While one write is on its way, changes gather and share the next: throughput grows with load.
-//! After a failed write the disk's state is unknown: a snapshot of everything begins anew.
+//! After a failed write the disk's state is unknown: a snapshot of everything begins anew. It is
+//! tried until the disk takes it; no change is taken meanwhile.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -21,7 +22,9 @@ const QUEUE: usize = 65_536;
 /// A journal shorter than this is not worth a snapshot, in bytes.
 const SHORT: u64 = 16 << 20;
 /// From a failed write to the next try.
-const RETRY: Duration = Duration::from_millis(200);
+const RETRY: Duration = Duration::from_millis(500);
+/// For as long as nothing comes, there is nothing to do.
+const IDLE: Duration = Duration::from_secs(3600);
 
 /// The handle of the journal's thread, which ends with it.
 pub(super) struct Journal {
@@ -32,6 +35,8 @@ pub(super) struct Journal {
 struct Shared {
     waiting: Mutex<Waiting>,
     comes: Condvar,
+    /// Why the last write failed, until one succeeds.
+    broken: Mutex<Option<String>>,
 }
 
 /// What waits to be written.
@@ -88,6 +93,11 @@ impl Journal {
         Ok(Self { shared })
     }
 
+    /// Why nothing can be written now, if nothing can.
+    pub(super) fn broken(&self) -> Option<String> {
+        self.shared.broken().clone()
+    }
+
     /// Whether more changes wait than can be written soon.
     pub(super) fn is_overloaded(&self) -> bool {
         self.shared.lock().changes.len() > QUEUE
@@ -123,17 +133,23 @@ impl Shared {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What has gathered; waits for something. None at the end.
-    fn take(&self) -> Option<Waiting> {
+    fn broken(&self) -> MutexGuard<'_, Option<String>> {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What has gathered; waits for something, or no longer than `at_most`. None at the end.
+    fn take(&self, at_most: Duration) -> Option<Waiting> {
         let mut waiting = self.lock();
         while waiting.callers.is_empty() {
             if waiting.closed {
                 return None;
             }
-            waiting = self
-                .comes
-                .wait(waiting)
-                .unwrap_or_else(PoisonError::into_inner);
+            let woken = self.comes.wait_timeout(waiting, at_most);
+            let (still, waited) = woken.unwrap_or_else(PoisonError::into_inner);
+            waiting = still;
+            if waited.timed_out() {
+                break;
+            }
         }
         let closed = waiting.closed;
         let taken = std::mem::take(&mut *waiting);
@@ -158,10 +174,13 @@ struct Writer {
 impl Writer {
     fn run(mut self, shared: &Shared) {
         let mut untold = Vec::new();
-        while let Some(mut batch) = shared.take() {
+        let mut pause = IDLE;
+        while let Some(mut batch) = shared.take(pause) {
             untold.append(&mut batch.announced);
             match self.write(&batch) {
                 Ok(()) => {
+                    pause = IDLE;
+                    shared.broken().take();
                     for announcement in untold.drain(..) {
                         // Nobody listens while a server starts or stops.
                         let _ = self.announcements.send(announcement);
@@ -172,11 +191,13 @@ impl Writer {
                     }
                 }
                 Err(error) => {
-                    // The callers are dropped, and learn of it so.
-                    tracing::error!(%error, "the journal cannot be written");
+                    // Once for each time; the callers are dropped, and learn of it so.
+                    if shared.broken().replace(error.to_string()).is_none() {
+                        tracing::error!(%error, "the journal cannot be written; nothing is stored \
+                                                 until it can");
+                    }
                     self.segment = None;
-                    // A thread of its own: nobody else waits.
-                    std::thread::park_timeout(RETRY);
+                    pause = RETRY;
                 }
             }
         }
@@ -192,7 +213,7 @@ impl Writer {
         }
         let changes = batch.changes.as_slice();
         match &mut self.segment {
-            // Everything is in the ledger, this batch and those that failed.
+            // Everything is in the ledger, this batch and that which failed.
             None => return self.begin_anew(),
             Some(_) if changes.is_empty() => {}
             Some(segment) => segment.append(changes)?,

@@ -9,7 +9,7 @@ use super::change::Change;
 use super::mailbox::MailboxState;
 use super::reader::Reader;
 use crate::clock::{Millis, system_micros};
-use crate::keys::KeyRecord;
+use crate::keys::{KeyKind, KeyRecord};
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::store::{
     Announcement, Cancelled, Draft, Expired, MAX_CHANNEL_BYTES, MAX_CHANNEL_MESSAGES,
@@ -213,11 +213,23 @@ impl Ledger {
     }
 
     pub(super) fn put_key(&mut self, key: KeyRecord) -> bool {
-        let room = (self.keys.len() as u64) < MAX_KEYS;
+        let room = (self.keys.len() as u64) < MAX_KEYS || self.keys.contains_key(&key.id);
         if room {
+            if key.kind == KeyKind::Barred {
+                self.announced.push(Announcement::Revoked(key.id.clone()));
+            }
             self.change(Change::Key(Box::new(key)));
         }
         room
+    }
+
+    /// Puts a key in the place of the one with its id; false when there is none.
+    pub(super) fn replace_key(&mut self, key: KeyRecord) -> bool {
+        let exists = self.keys.contains_key(&key.id);
+        if exists {
+            self.change(Change::Key(Box::new(key)));
+        }
+        exists
     }
 
     pub(super) fn key(&self, id: &str) -> Option<KeyRecord> {

@@ -108,6 +108,10 @@ impl Embedded {
 
     /// Changes the ledger, and returns once that is safe.
     async fn change<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> Result<T> {
+        // Before anything changes: what was refused is not there later, and takes no memory.
+        if let Some(why) = self.trouble() {
+            return Err(StoreError::Disk(why));
+        }
         if self.journal.as_ref().is_some_and(Journal::is_overloaded) {
             return Err(unavailable("too many writes are waiting"));
         }
@@ -253,6 +257,10 @@ impl Store for Embedded {
         self.change(|ledger| ledger.put_key(key)).await
     }
 
+    async fn replace_key(&self, key: KeyRecord) -> Result<bool> {
+        self.change(|ledger| ledger.replace_key(key)).await
+    }
+
     async fn key(&self, id: &str) -> Result<Option<KeyRecord>> {
         Ok(self.ledger().key(id))
     }
@@ -263,6 +271,10 @@ impl Store for Embedded {
 
     async fn revoke_key(&self, id: &str) -> Result<bool> {
         self.change(|ledger| ledger.revoke_key(id)).await
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.journal.as_ref()?.broken()
     }
 
     async fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> Result<()> {

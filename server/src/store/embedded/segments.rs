@@ -89,17 +89,10 @@ impl Segments {
         changes: impl Iterator<Item = Change>,
     ) -> io::Result<u64> {
         let unfinished = self.directory.join("unfinished");
-        let (mut file, mut length) = (File::create(&unfinished)?, 0);
-        let mut frame = begin_frame(Vec::new());
-        for change in changes {
-            codec::encode(&change, &mut frame);
-            if frame.len() > SNAPSHOT_FRAME {
-                length += write_frame(&mut file, &mut frame)?;
-                frame = begin_frame(frame);
-            }
-        }
-        length += write_frame(&mut file, &mut frame)?;
-        file.sync_all()?;
+        let length = write_snapshot(&unfinished, changes).inspect_err(|_| {
+            // On a full disk, its part would take the space that everybody waits for.
+            let _ = fs::remove_file(&unfinished);
+        })?;
         fs::rename(&unfinished, self.path("snapshot", number))?;
         self.sync()?;
         self.delete_before(number)?;
@@ -157,6 +150,22 @@ impl Segment {
         self.frame = frame;
         self.file.sync_data()
     }
+}
+
+/// Writes changes into a file, and has them on the disk. Returns its bytes.
+fn write_snapshot(path: &Path, changes: impl Iterator<Item = Change>) -> io::Result<u64> {
+    let (mut file, mut length) = (File::create(path)?, 0);
+    let mut frame = begin_frame(Vec::new());
+    for change in changes {
+        codec::encode(&change, &mut frame);
+        if frame.len() > SNAPSHOT_FRAME {
+            length += write_frame(&mut file, &mut frame)?;
+            frame = begin_frame(frame);
+        }
+    }
+    length += write_frame(&mut file, &mut frame)?;
+    file.sync_all()?;
+    Ok(length)
 }
 
 /// An empty frame, with room for length and checksum.

@@ -271,19 +271,22 @@ async fn a_disk_that_failed_is_written_again_and_what_it_lacks_is_there() {
     let obstacle = directory.path().join("unfinished");
     fs::create_dir(&obstacle).unwrap();
     store.journal.as_ref().unwrap().fail_next_write();
+    let failed = store.publish(vec![draft("meanwhile", 60_000)]).await;
     assert!(
-        store
-            .publish(vec![draft("meanwhile", 60_000)])
-            .await
-            .is_err()
+        matches!(failed, Err(StoreError::Unavailable(_))),
+        "{failed:?}"
     );
-    assert!(
-        store
-            .publish(vec![draft("meanwhile", 60_000)])
-            .await
-            .is_err()
-    );
+    // The journal says so a moment after its callers have been dropped.
+    while store.trouble().is_none() {
+        tokio::task::yield_now().await;
+    }
+    let refused = store.publish(vec![draft("refused", 60_000)]).await;
+    assert!(matches!(refused, Err(StoreError::Disk(_))), "{refused:?}");
     fs::remove_dir(&obstacle).unwrap();
+    // By itself.
+    while store.trouble().is_some() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
     let again = store
         .publish(vec![draft("meanwhile", 60_000)])
         .await

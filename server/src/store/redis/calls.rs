@@ -11,7 +11,7 @@ use super::link::{is_lasting, unavailable};
 use super::{Redis, listener, message_format, names, read, script};
 use crate::ban::Ban;
 use crate::clock::Millis;
-use crate::keys::KeyRecord;
+use crate::keys::{KeyKind, KeyRecord};
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::store::{
     Announcement, Cancelled, Draft, Expired, Held, MAX_KEYS, Published, Receipt, Restored, Result,
@@ -131,6 +131,15 @@ impl Store for Redis {
             .arg(id)
             .arg(names::announcements(mailbox))
             .arg(mailbox.as_str());
+        // The script cannot seal what it announces; so it is told what it is to find.
+        let key = format!("{}m:{id}", names::mailbox(mailbox));
+        let found: Option<Vec<u8>> = read(self.shared.calls.ask(cmd("GET").arg(key)).await?)?;
+        let found = found.and_then(|found| message_format::decode(mailbox, &found));
+        if let Some(at) = found.map(|message| message.position())
+            && let Some(seal) = self.shared.seals.of_cancellation(mailbox.as_str(), id, at)
+        {
+            command.arg(at.seq).arg(at.deliver_at.0).arg(seal);
+        }
         match self.write::<String>(command).await?.as_str() {
             "done" => Ok(Cancelled::Done),
             "late" => Ok(Cancelled::TooLate),
@@ -201,15 +210,12 @@ impl Store for Redis {
     }
 
     async fn put_key(&self, key: KeyRecord) -> Result<bool> {
-        let json = serde_json::to_string(&key)
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let mut command = script::PUT_KEY.on(&[names::KEYS, names::KEY_IDS]);
-        command.arg(&*key.id).arg(json).arg(MAX_KEYS);
-        let stored = self.write::<u8>(command).await? == 1;
-        if stored {
-            self.shared.known_keys().learn(key);
-        }
-        Ok(stored)
+        self.store_key(key, MAX_KEYS).await
+    }
+
+    async fn replace_key(&self, key: KeyRecord) -> Result<bool> {
+        // There is room for none that is not there yet.
+        self.store_key(key, 0).await
     }
 
     async fn key(&self, id: &str) -> Result<Option<KeyRecord>> {
@@ -308,6 +314,22 @@ fn check(what: &str, answers: Vec<redis::RedisResult<Value>>) -> Result<()> {
 }
 
 impl Redis {
+    /// Stores a key if there are fewer than `most`, or one has its id already.
+    async fn store_key(&self, key: KeyRecord, most: u64) -> Result<bool> {
+        let json = serde_json::to_string(&key)
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let mut command = script::PUT_KEY.on(&[names::KEYS, names::KEY_IDS]);
+        command.arg(&*key.id).arg(json).arg(most);
+        if key.kind == KeyKind::Barred {
+            command.arg(names::revocations());
+        }
+        let stored = self.write::<u8>(command).await? == 1;
+        if stored {
+            self.shared.known_keys().learn(key);
+        }
+        Ok(stored)
+    }
+
     /// Carries out one command that must not be lost.
     async fn write<T: redis::FromRedisValue>(&self, command: Cmd) -> Result<T> {
         let answers = self.shared.writer.run(vec![command]).await?;

@@ -119,15 +119,19 @@ fn parse(payload: &[u8], wanted: &Wanted, seals: &Seals) -> Option<Announcement>
             }
         }
         b'C' => {
-            let mut parts = std::str::from_utf8(rest.get(end + 1..)?)
-                .ok()?
-                .split(' ')
-                .skip(1);
+            let rest = std::str::from_utf8(rest.get(end + 1..)?).ok()?;
+            let mut parts = rest.split(' ');
+            let id = parts.next()?;
             let at = Position {
                 deliver_at: Millis(parts.next()?.parse().ok()?),
                 seq: parts.next()?.parse().ok()?,
             };
-            Some(Announcement::Cancelled(Mailbox::from(name), at))
+            let seal = parts.next().unwrap_or_default();
+            match seals.fits_cancellation(name, id, at, seal) {
+                true => Some(Announcement::Cancelled(Mailbox::from(name), at)),
+                // Read anew, what is cancelled is gone, and what is not stays.
+                false => wanted(name).then(|| Announcement::Unproved(Some(Mailbox::from(name)))),
+            }
         }
         b'B' if wanted(name) => Some(Announcement::PutBack(Mailbox::from(name))),
         b'N' => {

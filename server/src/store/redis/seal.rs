@@ -1,5 +1,5 @@
-//! Seals: each message carries a code that nodes alone can make, so that whoever may publish in
-//! Redis cannot announce a message of his own.
+//! Seals: each message and each cancellation carries a code that nodes alone can make, so that
+//! whoever may publish in Redis cannot announce a message of his own, or have one held back.
 //!
 //! The secret comes from the backend keys, which nodes share and Redis never sees. While those are
 //! rotated, or with an older release, a node may hear a seal that it does not know. It proves
@@ -11,11 +11,12 @@ use crate::backends::BackendKeys;
 use crate::ban::Ban;
 use crate::clock::Millis;
 use crate::keys::hmac;
-use crate::message::Message;
+use crate::message::{Message, Position};
 use crate::store::Draft;
 
 /// What the secrets are for.
 const MESSAGES: &str = "holdfast announcements 1";
+const CANCELLATIONS: &str = "holdfast cancellations 1";
 const BANS: &str = "holdfast bans 1";
 /// Hexadecimal digits of a seal: 128 bits.
 const DIGITS: usize = 32;
@@ -47,6 +48,30 @@ impl Seals {
     /// Whether a node with one of the same backend keys has sealed this message.
     pub(super) fn fits(&self, message: &Message, seal: &str) -> bool {
         self.all(&content(message)).any(|own| same(&own, seal))
+    }
+
+    /// The seal of a cancellation; none without a backend key.
+    pub(super) fn of_cancellation(&self, mailbox: &str, id: &str, at: Position) -> Option<String> {
+        self.cancellations(mailbox, id, at).next()
+    }
+
+    /// Whether a node with one of the same backend keys has cancelled this.
+    pub(super) fn fits_cancellation(
+        &self,
+        mailbox: &str,
+        id: &str,
+        at: Position,
+        seal: &str,
+    ) -> bool {
+        self.cancellations(mailbox, id, at)
+            .any(|own| same(&own, seal))
+    }
+
+    fn cancellations(&self, mailbox: &str, id: &str, at: Position) -> impl Iterator<Item = String> {
+        // Neither name holds a blank.
+        let text = format!("{mailbox} {id} {} {}", at.deliver_at.0, at.seq);
+        let secrets = self.0.secrets(CANCELLATIONS).into_iter();
+        secrets.map(move |secret| seal(&secret, [&text]))
     }
 
     /// A ban as it is announced: with its seal. None without a backend key.
@@ -175,6 +200,20 @@ mod tests {
         let longer = told.replacen(" 7 ", " 8 ", 1);
         for other in [longer.as_str(), "", "2001:db8::1 7", "2001:db8::1 7 "] {
             assert_eq!(seals("ab").read_ban(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_seal_of_a_cancellation_is_of_one_message() {
+        let at = |seq| Position {
+            deliver_at: Millis(7),
+            seq,
+        };
+        let seal = seals("ab").of_cancellation("n/c", "a", at(1)).unwrap();
+        assert!(seals("ba").fits_cancellation("n/c", "a", at(1), &seal));
+        assert!(!seals("bc").fits_cancellation("n/c", "a", at(1), &seal));
+        for (mailbox, id, seq) in [("n/d", "a", 1), ("n/c", "b", 1), ("n/c", "a", 2)] {
+            assert!(!seals("ab").fits_cancellation(mailbox, id, at(seq), &seal));
         }
     }
 

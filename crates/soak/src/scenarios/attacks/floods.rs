@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::sockets::Wire;
 use super::target::Target;
 
 /// Connections that attack at the same time, and those of the slow attacks.
@@ -29,12 +30,16 @@ const TRICKLE: Duration = Duration::from_millis(300);
 pub(super) enum Flood {
     /// Handshakes without a key, whose sessions join nothing.
     Handshakes,
+    /// The same from one address, which takes every place that it can.
+    OneAddress,
     /// Handshakes and calls with keys that are none.
     WrongKeys,
     /// Sessions with one valid key that a thief has.
     OneKey,
     /// Bodies of 40 KB that nobody has asked for.
     Bodies,
+    /// The same in chunks, without a length in front.
+    Chunked,
     /// The interface's description, over and over.
     Description,
     /// Requests that two servers in a row could understand differently.
@@ -43,6 +48,8 @@ pub(super) enum Flood {
     SlowBodies,
     /// Headers that do.
     SlowHeaders,
+    /// Whatever a WebSocket can be misused for.
+    Wire(Wire),
 }
 
 /// What was sent, and how it was answered.
@@ -69,8 +76,9 @@ impl Sent {
 }
 
 impl Flood {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Handshakes,
+        Self::OneAddress,
         Self::WrongKeys,
         Self::OneKey,
         Self::Bodies,
@@ -78,11 +86,18 @@ impl Flood {
         Self::Smuggling,
         Self::SlowBodies,
         Self::SlowHeaders,
+        Self::Chunked,
+        Self::Wire(Wire::UnreadPongs),
+        Self::Wire(Wire::SlowReader),
+        Self::Wire(Wire::Connects),
+        Self::Wire(Wire::Noise),
+        Self::Wire(Wire::Storm),
     ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Handshakes => "handshakes",
+            Self::OneAddress => "one address",
             Self::WrongKeys => "wrong keys",
             Self::OneKey => "one key",
             Self::Bodies => "bodies",
@@ -90,6 +105,12 @@ impl Flood {
             Self::Smuggling => "smuggling",
             Self::SlowBodies => "slow bodies",
             Self::SlowHeaders => "slow headers",
+            Self::Chunked => "chunked bodies",
+            Self::Wire(Wire::UnreadPongs) => "unread pongs",
+            Self::Wire(Wire::SlowReader) => "slow readers",
+            Self::Wire(Wire::Connects) => "joins",
+            Self::Wire(Wire::Noise) => "noise",
+            Self::Wire(Wire::Storm) => "storm of one key",
         }
     }
 
@@ -125,6 +146,9 @@ impl Flood {
         stop: &CancellationToken,
     ) -> Option<u16> {
         let mut stream = TcpStream::connect(address).await.ok()?;
+        if let Self::Wire(wire) = self {
+            return wire.once(stream, &self.address(), stolen).await;
+        }
         let slow = matches!(self, Self::SlowBodies | Self::SlowHeaders);
         let request = self.request(stolen);
         if !slow {
@@ -144,19 +168,36 @@ impl Flood {
         status(&mut stream).await
     }
 
+    /// Whom the attack comes from, as the load balancer tells it.
+    fn address(self) -> String {
+        let number = match self {
+            Self::OneAddress => 0,
+            _ => fastrand::u16(..ADDRESSES),
+        };
+        format!("203.{}.{}.9", number >> 8, number & 0xff)
+    }
+
     fn request(self, stolen: &str) -> String {
-        let number = fastrand::u16(..ADDRESSES);
-        let from = format!("203.{}.{}.9", number >> 8, number & 0xff);
+        let from = self.address();
         let common = format!("host: x\r\nx-forwarded-for: {from}\r\nconnection: close\r\n");
         let handshake = "GET /websockets/?EIO=4&transport=polling HTTP/1.1\r\n";
         let wrong = format!("hfk_01K0ZQ4M9V3D5T7W8X2Y6B1C4E_{}", "x".repeat(43));
         match self {
-            Self::Handshakes => format!("{handshake}{common}\r\n"),
+            Self::Handshakes | Self::OneAddress | Self::Wire(_) => {
+                format!("{handshake}{common}\r\n")
+            }
             Self::WrongKeys => format!("{handshake}{common}authorization: ApiKey {wrong}\r\n\r\n"),
             Self::OneKey => format!("{handshake}{common}authorization: ApiKey {stolen}\r\n\r\n"),
             Self::Bodies => {
                 let body = "x".repeat(40_000);
                 format!("POST /v1/keys HTTP/1.1\r\n{common}content-length: 40000\r\n\r\n{body}")
+            }
+            Self::Chunked => {
+                let chunk = format!("2710\r\n{}\r\n", "x".repeat(10_000)).repeat(4);
+                format!(
+                    "POST /v1/keys HTTP/1.1\r\n{common}transfer-encoding: chunked\r\n\r\n\
+                     {chunk}0\r\n\r\n"
+                )
             }
             Self::Description => format!("GET /openapi.json HTTP/1.1\r\n{common}\r\n"),
             Self::Smuggling => format!(

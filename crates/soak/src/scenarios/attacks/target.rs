@@ -1,15 +1,17 @@
 //! The server that is attacked: one process, which takes `X-Forwarded-For` from whoever connects.
+//! Its log goes into a pipe that nobody reads.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
+use super::memory::Group;
 use crate::backend::Backend;
-use crate::process::{beside, child_command, free_address};
+use crate::process::{beside, free_address};
 
 /// How long it may take to start.
 const START: Duration = Duration::from_secs(30);
@@ -23,15 +25,22 @@ pub(super) struct Target {
     pub(super) stolen: String,
     http: reqwest::Client,
     pid: u32,
+    group: Option<Group>,
     _child: Child,
 }
 
 impl Target {
-    pub(super) async fn start(directory: &Path) -> anyhow::Result<Self> {
+    /// Starts it with so much memory, in KiB.
+    pub(super) async fn start(memory: u64) -> anyhow::Result<Self> {
         let (address, admin) = (free_address()?, free_address()?);
         let key = format!("{:032x}", fastrand::u128(..));
-        let mut command = child_command(beside("server")?, &directory.join("server.log"))?;
-        let child = command
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL"])
+            .arg(beside("server")?)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
             .env("BIND", address.to_string())
             .env("ADMIN_BIND", admin.to_string())
             .env("S2S_KEYS", &key)
@@ -47,12 +56,13 @@ impl Target {
             stolen: String::new(),
             http,
             pid,
+            group: Group::holding(pid, memory << 10),
             _child: child,
         };
         let since = Instant::now();
         while !target.is_alive().await {
             if since.elapsed() > START {
-                bail!("the server does not start; see {}", directory.display());
+                bail!("the server does not start within {} s", START.as_secs());
             }
             sleep(Duration::from_millis(50)).await;
         }
@@ -64,6 +74,11 @@ impl Target {
         let url = format!("http://{}/healthcheck", self.address);
         let answer = self.http.get(url).send().await;
         answer.is_ok_and(|answer| answer.status() == 200)
+    }
+
+    /// Whether it is killed if it takes more memory than it may.
+    pub(super) fn is_held(&self) -> bool {
+        self.group.is_some()
     }
 
     /// Its memory now, in KiB.

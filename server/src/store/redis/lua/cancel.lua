@@ -1,4 +1,5 @@
--- Withdraws a message that is not due yet. ARGV: id, announcement channel, mailbox
+-- Withdraws a message that is not due yet. ARGV: id, announcement channel, mailbox; where the caller has seen it, its
+-- sequence number, its moment, and the seal of those
 local id = ARGV[1]
 local message = parse(redis.call('GET', p .. 'm:' .. id))
 if not message then return 'unknown' end
@@ -18,5 +19,7 @@ redis.call('ZREM', p .. 'exp', member)
 redis.call('ZREM', p .. 'seq', member)
 -- Filed under the six hours in which it was cancelled.
 archive(member, message.deliver, now_ms(), nil)
-redis.call('PUBLISH', ARGV[2], table.concat({ 'C', ARGV[3], id, number(message.deliver), message.seq }, ' '))
+local said = { 'C', ARGV[3], id, number(message.deliver), message.seq }
+if tonumber(ARGV[4]) == tonumber(message.seq) and tonumber(ARGV[5]) == message.deliver then said[6] = ARGV[6] end
+redis.call('PUBLISH', ARGV[2], table.concat(said, ' '))
 return 'done'
