@@ -17,6 +17,9 @@ use crate::problem::{FieldError, Problem};
 const MOST_SOCKETS: u64 = 10_000;
 /// What `ttl` may be: ten years in milliseconds.
 const LONGEST: u64 = 10 * 366 * 86_400_000;
+/// How much earlier than its issue the messages of a key begin, in milliseconds: who issues a key
+/// on one node and publishes on another meets two clocks.
+const CLOCKS: i64 = 1000;
 /// Keeps secrets that are derived here apart from anything else made of a backend key.
 const PURPOSE: &[u8] = b"holdfast plugin key\0";
 
@@ -30,6 +33,9 @@ pub(super) struct KeyBody {
     expires_at: Option<Millis>,
     ttl: Option<Whole>,
     max_sockets: Option<Whole>,
+    since: Option<Millis>,
+    watch: Option<bool>,
+    replaces: Option<String>,
 }
 
 /// The fields that make two bodies the same.
@@ -41,6 +47,13 @@ struct Same<'a> {
     expires_at: Option<Millis>,
     ttl: Option<u64>,
     max_sockets: Option<u64>,
+    // A body without these has the secret that earlier releases gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Millis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    watch: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<&'a str>,
 }
 
 impl KeyBody {
@@ -79,10 +92,26 @@ impl KeyBody {
         {
             wrong("max_sockets", format!("must be from 1 to {MOST_SOCKETS}"));
         }
+        if self.replaces.as_deref().is_some_and(|id| !keys::is_id(id)) {
+            wrong("replaces", "must be the id of a key".into());
+        }
+        if self.replaces.is_some() && self.watch == Some(true) {
+            wrong("watch", "a key that only watches has no receipts to keep".into());
+        }
         match errors.is_empty() {
             true => Ok(()),
             false => Err(Problem::invalid(errors)),
         }
+    }
+
+    /// The id of the key that this one replaces.
+    pub(super) fn replaces(&self) -> Option<&str> {
+        self.replaces.as_deref()
+    }
+
+    /// Whether it says from which moment on the key gets messages.
+    pub(super) fn says_since(&self) -> bool {
+        self.since.is_some()
     }
 
     fn namespace_mistakes(&self, known: &[String], backend: &Backend) -> Vec<FieldError> {
@@ -111,7 +140,7 @@ impl KeyBody {
     /// The key. With an `id` its secret follows from the body and the backend's own key, so that
     /// who has lost the answer gets it again; nothing that could tell it is stored.
     pub(super) fn issue(
-        self,
+        &self,
         backend_key: &str,
         now: Millis,
     ) -> Result<(KeyRecord, String), Problem> {
@@ -123,11 +152,14 @@ impl KeyBody {
             .ttl
             .map(|Whole(ttl)| Millis(now.0.saturating_add_unsigned(ttl)));
         let end = self.expires_at.or(end);
-        let (record, key) = KeyRecord::issue(self.channel, self.namespaces, now, end)
+        let (channel, namespaces) = (self.channel.clone(), self.namespaces.clone());
+        let (record, key) = KeyRecord::issue(channel, namespaces, now, end)
             .map_err(|error| Problem::internal(format!("no random numbers: {error}")))?;
         let record = KeyRecord {
             // Checked: it fits.
             max_sockets: self.max_sockets.map(|Whole(most)| most as u32),
+            since: Some(self.since.unwrap_or(Millis(now.0 - CLOCKS))),
+            watch: self.watch.unwrap_or(false),
             ..record
         };
         Ok(match secret {
@@ -144,6 +176,9 @@ impl KeyBody {
             expires_at: self.expires_at,
             ttl: self.ttl.map(|Whole(ttl)| ttl),
             max_sockets: self.max_sockets.map(|Whole(most)| most),
+            since: self.since,
+            watch: self.watch,
+            replaces: self.replaces.as_deref(),
         };
         let text = serde_json::to_vec(&same)
             .map_err(|error| Problem::internal(format!("the body cannot be written: {error}")))?;

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -13,6 +14,7 @@ use super::body::{self, Whole, object};
 use super::data;
 use super::input::{self, Parts};
 use super::messages::MessageView;
+use super::notice;
 use crate::clock::Millis;
 use crate::message::Mailbox;
 use crate::metrics::MessageState;
@@ -90,7 +92,7 @@ async fn publish_one(app: &App, mailbox: Mailbox, request: Request) -> Result<Re
             "is named by the path; leave it out here",
         )]));
     }
-    let draft = body.draft(app, mailbox)?;
+    let draft = body.draft(app, mailbox.clone())?;
     let id = draft.id.clone();
     let answers = app.context.store.publish(vec![draft]).await;
     let answers = answers.map_err(|error| Problem::from(error).with_id(&id))?;
@@ -98,7 +100,8 @@ async fn publish_one(app: &App, mailbox: Mailbox, request: Request) -> Result<Re
         .into_iter()
         .next()
         .ok_or_else(|| Problem::internal("the store gave no answer"))?;
-    let (status, message) = told(app, &id, published)?;
+    let (status, mut message) = told(app, &id, published)?;
+    message.notice = notice::of(app, &mailbox).await;
     Ok((status, Json(message)).into_response())
 }
 
@@ -132,12 +135,22 @@ pub(super) async fn batch(
         .err()
         .map(|error| Problem::from(error.clone()));
     let mut answers = answers.unwrap_or_default().into_iter();
+    let notices = drafts.iter().map(async |draft| {
+        let mailbox = &draft.as_ref().ok().filter(|_| away.is_none())?.mailbox;
+        notice::of(&app, mailbox).await
+    });
+    let notices = join_all(notices).await;
     let told: Vec<_> = drafts
         .into_iter()
-        .map(|draft| {
+        .zip(notices)
+        .map(|(draft, notice)| {
             let id = draft?.id;
             match (answers.next(), &away) {
-                (Some(published), _) => told(&app, &id, published),
+                (Some(published), _) => {
+                    let (status, mut message) = told(&app, &id, published)?;
+                    message.notice = notice;
+                    Ok((status, message))
+                }
                 (None, Some(away)) => Err(away.clone().with_id(id)),
                 (None, None) => Err(Problem::internal("the store gave no answer")),
             }

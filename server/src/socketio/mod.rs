@@ -29,7 +29,7 @@ pub fn fuzz_packet(text: &str) {
     )) = packet::decode(text)
     {
         let _ = (
-            packet::acknowledged_id(&arguments),
+            packet::acknowledged(&arguments),
             packet::acknowledged_by_event(&arguments),
         );
     }

@@ -10,9 +10,10 @@ use serde_json::value::to_raw_value;
 use server::clock::Millis;
 use server::keys::KeyRecord;
 use server::message::{Happening, Mailbox, Message, Note, State};
+use server::receipts::{KeyReceipt, Outcome};
 use server::store::{
     Announcement, Cancelled, Draft, Embedded, MAX_CHANNEL_BYTES, MAX_EVERYONE_MESSAGES, MAX_NOTES,
-    Published, Receipt, Store, Swept, Tally,
+    Published, Receipt, Store, Swept, Tally, presence,
 };
 
 use crate::harness::eventually;
@@ -94,8 +95,12 @@ fn mailbox() -> Mailbox {
 fn receipt(message: &Arc<Message>, key: &str, acknowledged: bool) -> Receipt {
     Receipt {
         message: message.clone(),
-        key: key.into(),
-        acknowledged,
+        of_key: KeyReceipt {
+            key: key.into(),
+            node: "node".into(),
+            emitted_at: Some(message.deliver_at),
+            acknowledged: acknowledged.then_some((message.deliver_at, Outcome::Shown)),
+        },
     }
 }
 
@@ -602,11 +607,11 @@ async fn presence_adds_up(store: Arc<dyn Store>) {
     set("b", &[(mailbox(), 3), (Mailbox::everyone("n"), 9)]).await;
     // A store that is elsewhere learns of a node within a second.
     eventually("presence adds up", async || {
-        (store.presence(&mailbox()).await.unwrap() == 5).then_some(())
+        (presence(&*store, &mailbox()).await.unwrap() == 5).then_some(())
     })
     .await;
     set("a", &[(mailbox(), 0)]).await;
-    assert_eq!(store.presence(&mailbox()).await.unwrap(), 3);
+    assert_eq!(presence(&*store, &mailbox()).await.unwrap(), 3);
 }
 
 async fn everything_new_is_announced(store: Arc<dyn Store>) {
