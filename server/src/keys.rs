@@ -57,14 +57,16 @@ pub struct KeyUse {
     pub left_at: Option<Millis>,
     /// The node.
     pub node: Arc<str>,
+    /// The namespace.
+    pub namespace: String,
     /// Where the client is, and what it speaks.
     #[serde(flatten)]
-    pub origin: Origin,
+    pub client: ClientInfo,
 }
 
 /// Where a client is, and what it speaks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
+pub struct ClientInfo {
     /// The network of its address: a /24, or a /48.
     pub network: String,
     /// `polling` or `websocket`.

@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::body::Whole;
+use super::body::{Whole, add_missing};
 use crate::backends::Backend;
 use crate::clock::Millis;
 use crate::keys::{self, KeyRecord};
@@ -28,8 +28,8 @@ const PURPOSE: &[u8] = b"holdfast plugin key\0";
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyBody {
     id: Option<String>,
-    channel: String,
-    namespaces: Vec<String>,
+    channel: Option<String>,
+    namespaces: Option<Vec<String>>,
     expires_at: Option<Millis>,
     ttl: Option<Whole>,
     max_sockets: Option<Whole>,
@@ -57,22 +57,29 @@ struct Same<'a> {
 }
 
 impl KeyBody {
-    /// Whether a key can be made of it.
+    /// Whether a key can be made of it; `errors` are those that it was read with.
     pub(super) fn check(
         &self,
         known: &[String],
         backend: &Backend,
         now: Millis,
+        mut errors: Vec<FieldError>,
     ) -> Result<(), Problem> {
-        let mut errors = Vec::new();
         let mut wrong = |field: &str, detail: String| errors.push(FieldError::new(field, detail));
         if self.id.as_deref().is_some_and(|id| !keys::is_id(id)) {
             wrong("id", "must be a ULID in capital letters".into());
         }
-        if !names::is_name(&self.channel) {
-            wrong("channel", names::EXPECTED.into());
+        match &self.channel {
+            None => add_missing(&mut errors, "channel"),
+            Some(channel) if !names::is_name(channel) => {
+                wrong("channel", names::EXPECTED.into());
+            }
+            Some(_) => {}
         }
-        errors.extend(self.namespace_mistakes(known, backend));
+        match &self.namespaces {
+            None => add_missing(&mut errors, "namespaces"),
+            Some(named) => errors.extend(namespace_mistakes(named, known, backend)),
+        }
         let mut wrong = |field: &str, detail: String| errors.push(FieldError::new(field, detail));
         if self.expires_at.is_some_and(|end| end <= now) {
             wrong("expires_at", "must be later than now".into());
@@ -96,7 +103,10 @@ impl KeyBody {
             wrong("replaces", "must be the id of a key".into());
         }
         if self.replaces.is_some() && self.watch == Some(true) {
-            wrong("watch", "a key that only watches has no receipts to keep".into());
+            wrong(
+                "watch",
+                "a key that only watches has no receipts to keep".into(),
+            );
         }
         match errors.is_empty() {
             true => Ok(()),
@@ -114,29 +124,6 @@ impl KeyBody {
         self.since.is_some()
     }
 
-    fn namespace_mistakes(&self, known: &[String], backend: &Backend) -> Vec<FieldError> {
-        if self.namespaces.is_empty() {
-            return vec![FieldError::new("namespaces", "must name at least one")];
-        }
-        let mistake = |(index, namespace): (usize, &String)| {
-            let detail = if !known.contains(namespace) {
-                format!("is not known; there are: {}", known.join(", "))
-            } else if self.namespaces[..index].contains(namespace) {
-                "is named twice".into()
-            } else if !backend.may_use(namespace) {
-                "is not open to this backend key".into()
-            } else {
-                return None;
-            };
-            Some(FieldError::new(format!("namespaces[{index}]"), detail))
-        };
-        self.namespaces
-            .iter()
-            .enumerate()
-            .filter_map(mistake)
-            .collect()
-    }
-
     /// The key. With an `id` its secret follows from the body and the backend's own key, so that
     /// who has lost the answer gets it again; nothing that could tell it is stored.
     pub(super) fn issue(
@@ -152,7 +139,8 @@ impl KeyBody {
             .ttl
             .map(|Whole(ttl)| Millis(now.0.saturating_add_unsigned(ttl)));
         let end = self.expires_at.or(end);
-        let (channel, namespaces) = (self.channel.clone(), self.namespaces.clone());
+        let channel = self.channel.clone().unwrap_or_default();
+        let namespaces = self.namespaces.clone().unwrap_or_default();
         let (record, key) = KeyRecord::issue(channel, namespaces, now, end)
             .map_err(|error| Problem::internal(format!("no random numbers: {error}")))?;
         let record = KeyRecord {
@@ -171,8 +159,8 @@ impl KeyBody {
     fn secret(&self, id: &str, backend_key: &str) -> Result<[u8; 32], Problem> {
         let same = Same {
             id,
-            channel: &self.channel,
-            namespaces: &self.namespaces,
+            channel: self.channel.as_deref().unwrap_or_default(),
+            namespaces: self.namespaces.as_deref().unwrap_or_default(),
             expires_at: self.expires_at,
             ttl: self.ttl.map(|Whole(ttl)| ttl),
             max_sockets: self.max_sockets.map(|Whole(most)| most),
@@ -188,6 +176,25 @@ impl KeyBody {
         mac.update(&text);
         Ok(mac.finalize().into_bytes().into())
     }
+}
+
+fn namespace_mistakes(named: &[String], known: &[String], backend: &Backend) -> Vec<FieldError> {
+    if named.is_empty() {
+        return vec![FieldError::new("namespaces", "must name at least one")];
+    }
+    let mistake = |(index, namespace): (usize, &String)| {
+        let detail = if !known.contains(namespace) {
+            format!("is not known; there are: {}", known.join(", "))
+        } else if named[..index].contains(namespace) {
+            "is named twice".into()
+        } else if !backend.may_use(namespace) {
+            "is not open to this backend key".into()
+        } else {
+            return None;
+        };
+        Some(FieldError::new(format!("namespaces[{index}]"), detail))
+    };
+    named.iter().enumerate().filter_map(mistake).collect()
 }
 
 /// The key that the backend has shown.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::admission::KeyUse as KeysHere;
 use crate::clock::Millis;
-use crate::keys::{KeyRecord, KeyUse, Origin};
+use crate::keys::{ClientInfo, KeyRecord, KeyUse};
 
 /// A key; the key itself only in the answer that issues it.
 #[derive(Serialize)]
@@ -89,18 +89,15 @@ struct NodeSockets {
 #[derive(Serialize)]
 struct LastUse {
     node: Arc<str>,
+    namespace: String,
     #[serde(flatten)]
-    origin: Origin,
+    client: ClientInfo,
     joined_at: Millis,
     left_at: Option<Millis>,
 }
 
 impl KeyWithUsage {
-    pub(super) fn new(
-        record: KeyRecord,
-        used: Option<KeyUse>,
-        places: Vec<(String, u32)>,
-    ) -> Self {
+    pub(super) fn new(record: KeyRecord, used: Option<KeyUse>, places: Vec<(String, u32)>) -> Self {
         let at = |used: &KeyUse| used.left_at.unwrap_or(used.joined_at);
         let nodes = places.into_iter();
         Self {
@@ -110,7 +107,8 @@ impl KeyWithUsage {
                 last_used_at: used.as_ref().map(at),
                 last: used.map(|used| LastUse {
                     node: used.node,
-                    origin: used.origin,
+                    namespace: used.namespace,
+                    client: used.client,
                     joined_at: used.joined_at,
                     left_at: used.left_at,
                 }),

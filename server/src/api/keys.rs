@@ -7,7 +7,7 @@ use axum::extract::{Extension, RawQuery, Request, State};
 use axum::http::StatusCode;
 
 use super::App;
-use super::body::{self, object};
+use super::body::{self, Read, object};
 use super::input::{self, Page, Parts, encode_cursor};
 use super::key_body::KeyBody;
 use super::key_view::{KeyDetail, KeyView, KeyWithUsage};
@@ -33,9 +33,10 @@ pub(super) async fn issue(
     request: Request,
 ) -> Result<(StatusCode, Json<KeyView>), Problem> {
     let backend_key = super::key_body::backend_key(request.headers());
-    let body: KeyBody = object(&body::read(request, MOST_BODY).await?)?;
+    let bytes = body::read(request, MOST_BODY).await?;
+    let Read { body, errors }: Read<KeyBody> = object(&bytes)?;
     let now = app.context.clock.now();
-    body.check(&app.settings.namespaces, &backend, now)?;
+    body.check(&app.settings.namespaces, &backend, now, errors)?;
     let (record, key) = body.issue(&backend_key, now)?;
     if let Some(known) = app.context.store.key(&record.id).await? {
         return match known.hash == record.hash && !known.has_expired(now) {
@@ -73,7 +74,11 @@ async fn in_place_of(
     }
     Ok(KeyRecord {
         receipts_of: Some(old.reader().clone()),
-        since: if body.says_since() { record.since } else { old.since },
+        since: if body.says_since() {
+            record.since
+        } else {
+            old.since
+        },
         ..record
     })
 }

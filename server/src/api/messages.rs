@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 
 use super::App;
 use super::input::{self, Page, Parts, cursor_mistake, encode_cursor};
-use super::why::{self, Why};
 use super::timeline;
+use super::why::{self, Why};
 use crate::clock::Millis;
 use crate::message::{Mailbox, Position, State as MessageState, Status};
 use crate::metrics;

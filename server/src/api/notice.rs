@@ -32,7 +32,8 @@ pub(super) async fn of(app: &App, mailbox: &Mailbox) -> Option<Why> {
     } else {
         Why {
             code: "no_key",
-            detail: "This channel has no key; nobody can get the message until one is issued".into(),
+            detail: "This channel has no key; nobody can get the message until one is issued"
+                .into(),
         }
     })
 }

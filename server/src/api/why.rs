@@ -56,7 +56,10 @@ fn acknowledged(status: &Status) -> Why {
     // Of further keys than the first the store does not keep what they said.
     if outcomes.len() == got as usize && !outcomes.iter().any(is_shown) {
         let said = outcomes.first().copied().unwrap_or(Outcome::Failed);
-        let detail = format!("The plugin has taken it and not shown it; it says: {}", said.name());
+        let detail = format!(
+            "The plugin has taken it and not shown it; it says: {}",
+            said.name()
+        );
         return why("not_shown", detail);
     }
     let detail = format!("{got} of the {emitted} keys that it was emitted to acknowledged it");
@@ -88,7 +91,10 @@ fn unacknowledged(app: &App, status: &Status, now: Millis) -> Why {
         );
         return why("poison", detail);
     }
-    let first = status.receipts.iter().find_map(|r| Some((r, r.emitted_at?)));
+    let first = status
+        .receipts
+        .iter()
+        .find_map(|r| Some((r, r.emitted_at?)));
     let emitted = first.map_or_else(
         || "It was emitted".to_owned(),
         |(r, at)| format!("It was emitted to key {} by {} at {at}", r.key, r.node),
@@ -99,7 +105,8 @@ fn unacknowledged(app: &App, status: &Status, now: Millis) -> Why {
         let detail = format!("{emitted}; its acknowledgement may still come");
         return why("awaiting_acknowledgement", detail);
     }
-    let detail = format!("{emitted}, and never acknowledged. Does the plugin call ack(message.id)?");
+    let detail =
+        format!("{emitted}, and never acknowledged. Does the plugin call ack(message.id)?");
     why("never_acknowledged", detail)
 }
 
@@ -122,18 +129,29 @@ async fn unemitted(app: &App, status: &Status, now: Millis) -> Result<Why> {
     let ids: Vec<Arc<str>> = keys.iter().map(|key| key.id.clone()).collect();
     let uses = store.uses(&ids).await?;
     let uses: Vec<KeyUse> = uses.into_iter().flatten().collect();
-    let was_there = uses.iter().any(|used| overlaps(used, status));
-    if sockets == 0
-        && let Some(namespace) = elsewhere(app, mailbox, channel).await?
-    {
+    let is_over = status.message.expires_at <= now;
+    let namespace = mailbox.namespace();
+    // The store keeps the last use of each key: of a key in two namespaces, one of them.
+    let meanwhile = uses.iter().find(|used| overlaps(used, status));
+    let was_there = meanwhile.is_some_and(|used| used.namespace == namespace || sockets > 0);
+    if is_over && let Some(used) = meanwhile.filter(|_| !was_there) {
+        let other = &used.namespace;
         let detail = format!(
-            "A plugin of this channel is connected to namespace {namespace}, and none to {}",
-            mailbox.namespace()
+            "A plugin of this channel was connected to namespace {other}, and none to {namespace}"
         );
         return Ok(why("connected_elsewhere", detail));
     }
-    let is_over = status.message.expires_at <= now;
-    if !(sockets > 0 && !is_over || was_there) {
+    if sockets == 0
+        && !is_over
+        && let Some(other) = elsewhere(app, mailbox, channel).await?
+    {
+        let detail = format!(
+            "A plugin of this channel is connected to namespace {other}, and none to {namespace}"
+        );
+        return Ok(why("connected_elsewhere", detail));
+    }
+    let is_there = if is_over { was_there } else { sockets > 0 };
+    if !is_there {
         return Ok(absent(&uses, status));
     }
     if let Some(why) = behind(app, status, &uses).await? {
@@ -180,7 +198,8 @@ fn candidates(
         return Err(why("no_key_in_namespace", detail));
     }
     let issued = opening.iter().map(|key| key.created_at).min();
-    let gets = |key: &KeyRecord| key.gets(message.deliver_at) && key.created_at < message.expires_at;
+    let gets =
+        |key: &KeyRecord| key.gets(message.deliver_at) && key.created_at < message.expires_at;
     let keys: Vec<_> = opening.into_iter().filter(gets).collect();
     match keys.is_empty() {
         false => Ok(keys),
@@ -206,7 +225,11 @@ async fn elsewhere(app: &App, mailbox: &Mailbox, channel: &str) -> Result<Option
     let others = app.settings.namespaces.iter();
     let others: Vec<&String> = others.filter(|name| *name != mailbox.namespace()).collect();
     let mailboxes = others.iter().map(|name| Mailbox::channel(name, channel));
-    let places = app.context.store.places(&mailboxes.collect::<Vec<_>>()).await?;
+    let places = app
+        .context
+        .store
+        .places(&mailboxes.collect::<Vec<_>>())
+        .await?;
     let mut found = others.into_iter().zip(places);
     Ok(found
         .find(|(_, places)| !places.is_empty())
@@ -215,7 +238,9 @@ async fn elsewhere(app: &App, mailbox: &Mailbox, channel: &str) -> Result<Option
 
 /// Nobody was there.
 fn absent(uses: &[KeyUse], status: &Status) -> Why {
-    let last = uses.iter().max_by_key(|used| used.left_at.unwrap_or(used.joined_at));
+    let last = uses
+        .iter()
+        .max_by_key(|used| used.left_at.unwrap_or(used.joined_at));
     let Some(last) = last else {
         let detail = "The channel has a key, and no plugin has ever connected with it";
         return why("never_connected", detail);
@@ -239,7 +264,11 @@ fn absent(uses: &[KeyUse], status: &Status) -> Why {
 async fn behind(app: &App, status: &Status, uses: &[KeyUse]) -> Result<Option<Why>> {
     let message = &status.message;
     let at = Some(message.position());
-    let earlier = app.context.store.list(&message.mailbox, at, EARLIER).await?;
+    let earlier = app
+        .context
+        .store
+        .list(&message.mailbox, at, EARLIER)
+        .await?;
     let in_flight = |earlier: &&Status| {
         earlier.delivered_keys > 0
             && earlier.acknowledged_keys == 0
@@ -247,7 +276,7 @@ async fn behind(app: &App, status: &Status, uses: &[KeyUse]) -> Result<Option<Wh
     };
     let blocking: Vec<_> = earlier.iter().filter(in_flight).collect();
     // On polling the window is also bounded by the size of what acknowledges it.
-    let has_websocket = uses.iter().any(|used| used.origin.transport == "websocket");
+    let has_websocket = uses.iter().any(|used| used.client.transport == "websocket");
     let most = match has_websocket {
         true => app.context.tuning.window,
         false => 1,

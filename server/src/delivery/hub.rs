@@ -75,7 +75,9 @@ impl State {
     /// The ids of all keys that have sockets here.
     pub(super) fn key_ids(&self) -> HashSet<Arc<str>> {
         let sockets = self.readers.values().flatten();
-        sockets.map(|subscriber| subscriber.key.id.clone()).collect()
+        sockets
+            .map(|subscriber| subscriber.key.id.clone())
+            .collect()
     }
 
     fn add(&mut self, subscriber: &Arc<Subscriber>) {
@@ -115,7 +117,8 @@ impl State {
             joined_at,
             left_at,
             node: subscriber.context.node.clone(),
-            origin: subscriber.outlet.origin(),
+            namespace: subscriber.mailboxes[0].namespace().to_owned(),
+            client: subscriber.outlet.client_info(),
         };
         self.used.insert(id.clone(), used);
     }

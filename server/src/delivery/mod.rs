@@ -34,7 +34,7 @@ use tokio::time::Instant;
 
 use crate::ban::Ban;
 use crate::clock::{Clock, Millis};
-use crate::keys::Origin;
+use crate::keys::ClientInfo;
 use crate::message::Message;
 use crate::metrics::Metrics;
 use crate::store::{Store, Watched};
@@ -126,7 +126,7 @@ pub trait Outlet: Send + Sync + 'static {
     /// Hands a message to the transport; false if it takes none now.
     fn emit(&self, emission: &Emission<'_>) -> bool;
     /// Where the client is, and what it speaks.
-    fn origin(&self) -> Origin;
+    fn client_info(&self) -> ClientInfo;
     /// Whether the transport is polling.
     fn is_polling(&self) -> bool;
     /// When the client was last heard of, in any way.

@@ -194,7 +194,8 @@ impl Handler {
                 tokio::spawn(async move {
                     // Without an answer of the store there is none for the client: it may ask
                     // again.
-                    let Ok(settled) = handler.hub.acknowledge(&subscriber, &id, outcome).await else {
+                    let Ok(settled) = handler.hub.acknowledge(&subscriber, &id, outcome).await
+                    else {
                         return;
                     };
                     if settled.is_err() {

@@ -14,6 +14,7 @@ mod pressure;
 mod query;
 mod registry;
 mod session;
+mod strangers;
 
 pub use gate::Gate;
 pub use handler::Handler;

@@ -8,7 +8,7 @@ use super::packet;
 use super::session::Session;
 use crate::delivery::{Emission, Outlet};
 use crate::engine::{How, Transport};
-use crate::keys::Origin;
+use crate::keys::ClientInfo;
 
 /// A session's socket in one namespace, as delivery sees it.
 pub(super) struct SocketOutlet {
@@ -26,9 +26,9 @@ impl Outlet for SocketOutlet {
         emitted
     }
 
-    fn origin(&self) -> Origin {
+    fn client_info(&self) -> ClientInfo {
         let engine = &self.session.engine;
-        Origin {
+        ClientInfo {
             network: self.session.client.network(),
             transport: engine.transport().name().to_owned(),
             protocol: engine.protocol.socketio().to_string(),

@@ -312,13 +312,7 @@ mod tests {
         assert_eq!(id, Some(("m-1".to_owned(), Outcome::Received)));
         let shown = acknowledged_by_event(r#"["ack","m-1",{"status":"shown"}]"#);
         assert_eq!(shown, Some(("m-1".to_owned(), Outcome::Shown)));
-        for other in [
-            r#"["ack"]"#,
-            r#"["ack",1]"#,
-            r#"["nack","a"]"#,
-            "[",
-            "",
-        ] {
+        for other in [r#"["ack"]"#, r#"["ack",1]"#, r#"["nack","a"]"#, "[", ""] {
             assert_eq!(acknowledged_by_event(other), None, "{other}");
         }
         assert_eq!(answer("n", 7, "acknowledged"), r#"3/n,7["acknowledged"]"#);

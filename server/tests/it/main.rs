@@ -43,4 +43,6 @@ mod shared;
 mod slow;
 mod smoke;
 mod store;
+mod strangers;
 mod supervision;
+mod why;

@@ -5,3 +5,4 @@ mod nodes;
 mod redis;
 mod rollout;
 mod stack;
+mod why;

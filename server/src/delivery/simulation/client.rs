@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::clock::Millis;
 use crate::delivery::{Context, Emission, Hub, Outlet, Settled, Subscriber};
-use crate::keys::Origin;
+use crate::keys::ClientInfo;
 use crate::receipts::Outcome;
 
 /// See the module.
@@ -92,7 +92,8 @@ impl Outlet for Screen {
             tokio::spawn(async move {
                 sleep(Duration::from_millis(fastrand::u64(0..200))).await;
                 if let Some((subscriber, hub)) = subscriber.upgrade().zip(hub.upgrade())
-                    && let Ok(Settled::Now(message)) = subscriber.acknowledge(number, &id, Outcome::Received)
+                    && let Ok(Settled::Now(message)) =
+                        subscriber.acknowledge(number, &id, Outcome::Received)
                 {
                     hub.settled(&subscriber, &message);
                 }
@@ -101,8 +102,8 @@ impl Outlet for Screen {
         true
     }
 
-    fn origin(&self) -> Origin {
-        Origin::default()
+    fn client_info(&self) -> ClientInfo {
+        ClientInfo::default()
     }
 
     fn is_polling(&self) -> bool {

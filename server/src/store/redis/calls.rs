@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use redis::{Cmd, Value, cmd};
 use tokio::sync::{broadcast, oneshot};
 
-use super::encoding::{Counts, add_position, noting, published, publishing, receipt, recording, status};
+use super::encoding::{
+    Counts, add_position, noting, published, publishing, receipt, recording, status,
+};
 use super::link::{is_lasting, unavailable};
 use super::{Redis, keys, listener, message_format, names, read, script};
 use crate::ban::Ban;
@@ -14,8 +16,8 @@ use crate::clock::Millis;
 use crate::keys::{KeyRecord, KeyUse};
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::store::{
-    Announcement, Cancelled, Draft, Expired, Held, MAX_RECEIPTS, Published, Receipt, Restored, Result,
-    Store, StoreError, Swept, Tally, Waiting, Wanted,
+    Announcement, Cancelled, Draft, Expired, Held, MAX_RECEIPTS, Published, Receipt, Restored,
+    Result, Store, StoreError, Swept, Tally, Waiting, Wanted,
 };
 
 /// Receipts in one call of a script.

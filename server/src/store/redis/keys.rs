@@ -79,7 +79,10 @@ impl Shared {
         self.complete_channels().await?;
         let mut command = script::CHANNELS.on(&[names::KEY_CHANNELS]);
         let after = after.filter(|after| *after >= prefix);
-        command.arg(prefix).arg(after.unwrap_or_default()).arg(limit);
+        command
+            .arg(prefix)
+            .arg(after.unwrap_or_default())
+            .arg(limit);
         read(self.calls.ask(&command).await?)
     }
 

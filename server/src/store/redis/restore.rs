@@ -63,7 +63,11 @@ impl Shared {
                 pipeline.cmd("HSETNX").arg(names::KEYS).arg(id).arg(json);
                 pipeline.cmd("ZADD").arg(names::KEY_IDS).arg(0).arg(id);
                 let place = super::keys::place(key);
-                pipeline.cmd("ZADD").arg(names::KEY_CHANNELS).arg(0).arg(place);
+                pipeline
+                    .cmd("ZADD")
+                    .arg(names::KEY_CHANNELS)
+                    .arg(0)
+                    .arg(place);
             }
             for answer in self
                 .calls
