@@ -42,6 +42,7 @@ enum Verb {
     Probe(commands::probe::Args),
     Listen(commands::listen::Args),
     Send(commands::send::Args),
+    Why(commands::why::Args),
     Completions(commands::completions::Args),
     #[command(hide = true)]
     Supervised(commands::supervised::Args),
@@ -66,6 +67,7 @@ impl Verb {
             Self::Probe(args) => commands::probe::run(args, output),
             Self::Listen(args) => commands::listen::run(args, output),
             Self::Send(args) => commands::send::run(args, output),
+            Self::Why(args) => commands::why::run(args, output),
             Self::Completions(args) => commands::completions::run::<Cli>(args),
             Self::Supervised(args) => commands::supervised::run(args),
         }

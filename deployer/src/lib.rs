@@ -37,3 +37,4 @@ pub mod teardown;
 pub mod terminal;
 pub mod terraform;
 pub mod whole;
+pub mod why;

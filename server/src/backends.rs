@@ -68,6 +68,12 @@ impl Backend {
         let named = self.namespaces.as_ref();
         named.is_none_or(|named| named.iter().any(|known| known == namespace))
     }
+
+    /// Whether there are namespaces that it may not use.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.namespaces.is_some()
+    }
 }
 
 impl fmt::Debug for Backend {

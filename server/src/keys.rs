@@ -52,11 +52,49 @@ pub struct KeyRecord {
     /// Sockets that it may have on one node, where that is fewer than the server allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_sockets: Option<u32>,
+    /// The key gets what is due from this moment on; all that is live where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Millis>,
+    /// Whether it only watches: it sees messages, and settles and counts nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub watch: bool,
+    /// The id under which its receipts are kept, where it has replaced another key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipts_of: Option<Arc<str>>,
     /// SHA-256 of the whole key. Nothing has that of a token or of a barred id, which is zero.
     pub hash: [u8; 32],
     /// What it stands for.
     #[serde(default, skip_serializing_if = "KeyKind::is_stored")]
     pub kind: KeyKind,
+}
+
+/// How a key was used last, and first. Times are the store's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyUse {
+    /// When a socket joined with it first.
+    pub first_at: Millis,
+    /// When one did last.
+    pub joined_at: Millis,
+    /// When the last of a node's sockets left; none since one joined.
+    pub left_at: Option<Millis>,
+    /// The node.
+    pub node: Arc<str>,
+    /// The namespace.
+    pub namespace: String,
+    /// Where the client is, and what it speaks.
+    #[serde(flatten)]
+    pub client: ClientInfo,
+}
+
+/// Where a client is, and what it speaks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientInfo {
+    /// The network of its address: a /24, or a /48.
+    pub network: String,
+    /// `polling` or `websocket`.
+    pub transport: String,
+    /// The version of the Socket.IO protocol.
+    pub protocol: String,
 }
 
 impl KeyRecord {
@@ -81,6 +119,9 @@ impl KeyRecord {
             created_at,
             expires_at,
             max_sockets: None,
+            since: None,
+            watch: false,
+            receipts_of: None,
             hash: sha256(&key),
             kind: KeyKind::Stored,
         };
@@ -97,6 +138,9 @@ impl KeyRecord {
             created_at: now,
             expires_at: Some(end),
             max_sockets: None,
+            since: None,
+            watch: false,
+            receipts_of: None,
             hash: [0; 32],
             kind: KeyKind::Barred,
         }
@@ -112,6 +156,18 @@ impl KeyRecord {
             ..self
         };
         (record, key)
+    }
+
+    /// The id under which its receipts are kept.
+    #[must_use]
+    pub fn reader(&self) -> &Arc<str> {
+        self.receipts_of.as_ref().unwrap_or(&self.id)
+    }
+
+    /// Whether it gets what is due at this moment.
+    #[must_use]
+    pub fn gets(&self, due: Millis) -> bool {
+        self.since.is_none_or(|since| since <= due)
     }
 
     /// Whether it is past its end.

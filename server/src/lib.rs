@@ -25,6 +25,8 @@ pub mod names;
 pub mod node;
 pub mod problem;
 pub mod purge;
+pub mod receipts;
+pub mod recipients;
 pub mod reload;
 pub mod rules;
 pub mod settings;

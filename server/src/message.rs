@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::clock::Millis;
+use crate::receipts::KeyReceipt;
 
 /// Where messages wait: one channel of a namespace, or everyone in a namespace.
 ///
@@ -26,6 +27,18 @@ impl Mailbox {
     #[must_use]
     pub fn everyone(namespace: &str) -> Self {
         Self(format!("{namespace}/").into())
+    }
+
+    /// Where the sockets of one key are counted, in any namespace. No message waits there.
+    #[must_use]
+    pub fn of_key(id: &str) -> Self {
+        Self(format!("#{id}").into())
+    }
+
+    /// The key's id of such a one.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.0.strip_prefix('#')
     }
 
     /// The mailbox written as `namespace/channel`.
@@ -169,6 +182,8 @@ pub struct Status {
     pub acknowledged_keys: u32,
     /// What happened to it, the earliest first; read for a single message only.
     pub notes: Vec<Note>,
+    /// What the first keys got of it, `MAX_RECEIPTS` at most; read for a single message only.
+    pub receipts: Vec<KeyReceipt>,
 }
 
 impl Status {

@@ -112,6 +112,9 @@ pub struct Metrics {
     pub slow_readers: Counter,
     /// Acknowledgements that named no message in flight.
     pub stray_acknowledgements: Counter,
+    /// Polling requests of a session that carried no cookie, where nodes share the store: a load
+    /// balancer sends them to any node, and only one has the session.
+    pub polling_without_cookie: Counter,
     /// Receipts that were dropped because the store was away for too long.
     pub receipts_dropped: Counter,
     /// Messages that the sweep found and no announcement had told of.
@@ -167,6 +170,7 @@ impl Metrics {
             window_waits: Counter::default(),
             slow_readers: Counter::default(),
             stray_acknowledgements: Counter::default(),
+            polling_without_cookie: Counter::default(),
             receipts_dropped: Counter::default(),
             announcements_missed: Counter::default(),
             announcements_unproved: Counter::default(),
@@ -263,6 +267,11 @@ impl Metrics {
             "stray_acknowledgements",
             "Acknowledgements that named no message in flight",
             self.stray_acknowledgements.clone(),
+        );
+        r.register(
+            "polling_without_cookie",
+            "Polling requests of a session without a cookie, where nodes share the store",
+            self.polling_without_cookie.clone(),
         );
         r.register(
             "receipts_dropped",

@@ -217,7 +217,7 @@ async fn assemble(
     let clock = Clock::starting_at(micros);
     clock.measure(micros, asked, false);
     let context = Arc::new(Context {
-        node: settings.node_id.clone(),
+        node: settings.node_id.as_str().into(),
         recorder: Recorder::start(store.clone(), metrics.clone(), tasks),
         tasks: tasks.clone(),
         reads: Turns::new(READS),

@@ -1,5 +1,5 @@
-//! `deployer listen`: a plugin by hand, which prints what arrives and how late, and acknowledges
-//! it.
+//! `deployer listen`: prints what arrives and how late. With the local stack's demo key it is a
+//! plugin by hand, which acknowledges; at a channel it watches, and leaves nothing behind.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -17,8 +17,9 @@ use deployer::terminal::{Signals, runtime};
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// Connect as a plugin does, print what arrives and how late, and acknowledge it. Without --url, to
-/// the local stack that is running.
+/// Connect as a plugin does, and print what arrives and how late. With a plugin's key it
+/// acknowledges; with --channel or --watch it only watches. Without --url, to the local stack that
+/// is running.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The server.
@@ -27,9 +28,15 @@ pub(crate) struct Args {
     /// The plugin key; the local stack's demo key unless this or --channel is given.
     #[arg(long, conflicts_with = "channel")]
     key: Option<String>,
-    /// Create a key for this channel, with the backend's key, and use it.
+    /// Watch this channel, with a key that is created by the backend's key and revoked at the end.
     #[arg(long)]
     channel: Option<String>,
+    /// Watch the local stack's demo channel instead of taking part in it.
+    #[arg(long, conflicts_with = "key")]
+    watch: bool,
+    /// Take part in --channel as a plugin of its own: its acknowledgements count.
+    #[arg(long, requires = "channel", conflicts_with_all = ["watch", "no_ack"])]
+    ack: bool,
     /// A file with the backend's key, for --channel at a server that is not the local stack.
     #[arg(long, value_name = "FILE", requires = "channel")]
     backend_key_file: Option<PathBuf>,
@@ -51,17 +58,45 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     runtime()?.block_on(async {
         let mut signals = Signals::take()?;
         tokio::select! {
-            outcome = listen(args, output) => outcome,
+            target = target(args) => {
+                let target = target?;
+                let outcome = tokio::select! {
+                    outcome = listen(args, &target.settings, output) => outcome,
+                    () = signals.next() => Ok(Exit::Interrupted),
+                };
+                target.clean_up().await?;
+                outcome
+            }
             () = signals.next() => Ok(Exit::Interrupted),
         }
     })
 }
 
-async fn listen(args: &Args, output: Output) -> anyhow::Result<Exit> {
-    let settings = settings(args).await?;
+/// Where and with what key.
+struct Target {
+    settings: Settings,
+    /// A key that was created for it: its id, and where.
+    own: Option<(Api, String)>,
+}
+
+impl Target {
+    /// Revokes the key that was created.
+    async fn clean_up(self) -> anyhow::Result<()> {
+        if let Some((api, id)) = self.own
+            && let Err(error) = api.revoke_key(&id).await
+        {
+            say(&format!(
+                "the key {id} could not be revoked: {error}; it ends by itself within a day"
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+async fn listen(args: &Args, settings: &Settings, output: Output) -> anyhow::Result<Exit> {
     let (mut left, mut wait) = (args.count, FIRST_WAIT);
     loop {
-        let Some(error) = attend(args, &settings, output, &mut left, &mut wait).await? else {
+        let Some(error) = attend(args, settings, output, &mut left, &mut wait).await? else {
             return Ok(Exit::Well);
         };
         // As plugins do: a refusal is definite, anything else is worth another try.
@@ -78,8 +113,7 @@ async fn listen(args: &Args, output: Output) -> anyhow::Result<Exit> {
     }
 }
 
-/// Where and with what key.
-async fn settings(args: &Args) -> anyhow::Result<Settings> {
+async fn target(args: &Args) -> anyhow::Result<Target> {
     let url = args.url.as_deref();
     let stack = local(url);
     let url = match (url, &stack) {
@@ -93,30 +127,35 @@ async fn settings(args: &Args) -> anyhow::Result<Settings> {
         (None, Ok(stack)) => stack.path.clone(),
         (None, Err(_)) => "/websockets".to_owned(),
     };
-    let key = match (&args.key, &args.channel) {
-        (Some(key), _) => key.clone(),
+    let channel = match (&args.channel, &stack) {
+        (None, Ok(stack)) if args.watch => Some(stack.channel.clone()),
+        (given, _) => given.clone(),
+    };
+    let (key, own) = match (&args.key, channel) {
+        (Some(key), _) => (key.clone(), None),
         (None, Some(channel)) => {
             let backend_key = backend_key(args.backend_key_file.as_ref(), Some(&url))?;
-            let namespaces = [args.namespace.trim_start_matches('/').to_owned()];
-            Api {
+            let api = Api {
                 address: address.clone(),
                 backend_key,
-            }
-            .create_key(channel, &namespaces)
-            .await?
+            };
+            let namespace = args.namespace.trim_start_matches('/');
+            let created = api.create_listener_key(&channel, namespace, !args.ack);
+            let (id, key) = created.await?;
+            (key, Some((api, id)))
         }
         (None, None) => {
-            stack
-                .context("a key is needed: give --key, or --channel to create one")?
-                .plugin_key
+            let needed = "a key is needed: give --key, or --channel to watch one";
+            (stack.context(needed)?.plugin_key, None)
         }
     };
-    Ok(Settings {
+    let settings = Settings {
         address,
         path,
         namespace: with_slash(&args.namespace),
         key: Some(key),
-    })
+    };
+    Ok(Target { settings, own })
 }
 
 /// One session until its end: none when enough has arrived, else why it ended.

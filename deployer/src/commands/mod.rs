@@ -20,3 +20,4 @@ mod stack;
 pub(crate) mod status;
 pub(crate) mod supervised;
 pub(crate) mod up;
+pub(crate) mod why;

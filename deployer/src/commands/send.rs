@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use deployer::server_target::{backend_key, local};
 use deployer::terminal::runtime;
-use deployer::terminal::{Exit, Output, line, print};
+use deployer::terminal::{Exit, Output, line, print, say};
 
 /// Publish a message to a channel, as a backend does. Without --url, to the local stack that is
 /// running.
@@ -93,6 +93,10 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
             "{id} {state} for {}/{channel}, to be delivered at {at}\n",
             args.namespace
         ))?;
+        if let Some(notice) = stored.get("notice") {
+            let detail = notice.get("detail").and_then(Value::as_str);
+            say(&format!("note: {}", detail.unwrap_or("nobody can get it")))?;
+        }
     }
     Ok(Exit::Well)
 }

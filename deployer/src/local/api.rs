@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 use socketio_client::{Address, Error as HttpError, request};
 
+/// How long a key for listening lives, if nobody revokes it before.
+const LISTENER_LIVES: Duration = Duration::from_secs(86_400);
 /// How long a call may take.
 const WITHIN: Duration = Duration::from_secs(10);
 
@@ -74,12 +76,24 @@ impl Api {
     ) -> Result<(String, String), Error> {
         let ends = humantime::format_rfc3339_seconds(std::time::SystemTime::now() + lives);
         let body = json!({ "channel": channel, "namespaces": [namespace], "expires_at": ends.to_string() });
-        let answer = self.post("/v1/keys", &body).await?;
-        let text = |name: &'static str| {
-            let text = answer.get(name).and_then(Value::as_str);
-            text.map(str::to_owned).ok_or(Error::Answer(name))
-        };
-        Ok((text("id")?, text("key")?))
+        issued(&self.post("/v1/keys", &body).await?)
+    }
+
+    /// Creates a key for listening to a channel, which ends by itself within a day: the key's id and
+    /// the key. One that only watches counts nowhere.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn create_listener_key(
+        &self,
+        channel: &str,
+        namespace: &str,
+        watch: bool,
+    ) -> Result<(String, String), Error> {
+        let body = json!({
+            "channel": channel, "namespaces": [namespace], "watch": watch, "ttl": LISTENER_LIVES.as_millis() as u64,
+        });
+        issued(&self.post("/v1/keys", &body).await?)
     }
 
     /// Revokes a key, which also disconnects its sockets.
@@ -121,6 +135,14 @@ impl Api {
         }
     }
 
+    /// Reads what a path below the server's address has.
+    ///
+    /// # Errors
+    /// When the server refuses or does not answer.
+    pub async fn get(&self, path: &str) -> Result<Value, Error> {
+        self.call(Method::GET, path, Bytes::new()).await
+    }
+
     async fn post(&self, path: &str, body: &Value) -> Result<Value, Error> {
         self.call(Method::POST, path, Bytes::from(body.to_string()))
             .await
@@ -150,4 +172,13 @@ impl Api {
             detail,
         })
     }
+}
+
+/// A key's id and the key.
+fn issued(answer: &Value) -> Result<(String, String), Error> {
+    let text = |name: &'static str| {
+        let text = answer.get(name).and_then(Value::as_str);
+        text.map(str::to_owned).ok_or(Error::Answer(name))
+    };
+    Ok((text("id")?, text("key")?))
 }

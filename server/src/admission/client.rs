@@ -99,6 +99,12 @@ impl Client {
         }
     }
 
+    /// The network of its address: a /24, or a /48.
+    #[must_use]
+    pub fn network(self) -> String {
+        self.group().prefix().to_string()
+    }
+
     pub(super) fn group(self) -> Group {
         Group::of(self.address)
     }

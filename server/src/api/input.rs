@@ -108,6 +108,25 @@ impl Page {
     }
 }
 
+/// Takes the parameter `name`, which is a channel's name, out of a query. Returns it with the rest.
+pub(super) fn take(query: &str, name: &str) -> Result<(Option<String>, String), Problem> {
+    let (mut taken, mut rest) = (None, Vec::new());
+    for pair in query.split('&') {
+        match pair.split_once('=') {
+            Some((found, text)) if found == name => {
+                let mut decoded = form_urlencoded::parse(text.as_bytes());
+                taken = decoded.next().map(|(value, _)| value.into_owned());
+                if !taken.as_deref().is_some_and(names::is_name) {
+                    let mistake = FieldError::new(name, names::EXPECTED);
+                    return Err(Problem::invalid(vec![mistake]));
+                }
+            }
+            _ => rest.push(pair),
+        }
+    }
+    Ok((taken, rest.join("&")))
+}
+
 /// A cursor for clients: opaque, so that its content can change.
 pub(super) fn encode_cursor(content: &str) -> String {
     URL_SAFE_NO_PAD.encode(content)

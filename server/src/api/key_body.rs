@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::body::Whole;
+use super::body::{Whole, add_missing};
 use crate::backends::Backend;
 use crate::clock::Millis;
 use crate::keys::{self, KeyRecord};
@@ -17,6 +17,9 @@ use crate::problem::{FieldError, Problem};
 const MOST_SOCKETS: u64 = 10_000;
 /// What `ttl` may be: ten years in milliseconds.
 const LONGEST: u64 = 10 * 366 * 86_400_000;
+/// How much earlier than its issue the messages of a key begin, in milliseconds: who issues a key
+/// on one node and publishes on another meets two clocks.
+const CLOCKS: i64 = 1000;
 /// Keeps secrets that are derived here apart from anything else made of a backend key.
 const PURPOSE: &[u8] = b"holdfast plugin key 2\0";
 const PURPOSE_OF_BODY: &[u8] = b"holdfast plugin key\0";
@@ -26,11 +29,14 @@ const PURPOSE_OF_BODY: &[u8] = b"holdfast plugin key\0";
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyBody {
     id: Option<String>,
-    channel: String,
-    namespaces: Vec<String>,
+    channel: Option<String>,
+    namespaces: Option<Vec<String>>,
     expires_at: Option<Millis>,
     ttl: Option<Whole>,
     max_sockets: Option<Whole>,
+    since: Option<Millis>,
+    watch: Option<bool>,
+    replaces: Option<String>,
 }
 
 /// The fields that make a key the same. Its end is none of them: the same key is asked for with a
@@ -40,6 +46,12 @@ struct Same<'a> {
     id: &'a str,
     channel: &'a str,
     namespaces: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Millis>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    watch: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<&'a str>,
 }
 
 /// Those of release 0.1, in which a key with another end was another key.
@@ -63,22 +75,29 @@ pub(super) struct Asked {
 }
 
 impl KeyBody {
-    /// Whether a key can be made of it.
+    /// Whether a key can be made of it; `errors` are those that it was read with.
     pub(super) fn check(
         &self,
         known: &[String],
         backend: &Backend,
         now: Millis,
+        mut errors: Vec<FieldError>,
     ) -> Result<(), Problem> {
-        let mut errors = Vec::new();
         let mut wrong = |field: &str, detail: String| errors.push(FieldError::new(field, detail));
         if self.id.as_deref().is_some_and(|id| !keys::is_id(id)) {
             wrong("id", "must be a ULID in capital letters".into());
         }
-        if !names::is_name(&self.channel) {
-            wrong("channel", names::EXPECTED.into());
+        match &self.channel {
+            None => add_missing(&mut errors, "channel"),
+            Some(channel) if !names::is_name(channel) => {
+                wrong("channel", names::EXPECTED.into());
+            }
+            Some(_) => {}
         }
-        errors.extend(self.namespace_mistakes(known, backend));
+        match &self.namespaces {
+            None => add_missing(&mut errors, "namespaces"),
+            Some(named) => errors.extend(namespace_mistakes(named, known, backend)),
+        }
         let mut wrong = |field: &str, detail: String| errors.push(FieldError::new(field, detail));
         if self.expires_at.is_some_and(|end| end <= now) {
             wrong("expires_at", "must be later than now".into());
@@ -98,38 +117,34 @@ impl KeyBody {
         {
             wrong("max_sockets", format!("must be from 1 to {MOST_SOCKETS}"));
         }
+        if self.replaces.as_deref().is_some_and(|id| !keys::is_id(id)) {
+            wrong("replaces", "must be the id of a key".into());
+        }
+        if self.replaces.is_some() && self.watch == Some(true) {
+            wrong(
+                "watch",
+                "a key that only watches has no receipts to keep".into(),
+            );
+        }
         match errors.is_empty() {
             true => Ok(()),
             false => Err(Problem::invalid(errors)),
         }
     }
 
-    fn namespace_mistakes(&self, known: &[String], backend: &Backend) -> Vec<FieldError> {
-        if self.namespaces.is_empty() {
-            return vec![FieldError::new("namespaces", "must name at least one")];
-        }
-        let mistake = |(index, namespace): (usize, &String)| {
-            let detail = if !known.contains(namespace) {
-                format!("is not known; there are: {}", known.join(", "))
-            } else if self.namespaces[..index].contains(namespace) {
-                "is named twice".into()
-            } else if !backend.may_use(namespace) {
-                "is not open to this backend key".into()
-            } else {
-                return None;
-            };
-            Some(FieldError::new(format!("namespaces[{index}]"), detail))
-        };
-        self.namespaces
-            .iter()
-            .enumerate()
-            .filter_map(mistake)
-            .collect()
+    /// The id of the key that this one replaces.
+    pub(super) fn replaces(&self) -> Option<&str> {
+        self.replaces.as_deref()
+    }
+
+    /// Whether it says from which moment on the key gets messages.
+    pub(super) fn says_since(&self) -> bool {
+        self.since.is_some()
     }
 
     /// The key. With an `id` its secret follows from the body and the backend's own key, so that
     /// who has lost the answer gets it again; nothing that could tell it is stored.
-    pub(super) fn issue(self, backend_key: &str, now: Millis) -> Result<Asked, Problem> {
+    pub(super) fn issue(&self, backend_key: &str, now: Millis) -> Result<Asked, Problem> {
         let secrets = match &self.id {
             Some(id) => Some((id.clone(), self.secrets(id, backend_key)?)),
             None => None,
@@ -138,11 +153,15 @@ impl KeyBody {
             .ttl
             .map(|Whole(ttl)| Millis(now.0.saturating_add_unsigned(ttl)));
         let end = self.expires_at.or(end);
-        let (record, key) = KeyRecord::issue(self.channel, self.namespaces, now, end)
+        let channel = self.channel.clone().unwrap_or_default();
+        let namespaces = self.namespaces.clone().unwrap_or_default();
+        let (record, key) = KeyRecord::issue(channel, namespaces, now, end)
             .map_err(|error| Problem::internal(format!("no random numbers: {error}")))?;
         let record = KeyRecord {
             // Checked: it fits.
             max_sockets: self.max_sockets.map(|Whole(most)| most as u32),
+            since: Some(self.since.unwrap_or(Millis(now.0 - CLOCKS))),
+            watch: self.watch.unwrap_or(false),
             ..record
         };
         Ok(match secrets {
@@ -167,8 +186,11 @@ impl KeyBody {
     fn secrets(&self, id: &str, backend_key: &str) -> Result<[[u8; 32]; 2], Problem> {
         let same = || Same {
             id,
-            channel: &self.channel,
-            namespaces: &self.namespaces,
+            channel: self.channel.as_deref().unwrap_or_default(),
+            namespaces: self.namespaces.as_deref().unwrap_or_default(),
+            since: self.since,
+            watch: self.watch,
+            replaces: self.replaces.as_deref(),
         };
         let same_body = SameBody {
             same: same(),
@@ -191,6 +213,25 @@ fn secret(purpose: &[u8], same: &impl Serialize, backend_key: &str) -> Result<[u
     mac.update(purpose);
     mac.update(&text);
     Ok(mac.finalize().into_bytes().into())
+}
+
+fn namespace_mistakes(named: &[String], known: &[String], backend: &Backend) -> Vec<FieldError> {
+    if named.is_empty() {
+        return vec![FieldError::new("namespaces", "must name at least one")];
+    }
+    let mistake = |(index, namespace): (usize, &String)| {
+        let detail = if !known.contains(namespace) {
+            format!("is not known; there are: {}", known.join(", "))
+        } else if named[..index].contains(namespace) {
+            "is named twice".into()
+        } else if !backend.may_use(namespace) {
+            "is not open to this backend key".into()
+        } else {
+            return None;
+        };
+        Some(FieldError::new(format!("namespaces[{index}]"), detail))
+    };
+    named.iter().enumerate().filter_map(mistake).collect()
 }
 
 /// The key that the backend has shown.

@@ -7,14 +7,15 @@ use axum::extract::{Extension, RawQuery, Request, State};
 use axum::http::StatusCode;
 
 use super::App;
-use super::body::{self, object};
-use super::input::{Page, Parts, encode_cursor};
+use super::body::{self, Read, object};
+use super::input::{self, Page, Parts, encode_cursor};
 use super::key_body::{Asked, KeyBody};
-use super::key_view::{KeyDetail, KeyView};
+use super::key_view::{KeyDetail, KeyView, KeyWithUsage};
 use super::messages::List;
 use crate::backends::Backend;
 use crate::clock::Millis;
 use crate::keys::{KeyKind, KeyRecord};
+use crate::message::Mailbox;
 use crate::names;
 use crate::problem::{FieldError, Problem};
 use crate::purge;
@@ -23,8 +24,7 @@ use crate::tokens;
 
 /// Bytes of a request for a key.
 const MOST_BODY: usize = 16 * 1024;
-/// Keys that are read at a time for those of one channel, and times that one call reads so many.
-const SEARCH: usize = 500;
+/// Pages that one call reads at most, for those of its keys that are of the backend.
 const MOST_SEARCHES: usize = 20;
 
 type Caller = Extension<Arc<Backend>>;
@@ -37,14 +37,16 @@ pub(super) async fn issue(
     request: Request,
 ) -> Result<(StatusCode, Json<KeyView>), Problem> {
     let backend_key = super::key_body::backend_key(request.headers());
-    let body: KeyBody = object(&body::read(request, MOST_BODY).await?)?;
+    let bytes = body::read(request, MOST_BODY).await?;
+    let Read { body, errors }: Read<KeyBody> = object(&bytes)?;
     let now = app.context.clock.now();
-    body.check(&app.settings.namespaces, &backend, now)?;
+    body.check(&app.settings.namespaces, &backend, now, errors)?;
     let asked = body.issue(&backend_key, now)?;
     if let Some(known) = app.context.store.key(&asked.record.id).await? {
         return prolong(&app, &backend, known, asked, now).await;
     }
     let Asked { record, key, .. } = asked;
+    let record = in_place_of(&app, &backend, &body, record).await?;
     store(&app, &record).await?;
     tracing::info!(key = %record.id, channel = record.channel, backend = backend.name, "key issued");
     Ok((StatusCode::CREATED, Json(KeyView::new(record, Some(key)))))
@@ -87,6 +89,37 @@ async fn prolong(
     Ok((StatusCode::OK, Json(KeyView::new(later, Some(key)))))
 }
 
+/// Lets a key keep the receipts of the one that it replaces, if it says so.
+async fn in_place_of(
+    app: &App,
+    backend: &Backend,
+    body: &KeyBody,
+    record: KeyRecord,
+) -> Result<KeyRecord, Problem> {
+    let Some(id) = body.replaces() else {
+        return Ok(record);
+    };
+    let wrong = |detail| Problem::invalid(vec![FieldError::new("replaces", detail)]);
+    let old = app.context.store.key(id).await?;
+    let old = old.filter(|old| is_of(backend, old));
+    let old = old.ok_or_else(|| wrong("there is no key with this id; issue before you revoke"))?;
+    if old.channel != record.channel {
+        return Err(wrong("that key is of another channel"));
+    }
+    if old.watch {
+        return Err(wrong("that key only watches: it has no receipts"));
+    }
+    Ok(KeyRecord {
+        receipts_of: Some(old.reader().clone()),
+        since: if body.says_since() {
+            record.since
+        } else {
+            old.since
+        },
+        ..record
+    })
+}
+
 /// Stores a key. Where there are too many, those that have expired make room.
 async fn store(app: &App, record: &KeyRecord) -> Result<(), Problem> {
     let store = &app.context.store;
@@ -102,7 +135,7 @@ async fn store(app: &App, record: &KeyRecord) -> Result<(), Problem> {
     ))
 }
 
-/// `GET /v1/keys/{id}`: with its use on the node that answers.
+/// `GET /v1/keys/{id}`: with its use, and the networks of its sockets on the node that answers.
 pub(super) async fn show(
     State(app): State<App>,
     Extension(backend): Caller,
@@ -110,7 +143,10 @@ pub(super) async fn show(
 ) -> Result<Json<KeyDetail>, Problem> {
     let record = find(&app, &backend, &id).await?;
     let used = app.admission.key_use(&id);
-    Ok(Json(KeyDetail::new(record, used, &app.context.node)))
+    let views = with_usage(&app, vec![record]).await?;
+    let view = views.into_iter().next();
+    let view = view.ok_or_else(|| Problem::internal("a key without a view"))?;
+    Ok(Json(KeyDetail::new(view, used, &app.context.node)))
 }
 
 /// `GET /v1/keys`: the oldest first; with `channel`, those of one channel.
@@ -118,62 +154,44 @@ pub(super) async fn list(
     State(app): State<App>,
     Extension(backend): Caller,
     RawQuery(query): RawQuery,
-) -> Result<Json<List<KeyView>>, Problem> {
-    let (channel, rest) = channel_of(query.as_deref().unwrap_or_default())?;
+) -> Result<Json<List<KeyWithUsage>>, Problem> {
+    let (channel, rest) = input::take(query.as_deref().unwrap_or_default(), "channel")?;
     let page = Page::of(Some(&rest))?;
-    let now = app.context.clock.now();
-    let wanted = |key: &KeyRecord| {
-        !key.has_expired(now)
-            && channel
-                .as_ref()
-                .is_none_or(|channel| key.channel == *channel)
-            && is_of(&backend, key)
-    };
-    let batch = if channel.is_some() {
-        SEARCH
-    } else {
-        page.limit
-    };
-    let (mut after, mut items) = (page.cursor, Vec::new());
+    let (store, now) = (&app.context.store, app.context.clock.now());
+    let (mut after, mut found, mut is_last) = (page.cursor, Vec::new(), false);
     for _ in 0..MOST_SEARCHES {
-        let found = app.context.store.keys(after.as_deref(), batch).await?;
-        let is_last = found.len() < batch;
-        for key in found {
-            after = Some(key.id.to_string());
-            if wanted(&key) {
-                items.push(KeyView::new(key, None));
+        let some = match &channel {
+            Some(channel) => store.keys_of(channel, after.as_deref(), page.limit).await?,
+            None => store.keys(after.as_deref(), page.limit).await?,
+        };
+        is_last = some.len() < page.limit;
+        for key in some {
+            if found.len() == page.limit {
+                is_last = false;
+                break;
             }
-            if items.len() == page.limit {
-                let next = after.as_deref().map(encode_cursor);
-                return Ok(Json(List { items, next }));
+            after = Some(key.id.to_string());
+            if !key.has_expired(now) && is_of(&backend, &key) {
+                found.push(key);
             }
         }
-        if is_last {
-            return Ok(Json(List { items, next: None }));
+        if is_last || found.len() == page.limit {
+            break;
         }
     }
-    let next = after.as_deref().map(encode_cursor);
+    let items = with_usage(&app, found).await?;
+    let next = after.filter(|_| !is_last).as_deref().map(encode_cursor);
     Ok(Json(List { items, next }))
 }
 
-/// Takes `channel` out of a query.
-fn channel_of(query: &str) -> Result<(Option<String>, String), Problem> {
-    let mut channel = None;
-    let mut rest = Vec::new();
-    for pair in query.split('&') {
-        match pair.split_once('=') {
-            Some(("channel", text)) => {
-                let mut decoded = form_urlencoded::parse(text.as_bytes());
-                channel = decoded.next().map(|(name, _)| name.into_owned());
-                if !channel.as_deref().is_some_and(names::is_name) {
-                    let mistake = FieldError::new("channel", names::EXPECTED);
-                    return Err(Problem::invalid(vec![mistake]));
-                }
-            }
-            _ => rest.push(pair),
-        }
-    }
-    Ok((channel, rest.join("&")))
+async fn with_usage(app: &App, keys: Vec<KeyRecord>) -> Result<Vec<KeyWithUsage>, Problem> {
+    let store = &app.context.store;
+    let ids: Vec<_> = keys.iter().map(|key| key.id.clone()).collect();
+    let mailboxes: Vec<_> = ids.iter().map(|id| Mailbox::of_key(id)).collect();
+    let (uses, places) = (store.uses(&ids).await?, store.places(&mailboxes).await?);
+    let all = keys.into_iter().zip(uses).zip(places);
+    let view = |((key, used), places)| KeyWithUsage::new(key, used, places);
+    Ok(all.map(view).collect())
 }
 
 /// `DELETE /v1/keys/{id}`: where tokens are taken, it bars every token with the id, too.
@@ -211,7 +229,7 @@ async fn find(app: &App, backend: &Backend, id: &str) -> Result<KeyRecord, Probl
 }
 
 /// Whether it is a key that opens nothing that the backend may not use.
-fn is_of(backend: &Backend, key: &KeyRecord) -> bool {
+pub(super) fn is_of(backend: &Backend, key: &KeyRecord) -> bool {
     key.kind == KeyKind::Stored && key.namespaces.iter().all(|name| backend.may_use(name))
 }
 

@@ -10,8 +10,10 @@ use serde_json::value::RawValue;
 
 use super::App;
 use super::input::{self, Page, Parts, cursor_mistake, encode_cursor};
+use super::timeline;
+use super::why::{self, Why};
 use crate::clock::Millis;
-use crate::message::{Mailbox, Note, Position, State as MessageState, Status};
+use crate::message::{Mailbox, Position, State as MessageState, Status};
 use crate::metrics;
 use crate::names;
 use crate::problem::{FieldError, Problem};
@@ -31,9 +33,19 @@ pub(super) struct MessageView {
     expires_at: Millis,
     state: MessageState,
     keys: KeyCounts,
-    /// What happened to it, where that is read: for a single message.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    timeline: Vec<Note>,
+    /// What its publisher should know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) notice: Option<Why>,
+}
+
+/// A message with all that is known of it.
+#[derive(Serialize)]
+pub(super) struct MessageDetail {
+    #[serde(flatten)]
+    message: MessageView,
+    why: Why,
+    timeline: Vec<timeline::Entry>,
+    receipts: Vec<timeline::ReceiptView>,
 }
 
 #[derive(Serialize)]
@@ -59,7 +71,7 @@ impl MessageView {
                 delivered: status.delivered_keys,
                 acknowledged: status.acknowledged_keys,
             },
-            timeline: status.notes.clone(),
+            notice: None,
         }
     }
 }
@@ -94,14 +106,20 @@ fn unknown() -> Problem {
 pub(super) async fn show(
     State(app): State<App>,
     Parts(path): Names,
-) -> Result<Json<MessageView>, Problem> {
+) -> Result<Json<MessageDetail>, Problem> {
     let status = app
         .context
         .store
         .status(&mailbox_of(&app, &path)?, id_of(&path)?)
         .await?;
     let status = status.ok_or_else(unknown)?;
-    Ok(Json(MessageView::new(&status, app.context.clock.now())))
+    let now = app.context.clock.now();
+    Ok(Json(MessageDetail {
+        message: MessageView::new(&status, now),
+        why: why::of(&app, &status, now).await?,
+        timeline: timeline::of(&status, now),
+        receipts: timeline::receipts(&status, now),
+    }))
 }
 
 /// `GET …/messages`: the latest first.

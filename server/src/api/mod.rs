@@ -11,7 +11,10 @@ mod key_body;
 mod key_view;
 mod keys;
 mod messages;
+mod notice;
 mod publish;
+mod timeline;
+mod why;
 
 use std::sync::Arc;
 
@@ -84,6 +87,7 @@ fn backend(app: &App) -> Router<App> {
             &format!("{channel}/messages/{{id}}"),
             get(messages::show).delete(messages::cancel),
         )
+        .route("/channels", get(channels::list))
         .route("/keys", post(keys::issue).get(keys::list))
         .route("/keys/{id}", get(keys::show).delete(keys::revoke))
         .fallback(async || Problem::not_found("See /openapi.json for the paths of this server"))

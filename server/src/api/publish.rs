@@ -4,15 +4,17 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::App;
-use super::body::{self, Whole, object};
+use super::body::{self, Read, Whole, add_missing, object};
 use super::data;
 use super::input::{self, Parts};
 use super::messages::MessageView;
+use super::notice;
 use crate::clock::Millis;
 use crate::message::Mailbox;
 use crate::metrics::MessageState;
@@ -42,8 +44,9 @@ const ENVELOPE: usize = 2048;
 pub(super) struct MessageBody {
     /// In a batch alone.
     channel: Option<String>,
-    event: String,
-    data: Box<RawValue>,
+    event: Option<String>,
+    #[serde(default, deserialize_with = "body::present")]
+    data: Option<Box<RawValue>>,
     id: Option<String>,
     deliver_at: Option<Millis>,
     deliver_in: Option<Whole>,
@@ -83,14 +86,12 @@ pub(super) async fn to_everyone(
 
 async fn publish_one(app: &App, mailbox: Mailbox, request: Request) -> Result<Response, Problem> {
     let bytes = body::read(request, app.settings.max_message + ENVELOPE).await?;
-    let body: MessageBody = object(&bytes)?;
+    let Read { body, mut errors }: Read<MessageBody> = object(&bytes)?;
     if body.channel.is_some() {
-        return Err(Problem::invalid(vec![FieldError::new(
-            "channel",
-            "is named by the path; leave it out here",
-        )]));
+        let detail = "is named by the path; leave it out here";
+        errors.push(FieldError::new("channel", detail));
     }
-    let draft = body.draft(app, mailbox)?;
+    let draft = body.draft(app, mailbox.clone(), errors)?;
     let id = draft.id.clone();
     let answers = app.context.store.publish(vec![draft]).await;
     let answers = answers.map_err(|error| Problem::from(error).with_id(&id))?;
@@ -98,7 +99,8 @@ async fn publish_one(app: &App, mailbox: Mailbox, request: Request) -> Result<Re
         .into_iter()
         .next()
         .ok_or_else(|| Problem::internal("the store gave no answer"))?;
-    let (status, message) = told(app, &id, published)?;
+    let (status, mut message) = told(app, &id, published)?;
+    message.notice = notice::of(app, &mailbox).await;
     Ok((status, Json(message)).into_response())
 }
 
@@ -132,12 +134,22 @@ pub(super) async fn batch(
         .err()
         .map(|error| Problem::from(error.clone()));
     let mut answers = answers.unwrap_or_default().into_iter();
+    let notices = drafts.iter().map(async |draft| {
+        let mailbox = &draft.as_ref().ok().filter(|_| away.is_none())?.mailbox;
+        notice::of(&app, mailbox).await
+    });
+    let notices = join_all(notices).await;
     let told: Vec<_> = drafts
         .into_iter()
-        .map(|draft| {
+        .zip(notices)
+        .map(|(draft, notice)| {
             let id = draft?.id;
             match (answers.next(), &away) {
-                (Some(published), _) => told(&app, &id, published),
+                (Some(published), _) => {
+                    let (status, mut message) = told(&app, &id, published)?;
+                    message.notice = notice;
+                    Ok((status, message))
+                }
                 (None, Some(away)) => Err(away.clone().with_id(id)),
                 (None, None) => Err(Problem::internal("the store gave no answer")),
             }
@@ -159,15 +171,15 @@ pub(super) async fn batch(
 }
 
 fn batch_draft(app: &App, namespace: &str, item: &RawValue) -> Result<Draft, Problem> {
-    let body: MessageBody = object(item.get().as_bytes())?;
-    let Some(channel) = body.channel.as_deref() else {
-        return Err(Problem::invalid(vec![FieldError::new(
-            "channel",
-            "is missing",
-        )]));
-    };
-    let mailbox = input::mailbox(app, namespace, Some(channel))?;
-    body.draft(app, mailbox)
+    let Read { body, mut errors }: Read<MessageBody> = object(item.get().as_bytes())?;
+    let channel = body.channel.as_deref().unwrap_or_default();
+    if body.channel.is_none() {
+        add_missing(&mut errors, "channel");
+    } else if !names::is_name(channel) {
+        errors.push(FieldError::new("channel", names::EXPECTED));
+    }
+    let mailbox = Mailbox::channel(namespace, channel);
+    body.draft(app, mailbox, errors)
 }
 
 /// What the backend is told of one message.
@@ -202,16 +214,28 @@ fn told(app: &App, id: &str, published: Published) -> Result<(StatusCode, Messag
 }
 
 impl MessageBody {
-    /// Checks every field and resolves the times.
-    fn draft(self, app: &App, mailbox: Mailbox) -> Result<Draft, Problem> {
+    /// Checks every field and resolves the times; `errors` are those that it was read with.
+    fn draft(
+        self,
+        app: &App,
+        mailbox: Mailbox,
+        mut errors: Vec<FieldError>,
+    ) -> Result<Draft, Problem> {
         let most = app.settings.max_message;
-        if self.data.get().len() > most {
-            let detail = format!("data has {} bytes; {most} at most", self.data.get().len());
-            return Err(Problem::too_large(detail));
+        match &self.data {
+            None => add_missing(&mut errors, "data"),
+            Some(data) if data.get().len() > most => {
+                let detail = format!("data has {} bytes; {most} at most", data.get().len());
+                return Err(Problem::too_large(detail));
+            }
+            Some(data) => errors.extend(data::mistake(data.get())),
         }
-        let mut errors: Vec<FieldError> = data::mistake(self.data.get()).into_iter().collect();
-        if let Some(mistake) = names::event_mistake(&self.event) {
-            errors.push(FieldError::new("event", mistake));
+        match &self.event {
+            None => add_missing(&mut errors, "event"),
+            Some(event) => {
+                let mistake = names::event_mistake(event);
+                errors.extend(mistake.map(|mistake| FieldError::new("event", mistake)));
+            }
         }
         if self.id.as_deref().is_some_and(|id| !names::is_name(id)) {
             errors.push(FieldError::new("id", names::EXPECTED));
@@ -226,18 +250,18 @@ impl MessageBody {
             .end(deliver_at, everyone)
             .map_err(|error| errors.push(error))
             .unwrap_or(now);
-        if !errors.is_empty() {
-            return Err(Problem::invalid(errors));
-        }
         let digest = self.digest();
+        let (Some(event), Some(data), true) = (self.event, self.data, errors.is_empty()) else {
+            return Err(Problem::invalid(errors));
+        };
         let id = self
             .id
             .unwrap_or_else(|| ulid::Ulid::generate().to_string());
         Ok(Draft {
             mailbox,
             id,
-            event: self.event,
-            data: self.data,
+            event,
+            data,
             created_at: now,
             deliver_at,
             expires_at,
@@ -291,7 +315,7 @@ impl MessageBody {
     fn digest(&self) -> [u8; 32] {
         let fields = (
             &self.event,
-            self.data.get(),
+            self.data.as_ref().map(|data| data.get()),
             self.deliver_at,
             self.deliver_in.map(|Whole(ms)| ms),
             self.expires_at,

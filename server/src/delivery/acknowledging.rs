@@ -10,7 +10,8 @@ use super::window::Acknowledged;
 use super::{Hub, Subscriber};
 use crate::message::{Happening, Message};
 use crate::metrics::MessageState;
-use crate::store::{Receipt, Result, Store};
+use crate::receipts::Outcome;
+use crate::store::{Result, Store};
 
 /// Looks into the store for acknowledgements of one socket: at once, and then each second.
 const LOOKS_BURST: NonZeroU32 = NonZeroU32::new(256).unwrap();
@@ -56,6 +57,7 @@ impl Subscriber {
         self: &Arc<Self>,
         number: u64,
         id: &str,
+        outcome: Outcome,
     ) -> std::result::Result<Settled, Refused> {
         let mut state = self.lock();
         let message = match state.past.window.acknowledged(number, id) {
@@ -69,32 +71,28 @@ impl Subscriber {
         };
         // A page that is being read may be older than this acknowledgement.
         state.settle(self.index_of(&message), &message);
-        self.acknowledged_now(&message);
+        self.acknowledged_now(&message, outcome);
         self.pump(&mut state, false);
         Ok(Settled::Now(message))
     }
 
     /// Takes a client's acknowledgement by the message's id, as far as this socket knows the
     /// message.
-    pub fn acknowledge_id(self: &Arc<Self>, id: &str) -> ById {
+    pub fn acknowledge_id(self: &Arc<Self>, id: &str, outcome: Outcome) -> ById {
         let number = self.lock().past.window.number_of(id);
-        match number.map(|number| self.acknowledge(number, id)) {
+        match number.map(|number| self.acknowledge(number, id, outcome)) {
             Some(Ok(settled)) => ById::Here(settled),
             _ if self.looks.check().is_ok() => ById::Elsewhere,
             _ => ById::TooMany,
         }
     }
 
-    fn acknowledged_now(&self, message: &Arc<Message>) {
-        let (context, key) = (&self.context, &self.key.id);
-        context.recorder.push(Receipt {
-            message: message.clone(),
-            key: key.clone(),
-            acknowledged: true,
-        });
+    fn acknowledged_now(&self, message: &Arc<Message>, outcome: Outcome) {
+        let (context, key) = (&self.context, self.key.reader());
+        self.record(message, None, Some((context.clock.now(), outcome)));
         context.suspects.clear(key, message);
         context.metrics.count(MessageState::acknowledged, 1);
-        tracing::debug!(channel = %message.mailbox, message_id = message.id, connection = self.socket, "acknowledged");
+        tracing::debug!(channel = %message.mailbox, message_id = message.id, connection = self.socket, ?outcome, "acknowledged");
     }
 
     fn acknowledged_late(&self, message: &Arc<Message>) {
@@ -122,8 +120,12 @@ impl Hub {
         &self,
         by: &Arc<Subscriber>,
         id: &str,
+        outcome: Outcome,
     ) -> Result<std::result::Result<Settled, Refused>> {
         let mut answer = Err(Refused);
+        if by.key.watch {
+            return Ok(answer);
+        }
         for mailbox in &by.mailboxes {
             let status = self.context.store.status(mailbox, id).await?;
             let now = self.context.clock.now();
@@ -137,7 +139,7 @@ impl Hub {
                 Settled::Late
             } else {
                 by.settle(&message);
-                by.acknowledged_now(&message);
+                by.acknowledged_now(&message, outcome);
                 self.settled(by, &message);
                 Settled::Now(message)
             });

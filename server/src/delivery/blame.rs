@@ -55,7 +55,7 @@ impl Subscriber {
     }
 
     fn blame_one(&self, message: &Arc<Message>, alone: bool, emitted: Instant) {
-        let (context, key) = (&self.context, &self.key.id);
+        let (context, key) = (&self.context, self.key.reader());
         let ended = context.suspects.ended_on(key, message, alone, emitted);
         if let Some(sessions) = ended {
             context.metrics.poison.inc();

@@ -47,6 +47,12 @@ impl Channel {
         }
     }
 
+    /// Sockets that messages are for: those that only watch are none.
+    pub(super) fn recipients(&self) -> usize {
+        let sockets = self.subscribers.iter();
+        sockets.filter(|subscriber| !subscriber.key.watch).count()
+    }
+
     /// What the next sweep has to ask.
     pub(super) fn question(&self) -> Question {
         Question {

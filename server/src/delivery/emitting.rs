@@ -12,7 +12,7 @@ use super::suspects::Standing;
 use super::{Emission, Subscriber};
 use crate::message::Message;
 use crate::metrics::MessageState;
-use crate::store::{Receipt, Waiting};
+use crate::store::Waiting;
 
 /// For how long a suspected message is in flight alone; a client that breaks at it has broken by
 /// then.
@@ -95,7 +95,7 @@ impl Subscriber {
             true => Allowed::Emit { on_trial },
             false => Allowed::Wait(None),
         };
-        match context.suspects.standing(&self.key.id, message, now) {
+        match context.suspects.standing(self.key.reader(), message, now) {
             _ if !self.acknowledged => Allowed::Emit { on_trial: false },
             Standing::HeldBack(until) => Allowed::HoldBack(until),
             // Others first, for as long as they can be on trial themselves.
@@ -133,13 +133,10 @@ impl Subscriber {
         let metrics = &self.context.metrics;
         if redelivered {
             metrics.redeliveries.inc();
-        } else {
+        } else if !self.key.watch {
             metrics.count(MessageState::delivered, 1);
-            self.context.recorder.push(Receipt {
-                message: message.clone(),
-                key: self.key.id.clone(),
-                acknowledged: false,
-            });
+            let emitted_at = Some(self.context.clock.now());
+            self.record(message, emitted_at, None);
         }
         if on_time {
             let late = self.context.clock.micros() - message.deliver_at.0 * 1000;

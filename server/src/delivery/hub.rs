@@ -9,6 +9,7 @@ use tokio::sync::{Notify, broadcast};
 use super::channel::Channel;
 use super::{Context, Subscriber};
 use crate::clock::Millis;
+use crate::keys::KeyUse;
 use crate::message::{Mailbox, Message};
 use crate::store::{Announcement, Store};
 
@@ -33,7 +34,10 @@ pub struct Hub {
 pub(super) struct State {
     pub(super) channels: HashMap<Mailbox, Channel>,
     pub(super) timers: BTreeSet<(Millis, Mailbox)>,
-    keys: HashMap<Arc<str>, Vec<Arc<Subscriber>>>,
+    /// Sockets by what their keys' receipts are kept under.
+    readers: HashMap<Arc<str>, Vec<Arc<Subscriber>>>,
+    /// The same of keys that have replaced others, by their own ids.
+    replaced: HashMap<Arc<str>, Arc<str>>,
     /// Keys that the store is being asked for, because they are said to be revoked.
     checking: HashSet<Arc<str>>,
     /// Mailboxes whose number of sockets has changed since the store was told.
@@ -42,24 +46,83 @@ pub(super) struct State {
     pub(super) recovery: Option<bool>,
     /// Mailboxes that were never swept, or must be swept before their turn.
     pub(super) urgent: HashSet<Mailbox>,
+    /// Keys that were used since the store was told.
+    pub(super) used: HashMap<Arc<str>, KeyUse>,
 }
 
 impl State {
-    /// How many sockets are on each mailbox of which the store does not know yet.
+    /// How many sockets are on each mailbox of which the store does not know yet, and of each key.
     pub(super) fn take_presence(&mut self) -> Vec<(Mailbox, u32)> {
         let changed = std::mem::take(&mut self.changed).into_iter();
-        let sockets = |mailbox: &Mailbox| {
-            let channel = self.channels.get(mailbox);
-            channel.map_or(0, |channel| {
-                u32::try_from(channel.subscribers.len()).unwrap_or(u32::MAX)
-            })
+        let sockets = |mailbox: &Mailbox| match mailbox.key_id() {
+            Some(key) => self.sockets_of(key).len(),
+            None => self.channels.get(mailbox).map_or(0, Channel::recipients),
         };
         changed
             .map(|mailbox| {
-                let sockets = sockets(&mailbox);
+                let sockets = u32::try_from(sockets(&mailbox)).unwrap_or(u32::MAX);
                 (mailbox, sockets)
             })
             .collect()
+    }
+
+    /// The sockets of the key with this id.
+    fn sockets_of(&self, key: &str) -> Vec<Arc<Subscriber>> {
+        let reader = self.replaced.get(key).map_or(key, |reader| reader);
+        let sockets = self.readers.get(reader).into_iter().flatten();
+        let own = sockets.filter(|subscriber| *subscriber.key.id == *key);
+        own.cloned().collect()
+    }
+
+    /// The ids of all keys that have sockets here.
+    pub(super) fn key_ids(&self) -> HashSet<Arc<str>> {
+        let sockets = self.readers.values().flatten();
+        sockets
+            .map(|subscriber| subscriber.key.id.clone())
+            .collect()
+    }
+
+    fn add(&mut self, subscriber: &Arc<Subscriber>) {
+        let (id, reader) = (&subscriber.key.id, subscriber.key.reader());
+        if id != reader {
+            self.replaced.insert(id.clone(), reader.clone());
+        }
+        let sockets = self.readers.entry(reader.clone()).or_default();
+        sockets.push(subscriber.clone());
+    }
+
+    fn remove(&mut self, subscriber: &Arc<Subscriber>) {
+        let (id, reader) = (&subscriber.key.id, subscriber.key.reader());
+        let Some(sockets) = self.readers.get_mut(reader) else {
+            return;
+        };
+        sockets.retain(|other| !Arc::ptr_eq(other, subscriber));
+        if sockets.iter().all(|other| other.key.id != *id) {
+            self.replaced.remove(id);
+        }
+        if sockets.is_empty() {
+            self.readers.remove(reader);
+        }
+    }
+
+    /// Notes that a socket has joined, or left at `left`.
+    fn note_use(&mut self, subscriber: &Subscriber, now: Millis, left: bool) {
+        let id = &subscriber.key.id;
+        self.changed.insert(Mailbox::of_key(id));
+        let left_at = (left && self.sockets_of(id).is_empty()).then_some(now);
+        if left && left_at.is_none() {
+            return;
+        }
+        let joined_at = if left { subscriber.joined_at } else { now };
+        let used = KeyUse {
+            first_at: joined_at,
+            joined_at,
+            left_at,
+            node: subscriber.context.node.clone(),
+            namespace: subscriber.mailboxes[0].namespace().to_owned(),
+            client: subscriber.outlet.client_info(),
+        };
+        self.used.insert(id.clone(), used);
     }
 }
 
@@ -99,7 +162,7 @@ impl Hub {
 
     /// Puts a socket on its mailboxes; it is shown what waits there.
     pub fn join(&self, subscriber: &Arc<Subscriber>) {
-        for other in self.sockets_of(&subscriber.key.id) {
+        for other in self.sockets_of_reader(subscriber) {
             if other.mailboxes == subscriber.mailboxes {
                 other.blame_for_successor();
             }
@@ -121,11 +184,8 @@ impl Hub {
                 channel.subscribers.push(subscriber.clone());
                 changed.insert(mailbox.clone());
             }
-            state
-                .keys
-                .entry(subscriber.key.id.clone())
-                .or_default()
-                .push(subscriber.clone());
+            state.add(subscriber);
+            state.note_use(subscriber, now, false);
         }
         self.sweep_now.notify_one();
         subscriber.wake();
@@ -148,17 +208,13 @@ impl Hub {
             }
             state.changed.insert(mailbox.clone());
         }
-        if let Some(sockets) = state.keys.get_mut(&subscriber.key.id) {
-            sockets.retain(|other| !Arc::ptr_eq(other, subscriber));
-            if sockets.is_empty() {
-                state.keys.remove(&subscriber.key.id);
-            }
-        }
+        state.remove(subscriber);
+        state.note_use(subscriber, self.context.clock.now(), true);
     }
 
     /// Tells the key's other sockets on this node that it has acknowledged a message.
     pub fn settled(&self, by: &Arc<Subscriber>, message: &Arc<Message>) {
-        for other in self.sockets_of(&by.key.id) {
+        for other in self.sockets_of_reader(by) {
             if !Arc::ptr_eq(&other, by) {
                 other.settle(message);
             }
@@ -168,7 +224,14 @@ impl Hub {
     /// The key's sockets on this node.
     #[must_use]
     pub fn sockets_of(&self, key: &str) -> Vec<Arc<Subscriber>> {
-        self.lock().keys.get(key).cloned().unwrap_or_default()
+        self.lock().sockets_of(key)
+    }
+
+    /// The sockets on this node whose receipts are kept together with this one's.
+    fn sockets_of_reader(&self, subscriber: &Subscriber) -> Vec<Arc<Subscriber>> {
+        let state = self.lock();
+        let sockets = state.readers.get(subscriber.key.reader());
+        sockets.cloned().unwrap_or_default()
     }
 
     /// Sends the key's sockets away if the store no longer has it: the announcement of that may be
@@ -186,7 +249,7 @@ impl Hub {
 
     /// The same without waiting for it; once at a time for each key.
     fn start_key_check(self: Arc<Self>, key: Arc<str>) {
-        let has_sockets = self.lock().keys.contains_key(&key);
+        let has_sockets = !self.lock().sockets_of(&key).is_empty();
         if has_sockets && self.lock().checking.insert(key.clone()) {
             tokio::spawn(async move {
                 self.check_key(&key).await;
@@ -197,7 +260,7 @@ impl Hub {
 
     /// The same for every key that has sockets here.
     pub(super) async fn check_keys(&self) {
-        let keys: Vec<Arc<str>> = self.lock().keys.keys().cloned().collect();
+        let keys: Vec<Arc<str>> = self.lock().key_ids().into_iter().collect();
         for some in keys.chunks(KEYS_AT_ONCE) {
             join_all(some.iter().map(|key| self.check_key(key))).await;
         }

@@ -34,6 +34,7 @@ use tokio::time::Instant;
 
 use crate::ban::Ban;
 use crate::clock::{Clock, Millis};
+use crate::keys::ClientInfo;
 use crate::message::Message;
 use crate::metrics::Metrics;
 use crate::store::{Store, Watched};
@@ -80,7 +81,7 @@ impl Default for Tuning {
 /// What every part of the delivery works with.
 pub struct Context {
     /// This node's name.
-    pub node: String,
+    pub node: Arc<str>,
     /// The store.
     pub store: Arc<Watched<dyn Store>>,
     /// The store's clock.
@@ -124,6 +125,8 @@ pub struct Emission<'a> {
 pub trait Outlet: Send + Sync + 'static {
     /// Hands a message to the transport; false if it takes none now.
     fn emit(&self, emission: &Emission<'_>) -> bool;
+    /// Where the client is, and what it speaks.
+    fn client_info(&self) -> ClientInfo;
     /// Whether the transport is polling.
     fn is_polling(&self) -> bool;
     /// When the client was last heard of, in any way.

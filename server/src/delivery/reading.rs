@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use super::Subscriber;
 use super::queue::PAGE;
 use super::subscriber::State;
+use crate::clock::Millis;
 use crate::message::Position;
 use crate::store::{Result, Store, StoreError};
 
@@ -55,16 +56,22 @@ impl Subscriber {
         let _turn = context.reads.take().await;
         context.metrics.reads_waiting.dec();
         let until = context.clock.now();
-        let mut after: Option<Position> = None;
+        // What was due before is not for this key.
+        let mut after = self.key.since.map(|since| Position {
+            deliver_at: Millis(since.0.saturating_sub(1)),
+            seq: u64::MAX,
+        });
         loop {
             let page = context
                 .store
-                .backlog(mailbox, &self.key.id, after, until, PAGE)
+                .backlog(mailbox, self.key.reader(), after, until, PAGE)
                 .await;
             let mut state = self.lock();
             let page = page.inspect_err(|_| state.queues[index].stop_reading())?;
-            after = page.last().map(|waiting| waiting.message.position());
             let last = page.len() < PAGE;
+            if let Some(waiting) = page.last() {
+                after = Some(waiting.message.position());
+            }
             let State { queues, past, .. } = &mut *state;
             queues[index].take_page(page, last, |message| past.knows(message));
             self.pump(&mut state, false);

@@ -151,11 +151,13 @@ type Name = (Mailbox, u64, Arc<str>);
 
 impl Shown {
     /// Holds back what was shown; an acknowledgement passes, and says both.
-    fn hold_or_pass(&mut self, receipt: Receipt) -> Option<Receipt> {
+    fn hold_or_pass(&mut self, mut receipt: Receipt) -> Option<Receipt> {
         let message = &receipt.message;
-        let name = (message.mailbox.clone(), message.seq, receipt.key.clone());
-        if receipt.acknowledged {
-            self.held.remove(&name);
+        let key = receipt.of_key.key.clone();
+        let name = (message.mailbox.clone(), message.seq, key);
+        if receipt.is_acknowledged() {
+            let shown = self.held.remove(&name);
+            shown.inspect(|shown| receipt.of_key.merge(&shown.of_key));
             return Some(receipt);
         }
         if message.expires_at.since(message.deliver_at) < BRIEF {

@@ -123,6 +123,9 @@ impl Hub {
             // Presence is the store's to keep, but a node that was away too long has been
             // forgotten.
             state.changed.extend(mailboxes.iter().cloned());
+            let keys = state.key_ids();
+            let keys = keys.iter().map(|id| Mailbox::of_key(id));
+            state.changed.extend(keys);
             mailboxes
         };
         for mailbox in &mailboxes {

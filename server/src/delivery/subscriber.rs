@@ -13,9 +13,11 @@ use super::queue::Queue;
 use super::shown::Shown;
 use super::window::Window;
 use super::{Context, Outlet};
+use crate::clock::Millis;
 use crate::keys::KeyRecord;
 use crate::message::{Happening, Mailbox, Message, Note};
-use crate::store::Waiting;
+use crate::receipts::{KeyReceipt, Outcome};
+use crate::store::{Receipt, Waiting};
 
 /// See the module.
 pub struct Subscriber {
@@ -25,9 +27,11 @@ pub struct Subscriber {
     pub socket: String,
     /// The channel's mailbox, then that of everyone in the namespace.
     pub mailboxes: [Mailbox; 2],
+    /// When it joined.
+    pub(super) joined_at: Millis,
     pub(super) outlet: Arc<dyn Outlet>,
     pub(super) context: Arc<Context>,
-    /// Whether messages of this namespace ask for an acknowledgement.
+    /// Whether its messages ask for an acknowledgement.
     pub(super) acknowledged: bool,
     /// Bounds how often the store is asked for acknowledged messages.
     pub(super) looks: DefaultDirectRateLimiter,
@@ -91,7 +95,8 @@ impl Subscriber {
         };
         let mut unacknowledged = context.unacknowledged.iter();
         Arc::new(Self {
-            acknowledged: !unacknowledged.any(|name| name == namespace),
+            acknowledged: !key.watch && !unacknowledged.any(|name| name == namespace),
+            joined_at: context.clock.now(),
             looks: acknowledging::looks(),
             key,
             socket,
@@ -107,6 +112,7 @@ impl Subscriber {
     pub(super) fn offer(self: &Arc<Self>, message: &Arc<Message>) {
         let mut state = self.lock();
         if let Some(index) = self.index_of(message)
+            && self.key.gets(message.deliver_at)
             && !state.past.knows(message)
         {
             state.queues[index].offer(message);
@@ -172,6 +178,27 @@ impl Subscriber {
         self.mailboxes
             .iter()
             .position(|mailbox| *mailbox == message.mailbox)
+    }
+
+    /// Records what this key got of a message. A key that only watches gets nothing.
+    pub(super) fn record(
+        &self,
+        message: &Arc<Message>,
+        emitted_at: Option<Millis>,
+        acknowledged: Option<(Millis, Outcome)>,
+    ) {
+        if self.key.watch {
+            return;
+        }
+        self.context.recorder.push(Receipt {
+            message: message.clone(),
+            of_key: KeyReceipt {
+                key: self.key.reader().clone(),
+                node: self.context.node.clone(),
+                emitted_at,
+                acknowledged,
+            },
+        });
     }
 
     /// Notes what happened to a message with this key.

@@ -113,8 +113,20 @@ impl Hub {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            let changes = self.lock().take_presence();
+            let (changes, used) = {
+                let mut state = self.lock();
+                (state.take_presence(), std::mem::take(&mut state.used))
+            };
             let store = &self.context.store;
+            if !used.is_empty() {
+                let uses = used.iter().map(|(id, used)| (id.clone(), used.clone()));
+                if store.record_uses(uses.collect()).await.is_err() {
+                    let mut state = self.lock();
+                    for (id, used) in used {
+                        state.used.entry(id).or_insert(used);
+                    }
+                }
+            }
             if !changes.is_empty()
                 && store
                     .set_presence(&self.context.node, &changes)

@@ -15,6 +15,7 @@ use super::handler::Handler;
 use super::handshake::Handshake;
 use super::query::Query;
 use super::session::Session;
+use super::strangers::Strangers;
 use crate::admission::{Client, Refused};
 use crate::connection::Later;
 use crate::engine::{self, Answer, Polled, Protocol, RequestError, Transport};
@@ -30,6 +31,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Gate {
     handler: Arc<Handler>,
+    strangers: Arc<Strangers>,
 }
 
 /// Why a request is not answered as it wants.
@@ -73,7 +75,8 @@ impl Gate {
     /// The gate in front of the sessions that `handler` has.
     #[must_use]
     pub fn new(handler: Arc<Handler>) -> Self {
-        Self { handler }
+        let strangers = Arc::new(Strangers::new(&handler.settings));
+        Self { handler, strangers }
     }
 
     /// Answers a request to the Socket.IO path.
@@ -89,8 +92,14 @@ impl Gate {
         let query = Query::read(request.uri().query().unwrap_or_default())?;
         match query.sid {
             Some(sid) => {
+                let headers = request.headers();
+                if query.transport == Transport::Polling {
+                    let metrics = &self.handler.context.metrics;
+                    self.strangers.look_at_poll(headers, metrics);
+                }
                 let Some(session) = self.handler.sessions.get(&sid) else {
                     self.handler.admission.refused("unknown_session", client);
+                    self.strangers.unknown_session(headers, client);
                     return Err(RequestError::UnknownSession.into());
                 };
                 self.go_on(request, client, query.transport, session).await
@@ -178,6 +187,11 @@ impl Gate {
         }
         if !self.handler.engine.allows(transport) {
             return Err(RequestError::UnknownTransport.into());
+        }
+        if transport == Transport::WebSocket && !self.strangers.may_connect(headers, client) {
+            let detail = "Pages of this origin may not connect";
+            let problem = Problem::forbidden(detail);
+            return Err(self.refuse(client, "other_origin", problem).into());
         }
         self.check_capacity(client)?;
         let shows_key = headers.contains_key(AUTHORIZATION);

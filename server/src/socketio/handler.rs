@@ -11,6 +11,8 @@ use super::session::{Owner, Session};
 use crate::admission::Admission;
 use crate::delivery::{ById, Context, Hub, Settled, Subscriber};
 use crate::engine::{self, How, Protocol, Upper};
+use crate::receipts::Outcome;
+use crate::recipients::Recipients;
 use crate::settings::Settings;
 
 /// The Socket.IO side of a node.
@@ -25,6 +27,8 @@ pub struct Handler {
     pub context: Arc<Context>,
     /// Where sockets are put on their mailboxes.
     pub hub: Arc<Hub>,
+    /// Channels that are known to have a key.
+    pub recipients: Recipients,
     /// Every session.
     pub sessions: Sessions,
     draining: AtomicBool,
@@ -53,6 +57,7 @@ impl Handler {
             admission,
             context,
             hub,
+            recipients: Recipients::default(),
             sessions: Sessions::default(),
             draining: AtomicBool::new(false),
         })
@@ -119,9 +124,9 @@ impl Handler {
             return;
         }
         if let Incoming::Event(arguments, number) = &incoming
-            && let Some(id) = packet::acknowledged_by_event(arguments)
+            && let Some(named) = packet::acknowledged_by_event(arguments)
             && let Some(subscriber) = session.socket(&namespace)
-            && self.acknowledged_by_event(session, subscriber, &namespace, id, *number)
+            && self.acknowledged_by_event(session, subscriber, &namespace, named, *number)
         {
             return;
         }
@@ -182,15 +187,16 @@ impl Handler {
         number: u64,
         arguments: &str,
     ) -> bool {
-        let id = packet::acknowledged_id(arguments);
-        let answer = session.socket(namespace).zip(id.as_deref());
-        let settled = answer.and_then(|(subscriber, id)| {
-            let settled = subscriber.acknowledge(number, id).ok()?;
+        let named = packet::acknowledged(arguments);
+        let answer = session.socket(namespace).zip(named.as_ref());
+        let settled = answer.and_then(|(subscriber, (id, outcome))| {
+            let settled = subscriber.acknowledge(number, id, *outcome).ok()?;
             self.tell_others(&subscriber, &settled);
             Some(settled)
         });
         if settled.is_none() {
-            self.stray(session, namespace, Some(number), id.as_deref());
+            let id = named.as_ref().map(|(id, _)| id.as_str());
+            self.stray(session, namespace, Some(number), id);
         }
         settled.is_some()
     }
@@ -202,13 +208,13 @@ impl Handler {
         session: &Arc<Session>,
         subscriber: Arc<Subscriber>,
         namespace: &str,
-        id: String,
+        (id, outcome): (String, Outcome),
         number: Option<u64>,
     ) -> bool {
-        match subscriber.acknowledge_id(&id) {
+        match subscriber.acknowledge_id(&id, outcome) {
             ById::Here(settled) => {
                 self.tell_others(&subscriber, &settled);
-                answer(session, namespace, number, outcome(&settled));
+                answer(session, namespace, number, told(&settled));
             }
             ById::TooMany => {
                 self.stray(session, namespace, None, Some(&id));
@@ -220,14 +226,15 @@ impl Handler {
                 tokio::spawn(async move {
                     // Without an answer of the store there is none for the client: it may ask
                     // again.
-                    let Ok(settled) = handler.hub.acknowledge(&subscriber, &id).await else {
+                    let Ok(settled) = handler.hub.acknowledge(&subscriber, &id, outcome).await
+                    else {
                         return;
                     };
                     if settled.is_err() {
                         handler.stray(&session, &namespace, None, Some(&id));
                     }
-                    let outcome = settled.as_ref().map_or("unknown", outcome);
-                    answer(&session, &namespace, number, outcome);
+                    let told = settled.as_ref().map_or("unknown", told);
+                    answer(&session, &namespace, number, told);
                 });
             }
         }
@@ -268,7 +275,7 @@ impl Owner for Handler {
 }
 
 /// What an acknowledgement has done, as a client is told that asked.
-fn outcome(settled: &Settled) -> &'static str {
+fn told(settled: &Settled) -> &'static str {
     match settled {
         Settled::Now(_) | Settled::Before => "acknowledged",
         Settled::Late => "expired",

@@ -16,6 +16,7 @@ mod pressure;
 mod query;
 mod registry;
 mod session;
+mod strangers;
 
 pub use gate::Gate;
 pub use handler::Handler;
@@ -31,7 +32,7 @@ pub fn fuzz_packet(text: &str) {
     )) = packet::decode(text)
     {
         let _ = (
-            packet::acknowledged_id(&arguments),
+            packet::acknowledged(&arguments),
             packet::acknowledged_by_event(&arguments),
         );
     }

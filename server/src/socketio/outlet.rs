@@ -8,6 +8,7 @@ use super::packet;
 use super::session::Session;
 use crate::delivery::{Emission, Outlet};
 use crate::engine::{How, Transport};
+use crate::keys::ClientInfo;
 
 /// A session's socket in one namespace, as delivery sees it.
 pub(super) struct SocketOutlet {
@@ -23,6 +24,15 @@ impl Outlet for SocketOutlet {
             engine.allowance.expect_reply();
         }
         emitted
+    }
+
+    fn client_info(&self) -> ClientInfo {
+        let engine = &self.session.engine;
+        ClientInfo {
+            network: self.session.client.network(),
+            transport: engine.transport().name().to_owned(),
+            protocol: engine.protocol.socketio().to_string(),
+        }
     }
 
     fn is_polling(&self) -> bool {

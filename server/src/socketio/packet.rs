@@ -14,6 +14,7 @@ use socketioxide_parser_common::CommonParser;
 use crate::delivery::Emission;
 use crate::engine::Protocol;
 use crate::message::Message;
+use crate::receipts::Outcome;
 
 /// What a client may send.
 #[derive(Debug, PartialEq, Eq)]
@@ -90,22 +91,26 @@ fn text_of(value: Value) -> String {
     }
 }
 
-/// The message id of an acknowledgement's arguments: the first, if it is a string.
-pub(super) fn acknowledged_id(arguments: &str) -> Option<String> {
+/// The message id of an acknowledgement's arguments, if the first is a string, and what the plugin
+/// says it did: the `status` of the second, as in `ack(id, { status: "shown" })`.
+pub(super) fn acknowledged(arguments: &str) -> Option<(String, Outcome)> {
     let arguments: Vec<serde_json::Value> = serde_json::from_str(arguments).ok()?;
-    arguments.first()?.as_str().map(str::to_owned)
+    let id = arguments.first()?.as_str()?.to_owned();
+    Some((id, outcome(arguments.get(1))))
 }
 
-/// The message id of an event `ack`, which acknowledges it on any session of the key. What became
-/// of the message may follow as an object.
-pub(super) fn acknowledged_by_event(arguments: &str) -> Option<String> {
-    type Outcome = serde_json::Map<String, serde_json::Value>;
-    let short = serde_json::from_str::<(String, String)>(arguments);
-    let long = || serde_json::from_str::<(String, String, Outcome)>(arguments);
-    let (event, id) = short
-        .or_else(|_| long().map(|(event, id, _)| (event, id)))
-        .ok()?;
-    (event == "ack").then_some(id)
+/// The same of an event `ack`, which acknowledges on any session of the key.
+pub(super) fn acknowledged_by_event(arguments: &str) -> Option<(String, Outcome)> {
+    let arguments: Vec<serde_json::Value> = serde_json::from_str(arguments).ok()?;
+    let (event, id) = (arguments.first()?.as_str()?, arguments.get(1)?.as_str()?);
+    (event == "ack").then(|| (id.to_owned(), outcome(arguments.get(2))))
+}
+
+/// What a plugin says it did. A status that is not known is one of a later release: the message has
+/// arrived, at least.
+fn outcome(said: Option<&serde_json::Value>) -> Outcome {
+    let status = said.and_then(|said| said.get("status")?.as_str());
+    status.and_then(Outcome::of).unwrap_or(Outcome::Received)
 }
 
 /// The message id of an event `in_progress`: the client has the message and is not done with it.
@@ -296,26 +301,30 @@ mod tests {
 
     #[test]
     fn an_acknowledgement_names_its_message() {
-        assert_eq!(acknowledged_id(r#"["a","b"]"#).as_deref(), Some("a"));
+        let received = |id: &str| Some((id.to_owned(), Outcome::Received));
+        assert_eq!(acknowledged(r#"["a","b"]"#), received("a"));
+        for (status, outcome) in [
+            ("shown", Outcome::Shown),
+            ("skipped", Outcome::Skipped),
+            ("failed", Outcome::Failed),
+            ("expired", Outcome::Expired),
+            ("of a later release", Outcome::Received),
+        ] {
+            let said = format!(r#"["a",{{"status":"{status}","reason":1}}]"#);
+            assert_eq!(acknowledged(&said), Some(("a".to_owned(), outcome)));
+        }
         for empty in ["[]", "[null]", "[1]", "{}", "", "[\"a\""] {
-            assert_eq!(acknowledged_id(empty), None, "{empty}");
+            assert_eq!(acknowledged(empty), None, "{empty}");
         }
     }
 
     #[test]
     fn an_event_acknowledges_by_its_name_and_an_id() {
         let id = acknowledged_by_event(r#"["ack","m-1"]"#);
-        assert_eq!(id.as_deref(), Some("m-1"));
-        let id = acknowledged_by_event(r#"["ack","m-1",{"status":"shown"}]"#);
-        assert_eq!(id.as_deref(), Some("m-1"));
-        for other in [
-            r#"["ack"]"#,
-            r#"["ack",1]"#,
-            r#"["ack","a","b"]"#,
-            r#"["nack","a"]"#,
-            "[",
-            "",
-        ] {
+        assert_eq!(id, Some(("m-1".to_owned(), Outcome::Received)));
+        let shown = acknowledged_by_event(r#"["ack","m-1",{"status":"shown"}]"#);
+        assert_eq!(shown, Some(("m-1".to_owned(), Outcome::Shown)));
+        for other in [r#"["ack"]"#, r#"["ack",1]"#, r#"["nack","a"]"#, "[", ""] {
             assert_eq!(acknowledged_by_event(other), None, "{other}");
         }
         let id = in_progress_by_event(r#"["in_progress","m-1"]"#);
@@ -376,7 +385,7 @@ mod tests {
         #[test]
         fn no_text_makes_the_reader_panic(text in "[0-6]?[0-9]{0,3}-?(/[a-zé?=]{0,8},?)?[0-9]{0,20}.{0,40}") {
             if let Some((_, Incoming::Acknowledgement(_, arguments))) = read(&text) {
-                let _ = acknowledged_id(&arguments);
+                let _ = acknowledged(&arguments);
             }
         }
     }

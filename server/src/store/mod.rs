@@ -18,8 +18,9 @@ use tokio::sync::broadcast;
 
 use crate::ban::Ban;
 use crate::clock::Millis;
-use crate::keys::{self, KeyRecord};
+use crate::keys::{self, KeyRecord, KeyUse};
 use crate::message::{Mailbox, Message, Note, Position, Status};
+use crate::receipts::KeyReceipt;
 
 pub use embedded::Embedded;
 pub use redis::Redis;
@@ -39,6 +40,8 @@ pub const MAX_ARCHIVE_BYTES: u64 = 256 << 20;
 pub const RETENTION: i64 = 24 * 3600 * 1000;
 /// Notes that are kept of one message; later ones are dropped.
 pub const MAX_NOTES: usize = 32;
+/// Keys of which it is kept when they got a message; of further ones, only that they did.
+pub const MAX_RECEIPTS: usize = 16;
 /// Plugin keys, expired ones included until they are deleted.
 pub const MAX_KEYS: u64 = 100_000;
 
@@ -108,10 +111,16 @@ pub enum Cancelled {
 pub struct Receipt {
     /// The message.
     pub message: Arc<Message>,
-    /// The key's id.
-    pub key: Arc<str>,
-    /// Whether it was acknowledged, or only emitted.
-    pub acknowledged: bool,
+    /// What the key got of it, and when.
+    pub of_key: KeyReceipt,
+}
+
+impl Receipt {
+    /// Whether the message was acknowledged, or only emitted.
+    #[must_use]
+    pub fn is_acknowledged(&self) -> bool {
+        self.of_key.acknowledged.is_some()
+    }
 }
 
 /// A message that a key still has to get.
@@ -220,6 +229,16 @@ pub async fn find_key(store: &dyn Store, key: &str, now: Millis) -> Result<Optio
     Ok(store.key(id).await?.filter(|record| record.opens(key, now)))
 }
 
+/// Sockets on a mailbox, on all nodes.
+///
+/// # Errors
+/// When the store is away.
+pub async fn presence(store: &dyn Store, mailbox: &Mailbox) -> Result<u64> {
+    let places = store.places(std::slice::from_ref(mailbox)).await?;
+    let sockets = places.iter().flatten().map(|(_, sockets)| *sockets);
+    Ok(sockets.map(u64::from).sum())
+}
+
 /// Mailboxes, receipts and keys. Every call is atomic and may be repeated.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
@@ -294,6 +313,30 @@ pub trait Store: Send + Sync + 'static {
     /// Keys after `after`, by id, which is by time of issue.
     async fn keys(&self, after: Option<&str>, limit: usize) -> Result<Vec<KeyRecord>>;
 
+    /// A channel's keys after `after`, by id.
+    async fn keys_of(
+        &self,
+        channel: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<KeyRecord>>;
+
+    /// Channels that have keys, with their number of keys, by name: those after `after` that begin
+    /// with `prefix`.
+    async fn channels(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, u64)>>;
+
+    /// Keeps how keys, by id, were used last. The first use that was kept stays.
+    async fn record_uses(&self, uses: Vec<(Arc<str>, KeyUse)>) -> Result<()>;
+
+    /// How keys were used, in the order of their ids; a store of one process knows of its time
+    /// only.
+    async fn uses(&self, ids: &[Arc<str>]) -> Result<Vec<Option<KeyUse>>>;
+
     /// Deletes a key and announces it; false when there is none.
     async fn revoke_key(&self, id: &str) -> Result<bool>;
 
@@ -305,8 +348,8 @@ pub trait Store: Send + Sync + 'static {
     /// Says how many sockets `node` has on each of these mailboxes.
     async fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> Result<()>;
 
-    /// Sockets on a mailbox, on all nodes.
-    async fn presence(&self, mailbox: &Mailbox) -> Result<u64>;
+    /// Sockets on each mailbox, by node.
+    async fn places(&self, mailboxes: &[Mailbox]) -> Result<Vec<Vec<(String, u32)>>>;
 
     /// Tells the nodes that share the store of a ban. A store of one process has nobody to tell.
     async fn announce_ban(&self, _ban: Ban) -> Result<()> {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::ban::Ban;
 use crate::clock::Millis;
-use crate::keys::KeyRecord;
+use crate::keys::{KeyRecord, KeyUse};
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::metrics::{Metrics, StoreCall};
 
@@ -161,7 +161,11 @@ watched! {
     fn keys(&self, after: Option<&str>, limit: usize) -> Vec<KeyRecord>;
     fn revoke_key(&self, id: &str) -> bool;
     fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> ();
-    fn presence(&self, mailbox: &Mailbox) -> u64;
+    fn places(&self, mailboxes: &[Mailbox]) -> Vec<Vec<(String, u32)>>;
+    fn keys_of(&self, channel: &str, after: Option<&str>, limit: usize) -> Vec<KeyRecord>;
+    fn channels(&self, prefix: &str, after: Option<&str>, limit: usize) -> Vec<(String, u64)>;
+    fn record_uses(&self, uses: Vec<(Arc<str>, KeyUse)>) -> ();
+    fn uses(&self, ids: &[Arc<str>]) -> Vec<Option<KeyUse>>;
     fn announce_ban(&self, ban: Ban) -> ();
 }
 

@@ -151,6 +151,10 @@ fn record(claims: Claims, now: Millis) -> Result<KeyRecord, Refused> {
         created_at: claims.iat.map_or(now, millis),
         expires_at: Some(end),
         max_sockets: claims.max_sockets,
+        // The next token of the id goes on where this one ends.
+        since: None,
+        watch: false,
+        receipts_of: None,
         hash: [0; 32],
         kind: KeyKind::Token,
     })

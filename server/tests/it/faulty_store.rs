@@ -12,7 +12,7 @@ use serde_json::Value;
 use server::ban::Ban;
 use server::clock::Millis;
 use server::delivery::Tuning;
-use server::keys::KeyRecord;
+use server::keys::{KeyRecord, KeyUse};
 use server::message::{Mailbox, Message, Note, Position, Status};
 use server::node::Node;
 use server::settings::{Environment, Settings};
@@ -121,7 +121,11 @@ faulty! {
     fn keys(after: Option<&str>, limit: usize) -> Vec<KeyRecord>;
     fn revoke_key(id: &str) -> bool;
     fn set_presence(node: &str, changes: &[(Mailbox, u32)]) -> ();
-    fn presence(mailbox: &Mailbox) -> u64;
+    fn places(mailboxes: &[Mailbox]) -> Vec<Vec<(String, u32)>>;
+    fn keys_of(channel: &str, after: Option<&str>, limit: usize) -> Vec<KeyRecord>;
+    fn channels(prefix: &str, after: Option<&str>, limit: usize) -> Vec<(String, u64)>;
+    fn record_uses(uses: Vec<(Arc<str>, KeyUse)>) -> ();
+    fn uses(ids: &[Arc<str>]) -> Vec<Option<KeyUse>>;
     fn announce_ban(ban: Ban) -> ();
 }
 

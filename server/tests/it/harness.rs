@@ -19,6 +19,8 @@ use tokio::time::timeout;
 
 /// A backend key that every test server knows.
 pub(crate) const BACKEND_KEY: &str = "test-backend-key-of-32-characters";
+/// A key that gets messages since then gets all that are live.
+pub(crate) const BEGINNING: &str = "1970-01-01T00:00:00Z";
 /// How long anything may take that a test waits for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -112,9 +114,11 @@ impl Server {
         message
     }
 
-    /// Issues a key for a channel in both default namespaces; returns id and key.
+    /// Issues a key for a channel in both default namespaces, which gets what was due before it,
+    /// too; returns id and key.
     pub(crate) async fn key(&self, channel: &str) -> (String, String) {
-        let body = json!({ "channel": channel, "namespaces": ["dropcodes", "donations"] });
+        let namespaces = ["dropcodes", "donations"];
+        let body = json!({ "channel": channel, "namespaces": namespaces, "since": BEGINNING });
         let (status, key) = self.call(Method::POST, "/v1/keys", Some(body)).await;
         assert_eq!(status, 201, "{key}");
         (
@@ -126,7 +130,7 @@ impl Server {
     /// Issues a key that ends after `left`; returns id and key.
     pub(crate) async fn expiring_key(&self, channel: &str, left: Duration) -> (String, String) {
         let end = humantime::format_rfc3339_millis(SystemTime::now() + left).to_string();
-        let body = json!({ "channel": channel, "namespaces": ["dropcodes"], "expires_at": end });
+        let body = json!({ "channel": channel, "namespaces": ["dropcodes"], "expires_at": end, "since": BEGINNING });
         let (status, key) = self.call(Method::POST, "/v1/keys", Some(body)).await;
         assert_eq!(status, 201, "{key}");
         (

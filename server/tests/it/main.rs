@@ -44,6 +44,8 @@ mod shared;
 mod slow;
 mod smoke;
 mod store;
+mod strangers;
 mod supervision;
 mod tokens;
 mod waiting_polls;
+mod why;

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use serde_json::value::to_raw_value;
 use server::clock::Millis;
-use server::keys::KeyRecord;
+use server::keys::{ClientInfo, KeyRecord, KeyUse};
 use server::message::{Happening, Mailbox, Message, Note, State};
+use server::receipts::{KeyReceipt, Outcome};
 use server::store::{
     Announcement, Cancelled, Draft, Embedded, MAX_CHANNEL_BYTES, MAX_EVERYONE_MESSAGES, MAX_NOTES,
-    Published, Receipt, Store, Swept, Tally,
+    MAX_RECEIPTS, Published, Receipt, Store, Swept, Tally, presence,
 };
 
 use crate::harness::eventually;
@@ -51,10 +52,14 @@ contract!(
     what_falls_due_is_found_by_moment_and_by_sequence,
     cancelling_is_for_what_is_not_due,
     receipts_count_keys_once,
+    what_the_first_keys_got_is_kept,
     expiry_is_told_once,
     what_happens_to_a_message_is_noted,
     bounds_hold_and_are_freed,
     keys_are_kept_listed_and_revoked,
+    keys_are_found_by_channel,
+    uses_of_keys_are_kept_while_they_are_keys,
+    presence_is_told_by_node,
     presence_adds_up,
     everything_new_is_announced,
     the_clock_moves,
@@ -94,8 +99,12 @@ fn mailbox() -> Mailbox {
 fn receipt(message: &Arc<Message>, key: &str, acknowledged: bool) -> Receipt {
     Receipt {
         message: message.clone(),
-        key: key.into(),
-        acknowledged,
+        of_key: KeyReceipt {
+            key: key.into(),
+            node: "node".into(),
+            emitted_at: Some(message.deliver_at),
+            acknowledged: acknowledged.then_some((message.deliver_at, Outcome::Shown)),
+        },
     }
 }
 
@@ -602,11 +611,11 @@ async fn presence_adds_up(store: Arc<dyn Store>) {
     set("b", &[(mailbox(), 3), (Mailbox::everyone("n"), 9)]).await;
     // A store that is elsewhere learns of a node within a second.
     eventually("presence adds up", async || {
-        (store.presence(&mailbox()).await.unwrap() == 5).then_some(())
+        (presence(&*store, &mailbox()).await.unwrap() == 5).then_some(())
     })
     .await;
     set("a", &[(mailbox(), 0)]).await;
-    assert_eq!(store.presence(&mailbox()).await.unwrap(), 3);
+    assert_eq!(presence(&*store, &mailbox()).await.unwrap(), 3);
 }
 
 async fn everything_new_is_announced(store: Arc<dyn Store>) {
@@ -655,4 +664,155 @@ async fn a_directory_keeps_everything_and_belongs_to_one_process() {
     assert_eq!(backlog(&store, "l").await, [("a".to_owned(), false)]);
     assert!(backlog(&store, "k").await.is_empty());
     assert!(publish(&store, "b", 0, 60_000).await.seq > at.seq);
+}
+
+/// Of the first keys when and where, of all how many; a receipt that comes twice changes nothing.
+async fn what_the_first_keys_got_is_kept(store: Arc<dyn Store>) {
+    let message = publish(&*store, "a", 0, 60_000).await;
+    let at = |ms: i64| Millis(message.deliver_at.0 + ms);
+    let of_key = |key: &str, emitted, acknowledged| Receipt {
+        message: message.clone(),
+        of_key: KeyReceipt {
+            key: key.into(),
+            node: "node-1".into(),
+            emitted_at: emitted,
+            acknowledged,
+        },
+    };
+    let shown = Some((at(9), Outcome::Shown));
+    for receipts in [
+        vec![
+            of_key("k00", Some(at(3)), None),
+            of_key("k01", Some(at(4)), Some((at(5), Outcome::Skipped))),
+        ],
+        vec![of_key("k00", None, shown)],
+        vec![of_key(
+            "k00",
+            Some(at(100)),
+            Some((at(101), Outcome::Failed)),
+        )],
+    ] {
+        store.record(receipts).await.unwrap();
+    }
+    let many = (2..40).map(|n| of_key(&format!("k{n:02}"), Some(at(n)), None));
+    store.record(many.collect()).await.unwrap();
+    let status = store.status(&mailbox(), "a").await.unwrap().unwrap();
+    assert_eq!((status.delivered_keys, status.acknowledged_keys), (40, 2));
+    assert_eq!(status.receipts.len(), MAX_RECEIPTS);
+    assert_eq!(status.receipts[0], of_key("k00", Some(at(3)), shown).of_key);
+    assert_eq!(
+        status.receipts[1].acknowledged,
+        Some((at(5), Outcome::Skipped))
+    );
+    assert_eq!(status.receipts[2], of_key("k02", Some(at(2)), None).of_key);
+    let listed = store.list(&mailbox(), None, 10).await.unwrap();
+    assert!(
+        listed[0].receipts.is_empty(),
+        "they are read for one message only"
+    );
+    // They outlive the message, as its counts do.
+    let over = Millis(message.expires_at.0 + 1);
+    eventually("it is retired", async || {
+        store.expire(over, 100).await.unwrap();
+        let status = store.status(&mailbox(), "a").await.unwrap().unwrap();
+        assert_eq!(status.receipts.len(), MAX_RECEIPTS);
+        assert_eq!(status.receipts[0].acknowledged, shown);
+        (store.tally(&mailbox()).await.unwrap() == Tally::default()).then_some(())
+    })
+    .await;
+}
+
+async fn put_key(store: &dyn Store, channel: &str) -> KeyRecord {
+    let issued = KeyRecord::issue(channel.into(), vec!["n".into()], now(store).await, None);
+    let (key, _) = issued.unwrap();
+    assert!(store.put_key(key.clone()).await.unwrap());
+    key
+}
+
+async fn keys_are_found_by_channel(store: Arc<dyn Store>) {
+    let mut of_c = Vec::new();
+    // Names that sort around each other's ends.
+    for channel in ["c", "c.1", "c-1", "b", "c", "c:2", "cc", "c"] {
+        let key = put_key(&*store, channel).await;
+        if channel == "c" {
+            of_c.push(key);
+        }
+    }
+    of_c.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(store.keys_of("c", None, 10).await.unwrap(), of_c);
+    let after = Some(&*of_c[0].id);
+    assert_eq!(store.keys_of("c", after, 1).await.unwrap(), of_c[1..2]);
+    assert!(store.keys_of("nobody", None, 10).await.unwrap().is_empty());
+    let names = async |prefix: &str, after: Option<&str>, limit: usize| {
+        let found = store.channels(prefix, after, limit).await.unwrap();
+        let found = found
+            .into_iter()
+            .map(|(name, keys)| format!("{name} {keys}"));
+        found.collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(
+        names("", None, 10).await,
+        "b 1, c 3, c-1 1, c.1 1, c:2 1, cc 1"
+    );
+    assert_eq!(names("c", None, 2).await, "c 3, c-1 1");
+    assert_eq!(names("c", Some("c-1"), 2).await, "c.1 1, c:2 1");
+    assert_eq!(names("cc", Some("b"), 2).await, "cc 1");
+    assert_eq!(names("d", None, 2).await, "");
+    for key in &of_c {
+        assert!(store.revoke_key(&key.id).await.unwrap());
+    }
+    assert!(store.keys_of("c", None, 10).await.unwrap().is_empty());
+    assert_eq!(names("c", None, 1).await, "c-1 1");
+}
+
+async fn uses_of_keys_are_kept_while_they_are_keys(store: Arc<dyn Store>) {
+    let (key, other) = (put_key(&*store, "c").await, put_key(&*store, "c").await);
+    let used = |joined: i64, left: Option<i64>| KeyUse {
+        first_at: Millis(joined),
+        joined_at: Millis(joined),
+        left_at: left.map(Millis),
+        node: "node-1".into(),
+        namespace: "n".into(),
+        client: ClientInfo {
+            network: "192.0.2.0/24".into(),
+            transport: "polling".into(),
+            protocol: "5".into(),
+        },
+    };
+    let ids = [key.id.clone(), other.id.clone(), "nobody".into()];
+    let uses = [used(5, None), used(9, Some(12))].map(|used| (key.id.clone(), used));
+    for one in uses {
+        let nobody = ("nobody".into(), used(1, None));
+        store.record_uses(vec![one, nobody]).await.unwrap();
+    }
+    let last = KeyUse {
+        first_at: Millis(5),
+        ..used(9, Some(12))
+    };
+    assert_eq!(store.uses(&ids).await.unwrap(), [Some(last), None, None]);
+    store.revoke_key(&key.id).await.unwrap();
+    assert_eq!(store.uses(&ids).await.unwrap(), [None, None, None]);
+    assert!(store.uses(&[]).await.unwrap().is_empty());
+}
+
+async fn presence_is_told_by_node(store: Arc<dyn Store>) {
+    let key = Mailbox::of_key("k");
+    for (node, sockets) in [("node-1", 2), ("node-2", 3)] {
+        let changes = [(mailbox(), sockets), (key.clone(), 1)];
+        store.set_presence(node, &changes).await.unwrap();
+    }
+    // A node counts from its first pulse on, which comes within a second.
+    let asked = [mailbox(), Mailbox::channel("n", "nobody"), key];
+    let places = eventually("both nodes are there", async || {
+        let mut places = store.places(&asked).await.unwrap();
+        places.iter_mut().for_each(|nodes| nodes.sort());
+        (places[0].len() == 2).then_some(places)
+    });
+    let node = |name: &str, sockets| (name.to_owned(), sockets);
+    let wanted = [
+        vec![node("node-1", 2), node("node-2", 3)],
+        vec![],
+        vec![node("node-1", 1), node("node-2", 1)],
+    ];
+    assert_eq!(places.await, wanted);
 }

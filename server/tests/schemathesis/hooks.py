@@ -41,6 +41,8 @@ def settle(body):
         due += timedelta(milliseconds=body["deliver_in"])
     if isinstance(body.get("expires_at"), str):
         body["expires_at"] = (due + timedelta(minutes=30)).isoformat()
+    # The key to replace has to exist, and to be of the same channel.
+    body.pop("replaces", None)
     if "namespaces" in body:
         body["namespaces"] = NAMESPACES[: len(body["namespaces"])]
     if len(body.get("event", "").encode(errors="replace")) > 128:

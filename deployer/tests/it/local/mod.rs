@@ -7,3 +7,4 @@ mod nodes;
 mod redis;
 mod rollout;
 mod stack;
+mod why;

@@ -7,6 +7,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::clock::Millis;
 use crate::delivery::{Context, Emission, Hub, Outlet, Settled, Subscriber};
+use crate::keys::ClientInfo;
+use crate::receipts::Outcome;
 
 /// See the module.
 pub(super) struct Client {
@@ -90,13 +92,18 @@ impl Outlet for Screen {
             tokio::spawn(async move {
                 sleep(Duration::from_millis(fastrand::u64(0..200))).await;
                 if let Some((subscriber, hub)) = subscriber.upgrade().zip(hub.upgrade())
-                    && let Ok(Settled::Now(message)) = subscriber.acknowledge(number, &id)
+                    && let Ok(Settled::Now(message)) =
+                        subscriber.acknowledge(number, &id, Outcome::Received)
                 {
                     hub.settled(&subscriber, &message);
                 }
             });
         }
         true
+    }
+
+    fn client_info(&self) -> ClientInfo {
+        ClientInfo::default()
     }
 
     fn is_polling(&self) -> bool {

@@ -41,6 +41,9 @@ fn key(name: &str) -> KeyRecord {
         created_at: Millis(0),
         expires_at: None,
         max_sockets: None,
+        since: None,
+        watch: false,
+        receipts_of: None,
     }
 }
 

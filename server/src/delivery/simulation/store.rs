@@ -10,7 +10,7 @@ use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep};
 
 use crate::clock::Millis;
-use crate::keys::KeyRecord;
+use crate::keys::{KeyRecord, KeyUse};
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::store::{
     Announcement, Cancelled, Draft, Expired, Held, Published, Receipt, Restored, Result, Store,
@@ -205,13 +205,10 @@ impl Store for HeldStore {
 
     async fn record(&self, receipts: Vec<Receipt>) -> Result<()> {
         self.held(|state| {
-            for Receipt {
-                message,
-                key,
-                acknowledged,
-            } in receipts
-            {
-                *state.receipts.entry((message.seq, key)).or_default() |= acknowledged;
+            for receipt in receipts {
+                let acknowledged = receipt.is_acknowledged();
+                let name = (receipt.message.seq, receipt.of_key.key);
+                *state.receipts.entry(name).or_default() |= acknowledged;
             }
         })
         .await
@@ -291,7 +288,23 @@ impl Store for HeldStore {
         unreachable!("the delivery revokes no keys")
     }
 
-    async fn presence(&self, _: &Mailbox) -> Result<u64> {
-        Ok(0)
+    async fn places(&self, _: &[Mailbox]) -> Result<Vec<Vec<(String, u32)>>> {
+        unreachable!("the delivery does not ask who is where")
+    }
+
+    async fn keys_of(&self, _: &str, _: Option<&str>, _: usize) -> Result<Vec<KeyRecord>> {
+        unreachable!("the delivery lists no keys")
+    }
+
+    async fn channels(&self, _: &str, _: Option<&str>, _: usize) -> Result<Vec<(String, u64)>> {
+        unreachable!("the delivery lists no channels")
+    }
+
+    async fn record_uses(&self, _: Vec<(Arc<str>, KeyUse)>) -> Result<()> {
+        self.held(|_| ()).await
+    }
+
+    async fn uses(&self, _: &[Arc<str>]) -> Result<Vec<Option<KeyUse>>> {
+        unreachable!("the delivery does not ask for uses")
     }
 }

@@ -7,6 +7,7 @@ use super::reader::Stretch;
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message, Note, Position};
+use crate::receipts::KeyReceipt;
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -24,8 +25,7 @@ pub(super) enum Change {
     Receipt {
         mailbox: Mailbox,
         at: Position,
-        key: Arc<str>,
-        acknowledged: bool,
+        receipt: KeyReceipt,
     },
     /// Something happened to a message.
     Noted {
@@ -43,6 +43,12 @@ pub(super) enum Change {
         at: Position,
         delivered: u32,
         acknowledged: u32,
+    },
+    /// What one of a message's first keys got of it; in snapshots alone.
+    Kept {
+        mailbox: Mailbox,
+        at: Position,
+        receipt: KeyReceipt,
     },
     /// What a key has settled and was shown; in snapshots alone.
     Reader {

@@ -11,6 +11,20 @@ use serde_json::value::RawValue;
 use super::change::Change;
 use crate::clock::Millis;
 use crate::message::{Mailbox, Message, Position};
+use crate::receipts::{KeyReceipt, Outcome};
+
+/// Stands for a time that there is not.
+const NEVER: Millis = Millis(i64::MIN);
+
+/// A receipt of which only the key is known: no node has this name.
+pub(super) fn untimed(key: &str, acknowledged: bool) -> KeyReceipt {
+    KeyReceipt {
+        key: key.into(),
+        node: "".into(),
+        emitted_at: None,
+        acknowledged: acknowledged.then_some((NEVER, Outcome::Received)),
+    }
+}
 
 /// Appends a change.
 pub(super) fn encode(change: &Change, out: &mut Vec<u8>) {
@@ -38,11 +52,18 @@ pub(super) fn encode(change: &Change, out: &mut Vec<u8>) {
         Change::Receipt {
             mailbox,
             at,
-            key,
-            acknowledged,
+            receipt,
         } => {
-            put_place(out, if *acknowledged { b'A' } else { b'D' }, mailbox, *at);
-            put_text(out, key);
+            put_place(out, b'G', mailbox, *at);
+            put_receipt(out, receipt);
+        }
+        Change::Kept {
+            mailbox,
+            at,
+            receipt,
+        } => {
+            put_place(out, b'W', mailbox, *at);
+            put_receipt(out, receipt);
         }
         Change::Noted { mailbox, at, note } => {
             put_place(out, b'N', mailbox, *at);
@@ -96,6 +117,23 @@ fn put_place(out: &mut Vec<u8>, kind: u8, mailbox: &Mailbox, at: Position) {
     put_position(out, at);
 }
 
+fn put_receipt(out: &mut Vec<u8>, receipt: &KeyReceipt) {
+    put_text(out, &receipt.key);
+    put_text(out, &receipt.node);
+    put_number(out, receipt.emitted_at.unwrap_or(NEVER).0);
+    match receipt.acknowledged {
+        Some((at, outcome)) => {
+            put_number(out, at.0);
+            // Each is an ASCII letter.
+            out.push(outcome.letter() as u8);
+        }
+        None => {
+            put_number(out, NEVER.0);
+            out.push(b'-');
+        }
+    }
+}
+
 fn put_position(out: &mut Vec<u8>, at: Position) {
     put_number(out, at.deliver_at.0);
     out.extend(at.seq.to_le_bytes());
@@ -143,11 +181,21 @@ impl<'a> Decoder<'a> {
                 when: Millis(self.number()?),
                 cancelled: kind == b'C',
             },
+            // Of an earlier build, without times.
             b'A' | b'D' => Change::Receipt {
                 mailbox: self.mailbox()?,
                 at: self.position()?,
-                key: self.text()?.into(),
-                acknowledged: kind == b'A',
+                receipt: untimed(self.text()?, kind == b'A'),
+            },
+            b'G' => Change::Receipt {
+                mailbox: self.mailbox()?,
+                at: self.position()?,
+                receipt: self.receipt()?,
+            },
+            b'W' => Change::Kept {
+                mailbox: self.mailbox()?,
+                at: self.position()?,
+                receipt: self.receipt()?,
             },
             b'N' => Change::Noted {
                 mailbox: self.mailbox()?,
@@ -186,6 +234,18 @@ impl<'a> Decoder<'a> {
             event: self.text()?.to_owned(),
             data: RawValue::from_string(self.text()?.to_owned()).ok()?,
             packet_body: OnceLock::new(),
+        })
+    }
+
+    fn receipt(&mut self) -> Option<KeyReceipt> {
+        let (key, node) = (self.text()?.into(), self.text()?.into());
+        let emitted_at = Millis(self.number()?);
+        let (at, [letter]) = (Millis(self.number()?), self.array()?);
+        Some(KeyReceipt {
+            key,
+            node,
+            emitted_at: (emitted_at != NEVER).then_some(emitted_at),
+            acknowledged: Outcome::of_letter(letter.into()).map(|outcome| (at, outcome)),
         })
     }
 

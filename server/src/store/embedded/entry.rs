@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use crate::clock::Millis;
 use crate::message::{Message, Note, Status};
-use crate::store::MAX_NOTES;
+use crate::receipts::KeyReceipt;
+use crate::store::{MAX_NOTES, MAX_RECEIPTS};
 
 /// What a message takes beside its texts, with its places in the indexes, in bytes: reckoned from
 /// the sizes of its parts.
 const MESSAGE: u64 = 440;
 /// What a note takes.
 const NOTE: u64 = 96;
+/// What is kept of a key's receipt.
+const RECEIPT: u64 = 96;
 
 /// A message with what is known of it.
 #[derive(Debug, Clone)]
@@ -28,6 +31,12 @@ pub(super) struct Entry {
         reason = "a list takes 16 bytes more of every message"
     )]
     notes: Option<Box<Vec<Note>>>,
+    /// What the first keys got of it.
+    #[expect(
+        clippy::box_collection,
+        reason = "a list takes 16 bytes more of every message"
+    )]
+    receipts: Option<Box<Vec<KeyReceipt>>>,
 }
 
 /// Live messages that a key has acknowledged, and that were only shown.
@@ -58,6 +67,7 @@ impl Entry {
             cancelled: false,
             ended_at: Millis(i64::MAX),
             notes: None,
+            receipts: None,
         }
     }
 
@@ -65,7 +75,27 @@ impl Entry {
     pub(super) fn size(&self) -> u64 {
         let message = &self.message;
         let texts = message.data.get().len() + message.id.len() + message.event.len();
-        MESSAGE + texts as u64 + NOTE * self.notes().len() as u64
+        let receipts = RECEIPT * self.receipts().len() as u64;
+        MESSAGE + texts as u64 + NOTE * self.notes().len() as u64 + receipts
+    }
+
+    /// Keeps what a key got, for the first keys. Returns the bytes that this takes.
+    pub(super) fn keep(&mut self, receipt: &KeyReceipt) -> u64 {
+        let receipts = self.receipts.get_or_insert_default();
+        let mut known = receipts.iter_mut();
+        if let Some(known) = known.find(|known| known.key == receipt.key) {
+            known.merge(receipt);
+            0
+        } else if receipts.len() < MAX_RECEIPTS {
+            receipts.push(receipt.clone());
+            RECEIPT
+        } else {
+            0
+        }
+    }
+
+    pub(super) fn receipts(&self) -> &[KeyReceipt] {
+        self.receipts.as_ref().map_or(&[], |list| list.as_slice())
     }
 
     /// Notes what happened. Returns the bytes that this takes; 0 if it is known, or one too many.
@@ -89,6 +119,7 @@ impl Entry {
             delivered_keys: self.delivered,
             acknowledged_keys: self.acknowledged,
             notes: Vec::new(),
+            receipts: Vec::new(),
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::change::Change;
+use super::codec::untimed;
 use super::ledger::Ledger;
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
@@ -110,8 +111,7 @@ fn receipts(snapshot: &ReadTransaction, ledger: &mut Ledger) -> Result<(), redb:
             ledger.apply(&Change::Receipt {
                 mailbox: Mailbox::from(name),
                 at,
-                key: key.into(),
-                acknowledged: acknowledged.value(),
+                receipt: untimed(key, acknowledged.value()),
             });
         }
     }

@@ -2,10 +2,11 @@
 //!
 //! Whatever changes it is a `Change`: carried out by `apply`, and told to whoever keeps a journal.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use super::change::Change;
+use super::keys::Keys;
 use super::mailbox::MailboxState;
 use super::reader::Reader;
 use crate::clock::{Millis, system_micros};
@@ -23,7 +24,7 @@ type Moment = (Millis, Position, Mailbox);
 #[derive(Debug)]
 pub(super) struct Ledger {
     mailboxes: HashMap<Mailbox, MailboxState>,
-    keys: BTreeMap<Arc<str>, KeyRecord>,
+    keys: Keys,
     /// Live messages by their expiry, and ended ones by when they are forgotten.
     expiries: BTreeSet<Moment>,
     retired: BTreeSet<Moment>,
@@ -44,7 +45,7 @@ impl Ledger {
     pub(super) fn new(most_live: u64, most_ended: u64, journal: bool) -> Self {
         Self {
             mailboxes: HashMap::new(),
-            keys: BTreeMap::new(),
+            keys: Keys::default(),
             expiries: BTreeSet::new(),
             retired: BTreeSet::new(),
             seq: 0,
@@ -114,6 +115,7 @@ impl Ledger {
             delivered_keys: 0,
             acknowledged_keys: 0,
             notes: Vec::new(),
+            receipts: Vec::new(),
         })
     }
 
@@ -162,8 +164,7 @@ impl Ledger {
         self.change(Change::Receipt {
             mailbox: receipt.message.mailbox.clone(),
             at: receipt.message.position(),
-            key: receipt.key.clone(),
-            acknowledged: receipt.acknowledged,
+            receipt: receipt.of_key.clone(),
         });
     }
 
@@ -213,7 +214,7 @@ impl Ledger {
     }
 
     pub(super) fn put_key(&mut self, key: KeyRecord) -> bool {
-        let room = (self.keys.len() as u64) < MAX_KEYS || self.keys.contains_key(&key.id);
+        let room = (self.keys.len() as u64) < MAX_KEYS || self.keys.get(&key.id).is_some();
         if room {
             if key.kind == KeyKind::Barred {
                 self.announced.push(Announcement::Revoked(key.id.clone()));
@@ -225,27 +226,20 @@ impl Ledger {
 
     /// Puts a key in the place of the one with its id; false when there is none.
     pub(super) fn replace_key(&mut self, key: KeyRecord) -> bool {
-        let exists = self.keys.contains_key(&key.id);
+        let exists = self.keys.get(&key.id).is_some();
         if exists {
             self.change(Change::Key(Box::new(key)));
         }
         exists
     }
 
-    pub(super) fn key(&self, id: &str) -> Option<KeyRecord> {
-        self.keys.get(id).cloned()
-    }
-
-    /// Keys after `after`, by id.
-    pub(super) fn keys(&self, after: &str, limit: usize) -> Vec<KeyRecord> {
-        let after = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
-        let keys = self.keys.range::<str, _>(after).take(limit);
-        keys.map(|(_, key)| key.clone()).collect()
+    pub(super) fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// Deletes a key; false when there is none.
     pub(super) fn revoke_key(&mut self, id: &str) -> bool {
-        let existed = self.keys.contains_key(id);
+        let existed = self.keys.get(id).is_some();
         if existed {
             self.change(Change::Revoked(id.into()));
             self.announced.push(Announcement::Revoked(id.into()));
@@ -255,7 +249,7 @@ impl Ledger {
 
     /// Keys and the last sequence number, as changes that make them anew.
     pub(super) fn head_as_changes(&self) -> Vec<Change> {
-        let keys = self.keys.values();
+        let keys = self.keys.all();
         let keys = keys.map(|key| Change::Key(Box::new(key.clone())));
         keys.chain([Change::Seq(self.seq)]).collect()
     }
@@ -312,28 +306,23 @@ impl Ledger {
             Change::Receipt {
                 mailbox,
                 at,
-                key,
-                acknowledged,
+                receipt,
             } => {
                 let state = self.mailboxes.get_mut(mailbox);
-                let grown = state.and_then(|state| state.record(*at, key, *acknowledged));
+                let grown = state.and_then(|state| state.record(*at, receipt));
                 self.live_bytes = self.live_bytes.saturating_add_signed(grown.unwrap_or(0));
                 return grown.is_some();
             }
             Change::Noted { mailbox, at, note } => {
-                let Some(state) = self.mailboxes.get_mut(mailbox) else {
-                    return false;
-                };
-                let (live, size) = (state.live(*at).is_some(), state.note(*at, note));
-                let bytes = match live {
-                    true => &mut self.live_bytes,
-                    false => &mut self.ended_bytes,
-                };
-                *bytes += size;
-                return size > 0;
+                return self.annotate(mailbox, *at, |state| state.note(*at, note));
             }
-            Change::Key(key) => drop(self.keys.insert(key.id.clone(), (**key).clone())),
-            Change::Revoked(id) => drop(self.keys.remove(id)),
+            Change::Kept {
+                mailbox,
+                at,
+                receipt,
+            } => return self.annotate(mailbox, *at, |state| state.keep(*at, receipt)),
+            Change::Key(key) => self.keys.insert((**key).clone()),
+            Change::Revoked(id) => self.keys.remove(id),
             Change::Counts {
                 mailbox,
                 at,
@@ -391,6 +380,25 @@ impl Ledger {
         let moment = (forgotten_at(when), at, mailbox.clone());
         self.retired.insert(moment);
         true
+    }
+
+    /// Adds something to what is known of a message, live or ended. Returns whether it took bytes.
+    fn annotate(
+        &mut self,
+        mailbox: &Mailbox,
+        at: Position,
+        add: impl FnOnce(&mut MailboxState) -> u64,
+    ) -> bool {
+        let Some(state) = self.mailboxes.get_mut(mailbox) else {
+            return false;
+        };
+        let (live, size) = (state.live(at).is_some(), add(state));
+        let bytes = match live {
+            true => &mut self.live_bytes,
+            false => &mut self.ended_bytes,
+        };
+        *bytes += size;
+        size > 0
     }
 
     /// Forgets a message that has ended.

@@ -12,6 +12,7 @@ use super::entry::{Counts, Entry};
 use super::reader::Reader;
 use crate::clock::Millis;
 use crate::message::{Mailbox, Message, Note, Position, Status};
+use crate::receipts::KeyReceipt;
 use crate::store::{Tally, Waiting};
 
 /// See the module.
@@ -52,6 +53,7 @@ impl MailboxState {
         let entry = self.find(id)?;
         Some(Status {
             notes: entry.notes().to_vec(),
+            receipts: entry.receipts().to_vec(),
             ..entry.status()
         })
     }
@@ -116,14 +118,10 @@ impl MailboxState {
         }
     }
 
-    /// Notes a receipt of a live message. Returns by how many bytes that has made the reader grow
-    /// or shrink; none if it was known, or the message has ended.
-    pub(super) fn record(
-        &mut self,
-        at: Position,
-        key: &Arc<str>,
-        acknowledged: bool,
-    ) -> Option<i64> {
+    /// Notes a receipt of a live message. Returns by how many bytes that has made the reader and
+    /// the message grow or shrink; none if it was known, or the message has ended.
+    pub(super) fn record(&mut self, at: Position, receipt: &KeyReceipt) -> Option<i64> {
+        let (key, acknowledged) = (&receipt.key, receipt.acknowledged.is_some());
         if !self.live.contains_key(&at) {
             return None;
         }
@@ -145,7 +143,21 @@ impl MailboxState {
         entry.delivered += u32::from(first_shown);
         entry.acknowledged += u32::from(acknowledged);
         self.counts.count(entry, true);
-        Some(grown)
+        // Earlier releases wrote no times.
+        let kept = match receipt.node.is_empty() {
+            true => 0,
+            false => entry.keep(receipt),
+        };
+        Some(grown + kept as i64)
+    }
+
+    /// Takes what a key got of a message from a snapshot. Returns the bytes that it takes.
+    pub(super) fn keep(&mut self, at: Position, receipt: &KeyReceipt) -> u64 {
+        let entry = match self.live.get_mut(&at) {
+            None => self.ended.get_mut(&at),
+            live => live,
+        };
+        entry.map_or(0, |entry| entry.keep(receipt))
     }
 
     /// Notes what happened to a message. Returns the bytes that this takes; 0 if it is known.
@@ -297,6 +309,11 @@ impl MailboxState {
                 mailbox: mailbox.clone(),
                 at,
                 note: note.clone(),
+            }));
+            changes.extend(entry.receipts().iter().map(|receipt| Change::Kept {
+                mailbox: mailbox.clone(),
+                at,
+                receipt: receipt.clone(),
             }));
             if !is_live {
                 changes.push(Change::Ended {

@@ -10,6 +10,7 @@ mod codec;
 mod entry;
 mod import;
 mod journal;
+mod keys;
 mod ledger;
 #[cfg(test)]
 mod ledger_tests;
@@ -31,7 +32,7 @@ use super::{
     StoreError, Swept, Tally, Waiting, Wanted,
 };
 use crate::clock::{Millis, system_micros};
-use crate::keys::KeyRecord;
+use crate::keys::{KeyRecord, KeyUse};
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::tasks::Tasks;
 use journal::Journal;
@@ -49,6 +50,7 @@ pub struct Embedded {
     journal: Option<Journal>,
     announcements: broadcast::Sender<Announcement>,
     presence: Mutex<HashMap<Mailbox, HashMap<String, u32>>>,
+    uses: Mutex<HashMap<Arc<str>, KeyUse>>,
 }
 
 impl Embedded {
@@ -64,6 +66,7 @@ impl Embedded {
             journal: None,
             announcements: broadcast::Sender::new(ANNOUNCEMENTS),
             presence: Mutex::default(),
+            uses: Mutex::default(),
         })
     }
 
@@ -99,6 +102,7 @@ impl Embedded {
             journal: Some(journal.map_err(unavailable)?),
             announcements,
             presence: Mutex::default(),
+            uses: Mutex::default(),
         })
     }
 
@@ -262,15 +266,60 @@ impl Store for Embedded {
     }
 
     async fn key(&self, id: &str) -> Result<Option<KeyRecord>> {
-        Ok(self.ledger().key(id))
+        Ok(self.ledger().keys().get(id).cloned())
     }
 
     async fn keys(&self, after: Option<&str>, limit: usize) -> Result<Vec<KeyRecord>> {
-        Ok(self.ledger().keys(after.unwrap_or_default(), limit))
+        Ok(self.ledger().keys().after(after.unwrap_or_default(), limit))
+    }
+
+    async fn keys_of(
+        &self,
+        channel: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<KeyRecord>> {
+        let after = after.unwrap_or_default();
+        Ok(self.ledger().keys().of_channel(channel, after, limit))
+    }
+
+    async fn channels(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, u64)>> {
+        let after = after.unwrap_or_default();
+        Ok(self.ledger().keys().channels(prefix, after, limit))
+    }
+
+    /// Kept for as long as the process lives.
+    async fn record_uses(&self, uses: Vec<(Arc<str>, KeyUse)>) -> Result<()> {
+        let ledger = self.ledger();
+        let mut known = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, used) in uses {
+            if ledger.keys().get(&id).is_some() {
+                let first = known.get(&id).map_or(used.first_at, |u| u.first_at);
+                let used = KeyUse {
+                    first_at: first,
+                    ..used
+                };
+                known.insert(id, used);
+            }
+        }
+        Ok(())
+    }
+
+    async fn uses(&self, ids: &[Arc<str>]) -> Result<Vec<Option<KeyUse>>> {
+        let known = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(ids.iter().map(|id| known.get(id).cloned()).collect())
     }
 
     async fn revoke_key(&self, id: &str) -> Result<bool> {
-        self.change(|ledger| ledger.revoke_key(id)).await
+        let revoked = self.change(|ledger| ledger.revoke_key(id)).await?;
+        let mut known = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        known.remove(id);
+        Ok(revoked)
     }
 
     fn trouble(&self) -> Option<String> {
@@ -292,11 +341,11 @@ impl Store for Embedded {
         Ok(())
     }
 
-    async fn presence(&self, mailbox: &Mailbox) -> Result<u64> {
+    async fn places(&self, mailboxes: &[Mailbox]) -> Result<Vec<Vec<(String, u32)>>> {
         let presence = self.presence.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(presence
-            .get(mailbox)
-            .map_or(0, |nodes| nodes.values().map(|n| u64::from(*n)).sum()))
+        let nodes = |mailbox| presence.get(mailbox).into_iter().flatten();
+        let places = |mailbox| nodes(mailbox).map(|(node, n)| (node.clone(), *n)).collect();
+        Ok(mailboxes.iter().map(places).collect())
     }
 
     async fn announcements(&self, _: Wanted) -> broadcast::Receiver<Announcement> {

@@ -9,6 +9,7 @@ use tempfile::tempdir;
 
 use super::*;
 use crate::message::{Happening, State};
+use crate::receipts::{KeyReceipt, Outcome};
 
 fn mailbox() -> Mailbox {
     Mailbox::channel("n", "c")
@@ -38,8 +39,12 @@ async fn publish(store: &Embedded, id: &str, ttl: i64) -> Arc<Message> {
 async fn record(store: &Embedded, message: &Arc<Message>, key: &str, acknowledged: bool) {
     let receipt = Receipt {
         message: message.clone(),
-        key: key.into(),
-        acknowledged,
+        of_key: KeyReceipt {
+            key: key.into(),
+            node: "node".into(),
+            emitted_at: Some(message.deliver_at),
+            acknowledged: acknowledged.then_some((message.deliver_at, Outcome::Shown)),
+        },
     };
     store.record(vec![receipt]).await.unwrap();
 }
@@ -311,8 +316,7 @@ async fn receipts_count_towards_the_bound() {
     for key in 0..1_000 {
         ledger.record(&Receipt {
             message: status.message.clone(),
-            key: format!("k{key}").into(),
-            acknowledged: true,
+            of_key: codec::untimed(&format!("k{key}"), true),
         });
     }
     let answer = ledger.publish(draft("b", 60_000));

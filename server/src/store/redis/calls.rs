@@ -6,16 +6,18 @@ use async_trait::async_trait;
 use redis::{Cmd, Value, cmd};
 use tokio::sync::{broadcast, oneshot};
 
-use super::encoding::{Counts, add_position, noting, published, publishing, recording, status};
+use super::encoding::{
+    Counts, add_position, noting, published, publishing, receipt, recording, status,
+};
 use super::link::{is_lasting, unavailable};
-use super::{Redis, listener, message_format, names, read, script};
+use super::{Redis, keys, listener, message_format, names, read, script};
 use crate::ban::Ban;
 use crate::clock::Millis;
-use crate::keys::{KeyKind, KeyRecord};
+use crate::keys::{KeyRecord, KeyUse};
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::store::{
-    Announcement, Cancelled, Draft, Expired, Held, MAX_KEYS, Published, Receipt, Restored, Result,
-    Store, StoreError, Swept, Tally, Waiting, Wanted,
+    Announcement, Cancelled, Draft, Expired, Held, MAX_KEYS, MAX_RECEIPTS, Published, Receipt,
+    Restored, Result, Store, StoreError, Swept, Tally, Waiting, Wanted,
 };
 
 /// Receipts in one call of a script.
@@ -58,6 +60,11 @@ impl Store for Redis {
             .cmd("HMGET")
             .arg(format!("{prefix}r:{id}"))
             .arg(&["#d", "#a", "#c", "#s"]);
+        let slots: Vec<String> = (1..=MAX_RECEIPTS).map(|n| format!("#{n}")).collect();
+        pipeline
+            .cmd("HMGET")
+            .arg(format!("{prefix}r:{id}"))
+            .arg(slots);
         pipeline
             .cmd("LRANGE")
             .arg(format!("{prefix}t:{id}"))
@@ -70,21 +77,25 @@ impl Store for Redis {
         };
         let found: Option<Vec<u8>> = read(next()?)?;
         let (shown, acknowledged, cancelled, seq): (_, _, _, Option<u64>) = read(next()?)?;
+        let kept: Vec<Option<String>> = read(next()?)?;
         let notes: Vec<Vec<u8>> = read(next()?)?;
         let Some(message) = found.and_then(|found| message_format::decode(mailbox, &found)) else {
             return Ok(None);
         };
         // What is known of a message that had this id, and was lost, says nothing.
-        let counts: Counts = match seq {
-            Some(seq) if seq != message.seq => Counts::default(),
-            _ => (shown, acknowledged, cancelled),
+        let (counts, kept): (Counts, _) = match seq {
+            Some(seq) if seq != message.seq => Default::default(),
+            _ => ((shown, acknowledged, cancelled), kept),
         };
+        let kept = kept.iter().flatten();
+        let receipts = kept.filter_map(|row| receipt(&message, row));
         // Notes that another release wrote in another way are left out.
         let notes = notes
             .iter()
             .filter_map(|json| serde_json::from_slice(json).ok());
         Ok(Some(Status {
             notes: notes.collect(),
+            receipts: receipts.collect(),
             ..status(message, counts)
         }))
     }
@@ -239,29 +250,33 @@ impl Store for Redis {
     }
 
     async fn keys(&self, after: Option<&str>, limit: usize) -> Result<Vec<KeyRecord>> {
-        let mut command = cmd("ZRANGEBYLEX");
-        let from = after.map_or("-".to_owned(), |after| format!("({after}"));
-        command
-            .arg(names::KEY_IDS)
-            .arg(from)
-            .arg("+")
-            .arg("LIMIT")
-            .arg(0)
-            .arg(limit);
-        let ids: Vec<String> = read(self.shared.calls.ask(&command).await?)?;
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let records: Vec<Option<String>> = read(
-            self.shared
-                .calls
-                .ask(cmd("HMGET").arg(names::KEYS).arg(&ids))
-                .await?,
-        )?;
-        let records = records.into_iter().flatten();
-        Ok(records
-            .filter_map(|json| serde_json::from_str(&json).ok())
-            .collect())
+        self.shared.keys_after(after, limit).await
+    }
+
+    async fn keys_of(
+        &self,
+        channel: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<KeyRecord>> {
+        self.shared.keys_of(channel, after, limit).await
+    }
+
+    async fn channels(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, u64)>> {
+        self.shared.channels(prefix, after, limit).await
+    }
+
+    async fn record_uses(&self, uses: Vec<(Arc<str>, KeyUse)>) -> Result<()> {
+        self.shared.record_uses(&uses).await
+    }
+
+    async fn uses(&self, ids: &[Arc<str>]) -> Result<Vec<Option<KeyUse>>> {
+        self.shared.uses(ids).await
     }
 
     async fn revoke_key(&self, id: &str) -> Result<bool> {
@@ -274,8 +289,8 @@ impl Store for Redis {
         self.shared.set_presence(node, changes).await
     }
 
-    async fn presence(&self, mailbox: &Mailbox) -> Result<u64> {
-        self.shared.sockets_on(mailbox).await
+    async fn places(&self, mailboxes: &[Mailbox]) -> Result<Vec<Vec<(String, u32)>>> {
+        self.shared.places(mailboxes).await
     }
 
     async fn announce_ban(&self, ban: Ban) -> Result<()> {
@@ -316,14 +331,7 @@ fn check(what: &str, answers: Vec<redis::RedisResult<Value>>) -> Result<()> {
 impl Redis {
     /// Stores a key if there are fewer than `most`, or one has its id already.
     async fn store_key(&self, key: KeyRecord, most: u64) -> Result<bool> {
-        let json = serde_json::to_string(&key)
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let mut command = script::PUT_KEY.on(&[names::KEYS, names::KEY_IDS]);
-        command.arg(&*key.id).arg(json).arg(most);
-        if key.kind == KeyKind::Barred {
-            command.arg(names::revocations());
-        }
-        let stored = self.write::<u8>(command).await? == 1;
+        let stored = self.write::<u8>(keys::putting(&key, most)?).await? == 1;
         if stored {
             self.shared.known_keys().learn(key);
         }

@@ -6,7 +6,9 @@ use redis::{Cmd, Value};
 
 use super::seal::Seals;
 use super::{message_format, names, read, script};
+use crate::clock::Millis;
 use crate::message::{Mailbox, Message, Note, Position, Status};
+use crate::receipts::{KeyReceipt, Outcome};
 use crate::store::{
     Draft, MAX_CHANNEL_BYTES, MAX_CHANNEL_MESSAGES, MAX_EVERYONE_MESSAGES, MAX_NOTES, Published,
     RETENTION, Receipt, Result, StoreError,
@@ -82,11 +84,42 @@ pub(super) fn recording(receipts: &[Receipt]) -> Cmd {
             .arg(of_message.len());
         for receipt in of_message {
             command
-                .arg(&*receipt.key)
-                .arg(if receipt.acknowledged { "a" } else { "d" });
+                .arg(&*receipt.of_key.key)
+                .arg(if receipt.is_acknowledged() { "a" } else { "d" })
+                .arg(row(message, &receipt.of_key));
         }
     }
     command
+}
+
+/// What is kept of a receipt behind the key's id; see `lua/prelude.lua`. A node's name has no space.
+fn row(message: &Message, receipt: &KeyReceipt) -> String {
+    let ms = |at: Option<Millis>| match at {
+        Some(at) => (at.0 - message.deliver_at.0).to_string(),
+        None => "-".into(),
+    };
+    let (at, outcome) = receipt.acknowledged.unzip();
+    let outcome = outcome.map_or('-', Outcome::letter);
+    let (emitted, at) = (ms(receipt.emitted_at), ms(at));
+    format!("{emitted} {at} {outcome} {}", receipt.node)
+}
+
+/// Reads what is kept of a receipt.
+pub(super) fn receipt(message: &Message, row: &str) -> Option<KeyReceipt> {
+    let mut parts = row.splitn(5, ' ');
+    let key = parts.next()?.into();
+    let mut time = || {
+        let ms = parts.next()?.parse().ok()?;
+        Some(Millis(message.deliver_at.0.saturating_add(ms)))
+    };
+    let (emitted_at, at) = (time(), time());
+    let outcome = parts.next()?.chars().next().and_then(Outcome::of_letter);
+    Some(KeyReceipt {
+        key,
+        node: parts.next()?.into(),
+        emitted_at,
+        acknowledged: at.zip(outcome),
+    })
 }
 
 /// The call that notes something that happened to a message.
@@ -113,6 +146,7 @@ pub(super) fn status(
         delivered_keys: delivered.unwrap_or(0),
         acknowledged_keys: acknowledged.unwrap_or(0),
         notes: Vec::new(),
+        receipts: Vec::new(),
     }
 }
 

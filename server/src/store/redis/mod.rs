@@ -12,6 +12,7 @@ mod encoding;
 mod expiry;
 mod fitness;
 mod key_cache;
+mod keys;
 mod link;
 mod listener;
 mod message_format;
@@ -95,6 +96,9 @@ struct Shared {
     full_percent: AtomicU64,
     /// Whether Redis drops messages when its memory is full.
     drops: AtomicBool,
+    /// How many keys there were by id and by channel when the order by channel was made anew; see
+    /// `keys`.
+    incomplete_channels: Mutex<Vec<u64>>,
     /// What proves that a node has announced a message.
     seals: Seals,
     /// The tasks that the node lives by; the store's are among them.
@@ -132,6 +136,7 @@ impl Redis {
             unread: Unread::default(),
             full_percent: AtomicU64::new(0),
             drops: AtomicBool::new(false),
+            incomplete_channels: Mutex::default(),
             seals: Seals::new(keys.clone()),
             tasks: tasks.clone(),
         });

@@ -20,6 +20,10 @@ pub(super) const NODES: &str = "hf:nodes";
 pub(super) const KEYS: &str = "hf:{keys}:records";
 /// The ids of keys, in order.
 pub(super) const KEY_IDS: &str = "hf:{keys}:ids";
+/// Channel and id of each key, in order.
+pub(super) const KEY_CHANNELS: &str = "hf:{keys}:channels";
+/// How keys were used, by id.
+pub(super) const KEY_USES: &str = "hf:{keys}:uses";
 /// The ids of keys revoked within the last hour, by when.
 pub(super) const REVOKED: &str = "hf:{keys}:revoked";
 

@@ -100,25 +100,33 @@ impl Shared {
         }
     }
 
-    pub(super) async fn sockets_on(&self, mailbox: &Mailbox) -> Result<u64> {
+    /// Sockets on each mailbox, by node.
+    pub(super) async fn places(&self, mailboxes: &[Mailbox]) -> Result<Vec<Vec<(String, u32)>>> {
+        let mut places = vec![Vec::new(); mailboxes.len()];
+        if mailboxes.is_empty() {
+            return Ok(places);
+        }
         let nodes: Vec<String> = read(
             self.calls
                 .ask(cmd("ZRANGE").arg(names::NODES).arg(0).arg(-1))
                 .await?,
         )?;
+        let mailboxes: Vec<&str> = mailboxes.iter().map(Mailbox::as_str).collect();
         let mut pipeline = redis::pipe();
         for node in &nodes {
-            pipeline
-                .cmd("HGET")
-                .arg(names::node(node))
-                .arg(mailbox.as_str());
+            let hash = names::node(node);
+            pipeline.cmd("HMGET").arg(hash).arg(&mailboxes);
         }
-        let mut sockets = 0;
-        for answer in self.calls.ask_all(&mut pipeline).await? {
+        let answers = self.calls.ask_all(&mut pipeline).await?;
+        for (node, answer) in nodes.iter().zip(answers) {
             let answer = answer.map_err(|error| super::link::unavailable(&error))?;
-            sockets += read::<Option<u64>>(answer)?.unwrap_or(0);
+            // Without what tells processes of one name apart.
+            let node = node.rsplit_once('.').map_or(&**node, |(name, _)| name);
+            for (places, sockets) in places.iter_mut().zip(read::<Vec<Option<u32>>>(answer)?) {
+                places.extend(sockets.map(|sockets| (node.to_owned(), sockets)));
+            }
         }
-        Ok(sockets)
+        Ok(places)
     }
 }
 

@@ -62,13 +62,19 @@ impl Shared {
                 let id = &*key.id;
                 pipeline.cmd("HSETNX").arg(names::KEYS).arg(id).arg(json);
                 pipeline.cmd("ZADD").arg(names::KEY_IDS).arg(0).arg(id);
+                let place = super::keys::place(key);
+                pipeline
+                    .cmd("ZADD")
+                    .arg(names::KEY_CHANNELS)
+                    .arg(0)
+                    .arg(place);
             }
             for answer in self
                 .calls
                 .ask_all(&mut pipeline)
                 .await?
                 .into_iter()
-                .step_by(2)
+                .step_by(3)
             {
                 let answer = answer.map_err(|error| unavailable(&error))?;
                 restored += read::<u64>(answer)?;

@@ -55,8 +55,10 @@ plain_script!(CLAIM, "claim", " flags=allow-oom");
 plain_script!(CONFIRM, "confirm", " flags=allow-oom");
 plain_script!(PUT_KEY, "put_key", "");
 plain_script!(REVOKE_KEY, "revoke_key", " flags=allow-oom");
+plain_script!(CHANNELS, "channels", " flags=no-writes");
+plain_script!(USE_KEYS, "use_keys", "");
 
-static ALL: [&Script; 15] = [
+static ALL: [&Script; 17] = [
     &PUBLISH,
     &RESTORE,
     &CANCEL,
@@ -72,6 +74,8 @@ static ALL: [&Script; 15] = [
     &CONFIRM,
     &PUT_KEY,
     &REVOKE_KEY,
+    &CHANNELS,
+    &USE_KEYS,
 ];
 
 impl Script {
@@ -102,7 +106,13 @@ impl Script {
 
 /// A call that revokes a key.
 pub(super) fn revoking(id: &str) -> Cmd {
-    let mut call = REVOKE_KEY.on(&[names::KEYS, names::KEY_IDS, names::REVOKED]);
+    let mut call = REVOKE_KEY.on(&[
+        names::KEYS,
+        names::KEY_IDS,
+        names::REVOKED,
+        names::KEY_CHANNELS,
+        names::KEY_USES,
+    ]);
     call.arg(id).arg(names::revocations());
     call
 }

@@ -54,20 +54,37 @@ async fn a_key_is_shown_with_its_use() {
     let before = get(&server, &path).await;
     assert_eq!(before["channel"], "c");
     assert!(before["key"].is_null(), "{before}");
-    let unused = json!({ "node": before["usage"]["node"], "sockets": 0, "networks": [],
-        "first_used_at": null, "last_used_at": null });
+    let unused = json!({ "sockets": 0, "nodes": [], "first_used_at": null, "last_used_at": null });
     assert_eq!(before["usage"], unused);
+    assert_eq!(before["here"]["networks"], json!([]));
     let mut client = Client::start(&server, &Options::new(&key));
     client.wait_for("connected").await;
-    let usage = get(&server, &path).await["usage"].clone();
-    assert_eq!(usage["sockets"], 1);
+    let used = eventually("the store knows of the socket", async || {
+        let used = get(&server, &path).await;
+        (used["usage"]["sockets"] == 1).then_some(used)
+    });
+    let used = used.await;
     let network = json!([{ "network": "127.0.0.0/24", "sockets": 1 }]);
-    assert_eq!(usage["networks"], network);
+    assert_eq!(used["here"]["networks"], network);
+    let usage = &used["usage"];
+    assert_eq!(
+        usage["nodes"],
+        json!([{ "node": used["here"]["node"], "sockets": 1 }])
+    );
     assert_eq!(usage["first_used_at"], usage["last_used_at"]);
+    let last = &usage["last"];
+    assert_eq!(last["network"], "127.0.0.0/24", "{used}");
+    assert_eq!(
+        (&last["protocol"], &last["left_at"]),
+        (&json!("5"), &Value::Null),
+        "{used}"
+    );
+    let listed = get(&server, &format!("{KEYS}?channel=c")).await;
+    assert_eq!(&listed["items"][0]["usage"], usage);
     client.tell(json!({ "do": "disconnect" })).await;
     eventually("the socket has left", async || {
         let usage = get(&server, &path).await["usage"].clone();
-        (usage["sockets"] == 0 && usage["last_used_at"].is_string()).then_some(())
+        (usage["sockets"] == 0 && usage["last"]["left_at"].is_string()).then_some(())
     })
     .await;
     let unknown = server

@@ -29,6 +29,8 @@ async fn keys_are_issued_once_listed_and_revoked() {
     assert_eq!(status, 200);
     let mut shown = issued.clone();
     shown.as_object_mut().unwrap().remove("key");
+    shown["usage"] =
+        json!({ "sockets": 0, "nodes": [], "first_used_at": null, "last_used_at": null });
     assert_eq!(
         list,
         json!({ "items": [shown], "next": null }),
@@ -81,7 +83,7 @@ async fn lists_of_keys_are_paged() {
 async fn mistakes_in_keys_are_named() {
     let server = Server::start(&[]).await;
     for (body, wrong) in [
-        (json!({}), vec!["channel"]),
+        (json!({}), vec!["channel", "namespaces"]),
         (json!({ "channel": "c" }), vec!["namespaces"]),
         (
             json!({ "channel": "c", "namespaces": [] }),
@@ -218,4 +220,25 @@ async fn several_backend_keys_are_valid_at_once() {
     );
     let log = Value::from(server.log()).to_string();
     assert!(!log.contains(&one) && !log.contains(&two));
+}
+
+#[tokio::test]
+async fn channels_are_listed_by_name() {
+    let server = Server::start(&[]).await;
+    for channel in ["b", "a:1", "a:2", "a:1", "a:3"] {
+        server.key(channel).await;
+    }
+    let path = "/v1/channels";
+    let first = get(&server, &format!("{path}?prefix=a%3A&limit=2")).await;
+    let entry = |channel: &str, keys: u64| json!({ "channel": channel, "keys": keys });
+    assert_eq!(first["items"], json!([entry("a:1", 2), entry("a:2", 1)]));
+    let cursor = first["next"].as_str().unwrap();
+    let rest = get(
+        &server,
+        &format!("{path}?prefix=a:&limit=2&cursor={cursor}"),
+    )
+    .await;
+    assert_eq!(rest, json!({ "items": [entry("a:3", 1)], "next": null }));
+    let all = get(&server, path).await;
+    assert_eq!(all["items"].as_array().unwrap().len(), 4, "{all}");
 }

@@ -23,6 +23,7 @@ fn between(message: &Value, from: &str, to: &str) -> i64 {
 #[tokio::test]
 async fn the_same_id_is_one_message() {
     let server = Server::start(&[]).await;
+    server.key("c").await;
     let body =
         json!({ "id": "order-1", "event": "drop", "data": [1], "ttl": 60000, "deliver_in": 60000 });
     let first = post(&server, MESSAGES, &body).await;
@@ -321,5 +322,45 @@ async fn mistakes_are_named_by_field() {
     assert_eq!(
         send(&server, "POST", MESSAGES, &latin, body).await.status,
         400
+    );
+}
+
+#[tokio::test]
+async fn every_wrong_field_is_named() {
+    let server = Server::start(&[]).await;
+    let body = json!({ "event": "", "data": [1], "id": "a b", "deliver_in": "soon", "ttl": -1, "colour": "red" });
+    let answer = post(&server, MESSAGES, body).await;
+    assert_eq!(answer.status, 422);
+    let mut named = fields(&answer);
+    named.sort();
+    assert_eq!(
+        named,
+        ["colour", "deliver_in", "event", "id", "ttl"],
+        "{}",
+        answer.json()
+    );
+    let answer = post(
+        &server,
+        MESSAGES,
+        json!({ "id": 7, "channel": "c", "ttl": 0 }),
+    )
+    .await;
+    let mut named = fields(&answer);
+    named.sort();
+    assert_eq!(
+        named,
+        ["channel", "data", "event", "id", "ttl"],
+        "{}",
+        answer.json()
+    );
+    let body = json!({ "channel": 7, "namespaces": ["dropcodes", 1], "ttl": "x", "max_sockets": 0, "id": "i" });
+    let answer = post(&server, "/v1/keys", body).await;
+    let mut named = fields(&answer);
+    named.sort();
+    assert_eq!(
+        named,
+        ["channel", "id", "max_sockets", "namespaces[1]", "ttl"],
+        "{}",
+        answer.json()
     );
 }

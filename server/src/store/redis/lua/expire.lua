@@ -22,9 +22,13 @@ for i = 2, #ARGV, 4 do
       -- A broadcast's receipts are as many as there are keys; what is asked of it later is how many.
       local receipts = p .. 'r:' .. id
       if tonumber(counts[1] or 0) > 64 then
-        local till = redis.call('PEXPIRETIME', receipts)
+        local till, slots, kept = redis.call('PEXPIRETIME', receipts), {}, {}
+        for slot = 1, KEPT do slots[slot] = '#' .. slot end
+        for slot, row in ipairs(redis.call('HMGET', receipts, unpack(slots))) do
+          if row then kept[#kept + 1], kept[#kept + 2] = '#' .. slot, row end
+        end
         redis.call('DEL', receipts)
-        redis.call('HSET', receipts, '#x', 1, '#s', seq, '#d', counts[1], '#a', counts[2] or 0)
+        redis.call('HSET', receipts, '#x', 1, '#s', seq, '#d', counts[1], '#a', counts[2] or 0, unpack(kept))
         redis.call('PEXPIREAT', receipts, till)
       end
     end

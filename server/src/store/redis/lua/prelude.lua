@@ -1,7 +1,9 @@
 -- What the scripts of a mailbox share. p, the prefix of its keys, holds the hash tag: one mailbox, one slot.
 --   p..'m:'..id  the message, as `message_format.rs` writes it; it vanishes a day after the message's end
 --   p..'r:'..id  key id -> 'd' (emitted) or 'a' (acknowledged); '#d' and '#a' count keys, '#c' says cancelled,
---                '#x' that single keys were forgotten, '#s' is the message's sequence number
+--                '#x' that single keys were forgotten, '#s' is the message's sequence number; '#1' to '#16' say of the
+--                first keys: key id, when emitted ('-' if that is not known), when acknowledged ('-' if it is not),
+--                with which outcome, node; times in ms from the moment at which the message is due
 --   p..'t:'..id  notes of what happened to the message, as JSON
 --   p..'due'     live messages by moment
 --   p..'new'     a stream of what was stored lately, by sequence number
@@ -14,7 +16,7 @@
 -- Members of `due` and `old` are the sequence number in 16 digits, then the id: they sort by sequence.
 -- Release 0.1 has `seq`, `exp` and `old` instead of `new`, `ends` and `old:`; see adopt.lua. It reads the rest.
 local p, ends, soon = KEYS[1], KEYS[2], KEYS[3]
-local HOUR, SIX_HOURS, DAY = 3600000, 21600000, 86400000
+local HOUR, SIX_HOURS, DAY, KEPT = 3600000, 21600000, 86400000, 16
 
 local function now_ms()
   local time = redis.call('TIME')

@@ -1,0 +1,396 @@
+//! Why a streamer did not get a message: each reason is brought about, and told by its code.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Options, Server, eventually};
+use crate::redis::Redis;
+
+/// Publishes `id` to channel `c`, worth 60 s.
+async fn publish(server: &Server, id: &str) -> Value {
+    let body = json!({ "event": "e", "data": 1, "id": id, "ttl": 60_000 });
+    server.publish("c", body).await
+}
+
+async fn code(server: &Server, id: &str) -> String {
+    let message = server.message("c", id).await;
+    message["why"]["code"].as_str().unwrap().to_owned()
+}
+
+/// Waits until the reason of a message of channel `c` is this one. Returns the message.
+async fn becomes(server: &Server, id: &str, wanted: &str) -> Value {
+    let what = format!("{id}: {wanted}");
+    let message = eventually(&what, async || {
+        let message = server.message("c", id).await;
+        (message["why"]["code"] == wanted).then_some(message)
+    });
+    message.await
+}
+
+/// Issues a key for channel `c`.
+async fn issue(server: &Server, fields: Value) -> (String, String) {
+    let mut body = json!({ "channel": "c", "namespaces": ["dropcodes"] });
+    let given = fields.as_object().unwrap().clone();
+    body.as_object_mut().unwrap().extend(given);
+    let (status, key) = server.call(Method::POST, "/v1/keys", Some(body)).await;
+    assert_eq!(status, 201, "{key}");
+    let text = |name: &str| key[name].as_str().unwrap().to_owned();
+    (text("id"), text("key"))
+}
+
+/// Waits until the store knows that no plugin is connected to channel `c`.
+async fn nobody_is_there(server: &Server) {
+    eventually("the sockets have left", async || {
+        let (_, keys) = server.call(Method::GET, "/v1/keys?channel=c", None).await;
+        let mut keys = keys["items"].as_array().unwrap().iter();
+        keys.all(|key| key["usage"]["sockets"] == 0).then_some(())
+    })
+    .await;
+}
+
+fn events(message: &Value) -> Vec<&str> {
+    let timeline = message["timeline"].as_array().unwrap();
+    timeline
+        .iter()
+        .map(|entry| entry["event"].as_str().unwrap())
+        .collect()
+}
+
+/// Both stores: the reasons come from what the store keeps.
+async fn servers() -> (Redis, [Server; 2]) {
+    let redis = Redis::start().await;
+    let shared = Server::start(&[("STORE", &redis.url())]).await;
+    (redis, [Server::start(&[]).await, shared])
+}
+
+#[tokio::test]
+async fn no_key_that_could_get_it() {
+    let (_redis, servers) = servers().await;
+    for server in &servers {
+        let answer = publish(server, "nobody").await;
+        assert_eq!(answer["notice"]["code"], "no_key", "{answer}");
+        assert_eq!(code(server, "nobody").await, "no_key");
+        issue(server, json!({ "watch": true })).await;
+        assert_eq!(
+            code(server, "nobody").await,
+            "no_key",
+            "a watcher gets nothing"
+        );
+        issue(server, json!({ "namespaces": ["donations"] })).await;
+        let answer = publish(server, "elsewhere").await;
+        assert_eq!(answer["notice"]["code"], "no_key_in_namespace", "{answer}");
+        assert_eq!(code(server, "elsewhere").await, "no_key_in_namespace");
+        issue(server, json!({ "since": "2100-01-01T00:00:00Z" })).await;
+        assert_eq!(code(server, "elsewhere").await, "key_issued_later");
+        issue(server, json!({})).await;
+        let answer = publish(server, "somebody").await;
+        assert_eq!(answer["notice"], Value::Null, "{answer}");
+        assert_eq!(code(server, "somebody").await, "never_connected");
+        let body = json!([{ "channel": "d", "event": "e", "data": 1 }, { "channel": "c", "event": "e", "data": 1 }]);
+        let path = "/v1/namespaces/dropcodes/batch";
+        let (status, answers) = server.call(Method::POST, path, Some(body)).await;
+        assert_eq!(status, 200);
+        assert_eq!(
+            answers[0]["message"]["notice"]["code"], "no_key",
+            "{answers}"
+        );
+        assert_eq!(answers[1]["message"]["notice"], Value::Null, "{answers}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_was_connected() {
+    let (_redis, servers) = servers().await;
+    for server in &servers {
+        let (_, key) = issue(server, json!({ "namespaces": ["dropcodes", "donations"] })).await;
+        let mut client = Client::start(server, &Options::new(&key));
+        publish(server, "here").await;
+        let got = client.wait_for("message").await;
+        assert_eq!(got["message"]["id"], "here");
+        drop(client);
+        nobody_is_there(server).await;
+        let before = publish(server, "gone").await;
+        let message = becomes(server, "gone", "not_connected").await;
+        assert!(
+            message["why"]["detail"]
+                .as_str()
+                .unwrap()
+                .contains("since 20"),
+            "{message}"
+        );
+        let mut other = Client::start(server, &Options::new(&key).namespace("/donations"));
+        other.wait_for("connected").await;
+        let message = becomes(server, "gone", "connected_elsewhere").await;
+        let detail = message["why"]["detail"].as_str().unwrap();
+        assert!(detail.contains("namespace donations"), "{detail}");
+        drop(other);
+        // It expires, and a plugin comes after that.
+        let body = json!({ "event": "e", "data": 1, "id": "brief", "ttl": 100 });
+        nobody_is_there(server).await;
+        becomes(server, "gone", "not_connected").await;
+        server.publish("c", body).await;
+        server.becomes("c", "brief", "expired").await;
+        let mut late = Client::start(server, &Options::new(&key));
+        late.wait_for("connected").await;
+        let told = eventually("a plugin came too late", async || {
+            let message = server.message("c", "brief").await;
+            let detail = message["why"]["detail"].as_str().unwrap().to_owned();
+            detail.contains("one came at").then_some(message)
+        });
+        let told = told.await;
+        assert_eq!(told["why"]["code"], "not_connected", "{told}");
+        assert_eq!(events(&told), ["stored", "due", "expired"]);
+        assert!(before["notice"].is_null(), "{before}");
+    }
+}
+
+#[tokio::test]
+async fn the_client_never_acknowledges() {
+    let (_redis, servers) = servers().await;
+    for server in &servers {
+        let (id, key) = issue(server, json!({})).await;
+        let mut client = Client::start(server, &Options::new(&key).unacknowledging());
+        client.wait_for("connected").await;
+        for number in 0..16 {
+            publish(server, &format!("m{number:02}")).await;
+        }
+        client.messages(16).await;
+        publish(server, "behind").await;
+        let message = becomes(server, "behind", "window_full").await;
+        let detail = message["why"]["detail"].as_str().unwrap();
+        assert!(detail.contains("m00 the longest"), "{detail}");
+        let message = becomes(server, "m00", "awaiting_acknowledgement").await;
+        assert_eq!(events(&message), ["stored", "due", "emitted"]);
+        assert_eq!(message["receipts"][0]["key"], id, "{message}");
+        assert_eq!(message["receipts"][0]["status"], "emitted", "{message}");
+        // An acknowledgement makes room.
+        client
+            .tell(json!({ "do": "ack", "index": 0, "arguments": ["m00"] }))
+            .await;
+        becomes(server, "m00", "delivered").await;
+        becomes(server, "behind", "awaiting_acknowledgement").await;
+        drop(client);
+        let body = json!({ "event": "e", "data": 1, "id": "short", "ttl": 300 });
+        let (_, second) = issue(server, json!({})).await;
+        let mut fresh = Client::start(server, &Options::new(&second).unacknowledging());
+        fresh.wait_for("connected").await;
+        server.publish("c", body).await;
+        fresh.messages(1).await;
+        let message = becomes(server, "short", "never_acknowledged").await;
+        assert_eq!(events(&message), ["stored", "due", "emitted", "expired"]);
+        assert_eq!(message["receipts"][0]["status"], "expired", "{message}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_plugin_says_is_told_with_its_time_and_node() {
+    let (_redis, servers) = servers().await;
+    for server in &servers {
+        let (id, key) = issue(server, json!({})).await;
+        let mut client = Client::start(server, &Options::new(&key).unacknowledging());
+        client.wait_for("connected").await;
+        let cases = [
+            ("shown", "delivered"),
+            ("skipped", "not_shown"),
+            ("failed", "not_shown"),
+            ("expired", "not_shown"),
+        ];
+        for (index, (status, why)) in cases.iter().enumerate() {
+            publish(server, status).await;
+            client.wait_for("message").await;
+            let said = json!([status, { "status": status }]);
+            client
+                .tell(json!({ "do": "ack", "index": index, "arguments": said }))
+                .await;
+            let message = becomes(server, status, why).await;
+            assert_eq!(
+                events(&message),
+                ["stored", "due", "emitted", "acknowledged"]
+            );
+            let receipt = &message["receipts"][0];
+            assert_eq!(receipt["key"], id, "{message}");
+            assert_eq!(receipt["status"], *status, "{message}");
+            let time = |name: &str| receipt[name].as_str().unwrap().to_owned();
+            assert!(time("emitted_at") <= time("acknowledged_at"), "{message}");
+            assert_eq!(message["timeline"][3]["status"], *status, "{message}");
+            assert!(
+                receipt["node"].as_str().unwrap().starts_with("node-"),
+                "{message}"
+            );
+        }
+        // By event, too.
+        publish(server, "event").await;
+        client.wait_for("message").await;
+        let said = json!(["ack", "event", { "status": "skipped" }]);
+        client
+            .tell(json!({ "do": "emit", "arguments": said }))
+            .await;
+        becomes(server, "event", "not_shown").await;
+    }
+}
+
+#[tokio::test]
+async fn a_late_acknowledgement_and_poison_have_their_codes() {
+    let server = Server::start(&[]).await;
+    let (_, key) = issue(&server, json!({})).await;
+    let mut client = Client::start(&server, &Options::new(&key).transports(&["websocket"]));
+    client.wait_for("connected").await;
+    client.signal("STOP");
+    let body = json!({ "event": "e", "data": 1, "id": "late", "ttl": 500 });
+    server.publish("c", body).await;
+    server.becomes("c", "late", "expired").await;
+    client.signal("CONT");
+    let message = becomes(&server, "late", "acknowledged_after_expiry").await;
+    assert_eq!(message["receipts"][0]["status"], "expired", "{message}");
+    assert!(
+        message["receipts"][0]["acknowledged_at"].is_string(),
+        "{message}"
+    );
+    drop(client);
+    let mut options = Options::new(&key).transports(&["websocket"]);
+    options.breaks_at = Some("poison".into());
+    let body = json!({ "event": "e", "data": "poison", "id": "p" });
+    server.publish("c", body).await;
+    let _client = Client::start(&server, &options);
+    becomes(&server, "p", "poison").await;
+}
+
+#[tokio::test]
+async fn a_message_to_everyone_keeps_so_many_receipts_and_counts_all() {
+    let (_redis, servers) = servers().await;
+    for server in &servers {
+        let mut clients = Vec::new();
+        for _ in 0..20 {
+            let (_, key) = issue(server, json!({})).await;
+            let options = Options::new(&key).transports(&["websocket"]);
+            let mut client = Client::start(server, &options);
+            client.wait_for("connected").await;
+            clients.push(client);
+        }
+        let body = json!({ "event": "e", "data": 1, "id": "all", "ttl": 60_000 });
+        let path = "/v1/namespaces/dropcodes/messages";
+        let (status, _) = server.call(Method::POST, path, Some(body)).await;
+        assert_eq!(status, 202);
+        let message = eventually("all have acknowledged", async || {
+            let (_, message) = server.call(Method::GET, &format!("{path}/all"), None).await;
+            (message["keys"]["acknowledged"] == 20).then_some(message)
+        });
+        let message = message.await;
+        assert_eq!(
+            message["receipts"].as_array().unwrap().len(),
+            16,
+            "{message}"
+        );
+        assert_eq!(message["why"]["code"], "delivered", "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_gets_what_is_due_from_its_issue_on() {
+    let (_redis, servers) = servers().await;
+    for server in &servers {
+        let body =
+            |id: &str, wait: u64| json!({ "event": "e", "data": 1, "id": id, "deliver_in": wait });
+        let old = server.publish("c", body("old", 0)).await;
+        // A key is given what was due a second before it: two nodes have two clocks.
+        let due: server::clock::Millis = old["deliver_at"].as_str().unwrap().parse().unwrap();
+        eventually("a second is over", async || {
+            (server::clock::system_micros() / 1000 - due.0 > 1500).then_some(())
+        })
+        .await;
+        let later = server.publish("c", body("later", 3000)).await;
+        let (_, key) = issue(server, json!({})).await;
+        let mut client = Client::start(server, &Options::new(&key));
+        let got = client.wait_for("message").await;
+        assert_eq!(got["message"]["id"], later["id"], "{got}");
+        // One that asks for it gets what was before it.
+        let (_, all) = issue(server, json!({ "since": old["deliver_at"] })).await;
+        let mut client = Client::start(server, &Options::new(&all));
+        assert_eq!(client.messages(2).await, ["old", "later"]);
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_replaces_another_keeps_its_receipts() {
+    let (_redis, servers) = servers().await;
+    for server in &servers {
+        let (old, key) = issue(server, json!({})).await;
+        let mut first = Client::start(server, &Options::new(&key));
+        publish(server, "a").await;
+        first.wait_for("message").await;
+        server.becomes("c", "a", "acknowledged").await;
+        let (new, key) = issue(server, json!({ "replaces": old })).await;
+        let mut second = Client::start(server, &Options::new(&key).unacknowledging());
+        second.wait_for("connected").await;
+        // Both are connected: what one acknowledges, the other has.
+        publish(server, "b").await;
+        assert_eq!(second.messages(1).await, ["b"], "a is settled already");
+        first.wait_for("message").await;
+        server.becomes("c", "b", "acknowledged").await;
+        server.revoke(&old).await;
+        first.wait_for("disconnected").await;
+        publish(server, "d").await;
+        assert_eq!(second.messages(1).await, ["d"]);
+        second
+            .tell(json!({ "do": "emit", "arguments": ["ack", "d"] }))
+            .await;
+        server.becomes("c", "d", "acknowledged").await;
+        for id in ["a", "b", "d"] {
+            let message = server.message("c", id).await;
+            assert_eq!(
+                message["keys"],
+                json!({ "delivered": 1, "acknowledged": 1 }),
+                "{message}"
+            );
+        }
+        server.revoke(&new).await;
+        second.wait_for("disconnected").await;
+        let body = json!({ "channel": "d", "namespaces": ["dropcodes"], "replaces": new });
+        let (status, answer) = server.call(Method::POST, "/v1/keys", Some(body)).await;
+        assert_eq!(
+            (status, &answer["errors"][0]["field"]),
+            (422, &json!("replaces")),
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_watcher_sees_and_counts_nowhere() {
+    let (_redis, servers) = servers().await;
+    for server in &servers {
+        let (_, key) = issue(server, json!({ "watch": true })).await;
+        let mut watcher = Client::start(server, &Options::new(&key));
+        watcher.wait_for("connected").await;
+        let answer = publish(server, "a").await;
+        assert_eq!(answer["notice"]["code"], "no_key", "{answer}");
+        assert_eq!(watcher.messages(1).await, ["a"]);
+        watcher
+            .tell(json!({ "do": "ask", "arguments": ["ack", "a"] }))
+            .await;
+        assert_eq!(watcher.wait_for("answer").await["answer"], "unknown");
+        let (_, key) = issue(server, json!({})).await;
+        let mut plugin = Client::start(server, &Options::new(&key));
+        plugin.wait_for("connected").await;
+        publish(server, "b").await;
+        assert_eq!(watcher.messages(1).await, ["b"]);
+        server.becomes("c", "b", "acknowledged").await;
+        let message = server.message("c", "b").await;
+        assert_eq!(
+            message["keys"],
+            json!({ "delivered": 1, "acknowledged": 1 }),
+            "{message}"
+        );
+        let path = "/v1/namespaces/dropcodes/channels/c";
+        let sockets = eventually("the plugin counts", async || {
+            let (_, channel) = server.call(Method::GET, path, None).await;
+            channel["sockets"].as_u64().filter(|sockets| *sockets > 0)
+        });
+        assert_eq!(sockets.await, 1);
+        watcher
+            .stays_without("message", Duration::from_millis(200))
+            .await;
+    }
+}
