@@ -13,6 +13,7 @@ mod change_set;
 mod endpoint;
 mod error;
 mod events;
+mod firewall;
 mod listener;
 mod live;
 mod logs;
@@ -21,6 +22,7 @@ mod protection;
 mod read_stack;
 mod read_way;
 mod rollout;
+mod scaling;
 mod secret;
 mod service;
 mod stack;
@@ -64,6 +66,8 @@ pub struct Clients {
     pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
     pub(crate) secrets: aws_sdk_secretsmanager::Client,
     pub(crate) callers: aws_sdk_sts::Client,
+    pub(crate) scaling: aws_sdk_applicationautoscaling::Client,
+    pub(crate) firewalls: aws_sdk_wafv2::Client,
 }
 
 impl Clients {
@@ -93,6 +97,8 @@ impl Clients {
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             secrets: aws_sdk_secretsmanager::Client::new(&config),
             callers: aws_sdk_sts::Client::new(&config),
+            scaling: aws_sdk_applicationautoscaling::Client::new(&config),
+            firewalls: aws_sdk_wafv2::Client::new(&config),
         }
     }
 }
