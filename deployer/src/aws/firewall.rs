@@ -4,7 +4,7 @@ use aws_model::{Challenges, Field, Part, WebAcl, WebRule};
 use aws_sdk_wafv2::types;
 
 use super::live::Live;
-use super::{Clients, failed};
+use super::{Clients, Error, failed};
 
 const ACTIONS: &str = "wafv2:GetWebACLForResource and wafv2:GetWebACL";
 
@@ -14,6 +14,10 @@ pub(super) async fn read(clients: &Clients, balancer: &str, live: &mut Live) {
     let answer = request.resource_arn(balancer).send().await;
     let answer = match answer.map_err(failed("read the load balancer's web ACL")) {
         Ok(answer) => answer,
+        // The load balancer was just read, so it is the web ACL that is not there.
+        Err(Error::Call {
+            code: Some(code), ..
+        }) if code == "WAFNonexistentItemException" => return,
         Err(error) => return live.not_read(Part::WebAcls, ACTIONS, &error),
     };
     let Some(acl) = answer.web_acl() else {

@@ -160,8 +160,11 @@ async fn the_web_acl_of_a_balancer_is_read() {
     );
     let reading = protected((200, &common)).await;
     assert_eq!(refused(&reading), Ok("SizeRestrictions_BODY".to_owned()));
-    let reading = protected((200, "{}")).await;
-    assert_eq!(reading.is_unset(Setting::WafRules), Ok(true));
+    let gone = r#"{"__type":"WAFNonexistentItemException","message":"no web ACL"}"#;
+    for none in [(200, "{}"), (400, gone)] {
+        let reading = protected(none).await;
+        assert_eq!(reading.is_unset(Setting::WafRules), Ok(true));
+    }
     let reading = protected((400, DENIED)).await;
     let why = "the role may not call wafv2:GetWebACLForResource and wafv2:GetWebACL";
     assert_eq!(reading.why_not_seen(Setting::WafRules), Some(why));
