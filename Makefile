@@ -51,7 +51,7 @@ docs:
 	  --no-default-features --features search
 	.cache/cargo/bin/mdbook build docs
 
-# A minute of texts that nobody would write, for the reader and the resolver of templates.
+# A minute each of texts that nobody would write, for the readers of templates, plans and cdk.out, and for the server.
 fuzz: tools
 	fuzz/run 60
 

@@ -28,6 +28,10 @@ pub struct Deployment {
     pub breaker_enabled: Field<bool>,
     /// Whether the circuit breaker rolls it back.
     pub breaker_rolls_back: Field<bool>,
+    /// How many failing tasks trip it: a number, or a percentage of the desired tasks.
+    pub breaker_threshold: Field<u64>,
+    /// What that is: `COUNT`, `BOUNDED_PERCENT` or `UNBOUNDED_PERCENT`.
+    pub breaker_threshold_type: Field<String>,
     /// Whether a deployment may succeed before it is done.
     pub early_success: Field<bool>,
     /// When the old tasks leave: `BLOCKING` or `DEFERRED`, before or after the success.
@@ -54,6 +58,8 @@ impl Deployment {
             maximum_percent: properties.field(&part("MaximumPercent")),
             breaker_enabled: properties.field(&breaker("Enable")),
             breaker_rolls_back: properties.field(&breaker("Rollback")),
+            breaker_threshold: properties.field(&breaker("ThresholdConfiguration.Value")),
+            breaker_threshold_type: properties.field(&breaker("ThresholdConfiguration.Type")),
             early_success: properties.field(&part("EarlySuccessCriteria.Enable")),
             cleanup: properties.field(&part("EarlySuccessCriteria.SourceServiceRevisionCleanup")),
             alarms: match on {

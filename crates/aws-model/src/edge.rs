@@ -80,6 +80,11 @@ pub enum Challenges {
     Some,
 }
 
+impl Challenges {
+    /// The managed group that challenges.
+    pub const GROUP: &str = "AWSManagedRulesAntiDDoSRuleSet";
+}
+
 impl WebAcl {
     /// Reads an association, and the web ACL that it names.
     pub(crate) fn read(association: Properties<'_>) -> Self {
@@ -167,12 +172,11 @@ fn is_known(node: &Node) -> bool {
 
 /// What the group against floods does to a request that it suspects, while one goes on.
 fn challenges(group: &Node) -> Challenges {
-    const GROUP: &str = "AWSManagedRulesAntiDDoSRuleSet";
-    if group.get("Name").and_then(Node::as_text) != Some(GROUP) {
+    if group.get("Name").and_then(Node::as_text) != Some(Challenges::GROUP) {
         return Challenges::None;
     }
     let configs = group.get("ManagedRuleGroupConfigs").and_then(Node::as_list);
-    let path = format!("{GROUP}.ClientSideActionConfig.Challenge");
+    let path = format!("{}.ClientSideActionConfig.Challenge", Challenges::GROUP);
     let mut configs = configs.unwrap_or_default().iter();
     let Some(challenge) = configs.find_map(|config| config.at(&path)) else {
         return Challenges::Some;

@@ -24,7 +24,7 @@ pub use deployment::{Deployment, minutes};
 pub use edge::{Alias, Challenges, Distribution, Origin, WebAcl, WebRule};
 pub use field::{Field, FromText, NOT_IN_ANSWER, NotSeen, live_place};
 pub use listener::{Condition, Listener, ListenerRule, Matches};
-pub use model::{Model, Source};
+pub use model::{Model, Part, Source};
 pub use network::{ALL_PORTS, GROUPS_ELSEWHERE, GroupRule, Peer, PortRange, Ports, SecurityGroup};
 pub use pattern::{Pattern, Same};
 pub use properties::Id;

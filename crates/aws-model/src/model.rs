@@ -32,6 +32,15 @@ pub enum Source {
     Live,
 }
 
+/// What is read of AWS only where the role allows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// What scales services.
+    Scaling,
+    /// Web ACLs of load balancers.
+    WebAcls,
+}
+
 /// The resources of a template or of a live stack, each type in the source's order.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
@@ -73,6 +82,8 @@ pub struct Model {
     pub unset: BTreeMap<String, Vec<String>>,
     /// Properties of each resource that are new to this program.
     pub unread: BTreeMap<Id, Vec<Unread>>,
+    /// Why a part of what is live was not read.
+    pub not_read: BTreeMap<Part, String>,
 }
 
 impl From<&Rendered> for Model {
@@ -118,6 +129,7 @@ impl From<&Rendered> for Model {
             users: users(rendered),
             unset: unset(rendered),
             unread: unread::all(rendered),
+            not_read: BTreeMap::new(),
         }
     }
 }

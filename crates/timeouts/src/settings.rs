@@ -353,6 +353,13 @@ settings! {
     /// Whether a failing deployment is stopped and rolled back.
     CircuitBreaker: Flag("service.circuit_breaker", "circuit breaker with rollback")
         .not_in_file().aws("DeploymentCircuitBreaker").aws_default(DefaultValue::Flag(false));
+    /// How many failing tasks stop a deployment: a number, or a share of the desired tasks.
+    BreakerThreshold: Count("service.circuit_breaker_threshold.value", "threshold of the circuit breaker")
+        .not_in_file().aws("ThresholdConfiguration Value").aws_default(DefaultValue::Count(50));
+    /// What the threshold is: `COUNT`, `BOUNDED_PERCENT` (3 to 200) or `UNBOUNDED_PERCENT`.
+    BreakerThresholdType: Text("service.circuit_breaker_threshold.type", "kind of the circuit breaker's threshold")
+        .not_in_file().aws("ThresholdConfiguration Type")
+        .aws_default(DefaultValue::Text("BOUNDED_PERCENT"));
     /// Alarms that roll a deployment back.
     DeploymentAlarms: List("service.deployment_alarms", "deployment alarms")
         .not_in_file().aws("DeploymentConfiguration Alarms").aws_default(DefaultValue::List(&[]));

@@ -41,6 +41,8 @@ sources! {
                     draining", "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/load-balancer-connection-draining.html";
     ECS_BREAKER = "Amazon ECS, deployment circuit \
                    breaker", "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html";
+    ECS_BREAKER_THRESHOLD = "Amazon ECS API, \
+                             ThresholdConfiguration", "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ThresholdConfiguration.html";
     ECS_ALARMS = "Amazon ECS, CloudWatch alarms detect deployment \
                   failures", "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-alarm-failure.html";
     ECS_REBALANCING = "Amazon ECS, service \

@@ -8,7 +8,7 @@ use aws_sdk_elasticloadbalancingv2::types;
 use cloudformation::node::Origin;
 
 use super::live::{Live, number, seconds, text};
-use super::{Clients, Error, failed, listener};
+use super::{Clients, Error, failed, firewall, listener};
 
 const ASK: &str = "describe the load balancer";
 
@@ -104,6 +104,10 @@ pub(super) async fn balancers(
             ..LoadBalancer::new(id, place, attributes)
         });
         listeners(clients, arn, live).await?;
+        // Web ACLs protect Application Load Balancers alone.
+        if balancer.r#type() == Some(&types::LoadBalancerTypeEnum::Application) {
+            firewall::read(clients, arn, live).await;
+        }
     }
     Ok(())
 }

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use aws_model::{Field, Id, Model, live_place};
+use aws_model::{Field, Id, Model, Part, live_place};
 use cloudformation::node::Origin;
 
 use super::stack::Stack;
+use super::{Error, Kind};
 
 /// The resources found so far.
 pub(super) struct Live {
@@ -18,6 +19,15 @@ impl Live {
     /// What a resource is called, and its place.
     pub(super) fn identity(&self, arn: &str) -> (Id, Origin) {
         (self.stack.name(arn), live_place(arn))
+    }
+
+    /// Records that a part was not read: the role lacks the permission for it, or AWS failed.
+    pub(super) fn not_read(&mut self, part: Part, actions: &str, error: &Error) {
+        let why = match error.kind() {
+            Kind::Denied => format!("the role may not call {actions}"),
+            _ => error.to_string(),
+        };
+        self.model.not_read.insert(part, why);
     }
 
     /// A reference to a resource, in what is live at `place`.

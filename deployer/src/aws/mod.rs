@@ -14,6 +14,7 @@ mod change_set;
 mod endpoint;
 mod error;
 mod events;
+mod firewall;
 mod listener;
 mod live;
 mod logs;
@@ -25,6 +26,7 @@ mod read_stack;
 mod read_way;
 mod registry;
 mod rollout;
+mod scaling;
 mod secret;
 mod service;
 mod signed;
@@ -77,6 +79,8 @@ pub struct Clients {
     pub(crate) secrets: aws_sdk_secretsmanager::Client,
     pub(crate) callers: aws_sdk_sts::Client,
     pub(crate) signed: Signed,
+    pub(crate) scaling: aws_sdk_applicationautoscaling::Client,
+    pub(crate) firewalls: aws_sdk_wafv2::Client,
 }
 
 impl Clients {
@@ -107,6 +111,8 @@ impl Clients {
             secrets: aws_sdk_secretsmanager::Client::new(&config),
             callers: aws_sdk_sts::Client::new(&config),
             signed: Signed::new(&config),
+            scaling: aws_sdk_applicationautoscaling::Client::new(&config),
+            firewalls: aws_sdk_wafv2::Client::new(&config),
         }
     }
 }

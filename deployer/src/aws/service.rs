@@ -10,7 +10,7 @@ use aws_sdk_ecs::types;
 use cloudformation::node::Origin;
 
 use super::live::{Live, number, seconds, text};
-use super::{Clients, Error, failed};
+use super::{Clients, Error, failed, scaling};
 
 pub(super) async fn read(
     clients: &Clients,
@@ -50,6 +50,10 @@ pub(super) async fn read(
         }
     }
     let arn = service.service_arn().unwrap_or(arn);
+    let cluster = service.cluster_arn().and_then(|arn| arn.rsplit('/').next());
+    if let (Some(cluster), Some(name)) = (cluster, service.service_name()) {
+        scaling::read(clients, &format!("service/{cluster}/{name}"), arn, live).await;
+    }
     let converted = self::service(service, zones, arn, live);
     live.model.services.push(converted);
     Ok(service
@@ -163,6 +167,7 @@ fn deployment(service: &types::Service, place: &Origin) -> Deployment {
     let early = answer.and_then(|answer| answer.early_success_criteria());
     let cleanup = early.and_then(|early| early.source_service_revision_cleanup());
     let breaker = answer.and_then(|deployment| deployment.deployment_circuit_breaker());
+    let threshold = breaker.and_then(|breaker| breaker.threshold_configuration());
     let alarms = answer.and_then(|deployment| deployment.alarms());
     let alarms = alarms.filter(|alarms| alarms.enable());
     Deployment {
@@ -189,6 +194,11 @@ fn deployment(service: &types::Service, place: &Origin) -> Deployment {
         ),
         breaker_enabled: Field::live(breaker.map(|breaker| breaker.enable()), place),
         breaker_rolls_back: Field::live(breaker.map(|breaker| breaker.rollback()), place),
+        breaker_threshold: Field::live_or_unset(
+            threshold.and_then(|threshold| u64::try_from(threshold.value()).ok()),
+            place,
+        ),
+        breaker_threshold_type: word(threshold.map(|threshold| threshold.r#type().as_str())),
         alarms: Field::live(alarms.map(|alarms| alarms.alarm_names().to_vec()), place),
     }
 }

@@ -2,8 +2,9 @@
 //! name.
 
 use timeouts::Setting::{CloudFrontTimeout, Domain, NlbIdleTimeout, WafRules};
+use timeouts::Value;
 
-use aws_model::{Challenges, Field, Id, TargetGroup, WebRule};
+use aws_model::{Challenges, Field, Id, Part, Source, TargetGroup, WebRule};
 
 use super::view::View;
 
@@ -73,7 +74,7 @@ fn web_acl(view: &mut View<'_, '_>, balancer: &Id) {
             let why = "what a web ACL protects is not known";
             view.reading.hide(WafRules, why);
         } else {
-            view.none(WafRules, "web ACL");
+            no_web_acl(view);
         }
         return;
     };
@@ -92,6 +93,17 @@ fn web_acl(view: &mut View<'_, '_>, balancer: &Id) {
     let mark = view.mark();
     view.field(WafRules, &acl.rules.clone().map(refusing));
     view.doubt_of(&acl.id, mark);
+}
+
+fn no_web_acl(view: &mut View<'_, '_>) {
+    match (view.model.source, view.model.not_read.get(&Part::WebAcls)) {
+        (Source::Live, Some(why)) => _ = view.reading.hide(WafRules, why),
+        (Source::Live, None) => {
+            let place = "AWS, where the load balancer has no web ACL";
+            view.see_at(WafRules, Value::Unset, place);
+        }
+        _ => view.none(WafRules, "web ACL"),
+    }
 }
 
 /// The rules of a managed group that refuse plugins: neither counted nor limited to other paths.

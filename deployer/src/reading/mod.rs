@@ -19,7 +19,7 @@ mod way;
 use timeouts::Setting::{self, *};
 use timeouts::{Reading, Seen, Value};
 
-use aws_model::{Model, Source};
+use aws_model::{Model, Part, Source};
 use cloudformation::diagnostic::{Mistake, Mistakes};
 use cloudformation::template::Rendered;
 
@@ -170,7 +170,7 @@ fn read_model(model: &Model, flags: &Flags) -> Result<Readings, Mistakes> {
         match model.source {
             Source::Template => {}
             Source::Terraform => unlike_terraforms_files(&mut reading),
-            Source::Live => unlike_a_template(&mut reading),
+            Source::Live => unlike_a_template(&mut reading, model),
         }
         reading
     });
@@ -204,8 +204,8 @@ const OF_CLOUDFORMATION: [&str; 3] = [
 ];
 
 /// Takes back what a template would state and what is live cannot: what AWS has accepted, names
-/// that AWS made, the order of creation, and the bounds of a scaling that is not read.
-fn unlike_a_template(reading: &mut Reading) {
+/// that AWS made, the order of creation, and the bounds of a scaling that the role may not read.
+fn unlike_a_template(reading: &mut Reading, model: &Model) {
     const ACCEPTED: [Setting; 9] = [
         LoadBalancerAttribute,
         TargetGroupAttribute,
@@ -220,9 +220,12 @@ fn unlike_a_template(reading: &mut Reading) {
     for setting in ACCEPTED {
         reading.hide(setting, view::ACCEPTED);
     }
-    reading.hide(TasksMin, view::NOT_READ);
+    let Some(why) = model.not_read.get(&Part::Scaling) else {
+        return;
+    };
+    reading.hide(TasksMin, why);
     // More tasks than one are enough to know; one may be the least of many.
     if reading.count(TasksMax).is_ok_and(|tasks| tasks.value <= 1) {
-        reading.hide(TasksMax, view::NOT_READ);
+        reading.hide(TasksMax, why);
     }
 }

@@ -79,6 +79,8 @@ fn deployment(view: &mut View<'_, '_>, deployment: &Deployment) {
     view.field(MinimumHealthyPercent, &deployment.minimum_healthy_percent);
     view.field(MaximumPercent, &deployment.maximum_percent);
     view.field(DeploymentAlarms, &deployment.alarms);
+    view.field(BreakerThreshold, &deployment.breaker_threshold);
+    view.field(BreakerThresholdType, &deployment.breaker_threshold_type);
     match (&deployment.breaker_enabled, &deployment.breaker_rolls_back) {
         (Field::Stated(enabled, enable), Field::Stated(rolls_back, rollback)) => view.see(
             CircuitBreaker,

@@ -17,13 +17,19 @@ use serde_json::{Value, json};
 use super::{deployer, directory, project, write};
 
 /// SDK crates whose service has another name in IAM.
-const IAM_NAMES: [(&str, &str); 2] = [
+const IAM_NAMES: [(&str, &str); 3] = [
+    ("applicationautoscaling", "application-autoscaling"),
     ("cloudwatchlogs", "logs"),
     ("elasticloadbalancingv2", "elasticloadbalancing"),
 ];
 
 /// Actions that go with a call of another name: a change set with tags tags the stack.
-const IMPLIED: [&str; 2] = ["cloudformation:TagResource", "cloudformation:UntagResource"];
+/// `GetWebACLForResource` also asks for the ACL that it reads.
+const IMPLIED: [&str; 3] = [
+    "cloudformation:TagResource",
+    "cloudformation:UntagResource",
+    "wafv2:GetWebACL",
+];
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(directory).expect("it is there") {
@@ -82,7 +88,9 @@ fn operations() -> BTreeMap<String, BTreeMap<String, String>> {
 /// `describe_stacks` as the service calls it: `DescribeStacks`.
 fn camel(method: &str) -> String {
     let word = |word: &str| word[..1].to_uppercase() + &word[1..];
-    method.split('_').map(word).collect()
+    let name: String = method.split('_').map(word).collect();
+    // IAM writes this abbreviation in capitals.
+    name.replace("WebAcl", "WebACL")
 }
 
 /// `service:Action` of every call in the module that speaks to AWS, with the place of one.

@@ -94,6 +94,7 @@ fn changes() -> Vec<Change> {
             "      DeploymentConfiguration:\n",
             "      DeploymentConfiguration:\n        Strategy: LINEAR\n        BakeTimeInMinutes: 10\n",
         ),
+        on("circuit-breaker-trips-late").line("Enable: true, Rollback: true }\n        Alarms", "Enable: true, Rollback: true, ThresholdConfiguration: { Type: COUNT, Value: 500 } }\n        Alarms"),
         on("no-circuit-breaker").line("Enable: true, Rollback: true }\n        Alarms", "Enable: true, Rollback: false }\n        Alarms"),
         on("no-deployment-alarm").line("AlarmNames: [reconnects]", "AlarmNames: []"),
         on("no-tls").line("Protocol: HTTPS", "Protocol: HTTP"),

@@ -41,12 +41,14 @@ fn paths(value: &Value, path: &[Step], all: &mut Vec<Vec<Step>>) {
     };
     match value {
         Value::Object(map) => {
-            let mut entries = map.iter();
-            entries.for_each(|(key, value)| below(Step::Key(key.clone()), value));
+            for (key, value) in map {
+                below(Step::Key(key.clone()), value);
+            }
         }
         Value::Array(items) => {
-            let mut items = items.iter().enumerate();
-            items.for_each(|(index, item)| below(Step::Index(index), item));
+            for (index, item) in items.iter().enumerate() {
+                below(Step::Index(index), item);
+            }
         }
         _ => {}
     }

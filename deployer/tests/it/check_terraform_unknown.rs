@@ -122,7 +122,7 @@ fn a_local_beside_a_resource_is_not_seen() {
 }
 
 /// The listener's default answers 404, and a rule has this condition.
-fn routed(test: &str, conditions: Value) -> &'static str {
+fn routed(test: &str, conditions: &Value) -> &'static str {
     let mut all = resources();
     all[2].values["default_action"] = json!([{ "type": "fixed-response" }]);
     all[2].unknown = json!({ "load_balancer_arn": true });
@@ -212,7 +212,7 @@ fn each_condition_of_a_rule_is_read() {
         ),
     ];
     for (name, conditions, expected) in cases {
-        assert_eq!(routed(name, conditions), expected, "{name}");
+        assert_eq!(routed(name, &conditions), expected, "{name}");
     }
 }
 
@@ -239,7 +239,7 @@ fn a_comment_is_no_block() {
 fn containers_that_are_not_json_are_named() {
     let task = "module.service.aws_ecs_task_definition.this";
     let plan = with(task, |one| {
-        one.values["container_definitions"] = json!("hello")
+        one.values["container_definitions"] = json!("hello");
     });
     let checked = check("containers", &plan, &[]);
     let rule = "container-port-mismatch";

@@ -9,6 +9,7 @@
 )]
 
 mod actions;
+mod check_any_value;
 mod check_broken;
 mod check_cli;
 mod check_corpus;

@@ -4,6 +4,7 @@ mod az_rebalancing_cuts_connections;
 mod bake_shorter_than_drain;
 mod bake_times_beyond_limit;
 mod balancer_overrides_cors;
+mod circuit_breaker_trips_late;
 mod client_keep_alive_out_of_range;
 mod container_port_mismatch;
 mod cors_wildcard_with_credentials;
@@ -94,6 +95,7 @@ catalogue![
     bake_shorter_than_drain,
     bake_times_beyond_limit,
     balancer_overrides_cors,
+    circuit_breaker_trips_late,
     client_keep_alive_out_of_range,
     container_port_mismatch,
     cors_wildcard_with_credentials,

@@ -55,9 +55,10 @@ pub static CALLS: &[Grant] = &[
     },
     Grant {
         sid: "Read",
-        why: "read the task definition, the load balancer and the health of its targets; AWS \
-              limits none of these to a resource",
+        why: "read the task definition, the load balancer, the health of its targets, and what \
+              scales the service; AWS limits none of these to a resource",
         actions: &[
+            "application-autoscaling:DescribeScalableTargets",
             "ecs:DescribeTaskDefinition",
             "elasticloadbalancing:DescribeListeners",
             "elasticloadbalancing:DescribeLoadBalancerAttributes",
@@ -84,6 +85,13 @@ pub static CALLS: &[Grant] = &[
             "route53:GetHostedZone",
             "servicequotas:GetServiceQuota",
         ],
+        on: &["*"],
+        only_if: None,
+    },
+    Grant {
+        sid: "Firewall",
+        why: "read the web ACL of the load balancer for `check --live`",
+        actions: &["wafv2:GetWebACL", "wafv2:GetWebACLForResource"],
         on: &["*"],
         only_if: None,
     },

@@ -4,6 +4,7 @@
 
 mod cases;
 mod ends;
+mod live_parts;
 mod log_pages;
 mod stuck;
 mod target_health;
@@ -44,6 +45,8 @@ struct Answers<'a> {
     services: Vec<&'a Rule>,
     balancers: Vec<&'a Rule>,
     logs: Vec<&'a Rule>,
+    scaling: Vec<&'a Rule>,
+    firewalls: Vec<&'a Rule>,
 }
 
 impl Answers<'_> {
@@ -57,6 +60,8 @@ impl Answers<'_> {
             secrets: client!(aws_sdk_secretsmanager, none),
             callers: client!(aws_sdk_sts, none),
             signed: crate::aws::Signed::unconfigured(),
+            scaling: client!(aws_sdk_applicationautoscaling, &self.scaling),
+            firewalls: client!(aws_sdk_wafv2, &self.firewalls),
         }
     }
 }
