@@ -9,6 +9,7 @@
 )]
 
 mod actions;
+mod attributes;
 mod check_broken;
 mod check_cli;
 mod check_corpus;
