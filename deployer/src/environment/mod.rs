@@ -17,6 +17,7 @@ mod section;
 mod server;
 mod size;
 mod store;
+mod tags;
 mod text;
 mod unit;
 
@@ -34,5 +35,6 @@ pub use section::{
 pub use server::Server;
 pub use size::Mebibytes;
 pub use store::{Store, StoreUrl};
-pub use text::{Account, Path, Region, Slug, Text};
+pub use tags::{Tags, Topics};
+pub use text::{Account, Arn, Path, Region, Slug, Text};
 pub use unit::{NonEmpty, Number};

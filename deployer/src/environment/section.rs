@@ -10,7 +10,8 @@ use super::image::Image;
 use super::server::Server;
 use super::size::Mebibytes;
 use super::store::Store;
-use super::text::{Account, Path, Region, Slug, Text};
+use super::tags::{Tags, Topics};
+use super::text::{Account, Arn, Path, Region, Slug, Text};
 use super::unit::{NonEmpty, Number};
 use cloudformation::diagnostic::{Mistake, Mistakes, nearest};
 
@@ -44,6 +45,16 @@ section! {
         /// Where messages are kept: `memory`, `redis` or `{ redis: { node_type: … } }`, `{ url:
         /// rediss://… }`, `{ file: DIR }`.
         store: Setting<Store>,
+        /// The team's own tags, on the stack and everything in it. Where they are stated, the stack
+        /// has these and no others.
+        tags: Option<Setting<Tags>>,
+        /// The role with which CloudFormation works, instead of the caller's own permissions;
+        /// `--role-arn` overrides it.
+        role_arn: Option<Setting<Arn>>,
+        /// The permissions boundary of the roles that the stack makes.
+        permissions_boundary: Option<Setting<Arn>>,
+        /// SNS topics to which CloudFormation tells what happens to the stack, five at most.
+        notification_arns: Option<Setting<Topics>>,
         /// Rules that `check` and `up` pass over here, each with a reason.
         ignore: Option<Vec<Ignore>>,
     }
