@@ -21,7 +21,7 @@ mod tags;
 mod text;
 mod unit;
 
-pub use choice::{Architecture, Retention, Switch, Target};
+pub use choice::{Architecture, IpAddressType, Retention, Scheme, Switch, Target};
 pub use duration::{Seconds, Sticky};
 pub use field::Setting;
 pub use file::{DEFAULTS, find, load, parse};

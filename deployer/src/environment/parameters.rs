@@ -113,6 +113,12 @@ impl Environment {
                 health.unhealthy.node(|count| count.0.to_string()),
             ),
         ];
+        let scheme = balancer.scheme.as_ref();
+        let scheme = scheme.map(|scheme| scheme.node(|scheme| scheme.word().to_owned()));
+        parameters.extend(scheme.map(|node| ("Scheme", node)));
+        let addresses = balancer.ip_address_type.as_ref();
+        let addresses = addresses.map(|kind| kind.node(|kind| kind.word().to_owned()));
+        parameters.extend(addresses.map(|node| ("IpAddressType", node)));
         parameters.extend(optional("Certificate", balancer.certificate.as_ref()));
         parameters.extend(optional("AccessLogs", balancer.access_logs.as_ref()));
         parameters

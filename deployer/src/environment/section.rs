@@ -3,7 +3,7 @@
 //!
 //! Ranges are checked here where no rule speaks of them: a rule says more about what would break.
 
-use super::choice::{Architecture, Retention, Switch, Target};
+use super::choice::{Architecture, IpAddressType, Retention, Scheme, Switch, Target};
 use super::duration::{Seconds, Sticky};
 use super::field::{Setting, section};
 use super::image::Image;
@@ -88,6 +88,12 @@ section! {
 section! {
     /// The Application Load Balancer and its target group.
     LoadBalancer {
+        /// Who reaches it: clients on the internet (`internet-facing`, unless given), or those within
+        /// the networks that reach the VPC (`internal`). A change makes another load balancer.
+        scheme: Option<Setting<Scheme>>,
+        /// `ipv4` unless given, or `dualstack` for clients with IPv6 too; the load balancer's subnets
+        /// need an IPv6 block then.
+        ip_address_type: Option<Setting<IpAddressType>>,
         /// The ARN of the certificate for HTTPS; without one, there is HTTP alone.
         certificate: Option<Setting<Text>>,
         /// After this long without a byte in either direction a connection is cut; above the

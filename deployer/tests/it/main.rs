@@ -31,6 +31,7 @@ mod isolation;
 mod lint;
 mod local;
 mod operations;
+mod pairwise;
 mod render;
 mod resolution;
 mod running;
