@@ -5,15 +5,17 @@ property is; it hands back a container's limits and secrets as a template writes
 and rebalancing, and puts punctuation into a secret that should have none. Types of Application Auto Scaling, and a
 security group's rule by itself, exist here without an effect. A change set that reverts drift compares a load balancer's
 live attributes, as AWS does with everything. It has the network, certificates and image that the shipped environments
-name, and a hosted zone for them, where MINISTACK_ACCOUNT_ID is their account. Its settings are environment variables: BIND_HOST, GATEWAY_PORT,
-MINISTACK_REGION.
+name, and a hosted zone for them, where MINISTACK_ACCOUNT_ID is their account, and the quotas of a new account. Its settings are environment variables:
+BIND_HOST, GATEWAY_PORT, MINISTACK_REGION, and EMULATOR_QUOTAS=full for an account that has reached its quotas.
 """
 
 import json
+import os
 import string
 
-from ministack.app import main
-from ministack.core.responses import get_account_id, get_region
+from ministack.app import SERVICE_HANDLERS, main
+from ministack.core import router
+from ministack.core.responses import get_account_id, get_region, json_response
 from ministack.services import acm, alb, ec2, ecr, ecs, elasticache, route53
 from ministack.services.cloudformation import changesets, provisioners
 from ministack.services.cloudformation import handlers as calls
@@ -148,6 +150,24 @@ def reverting(create, diff):
 
 
 calls._ACTION_HANDLERS["CreateChangeSet"] = reverting(changesets._create_change_set, changesets._diff_resources)
+
+# What a new account may have; FULL gives it no more load balancers and half a virtual CPU.
+FULL = os.environ.get("EMULATOR_QUOTAS") == "full"
+
+
+async def service_quotas(method, path, headers, body, query_params):
+    return json_response({"Quota": {**json.loads(body), "Value": 0.25 if FULL else 6.0}})
+
+
+def account_limits(params):
+    names = {"application-load-balancers": 0 if FULL else 50, "target-groups": 3000}
+    members = "".join(f"<member><Name>{name}</Name><Max>{most}</Max></member>" for name, most in names.items())
+    return alb._xml(200, "DescribeAccountLimits", f"<Limits>{members}</Limits>")
+
+
+SERVICE_HANDLERS["servicequotas"] = service_quotas
+router.SERVICE_PATTERNS["servicequotas"] = {"target_prefixes": ["ServiceQuotas"], "host_patterns": []}
+alb._ACTION_MAP["DescribeAccountLimits"] = account_limits
 
 
 def network(vpc, subnets):

@@ -32,6 +32,12 @@ pub struct Loaded {
 pub struct StackOptions {
     /// The account that it is for.
     pub account: Option<Setting<Account>>,
+    /// The stack's tags; none leaves those that it has.
+    pub tags: Option<Vec<(String, String)>>,
+    /// The role with which CloudFormation works; none leaves the one that it has.
+    pub role: Option<String>,
+    /// The topics that hear of it; none leaves those that it has.
+    pub topics: Option<Vec<String>>,
 }
 
 impl StackOptions {
@@ -40,6 +46,15 @@ impl StackOptions {
     pub fn of(environment: &Environment) -> Self {
         Self {
             account: environment.account.clone(),
+            tags: environment.tags.as_ref().map(|tags| tags.value.0.clone()),
+            role: environment
+                .role_arn
+                .as_ref()
+                .map(|role| role.value.0.clone()),
+            topics: environment.notification_arns.as_ref().map(|topics| {
+                let arns = topics.value.0.iter();
+                arns.map(|arn| arn.0.clone()).collect()
+            }),
         }
     }
 }

@@ -23,6 +23,10 @@ pub struct NewChangeSet<'a> {
     pub parameters: &'a [(String, String)],
     /// Tags of the stack, and so of all its resources; none leaves those that it has.
     pub tags: Option<&'a [(String, String)]>,
+    /// The ARN of the role with which CloudFormation works; none leaves the one that it has.
+    pub role: Option<&'a str>,
+    /// ARNs of the topics that hear of the stack; none leaves those that it has.
+    pub topics: Option<&'a [String]>,
     /// Whether the template has IAM resources, and whether such with names of their own.
     pub iam: bool,
     /// Whether IAM resources have names of their own.
@@ -134,6 +138,8 @@ impl Clients {
             .template_body(new.template)
             .set_parameters(Some(new.parameters.iter().map(parameter).collect()))
             .set_tags(new.tags.map(|tags| tags.iter().map(tag).collect()))
+            .set_role_arn(new.role.map(str::to_owned))
+            .set_notification_arns(new.topics.map(<[String]>::to_vec))
             .set_capabilities(capability)
             .set_deployment_mode(new.reverts_drift.then_some(DeploymentMode::RevertDrift));
         let answer = request

@@ -11,6 +11,7 @@ use deployer::deployment::change_set::{
     How, Step, change_set_name, check, discard, prepare, request,
 };
 use deployer::deployment::commit::commit;
+use deployer::deployment::role;
 use deployer::history::Origin;
 use deployer::loaded_environment::Loaded;
 use deployer::preflight::{Preflight, account, look};
@@ -27,6 +28,9 @@ pub(crate) struct Args {
     /// Show what `up --revert-drift` would bring back of what was changed outside of CloudFormation.
     #[arg(long)]
     revert_drift: bool,
+    /// The role with which CloudFormation works, instead of the environment file's `role_arn`.
+    #[arg(long, value_name = "ARN", value_parser = role)]
+    role_arn: Option<String>,
     /// Exit with 4 when there are changes.
     #[arg(long)]
     exit_code: bool,
@@ -34,7 +38,10 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let loaded = args.environment.load()?;
-    let request = request(&loaded)?;
+    let mut request = request(&loaded)?;
+    if let Some(role) = &args.role_arn {
+        request.options.role = Some(role.clone());
+    }
     let report = check(&loaded)?;
     args.environment.say_chosen(&loaded)?;
     if report.errors() > 0 {

@@ -23,6 +23,8 @@ pub struct Plan {
     pub changes: Vec<PlannedChange>,
     /// How many resources would get other tags and nothing else.
     pub retagged: usize,
+    /// Whether the stack would get other tags, and everything in it.
+    pub retags: bool,
     /// Parameters that would get another value.
     pub parameters: Vec<ParameterChange>,
     /// Whether the template differs from the deployed one at all.
@@ -98,6 +100,7 @@ impl Plan {
             creates,
             changes: changes.iter().map(planned).collect(),
             retagged,
+            retags: old.is_some_and(|old| request.retags(old)),
             parameters: parameters(request, old),
             text: template.is_none_or(|template| template.trim() != request.template.trim()),
             protection: (request.protects != protected).then_some(request.protects),
@@ -112,6 +115,7 @@ impl Plan {
             && self.changes.is_empty()
             && self.parameters.is_empty()
             && !self.text
+            && !self.retags
             && self.protection.is_none()
     }
 
@@ -119,7 +123,8 @@ impl Plan {
     /// switched.
     #[must_use]
     pub fn changes_stack(&self) -> bool {
-        self.creates || !self.changes.is_empty() || !self.parameters.is_empty() || self.text
+        let changes = !self.changes.is_empty() || !self.parameters.is_empty();
+        self.creates || changes || self.text || self.retags
     }
 
     /// How many changes are of this sort.

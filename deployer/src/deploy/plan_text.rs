@@ -106,6 +106,9 @@ impl Plan {
         if self.changes.is_empty() && self.parameters.is_empty() && self.text {
             notes.push("only the template's text differs; no resource changes");
         }
+        if self.retags {
+            notes.push("the stack gets the tags of the environment file, and no others");
+        }
         if self.protects_later {
             notes.push(
                 "the load balancer's deletion protection is switched on once the stack exists",
@@ -163,6 +166,7 @@ impl Plan {
             "changes": self.changes.iter().map(change).collect::<Vec<_>>(),
             "parameters": parameters.collect::<Vec<_>>(),
             "retagged": self.retagged,
+            "tags_change": self.retags,
             "termination_protection": self.protection,
         })
     }

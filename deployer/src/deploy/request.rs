@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::aws::StackState;
+use crate::loaded_environment::StackOptions;
 use cloudformation::node::Node;
 use cloudformation::template::{Rendered, Template};
 
@@ -40,6 +41,8 @@ pub struct Request {
     /// Whether the stack is protected against deletion: the stack itself, and its load balancer
     /// once the stack lives.
     pub protects: bool,
+    /// What it has beside template and parameters.
+    pub options: StackOptions,
     values: Vec<(String, String)>,
     declared: BTreeSet<String>,
 }
@@ -113,6 +116,7 @@ impl Request {
             iam: iam().next().is_some(),
             named_iam: IAM_NAMES.iter().any(|property| named(property)),
             protects,
+            options: StackOptions::default(),
             values,
             declared: declared.keys().cloned().collect(),
         })
@@ -135,6 +139,30 @@ impl Request {
     pub fn is_live(&self, stack: &StackState, template: &str) -> bool {
         let same = |(name, value): &(String, String)| stack.parameters.get(name) == Some(value);
         template.trim() == self.template.trim() && self.values.iter().all(same)
+    }
+
+    /// The tags to send; none leaves those that the stack has. What an earlier release of this
+    /// program has put there goes: as tags of the stack they would be passed on to every resource,
+    /// and change all of them with each deployment.
+    #[must_use]
+    pub fn tags(&self, old: Option<&StackState>) -> Option<Vec<(String, String)>> {
+        if self.options.tags.is_some() {
+            return self.options.tags.clone();
+        }
+        let tags = &old.filter(|stack| !stack.tags.is_empty())?.tags;
+        let theirs = tags.iter().filter(|(key, _)| !key.starts_with("holdfast:"));
+        let theirs = theirs.map(|(key, value)| (key.clone(), value.clone()));
+        Some(theirs.collect())
+    }
+
+    /// Whether the stack would get other tags than it has, because the environment states them.
+    #[must_use]
+    pub fn retags(&self, old: &StackState) -> bool {
+        let stated = self.options.tags.as_ref();
+        stated.is_some_and(|stated| {
+            let same = |(key, value): &(String, String)| old.tags.get(key) == Some(value);
+            stated.len() != old.tags.len() || !stated.iter().all(same)
+        })
     }
 
     /// Whether the template has a parameter of this name.

@@ -34,12 +34,9 @@ pub fn request(loaded: &Loaded) -> anyhow::Result<Request> {
         "the template has no parameters Prefix, Name and Environment, by which its stack is named",
     )?;
     let region = loaded.region.clone().unwrap_or_default();
-    Ok(Request::new(
-        stack,
-        region,
-        &loaded.template,
-        &loaded.rendered,
-    )?)
+    let mut request = Request::new(stack, region, &loaded.template, &loaded.rendered)?;
+    request.options = loaded.options.clone();
+    Ok(request)
 }
 
 /// The rules over the template.
@@ -117,13 +114,7 @@ pub async fn prepare(
     how: How,
 ) -> anyhow::Result<Prepared> {
     let creates = old.is_none();
-    // What the team has put on the stack stays. Tags of our own would be passed on to every
-    // resource, and change all of them with each deployment.
-    let theirs = old.iter().flat_map(|stack| &stack.tags);
-    let tags: Vec<_> = theirs
-        .filter(|(key, _)| !key.starts_with("holdfast:"))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
+    let tags = request.tags(old);
     let parameters = request.parameters(creates);
     let live = match old {
         Some(stack) => Some(clients.template(&stack.id).await?),
@@ -142,9 +133,9 @@ pub async fn prepare(
         creates,
         template: &template,
         parameters: &parameters,
-        tags: old
-            .is_some_and(|stack| !stack.tags.is_empty())
-            .then_some(&*tags),
+        tags: tags.as_deref(),
+        role: request.options.role.as_deref(),
+        topics: request.options.topics.as_deref(),
         iam: request.iam,
         named_iam: request.named_iam,
         reverts_drift: how.reverts_drift && !creates,
@@ -158,8 +149,10 @@ pub async fn prepare(
         change_set.changes.clear();
     }
     let changes = change_set.changes.clone();
+    let mut plan = Plan::new(request, changes, old, live.as_deref().map(without_record));
+    plan.retags &= change_set.status != "FAILED";
     Ok(Prepared {
-        plan: Plan::new(request, changes, old, live.as_deref().map(without_record)),
+        plan,
         name: name.to_owned(),
         change_set,
     })

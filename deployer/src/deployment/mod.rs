@@ -87,6 +87,9 @@ pub struct Options {
     /// Do not open real sessions through the load balancer in the end.
     #[arg(long)]
     no_probe: bool,
+    /// The role with which CloudFormation works, instead of the environment file's `role_arn`.
+    #[arg(long, value_name = "ARN", value_parser = role)]
+    role_arn: Option<String>,
     /// A file with a backend key for the probe; the stack's own secret is read unless given.
     #[arg(long, value_name = "FILE")]
     pub backend_key_file: Option<PathBuf>,
@@ -190,10 +193,13 @@ pub fn run(args: &Args, loaded: &Loaded, output: Output) -> anyhow::Result<Exit>
 pub fn carry_out(
     options: &Options,
     loaded: &Loaded,
-    request: Request,
+    mut request: Request,
     purpose: Purpose,
     output: Output,
 ) -> anyhow::Result<Exit> {
+    if let Some(role) = &options.role_arn {
+        request.options.role = Some(role.clone());
+    }
     let runtime = runtime()?;
     let done = runtime.block_on(async {
         let mut signals = Signals::take()?;
@@ -386,6 +392,17 @@ impl Deployment<'_> {
             return self.overtaken();
         }
         self.done(whole, well).await
+    }
+}
+
+/// A role, as it is typed.
+///
+/// # Errors
+/// It is no ARN of a role.
+pub fn role(text: &str) -> Result<String, String> {
+    match text.starts_with("arn:") && text.contains(":role/") {
+        true => Ok(text.to_owned()),
+        false => Err("expected a role's ARN: arn:aws:iam::123456789012:role/NAME".to_owned()),
     }
 }
 

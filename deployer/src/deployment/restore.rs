@@ -46,7 +46,7 @@ pub(super) fn back(
     // The region as the stack's ARN has it: the environment file may name none.
     let region = stack.id.split(':').nth(3).map(str::to_owned);
     let rendered = render_with(&template, &parameters, region.as_deref())?;
-    let request = Request::new(
+    let mut request = Request::new(
         stack.name.clone(),
         region.clone().unwrap_or_default(),
         &template,
@@ -62,6 +62,8 @@ pub(super) fn back(
         ignores: named.ignores.clone(),
         options: named.options.clone(),
     };
+    // Tags, role and topics are those of now, not of what ran before.
+    request.options = loaded.options.clone();
     Ok((
         loaded,
         request,

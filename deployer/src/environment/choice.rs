@@ -68,6 +68,26 @@ choice! {
     }
 }
 
+choice! {
+    /// Who reaches a load balancer.
+    Scheme {
+        /// Clients on the internet.
+        InternetFacing = "internet-facing",
+        /// Clients within the networks that reach the VPC.
+        Internal = "internal",
+    }
+}
+
+choice! {
+    /// The addresses that a load balancer has for its clients.
+    IpAddressType {
+        /// IPv4 alone.
+        Ipv4 = "ipv4",
+        /// IPv4 and IPv6.
+        DualStack = "dualstack",
+    }
+}
+
 /// On or off: `true` and `false`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Switch(pub bool);

@@ -17,10 +17,11 @@ mod section;
 mod server;
 mod size;
 mod store;
+mod tags;
 mod text;
 mod unit;
 
-pub use choice::{Architecture, Retention, Switch, Target};
+pub use choice::{Architecture, IpAddressType, Retention, Scheme, Switch, Target};
 pub use duration::{Seconds, Sticky};
 pub use field::Setting;
 pub use file::{DEFAULTS, find, load, parse};
@@ -34,5 +35,6 @@ pub use section::{
 pub use server::Server;
 pub use size::Mebibytes;
 pub use store::{Store, StoreUrl};
-pub use text::{Account, Path, Region, Slug, Text};
+pub use tags::{Tags, Topics};
+pub use text::{Account, Arn, Path, Region, Slug, Text};
 pub use unit::{NonEmpty, Number};

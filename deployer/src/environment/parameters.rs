@@ -31,6 +31,9 @@ impl Environment {
         ];
         parameters.extend(optional("Domain", self.domain.as_ref()));
         parameters.extend(optional("HostedZone", self.hosted_zone.as_ref()));
+        let boundary = self.permissions_boundary.as_ref();
+        let boundary = boundary.map(|boundary| boundary.node(|arn| arn.0.clone()));
+        parameters.extend(boundary.map(|node| ("PermissionsBoundary", node)));
         parameters.extend(self.network());
         parameters.extend(self.balancer());
         parameters.extend(self.waf());
@@ -111,6 +114,12 @@ impl Environment {
                 health.unhealthy.node(|count| count.0.to_string()),
             ),
         ];
+        let scheme = balancer.scheme.as_ref();
+        let scheme = scheme.map(|scheme| scheme.node(|scheme| scheme.word().to_owned()));
+        parameters.extend(scheme.map(|node| ("Scheme", node)));
+        let addresses = balancer.ip_address_type.as_ref();
+        let addresses = addresses.map(|kind| kind.node(|kind| kind.word().to_owned()));
+        parameters.extend(addresses.map(|node| ("IpAddressType", node)));
         parameters.extend(optional("Certificate", balancer.certificate.as_ref()));
         parameters.extend(optional("AccessLogs", balancer.access_logs.as_ref()));
         parameters

@@ -3,14 +3,15 @@
 //!
 //! Ranges are checked here where no rule speaks of them: a rule says more about what would break.
 
-use super::choice::{Architecture, Retention, Switch, Target};
+use super::choice::{Architecture, IpAddressType, Retention, Scheme, Switch, Target};
 use super::duration::{Seconds, Sticky};
 use super::field::{Setting, section};
 use super::image::Image;
 use super::server::Server;
 use super::size::Mebibytes;
 use super::store::Store;
-use super::text::{Account, Path, Region, Slug, Text};
+use super::tags::{Tags, Topics};
+use super::text::{Account, Arn, Path, Region, Slug, Text};
 use super::unit::{NonEmpty, Number};
 use cloudformation::diagnostic::{Mistake, Mistakes, nearest};
 
@@ -46,6 +47,16 @@ section! {
         /// Where messages are kept: `memory`, `redis` or `{ redis: { node_type: … } }`, `{ url:
         /// rediss://… }`, `{ file: DIR }`.
         store: Setting<Store>,
+        /// The team's own tags, on the stack and everything in it. Where they are stated, the stack
+        /// has these and no others.
+        tags: Option<Setting<Tags>>,
+        /// The role with which CloudFormation works, instead of the caller's own permissions;
+        /// `--role-arn` overrides it.
+        role_arn: Option<Setting<Arn>>,
+        /// The permissions boundary of the roles that the stack makes.
+        permissions_boundary: Option<Setting<Arn>>,
+        /// SNS topics to which CloudFormation tells what happens to the stack, five at most.
+        notification_arns: Option<Setting<Topics>>,
         /// Rules that `check` and `up` pass over here, each with a reason.
         ignore: Option<Vec<Ignore>>,
     }
@@ -79,6 +90,12 @@ section! {
 section! {
     /// The Application Load Balancer and its target group.
     LoadBalancer {
+        /// Who reaches it: clients on the internet (`internet-facing`, unless given), or those within
+        /// the networks that reach the VPC (`internal`). A change makes another load balancer.
+        scheme: Option<Setting<Scheme>>,
+        /// `ipv4` unless given, or `dualstack` for clients with IPv6 too; the load balancer's subnets
+        /// need an IPv6 block then.
+        ip_address_type: Option<Setting<IpAddressType>>,
         /// The ARN of the certificate for HTTPS; without one, there is HTTP alone.
         certificate: Option<Setting<Text>>,
         /// After this long without a byte in either direction a connection is cut; above the

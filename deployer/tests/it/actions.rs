@@ -571,11 +571,6 @@ const UNUSED: &[(&str, &str)] = &[
     ),
     ("elasticloadbalancing:ModifyIpPools", "no address pools"),
     ("firehose:*", "logs go to CloudWatch, the store's nowhere"),
-    (
-        "iam:DeleteRolePermissionsBoundary",
-        "roles without a boundary",
-    ),
-    ("iam:PutRolePermissionsBoundary", "roles without a boundary"),
     ("kms:*", "no keys of the customer's own"),
     ("lambda:*", "what scales is an ECS service"),
     ("logs:AssociateKmsKey", "no keys of the customer's own"),

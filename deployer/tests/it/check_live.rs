@@ -22,6 +22,11 @@ pub(crate) struct Emulator {
 
 impl Emulator {
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// One with settings of its own.
+    pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
         let port = free_port();
         let process = Command::new(project().join(".cache/venv/bin/python"))
             .arg(project().join("tools/emulator.py"))
@@ -31,6 +36,7 @@ impl Emulator {
                 ("MINISTACK_REGION", "eu-west-1"),
                 ("MINISTACK_ACCOUNT_ID", ACCOUNT),
             ])
+            .envs(settings.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -9,6 +9,7 @@
 )]
 
 mod actions;
+mod attributes;
 mod check_any_value;
 mod check_broken;
 mod check_cli;
@@ -34,6 +35,7 @@ mod isolation;
 mod lint;
 mod local;
 mod operations;
+mod pairwise;
 mod plan;
 mod render;
 mod resolution;

@@ -55,6 +55,8 @@ const TARGET_GROUP: &[&str] = &[
     "load_balancing.cross_zone.enabled",
     "preserve_client_ip.enabled",
     "proxy_protocol_v2.enabled",
+    "send_tcp_reset.on_deregistration.enabled",
+    "send_tcp_reset.on_unhealthy.enabled",
     "slow_start.duration_seconds",
     "stickiness.app_cookie.cookie_name",
     "stickiness.app_cookie.duration_seconds",

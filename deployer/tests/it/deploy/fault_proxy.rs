@@ -3,9 +3,9 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,6 +35,8 @@ pub(super) enum Fault {
     Hung(Arc<Notify>),
     /// A proxy answers with a page of this status, and with these words; so often, then AWS does.
     Page(u16, &'static str, Arc<AtomicUsize>),
+    /// AWS does it, and the call's body is kept.
+    Heard(Arc<Mutex<Vec<String>>>),
     /// AWS does it; its answer to this call is another.
     Says(fn(&str) -> String),
 }
@@ -54,6 +56,13 @@ pub(super) async fn way(aws: &str, call: &'static str, fault: Fault) -> String {
         }
     });
     url
+}
+
+/// A way to AWS that keeps the bodies of the calls of this name; its URL.
+pub(super) async fn listening(aws: &str, call: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let url = way(aws, call, Fault::Heard(calls.clone())).await;
+    (url, calls)
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -80,6 +89,7 @@ async fn passed_on(
     match &fault {
         Fault::Denied if is_meant && target.is_some() => return Ok(denied()),
         Fault::Denied if is_meant => return Ok(refusal(403, "AccessDenied", "not for you")),
+        Fault::Heard(calls) if is_meant => calls.lock().unwrap().push(form.clone()),
         Fault::Hung(called) if is_meant => {
             called.notify_one();
             std::future::pending::<()>().await;

@@ -8,6 +8,7 @@ pub(crate) mod interrupted;
 mod misleading;
 mod preflight;
 mod probed;
+mod team;
 mod terminal;
 
 use std::path::PathBuf;

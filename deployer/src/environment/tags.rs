@@ -1,0 +1,105 @@
+//! What a stack has beside template and parameters: a team's own tags, a mapping of texts, and the
+//! topics that hear of it.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::field::{FromNode, wrong};
+use super::text::Arn;
+use cloudformation::diagnostic::Mistakes;
+use cloudformation::node::Node;
+
+/// Tags that a stack may have ("CloudFormation quotas").
+const MOST: usize = 50;
+/// Characters of a tag's key and value ("Tag", CloudFormation API reference).
+const LONGEST: (usize, usize) = (128, 256);
+
+/// Tags by key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tags(pub Vec<(String, String)>);
+
+impl FromNode for Tags {
+    fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
+        let Some(map) = node.as_map().filter(|map| map.len() <= MOST) else {
+            mistakes.push(wrong(
+                node,
+                "a mapping of 50 tags at most: `{ team: drops }`",
+            ));
+            return None;
+        };
+        let mut tags = Vec::new();
+        for (key, entry) in map {
+            let value = entry.node.as_text().filter(|_| is_key(key));
+            let Some(value) = value.filter(|value| value.chars().count() <= LONGEST.1) else {
+                let expected = "a tag: a text of 256 characters at most, with a key of 128 at most \
+                                that does not begin with `aws:` or `holdfast:`";
+                mistakes.push(wrong(&entry.node, expected));
+                continue;
+            };
+            tags.push((key.clone(), value.to_owned()));
+        }
+        (tags.len() == map.len()).then_some(Self(tags))
+    }
+}
+
+fn is_key(key: &str) -> bool {
+    let own = key.starts_with("aws:") || key.starts_with("holdfast:");
+    !key.is_empty() && key.chars().count() <= LONGEST.0 && !own
+}
+
+/// The topics that CloudFormation takes for one stack ("CreateChangeSet", CloudFormation API
+/// reference).
+const MOST_TOPICS: usize = 5;
+
+/// ARNs of SNS topics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Topics(pub Vec<Arn>);
+
+impl FromNode for Topics {
+    fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
+        let topics = Vec::from_node(node, mistakes)?;
+        if topics.len() > MOST_TOPICS {
+            mistakes.push(wrong(node, "five topics at most"));
+            return None;
+        }
+        Some(Self(topics))
+    }
+}
+
+impl JsonSchema for Topics {
+    fn schema_name() -> Cow<'static, str> {
+        "Topics".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "array",
+            "maxItems": MOST_TOPICS,
+            "items": generator.subschema_for::<Arn>(),
+        })
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+}
+
+impl JsonSchema for Tags {
+    fn schema_name() -> Cow<'static, str> {
+        "Tags".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "maxProperties": MOST,
+            "propertyNames": { "pattern": "^(?!aws:|holdfast:).{1,128}$" },
+            "additionalProperties": { "type": ["string", "number", "boolean"], "maxLength": LONGEST.1 },
+        })
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+}

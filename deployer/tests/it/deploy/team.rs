@@ -1,0 +1,85 @@
+//! What a team has beside template and parameters: tags, a role for CloudFormation, a permissions
+//! boundary and topics.
+
+use super::Site;
+
+const TEAM: &str = "tags: { team: drops, cost-centre: \"4711\" }
+role_arn: arn:aws:iam::123456789012:role/cloudformation
+permissions_boundary: arn:aws:iam::123456789012:policy/boundary
+notification_arns: [arn:aws:sns:eu-west-1:123456789012:deployments]";
+
+#[tokio::test]
+async fn they_reach_cloudformation_and_stay() {
+    let site = Site::new("team", TEAM);
+    let deployed = site.up(&[]).await;
+    assert_eq!(deployed.code, 0, "{deployed}");
+    let stack = site.stack().await.expect("a stack");
+    let tags = stack.tags().iter().map(|tag| {
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        (text(tag.key()), text(tag.value()))
+    });
+    let mut tags: Vec<_> = tags.collect();
+    tags.sort();
+    let expected = [("cost-centre", "4711"), ("team", "drops")];
+    assert_eq!(
+        tags,
+        expected.map(|(key, value)| (key.to_owned(), value.to_owned()))
+    );
+    let boundary = stack
+        .parameters()
+        .iter()
+        .find(|one| one.parameter_key() == Some("PermissionsBoundary"));
+    let boundary = boundary.and_then(|one| one.parameter_value());
+    assert_eq!(boundary, Some("arn:aws:iam::123456789012:policy/boundary"));
+    let again = site.run(&["plan", "--env", "staging", "--exit-code"]).await;
+    assert_eq!(again.code, 0, "{again}");
+
+    // Tags are those of the file, and no others.
+    site.environment("tags: { team: shop }");
+    let planned = site.run(&["plan", "--env", "staging"]).await;
+    let words = "the stack gets the tags of the environment file, and no others";
+    assert!(planned.stdout.contains(words), "{planned}");
+}
+
+#[tokio::test]
+async fn mistakes_are_told_with_their_line() {
+    for (line, words) in [
+        (
+            "tags: { \"aws:team\": drops }",
+            "that does not begin with `aws:`",
+        ),
+        ("tags: [drops]", "a mapping of 50 tags at most"),
+        ("role_arn: deployer", "an ARN: `arn:aws:…`"),
+        ("notification_arns: [here]", "an ARN: `arn:aws:…`"),
+        ("account: 4711", "an AWS account, twelve digits"),
+    ] {
+        let site = Site::new("team-mistakes", line);
+        let refused = site.run(&["plan", "--env", "staging"]).await;
+        assert_eq!(refused.code, 2, "{refused}");
+        assert!(refused.stderr.contains(words), "{words}: {refused}");
+    }
+    let site = Site::new("team-role", "");
+    let refused = site
+        .run(&["plan", "--env", "staging", "--role-arn", "x"])
+        .await;
+    assert!(
+        refused.stderr.contains("expected a role's ARN"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn the_role_and_the_topics_are_part_of_the_call() {
+    let site = Site::new("team-call", TEAM);
+    let (url, calls) = super::fault_proxy::listening(&site.aws.url, "CreateChangeSet").await;
+    let other = "arn:aws:iam::123456789012:role/other";
+    let planned = site.run_by(&url, &["plan", "--env", "staging"]).await;
+    assert_eq!(planned.code, 0, "{planned}");
+    let by_flag = ["plan", "--env", "staging", "--role-arn", other];
+    assert_eq!(site.run_by(&url, &by_flag).await.code, 0);
+    let calls = calls.lock().expect("nobody panics");
+    let role = |name: &str| format!("RoleARN=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2F{name}");
+    assert!(calls[0].contains(&role("cloudformation")), "{}", calls[0]);
+    assert!(calls[0].contains("deployments"), "{}", calls[0]);
+    assert!(calls[1].contains(&role("other")), "{}", calls[1]);
+}

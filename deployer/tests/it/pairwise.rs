@@ -1,0 +1,134 @@
+//! Every pair of the environment's options renders, and cfn-lint accepts it: one process lints all
+//! templates, since its start takes longer than a template.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::{deployer, directory, project, write};
+
+/// Options with their values: lines of an environment file.
+const OPTIONS: [&[&str]; 8] = [
+    &["", "tags: { team: drops }"],
+    &[
+        "",
+        "permissions_boundary: arn:aws:iam::123456789012:policy/boundary",
+    ],
+    &["", "hosted_zone: Z0123456789EXAMPLE"],
+    &[
+        "",
+        "load_balancer: { scheme: internal }",
+        "load_balancer: { ip_address_type: dualstack }",
+    ],
+    &[
+        "",
+        "load_balancer: { access_logs: logs }",
+        "load_balancer: { certificate: null }",
+    ],
+    &["", "network: { public_tasks: true }"],
+    &[
+        "",
+        "service: { architecture: ARM64, tasks: { min: 3, max: 9 } }",
+    ],
+    &[
+        "store: memory",
+        "store: { redis: { node_type: cache.t4g.small, replicas: 0 } }",
+        "store: { url: 'rediss://redis.example.com:6380/0' }",
+    ],
+];
+
+/// A choice of one value for each option.
+type Choice = [usize; OPTIONS.len()];
+
+/// Choices in which every pair of values of two options stands together at least once: each next one
+/// takes the values that bring most pairs that are missing.
+fn choices() -> Vec<Choice> {
+    let mut missing = Vec::new();
+    for a in 0..OPTIONS.len() {
+        for b in a + 1..OPTIONS.len() {
+            for x in 0..OPTIONS[a].len() {
+                missing.extend((0..OPTIONS[b].len()).map(|y| ((a, x), (b, y))));
+            }
+        }
+    }
+    let mut choices = Vec::new();
+    while let Some(&((a, x), (b, y))) = missing.first() {
+        let mut choice: [Option<usize>; OPTIONS.len()] = [None; OPTIONS.len()];
+        (choice[a], choice[b]) = (Some(x), Some(y));
+        for option in 0..OPTIONS.len() {
+            if choice[option].is_some() {
+                continue;
+            }
+            let brings = |value: usize| {
+                let is_met = |(other, wanted): (usize, usize)| choice[other] == Some(wanted);
+                let pairs = missing.iter();
+                pairs
+                    .filter(|(one, two)| {
+                        (*one == (option, value) && is_met(*two))
+                            || (*two == (option, value) && is_met(*one))
+                    })
+                    .count()
+            };
+            choice[option] = (0..OPTIONS[option].len()).max_by_key(|value| brings(*value));
+        }
+        let choice = choice.map(|value| value.expect("each option has a value"));
+        missing.retain(|((a, x), (b, y))| choice[*a] != *x || choice[*b] != *y);
+        choices.push(choice);
+    }
+    choices
+}
+
+/// The environment file of a choice. Lines of one section are laid over each other by `extends`.
+fn environments(place: &Path, number: usize, choice: Choice) {
+    let mut below = "base".to_owned();
+    for (option, value) in choice.into_iter().enumerate() {
+        let name = match option + 1 == OPTIONS.len() {
+            true => format!("pair{number}"),
+            false => format!("pair{number}-{option}"),
+        };
+        let text = format!("extends: {below}\n{}\n", OPTIONS[option][value]);
+        write(
+            &place.join("environments").join(format!("{name}.yaml")),
+            &text,
+        );
+        below = name;
+    }
+}
+
+#[test]
+fn every_pair_of_options_renders_and_passes_cfn_lint() {
+    let place = directory("pairwise");
+    for (from, to) in [("defaults", "defaults"), ("staging", "base")] {
+        let text = std::fs::read_to_string(project().join(format!("environments/{from}.yaml")));
+        let path = place.join("environments").join(format!("{to}.yaml"));
+        write(&path, &text.expect("it is there"));
+    }
+    let choices = choices();
+    assert!(
+        (9..30).contains(&choices.len()),
+        "{} choices",
+        choices.len()
+    );
+    let mut templates = Vec::new();
+    for (number, choice) in choices.into_iter().enumerate() {
+        environments(&place, number, choice);
+        let name = format!("pair{number}");
+        let run = deployer(&place, &["render", "--env", &name, "--format", "json"]);
+        assert_eq!(run.code, 0, "{choice:?}: {run}");
+        let path = place.join(format!("{name}.json"));
+        write(&path, &run.stdout);
+        templates.push(path);
+    }
+    let output = Command::new(project().join(".cache/cfn/bin/cfn-lint"))
+        .args([
+            "--non-zero-exit-code",
+            "error",
+            "--regions",
+            "eu-west-1",
+            "--",
+        ])
+        .args(&templates)
+        .output()
+        .expect("`make tools` installs it");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+}
