@@ -1,4 +1,5 @@
-// Builds dist/: the types, an ES module, and one script with socket.io-client in it for pages without a bundler.
+// Builds dist/: the types, an ES module, and one script with socket.io-client in it for pages
+// without a bundler.
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";

@@ -69,7 +69,7 @@ export class Stack {
     return JSON.parse(stdout);
   }
 
-  /** Calls the HTTP interface until a node answers, as some may be down; the document of its answer. */
+  /** Calls the HTTP interface until a node answers: some may be down. The document of its answer. */
   async call(method, path, body) {
     const request = {
       method,

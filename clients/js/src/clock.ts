@@ -1,6 +1,6 @@
 // The service's time, whatever this machine's clock says.
 
-/** Samples that are kept: enough for one without delay, few enough to follow a clock that is set. */
+/** Samples that are kept: enough for one without delay, few enough to follow a set clock. */
 const SAMPLES = 8;
 
 export class Clock {
@@ -16,7 +16,7 @@ export class Clock {
     if (this.#samples.length > SAMPLES) this.#samples.shift();
   }
 
-  /** How far this machine's clock is ahead, in milliseconds. The sample that travelled least is right. */
+  /** How far this clock is ahead, in milliseconds. The sample that travelled least is right. */
   get ahead(): number {
     return this.#samples.length ? Math.min(...this.#samples) : 0;
   }

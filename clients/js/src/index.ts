@@ -1,4 +1,5 @@
-// A plugin's side of Holdfast: shows each message once, one after the other, and tells the service when it is shown.
+// A plugin's side of Holdfast: shows each message once, one after the other, and tells the service
+// when it is shown.
 import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
 import { Clock } from "./clock.js";
 import { Outbox } from "./outbox.js";
@@ -18,8 +19,8 @@ export type Handler = (data: any, message: Message, showing: Showing) => unknown
 /** How a plugin stands. */
 export interface State {
   /**
-   * `standby`: another tab or scene with this key is connected. `refused`: for good, see `reason`. `closed`: by
-   * `close()`.
+   * `standby`: another tab or scene with this key is connected. `refused`: for good, see `reason`.
+   * `closed`: by `close()`.
    */
   connection: "standby" | "connecting" | "online" | "offline" | "refused" | "closed";
   /** Why the connection is not there, as the service or the library says it. */
@@ -41,7 +42,7 @@ export interface Options {
   concurrency?: number;
   /** Whether messages wait while nobody can see the page; true unless given. */
   holdWhileHidden?: boolean;
-  /** Where shown messages are remembered: localStorage unless given, or `memory()`, `indexedDb(…)`. */
+  /** Where shown messages are remembered: localStorage, or `memory()`, `indexedDb(…)`. */
   seen?: Seen;
   /** Whether one tab or scene of this browser is active for a key; true unless given. */
   oneSource?: boolean;
@@ -53,7 +54,7 @@ export interface Options {
   socket?: Partial<ManagerOptions & SocketOptions>;
 }
 
-/** How often the service is told of what waits, in milliseconds: it repeats a message after 15 s. */
+/** How often the service is told of what waits, in ms: it repeats a message after 15 s. */
 const LEASE = 10_000;
 
 /** Connects to a service, `https://drops.example.com` for instance. */
@@ -99,7 +100,9 @@ export class Plugin {
       settled: (entry, outcome) => void this.#settled(entry, outcome),
     });
     this.#listen();
-    if (options.holdWhileHidden ?? true) this.#ends.push(watchVisibility((visible) => this.#visible(visible)));
+    if (options.holdWhileHidden ?? true) {
+      this.#ends.push(watchVisibility((visible) => this.#visible(visible)));
+    }
     const begin = () => {
       this.#becomes("connecting");
       this.socket.connect();

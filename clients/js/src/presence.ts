@@ -6,7 +6,7 @@ declare global {
   }
 }
 
-/** Calls `changed` whenever the page becomes visible or hidden, and once at the start. Returns what ends that. */
+/** Calls `changed` at each change of visibility, and once at the start. Returns what ends that. */
 export function watchVisibility(changed: (visible: boolean) => void): () => void {
   if (typeof document === "undefined") {
     changed(true);
@@ -32,7 +32,7 @@ export function watchVisibility(changed: (visible: boolean) => void): () => void
 
 /** From one look at the clock to the next, in milliseconds. */
 const LOOK = 5000;
-/** A longer time without a look means that the machine slept. Browsers slow hidden pages down to a look a minute. */
+/** A longer time without a look means that the machine slept: hidden pages get one a minute. */
 const ASLEEP = 90_000;
 
 /** Calls `back` when the network is back, or the machine has slept. Returns what ends that. */

@@ -35,8 +35,9 @@ export interface Pace {
 const PACE: Pace = { ask: 1000, unanswered: 2 };
 
 /**
- * Without locks, as on pages over HTTP: who waits asks, and who has the turn answers. Browsers slow a hidden page's
- * timers down but not its answers. Of two that ask at once, the one with the lower number is first.
+ * Without locks, as on pages over HTTP: who waits asks, and who has the turn answers. Browsers slow
+ * a hidden page's timers down but not its answers. Of two that ask at once, the one with the lower
+ * number is first.
  */
 export function byChannel(name: string, begin: () => void, pace: Pace = PACE): () => void {
   const channel = new BroadcastChannel(name);

@@ -1,4 +1,5 @@
-// The package in Chromium, on three nodes behind the model of the load balancer, while things go wrong.
+// The package in Chromium, on three nodes behind the model of the load balancer, while things go
+// wrong.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -147,6 +148,16 @@ test("messages under way when nodes are killed or stopped are shown once", async
   for (const id of ids) await stack.becomes("killed", id, "acknowledged");
   assert.deepEqual(await shown(page), ids);
   await stack.local("status", "--wait");
+  await context.close();
+});
+
+test("what waits for longer than the service waits for an acknowledgement is not sent again", async () => {
+  const { page, context } = await open("lease", { takes: 3000 });
+  await stack.connected("lease");
+  const ids = await publish("lease", 7);
+  await done(page, 7);
+  assert.deepEqual(await shown(page), ids);
+  assert.deepEqual(await page.evaluate(() => received), ids);
   await context.close();
 });
 

@@ -7,6 +7,7 @@ const { Queue } = await source("queue");
 const { Clock } = await source("clock");
 const { local, memory } = await source("seen");
 const { byChannel } = await source("turn");
+const { watchReturn } = await source("presence");
 
 const entry = (id) => ({ event: "code", data: id, message: { id }, failures: 0 });
 
@@ -205,4 +206,21 @@ test("without locks, one of several pages has the turn, and hands it on", async 
   await next(3);
   leave[turns[2]]();
   assert.deepEqual([...turns].sort(), [0, 1, 2]);
+});
+
+test("a machine that wakes up is noticed, and a page that is slowed down is not taken for one", (t) => {
+  t.mock.timers.enable({ apis: ["setInterval", "Date"] });
+  let woken = 0;
+  const end = watchReturn(() => (woken += 1));
+  for (let n = 0; n < 60; n += 1) t.mock.timers.tick(5000);
+  // A look a minute: what browsers leave a hidden page.
+  for (let n = 0; n < 5; n += 1) {
+    t.mock.timers.setTime(Date.now() + 55_000);
+    t.mock.timers.tick(5000);
+  }
+  assert.equal(woken, 0);
+  t.mock.timers.setTime(Date.now() + 3_600_000);
+  t.mock.timers.tick(5000);
+  assert.equal(woken, 1);
+  end();
 });

@@ -22,9 +22,9 @@ pub(crate) struct Args {
     /// The directory of environment files.
     #[arg(long, value_name = "DIR", default_value = "environments")]
     environments: PathBuf,
-    /// Where it runs.
-    #[arg(long, value_enum, default_value_t)]
-    target: Target,
+    /// Where it runs; on this machine where the environment's name is `local`, else on AWS.
+    #[arg(long, value_enum)]
+    target: Option<Target>,
     /// The AWS region.
     #[arg(long)]
     region: Option<String>,
@@ -61,10 +61,9 @@ pub(crate) struct Args {
     force: bool,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Target {
     /// On AWS.
-    #[default]
     Aws,
     /// On this machine.
     Local,
@@ -97,7 +96,8 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
                 "wrote {}, and for editors {}",
                 written[0], written[1]
             ))?;
-            say(&format!("next: deployer render --env {}", args.environment))?;
+            let verb = if args.is_local() { "up" } else { "render" };
+            say(&format!("next: deployer {verb} --env {}", args.environment))?;
         }
     }
     Ok(Exit::Well)
@@ -108,11 +108,19 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 impl Args {
+    fn is_local(&self) -> bool {
+        match self.target {
+            Some(target) => target == Target::Local,
+            None => self.environment == "local",
+        }
+    }
+
     /// What the flags say, and what is asked for.
     fn answers(&self) -> anyhow::Result<Answers> {
-        let local = self.target == Target::Local;
+        let local = self.is_local();
         let mut asker = Asker {
-            terminal: std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
+            // What runs here needs no answers.
+            terminal: !local && std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
             missing: Vec::new(),
         };
         let here = |value: &'static str| if local { Some(value) } else { None };
@@ -126,9 +134,14 @@ impl Args {
             "prefix",
             "Prefix of every name",
             self.prefix.as_deref(),
-            None,
+            here("local"),
         )?;
-        let name = asker.ask("name", "Name of the service", self.name.as_deref(), None)?;
+        let name = asker.ask(
+            "name",
+            "Name of the service",
+            self.name.as_deref(),
+            here("drops"),
+        )?;
         let image = asker.ask(
             "image",
             "Image of the server",

@@ -105,6 +105,14 @@ async fn listen(args: &Args, settings: &Settings, output: Output) -> anyhow::Res
         {
             bail!("{error}; is the key right, and for this namespace?");
         }
+        if matches!(&error, Error::Refused(reply) if reply.status == 404) {
+            bail!(
+                "nothing serves Socket.IO at {}{}: {error}; give the server's path (SOCKET_PATH) \
+                 with --path",
+                settings.address,
+                settings.path
+            );
+        }
         say(&format!(
             "disconnected: {error}; connecting again in {wait:?}"
         ))?;

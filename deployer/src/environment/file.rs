@@ -30,7 +30,8 @@ pub fn find(name: &str, directory: &Path) -> Result<PathBuf, Mistakes> {
     let names = names_in(directory);
     Err(match nearest(name, names.iter().map(String::as_str)) {
         Some(near) => mistake.help(format!("did you mean `{near}`?")),
-        None if names.is_empty() => mistake.help("`deployer init` writes one"),
+        None if names.is_empty() && is_path => mistake.help("`deployer init` writes one"),
+        None if names.is_empty() => mistake.help(format!("`deployer init {name}` writes one")),
         None => mistake.help(format!(
             "the environments in {} are {}",
             directory.display(),

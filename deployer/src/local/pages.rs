@@ -98,9 +98,18 @@ fn home(local: &Local) -> String {
 
 /// The address of the overlay with the demo channel's key.
 pub(super) fn overlay(local: &Local) -> String {
+    let mut address = format!("{}/overlay/#key={}", local.url, local.plugin_key);
     let namespace = local.namespaces.first().map_or("", String::as_str);
-    let (url, key, path) = (&local.url, &local.plugin_key, &local.path);
-    format!("{url}/overlay/#key={key}&namespace={namespace}&path={path}")
+    // What the overlay takes unless told.
+    for (name, value, usual) in [
+        ("namespace", namespace, "dropcodes"),
+        ("path", &local.path, "/websockets"),
+    ] {
+        if value != usual {
+            address.push_str(&format!("&{name}={value}"));
+        }
+    }
+    address
 }
 
 fn escape(text: &str) -> String {

@@ -8,7 +8,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use rustix::process::Signal;
-use rustix::process::{Pid, getppid, kill_process_group, set_parent_process_death_signal};
+use rustix::process::{Pid, getppid, kill_process_group};
 use timeouts::Setting;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
@@ -236,7 +236,9 @@ async fn read(
 /// nothing safe can be run.
 #[must_use]
 pub fn exec_dying_with_parent(parent: u32, program: &Path, arguments: &[String]) -> io::Error {
-    if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
+    // Linux alone has it. Elsewhere a deployer that is killed by SIGKILL leaves its nodes behind.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)) {
         return error.into();
     }
     // The deployer may have died before the line above.

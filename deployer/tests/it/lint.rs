@@ -166,11 +166,11 @@ fn checkov_would_refuse_an_open_store() {
 }
 
 #[test]
-fn hadolint_accepts_the_dockerfile() {
+fn hadolint_accepts_the_dockerfiles() {
     let output = lint(
         "hadolint",
         &["--failure-threshold=style"],
-        &[project().join("Dockerfile")],
+        &["Dockerfile", "deployer/Dockerfile"].map(|name| project().join(name)),
     );
     assert_eq!(said(&output), (Some(0), String::new()));
 }
@@ -196,7 +196,7 @@ fn hadolint_would_refuse_a_mistake() {
 #[test]
 fn actionlint_accepts_the_workflows() {
     let workflows = files(".github/workflows", "yml");
-    assert_eq!(workflows.len(), 3, "{workflows:?}");
+    assert_eq!(workflows.len(), 4, "{workflows:?}");
     assert_eq!(
         said(&lint("actionlint", &[], &workflows)),
         (Some(0), String::new())

@@ -12,6 +12,7 @@ mod key_view;
 mod keys;
 mod messages;
 mod notice;
+mod origins;
 mod publish;
 mod timeline;
 mod why;
@@ -60,6 +61,8 @@ pub fn router(app: &App, gate: Gate) -> Router {
         true => router,
         false => router.layer(cors(&settings.cors_origins)),
     };
+    let origins = origins::Origins::new(settings.cors_origins.clone());
+    let router = router.layer(middleware::from_fn_with_state(origins, origins::tell));
     // A node's name holds header characters only.
     let node = HeaderValue::from_str(node).unwrap_or(HeaderValue::from_static("unnamed"));
     router.layer(SetResponseHeaderLayer::overriding(NODE_ID, node))

@@ -17,8 +17,9 @@ pub enum Error {
         source: std::io::Error,
     },
     /// No server binary.
-    #[error("no server binary at {}; build it with `cargo build -p server`, or name it with \
-             --server-bin", .0.display())]
+    #[error("no server binary at {}; `cargo build -p server` makes one beside a deployer that \
+             was built, `cargo install --locked --path server` beside one that was installed; or \
+             name it with --server-bin", .0.display())]
     NoServer(PathBuf),
     /// The template needs a Redis, and there is none.
     #[error(

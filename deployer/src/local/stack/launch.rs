@@ -82,7 +82,7 @@ pub(super) fn free_address() -> std::io::Result<SocketAddr> {
     let mut busy = std::io::ErrorKind::AddrInUse.into();
     for _ in 0..TRIES {
         let mut bytes = [0_u8; 2];
-        rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+        getrandom::fill(&mut bytes)?;
         let port = PORTS.start + u16::from_ne_bytes(bytes) % (PORTS.end - PORTS.start);
         match StdListener::bind((Ipv4Addr::LOCALHOST, port)) {
             Ok(listener) => return listener.local_addr(),
@@ -95,7 +95,6 @@ pub(super) fn free_address() -> std::io::Result<SocketAddr> {
 /// A backend key: 128 random bits.
 pub(super) fn secret() -> std::io::Result<String> {
     let mut bytes = [0_u8; 16];
-    // So few bytes come whole, or not at all.
-    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    getrandom::fill(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -6,9 +6,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::{Value, json};
 use socketio_client::{Address, Reply, Session, Settings, request};
+use tokio::time::timeout;
 
 use super::stack::Stack;
-use crate::running::{Up, directory};
+use crate::deployer;
+use crate::running::{Up, command, directory};
+use crate::trials::participants::PATIENCE;
 
 /// One task with its store in memory, and times that are short enough to wait for.
 const ONE: &str = "\
@@ -97,6 +100,44 @@ async fn the_next_stack_of_an_environment_has_the_keys_of_the_one_before() {
         assert_eq!(up.code().await, Some(0));
     }
     assert_eq!(seen[0], seen[1]);
+}
+
+#[tokio::test]
+async fn a_project_that_is_made_in_an_empty_folder_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = deployer(directory.path(), &["up", "--env", "local"]);
+    assert!(
+        missing.stderr.contains("`deployer init local`"),
+        "{missing}"
+    );
+    let made = deployer(directory.path(), &["init", "local"]);
+    assert_eq!(made.code, 0, "{made}");
+    assert!(made.stderr.contains("deployer up --env local"), "{made}");
+    let mut up = Up::start(directory.path(), &[]);
+    let ready = up.document().await;
+    assert_eq!(ready["type"], "ready", "{ready}");
+    publish(&ready, "first").await;
+    let event = plugin(&ready).await.event().await.unwrap();
+    assert_eq!(event.arguments[0], "first");
+    // A plugin by hand that was told a wrong path does not try for ever.
+    let mut listen = command(directory.path());
+    listen.args([
+        "listen",
+        "--url",
+        ready["url"].as_str().unwrap(),
+        "--path",
+        "/elsewhere",
+    ]);
+    let output = timeout(PATIENCE, listen.output())
+        .await
+        .expect("it ends")
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("/elsewhere") && said.contains("--path"),
+        "{said}"
+    );
 }
 
 #[tokio::test]

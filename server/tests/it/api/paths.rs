@@ -100,3 +100,24 @@ async fn browsers_of_listed_origins_may_read_answers() {
         assert_eq!(allow, allowed.then_some(origin));
     }
 }
+
+#[tokio::test]
+async fn a_page_of_an_origin_that_is_not_listed_is_in_the_log_with_the_setting() {
+    let server = Server::start(&[("CORS_ORIGINS", "https://a.example")]).await;
+    let own = format!("http://{}", server.address);
+    let handshake = "/websockets/?EIO=4&transport=polling";
+    for origin in ["https://a.example", &own, "https://b.example"] {
+        send(&server, "GET", handshake, &[("origin", origin)], "").await;
+    }
+    // Many more, of which a few are told.
+    for n in 0..50 {
+        let origin = format!("https://{n}.example");
+        send(&server, "GET", "/healthcheck", &[("origin", &origin)], "").await;
+    }
+    let log = server.log();
+    let told = log.iter().filter(|line| line["setting"] == "CORS_ORIGINS");
+    let told: Vec<_> = told.map(|line| line["origin"].as_str().unwrap()).collect();
+    assert_eq!(told[0], "https://b.example", "{told:?}");
+    assert!(told.len() < 50, "{told:?}");
+    assert!(!told.contains(&own.as_str()), "{told:?}");
+}
