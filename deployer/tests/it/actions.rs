@@ -215,7 +215,10 @@ fn types() -> BTreeSet<String> {
 fn matches(pattern: &str, action: &str) -> bool {
     pattern
         .strip_suffix('*')
-        .map_or(pattern == action, |start| action.starts_with(start))
+        // IAM does not look at the case, and the schemas do not keep to one.
+        .map_or(pattern.eq_ignore_ascii_case(action), |start| {
+            action.starts_with(start)
+        })
 }
 
 #[test]

@@ -17,8 +17,8 @@ pub static FIREWALL: &[Grant] = &[
             "wafv2:UpdateWebACL",
         ],
         on: &[
-            "arn:${AWS::Partition}:wafv2:${AWS::Region}:${AWS::AccountId}:regional/webacl/${Prefix}-${Name}-${Environment}/*",
-            "arn:${AWS::Partition}:wafv2:${AWS::Region}:${AWS::AccountId}:regional/managedruleset/*",
+            "arn:${AWS::Partition}:wafv2:${AWS::Region}:${AWS::AccountId}:*/webacl/${Prefix}-${Name}-${Environment}/*",
+            "arn:${AWS::Partition}:wafv2:${AWS::Region}:${AWS::AccountId}:*/managedruleset/*",
         ],
         only_if: None,
     },
@@ -26,15 +26,21 @@ pub static FIREWALL: &[Grant] = &[
         sid: "WebAclInFront",
         why: "put the web ACL in front of the load balancer",
         actions: &[
-            "elasticloadbalancing:SetWebACL",
             "wafv2:AssociateWebACL",
             "wafv2:DisassociateWebACL",
             "wafv2:GetWebACLForResource",
         ],
         on: &[
-            "arn:${AWS::Partition}:wafv2:${AWS::Region}:${AWS::AccountId}:regional/webacl/${Prefix}-${Name}-${Environment}/*",
+            "arn:${AWS::Partition}:wafv2:${AWS::Region}:${AWS::AccountId}:*/webacl/${Prefix}-${Name}-${Environment}/*",
             "arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:loadbalancer/app/${Prefix}-${Name}-${Environment}-??????/*",
         ],
+        only_if: None,
+    },
+    Grant {
+        sid: "WebAclOfBalancer",
+        why: "the same for the load balancer, which AWS limits to no resource",
+        actions: &["elasticloadbalancing:SetWebAcl"],
+        on: &["*"],
         only_if: None,
     },
 ];
