@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::App;
 use crate::clock::Millis;
 use crate::keys::{KeyRecord, KeyUse};
-use crate::message::{Happening, Mailbox, State, Status};
+use crate::message::{Happening, Mailbox, Message, State, Status};
 use crate::receipts::Outcome;
 use crate::store::{self, Result, Store};
 
@@ -16,6 +16,8 @@ use crate::store::{self, Result, Store};
 const KEYS: usize = 100;
 /// Messages before this one that are looked at.
 const EARLIER: usize = 100;
+/// Bytes of an acknowledgement beside namespace and id; see the delivery's window.
+const ACKNOWLEDGEMENT: usize = 32;
 
 /// See the module.
 #[derive(Debug, Serialize)]
@@ -275,14 +277,21 @@ async fn behind(app: &App, status: &Status, uses: &[KeyUse]) -> Result<Option<Wh
             && earlier.message.expires_at > message.deliver_at
     };
     let blocking: Vec<_> = earlier.iter().filter(in_flight).collect();
-    // On polling the window is also bounded by the size of what acknowledges it.
-    let has_websocket = uses.iter().any(|used| used.client.transport == "websocket");
-    let most = match has_websocket {
-        true => app.context.tuning.window,
-        false => 1,
+    // A session that has upgraded is still known by the transport of its join: the smaller window.
+    let tuning = &app.context.tuning;
+    let is_websocket = |used: &KeyUse| used.client.transport == "websocket";
+    let is_full = match uses.iter().all(is_websocket) {
+        true => blocking.len() >= tuning.window,
+        // On polling all acknowledgements must fit in one body, too.
+        false => {
+            let cost = |m: &Message| m.mailbox.namespace().len() + m.id.len() + ACKNOWLEDGEMENT;
+            let in_flight = blocking.iter().map(|earlier| cost(&earlier.message));
+            let bytes = in_flight.sum::<usize>() + cost(message);
+            blocking.len() >= tuning.polling_window || bytes > app.context.max_payload
+        }
     };
     // The latest come first.
-    let oldest = blocking.last().filter(|_| blocking.len() >= most);
+    let oldest = blocking.last().filter(|_| is_full);
     Ok(oldest.map(|oldest| {
         let detail = format!(
             "The window is full: {} earlier messages are emitted and not acknowledged, {} the \

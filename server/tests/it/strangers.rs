@@ -90,7 +90,7 @@ async fn pages_of_other_origins_may_not_connect_by_websocket() {
         (lines(&server, told) == 1).then_some(())
     })
     .await;
-    let refused = r#"holdfast_refused_total{reason="other_origin"}"#;
+    let refused = r#"holdfast_refusals_total{reason="other_origin"}"#;
     assert_eq!(server.metric(refused).await, 3.0);
     // Without the setting nothing is known of pages.
     let open = Server::start(&[]).await;

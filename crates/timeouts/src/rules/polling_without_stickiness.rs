@@ -9,7 +9,9 @@ pub(super) const RULE: Rule = Rule {
     summary: "polling clients are spread over tasks that do not know them",
     breaks: "Each poll is a request of its own. Without stickiness it reaches a task that has \
              never seen the session, which answers 400 with `Session ID unknown`. It shows as \
-             soon as two tasks run: in a deploy at the latest.",
+             soon as two tasks run: in a deploy at the latest. Stickiness helps clients that keep \
+             its cookie: in JavaScript they need `withCredentials: true`, in Python a cookie jar. \
+             Others see the same error.",
     holds: "server.transports without polling, or floor(service.tasks.max × \
             service.deployment.maximum_percent / 100) ≤ 1, or load_balancer.stickiness on",
     fix: "switch stickiness on, or offer WebSocket alone",
