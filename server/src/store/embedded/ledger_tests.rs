@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::value::to_raw_value;
 
 use super::change::Change;
+use super::codec;
 use super::ledger::{Ledger, now};
 use crate::clock::Millis;
 use crate::message::{Mailbox, Position};
@@ -83,8 +84,7 @@ fn carry_out(ledger: &mut Ledger, step: &Step, start: i64) {
             if let Some(status) = known {
                 ledger.record(&Receipt {
                     message: status.message,
-                    key: KEYS[key].into(),
-                    acknowledged,
+                    of_key: codec::untimed(KEYS[key], acknowledged),
                 });
             }
         }
