@@ -12,7 +12,7 @@ const KEYS: usize = 100;
 /// The notice for who publishes to a mailbox. A store that is away says nothing.
 pub(super) async fn of(app: &App, mailbox: &Mailbox) -> Option<Why> {
     let channel = mailbox.channel_name()?;
-    if app.recipients.has(mailbox) {
+    if app.recipients.has(mailbox) || app.hub.has_recipient(mailbox) {
         return None;
     }
     let keys = app.context.store.keys_of(channel, None, KEYS).await.ok()?;

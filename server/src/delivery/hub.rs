@@ -221,6 +221,14 @@ impl Hub {
         }
     }
 
+    /// Whether messages of a mailbox have a recipient on this node.
+    #[must_use]
+    pub fn has_recipient(&self, mailbox: &Mailbox) -> bool {
+        let state = self.lock();
+        let channel = state.channels.get(mailbox);
+        channel.is_some_and(|channel| channel.recipients() > 0)
+    }
+
     /// The key's sockets on this node.
     #[must_use]
     pub fn sockets_of(&self, key: &str) -> Vec<Arc<Subscriber>> {

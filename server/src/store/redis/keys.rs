@@ -4,8 +4,10 @@
 //! by channel is made anew from the records.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use redis::{Cmd, cmd};
+use tokio::time::Instant;
 
 use super::link::unavailable;
 use super::{Shared, lock, names, read, script};
@@ -15,6 +17,9 @@ use crate::store::{Result, StoreError};
 
 /// Keys in one call while the order by channel is made anew.
 const CHUNK: usize = 500;
+
+/// From one comparison of both orders to the next.
+const LOOKS: Duration = Duration::from_secs(5);
 
 /// A key's member in the order by channel.
 pub(super) fn place(key: &KeyRecord) -> String {
@@ -142,6 +147,10 @@ impl Shared {
 
     /// Makes the order by channel anew where another release has issued or revoked keys.
     async fn complete_channels(&self) -> Result<()> {
+        let is_recent = |at: Instant| at.elapsed() < LOOKS;
+        if lock(&self.channels_looked_at).is_some_and(is_recent) {
+            return Ok(());
+        }
         let mut pipeline = redis::pipe();
         pipeline.cmd("ZCARD").arg(names::KEY_IDS);
         pipeline.cmd("ZCARD").arg(names::KEY_CHANNELS);
@@ -151,6 +160,7 @@ impl Shared {
         let are_equal = numbers.windows(2).all(|pair| pair[0] == pair[1]);
         // A record that a later release has written in another way has no place.
         if are_equal || *lock(&self.incomplete_channels) == numbers {
+            *lock(&self.channels_looked_at) = Some(Instant::now());
             return Ok(());
         }
         let mut after: Option<Arc<str>> = None;

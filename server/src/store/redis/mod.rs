@@ -99,6 +99,8 @@ struct Shared {
     /// How many keys there were by id and by channel when the order by channel was made anew; see
     /// `keys`.
     incomplete_channels: Mutex<Vec<u64>>,
+    /// When both were compared.
+    channels_looked_at: Mutex<Option<Instant>>,
     /// What proves that a node has announced a message.
     seals: Seals,
     /// The tasks that the node lives by; the store's are among them.
@@ -137,6 +139,7 @@ impl Redis {
             full_percent: AtomicU64::new(0),
             drops: AtomicBool::new(false),
             incomplete_channels: Mutex::default(),
+            channels_looked_at: Mutex::default(),
             seals: Seals::new(keys.clone()),
             tasks: tasks.clone(),
         });
