@@ -5,6 +5,7 @@
 //! those that look at what is live, [`rollback`] the way back.
 
 mod apply;
+mod arguments;
 pub mod change_set;
 pub mod commit;
 mod interrupted;
@@ -29,6 +30,8 @@ use tokio::time::Instant;
 
 use crate::terminal::colour::is_able;
 use crate::terminal::say_waiting;
+pub use arguments::role;
+pub(crate) use arguments::watching;
 use change_set::{check, request};
 
 use crate::history::Origin;
@@ -393,30 +396,4 @@ impl Deployment<'_> {
         }
         self.done(whole, well).await
     }
-}
-
-/// A role, as it is typed.
-///
-/// # Errors
-/// It is no ARN of a role.
-pub fn role(text: &str) -> Result<String, String> {
-    match text.starts_with("arn:") && text.contains(":role/") {
-        true => Ok(text.to_owned()),
-        false => Err("expected a role's ARN: arn:aws:iam::123456789012:role/NAME".to_owned()),
-    }
-}
-
-/// The longest that anybody watches: what AWS does takes hours at most.
-const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
-
-/// How long to watch, as it is typed.
-///
-/// # Errors
-/// It is no duration, or beyond 30 days.
-pub(crate) fn watching(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if duration > LONGEST {
-        return Err("30d at most".to_owned());
-    }
-    Ok(duration)
 }

@@ -42,22 +42,19 @@ type Choice = [usize; OPTIONS.len()];
 /// Choices in which every pair of values of two options stands together at least once: each next one
 /// takes the values that bring most pairs that are missing.
 fn choices() -> Vec<Choice> {
-    let mut missing = Vec::new();
-    for a in 0..OPTIONS.len() {
-        for b in a + 1..OPTIONS.len() {
-            for x in 0..OPTIONS[a].len() {
-                missing.extend((0..OPTIONS[b].len()).map(|y| ((a, x), (b, y))));
-            }
-        }
-    }
+    let values = OPTIONS.iter().enumerate();
+    let values =
+        values.flat_map(|(option, list)| (0..list.len()).map(move |value| (option, value)));
+    let values: Vec<_> = values.collect();
+    let pairs = values
+        .iter()
+        .flat_map(|one| values.iter().map(move |other| (*one, *other)));
+    let mut missing: Vec<_> = pairs.filter(|(one, other)| one.0 < other.0).collect();
     let mut choices = Vec::new();
     while let Some(&((a, x), (b, y))) = missing.first() {
         let mut choice: [Option<usize>; OPTIONS.len()] = [None; OPTIONS.len()];
         (choice[a], choice[b]) = (Some(x), Some(y));
-        for option in 0..OPTIONS.len() {
-            if choice[option].is_some() {
-                continue;
-            }
+        while let Some(option) = choice.iter().position(Option::is_none) {
             let brings = |value: usize| {
                 let is_met = |(other, wanted): (usize, usize)| choice[other] == Some(wanted);
                 let pairs = missing.iter();
