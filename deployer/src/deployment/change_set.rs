@@ -78,8 +78,7 @@ const ROLLBACK: &str = "holdfast-rollback-";
 /// The system has no random numbers.
 pub fn change_set_name(rolls_back: bool) -> anyhow::Result<String> {
     let mut random = [0; 4];
-    getrandom::fill(&mut random)
-        .context("the system has no random numbers")?;
+    getrandom::fill(&mut random).context("the system has no random numbers")?;
     let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let now: String = now.chars().filter(char::is_ascii_alphanumeric).collect();
     let begins = if rolls_back { ROLLBACK } else { "holdfast-" };

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use server::backends::BackendKeys;
 use server::clock::Millis;
 use server::message::{Mailbox, Message};
+use server::receipts::{KeyReceipt, Outcome};
 use server::settings::RedisSettings;
 use server::store::{Draft, Embedded, Published, Receipt, Store};
 use server::tasks::Tasks;
@@ -114,8 +115,12 @@ async fn receipts(stores: &Stores, messages: &[Arc<Message>]) -> anyhow::Result<
         let receipts = messages.iter().flat_map(move |message| {
             [false, true].map(|acknowledged| Receipt {
                 message: message.clone(),
-                key: format!("key-{plugin}-{}", message.mailbox).into(),
-                acknowledged,
+                of_key: KeyReceipt {
+                    key: format!("key-{plugin}-{}", message.mailbox).into(),
+                    node: format!("n{plugin}").into(),
+                    emitted_at: Some(message.deliver_at),
+                    acknowledged: acknowledged.then_some((message.deliver_at, Outcome::Shown)),
+                },
             })
         });
         stores[plugin].record(receipts.collect())
