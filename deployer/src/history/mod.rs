@@ -224,9 +224,9 @@ mod tests {
         assert!(same.len() < template.len() + 600, "{}", same.len());
         let found = PreviousDeployment::of(&same).expect("it is carried");
         assert_eq!(found.template(&same), template);
-        // Another one is carried whole, and there is room for it in the template that we ship.
+        // Another one is carried whole, and there is room for it and its parameters in ours.
         let other = carried(previous(&format!("# older\n{template}")), &template);
-        assert!(other.len() < LARGEST_TEMPLATE * 95 / 100, "{}", other.len());
+        assert!(other.len() < LARGEST_TEMPLATE * 98 / 100, "{}", other.len());
     }
 
     #[test]

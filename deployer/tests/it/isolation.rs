@@ -67,9 +67,11 @@ fn owned(environment: &str) -> Vec<String> {
                 elb(&format!("targetgroup/{stack}-1a2b3c/{low}"))
             }
             "AWS::IAM::Role" => format!("{START}:iam::111122223333:role/{generated}"),
-            "AWS::Logs::LogGroup" => {
+            // A filter has no ARN of its own.
+            "AWS::Logs::LogGroup" | "AWS::Logs::MetricFilter" => {
                 arn("logs", &format!("log-group:/acme/drops/{environment}"))
             }
+            "AWS::WAFv2::WebACL" => arn("wafv2", &format!("regional/webacl/{stack}/{low}")),
             "AWS::SecretsManager::Secret" => {
                 let kind = match logical.as_str() {
                     "BackendKeys" => "backend-keys",
@@ -83,7 +85,9 @@ fn owned(environment: &str) -> Vec<String> {
             | "AWS::ApplicationAutoScaling::ScalableTarget"
             | "AWS::ApplicationAutoScaling::ScalingPolicy"
             // A record is in a zone, which environments may share.
-            | "AWS::Route53::RecordSet" => continue,
+            | "AWS::Route53::RecordSet"
+            // The web ACL with the load balancer.
+            | "AWS::WAFv2::WebACLAssociation" => continue,
             other => panic!("say what the ARN of {other} is, and whose"),
         });
     }

@@ -169,7 +169,8 @@ pub static RESOURCES: &[Grant] = &[
             "cloudwatch:UntagResource",
         ],
         on: &[
-            "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:${Prefix}-${Name}-${Environment}-RefusedRequests-*",
+            "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:${Prefix}-${Name}-${Environment}-LoggedErrors-*",
+            "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:${Prefix}-${Name}-${Environment}-UnhealthyTargets-*",
             "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:TargetTracking-service/${Prefix}-${Name}-${Environment}/*",
         ],
         only_if: None,
