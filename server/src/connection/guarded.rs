@@ -129,7 +129,7 @@ impl Guarded {
                 Ok(read) => self.early.extend_from_slice(&some[..read]),
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Fails once a header that is due is late.

@@ -160,8 +160,8 @@ async fn a_killed_deployer_leaves_nothing_that_is_in_the_way() {
         });
         std::fs::read_dir(home.unwrap()).unwrap().count()
     };
-    // What it is, its socket, and the data of its Redis.
-    assert_eq!(files(), 3);
+    // What it is, its socket, its backend keys, and the data of its Redis.
+    assert_eq!(files(), 4);
     let nodes = stack.nodes().await;
     stack.up.signal("KILL");
     for node in &nodes {
