@@ -229,6 +229,8 @@ test("what is skipped or fails is acknowledged as that, and the next one comes",
   await stack.publish("fails", { id: "b", event: "nobody-knows-it", data: 1 });
   await stack.publish("fails", { id: "c", data: 1 });
   for (const id of ["a", "b", "c"]) await stack.becomes("fails", id, "acknowledged");
-  assert.deepEqual(await outcomes(page), ["a failed", "b skipped", "c shown"]);
+  // While one waits for its next try, others may pass.
+  const said = await outcomes(page);
+  assert.deepEqual(said.sort(), ["a failed", "b skipped", "c shown"]);
   await context.close();
 });
