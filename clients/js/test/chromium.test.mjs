@@ -111,7 +111,7 @@ test("a covered page holds its messages, and drops those that expire meanwhile",
   const { page, context } = await open("covered");
   await stack.connected("covered");
   await page.evaluate(() => cover(true));
-  await stack.publish("covered", { id: "brief", data: 1, ttl: 1500 });
+  await stack.publish("covered", { id: "brief", data: 1, ttl: 6000 });
   await stack.publish("covered", { id: "long", data: 1 });
   await eventually("both are here", () => page.evaluate(() => plugin.state.waiting === 2));
   await stack.becomes("covered", "brief", "expired");
