@@ -74,8 +74,9 @@ pub(super) fn may_wait(request: &Request<Body>) -> bool {
 }
 
 fn is_close(headers: &HeaderMap) -> bool {
-    let connection = headers.get(CONNECTION);
-    connection.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"))
+    let values = headers.get_all(CONNECTION).iter();
+    let mut options = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
 /// A response as HTTP/1.1 writes it (RFC 9112, section 2.1). `closes` says that it is the last on
@@ -120,6 +121,7 @@ impl std::error::Error for GivenUp {}
 #[cfg(test)]
 mod tests {
     use axum::http::StatusCode;
+    use axum::response::IntoResponse as _;
 
     use super::*;
 
@@ -141,6 +143,4 @@ mod tests {
             assert!(head.lines().any(|other| other == line), "{line}: {head}");
         }
     }
-
-    use axum::response::IntoResponse as _;
 }

@@ -166,7 +166,11 @@ async fn requests_in_one_packet_are_answered_in_order_though_the_last_waits() {
 
 #[tokio::test]
 async fn a_connection_that_is_to_close_closes_after_a_late_answer() {
-    for (version, headers) in [("HTTP/1.1", "connection: close\r\n"), ("HTTP/1.0", "")] {
+    for (version, headers) in [
+        ("HTTP/1.1", "connection: close\r\n"),
+        ("HTTP/1.1", "connection: TE, Close\r\n"),
+        ("HTTP/1.0", ""),
+    ] {
         let server = Server::start(&[]).await;
         let (_session, mut connection) = waiting(&server, version, headers).await;
         server
