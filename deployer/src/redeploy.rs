@@ -33,18 +33,30 @@ pub struct Args {
 /// There is no such stack, something is in progress, it was declined or interrupted, or goes on
 /// unwatched.
 pub fn run(args: &Args, named: &Named, output: Output) -> anyhow::Result<Exit> {
+    interruptible(named, args.timeout, output, async |fresh| {
+        fresh.ask_and_start(args.yes).await
+    })
+}
+
+/// Does something with a stack's tasks until it has ended, or Ctrl-C comes.
+pub(crate) fn interruptible(
+    named: &Named,
+    timeout: Duration,
+    output: Output,
+    what: impl AsyncFnOnce(&FreshTasks<'_>) -> anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
         let mut signals = Signals::take()?;
         let fresh = FreshTasks {
             clients: &Clients::new(named.region.clone()).await,
             named,
-            timeout: args.timeout,
+            timeout,
             output,
-            begun: Cell::new(false),
+            told: Cell::new(Told::Nothing),
         };
         tokio::select! {
-            ended = fresh.ask_and_start(args.yes) => ended,
+            ended = what(&fresh) => ended,
             () = signals.next() => Err(fresh.interrupted()),
         }
     });
@@ -53,14 +65,23 @@ pub fn run(args: &Args, named: &Named, output: Output) -> anyhow::Result<Exit> {
     ended
 }
 
+/// What AWS was told to do, and may have done, though no answer has come.
+#[derive(Clone, Copy)]
+pub(crate) enum Told {
+    Nothing,
+    /// To change the secret.
+    Secret,
+    /// To replace tasks.
+    Tasks,
+}
+
 /// Fresh tasks for a stack, under way.
 pub(crate) struct FreshTasks<'a> {
     pub(crate) clients: &'a Clients,
     pub(crate) named: &'a Named,
-    pub(crate) timeout: Duration,
-    pub(crate) output: Output,
-    /// Whether ECS was told.
-    pub(crate) begun: Cell<bool>,
+    timeout: Duration,
+    output: Output,
+    pub(crate) told: Cell<Told>,
 }
 
 impl FreshTasks<'_> {
@@ -141,8 +162,9 @@ impl FreshTasks<'_> {
         let mut reporter = reporter(self.output);
         for service in &services {
             let place = (service.physical_id.as_str(), cluster.as_deref());
-            let begun = say_waiting(self.clients.replace_tasks(place.0, place.1)).await?;
-            self.begun.set(true);
+            self.told.set(Told::Tasks);
+            let begun = say_waiting(self.clients.replace_tasks(place.0, place.1)).await;
+            let begun = begun.map_err(|error| self.unsure(error))?;
             let ended = wait_for_fresh_tasks(self.clients, place, &begun, &limits, &mut *reporter);
             let ended = ended.await.map_err(|stopped| self.stopped(stopped))?;
             if let SteadyState::No(why) = ended {
@@ -199,12 +221,33 @@ impl FreshTasks<'_> {
         error.context(Ended(Exit::StillRunning))
     }
 
-    /// What an interruption leaves behind.
-    pub(crate) fn interrupted(&self) -> anyhow::Error {
-        let left = match self.begun.get() {
-            true => format!("ECS continues; {} shows it", self.shows()),
-            false => "nothing was changed".to_owned(),
-        };
-        anyhow::anyhow!(left).context(Ended(Exit::Interrupted))
+    fn interrupted(&self) -> anyhow::Error {
+        anyhow::anyhow!(self.left()).context(Ended(Exit::Interrupted))
+    }
+
+    /// The error of a change, with what it may have left behind: a refusal leaves nothing.
+    pub(crate) fn unsure(&self, error: crate::aws::Error) -> anyhow::Error {
+        let may_be_done = error.kind().passes();
+        let error = anyhow::Error::new(error);
+        match may_be_done {
+            true => error.context(self.left()),
+            false => error,
+        }
+    }
+
+    /// What is left behind where an answer has not come.
+    fn left(&self) -> String {
+        let flag = self.named.flag();
+        match self.told.get() {
+            Told::Nothing => "nothing was changed".to_owned(),
+            Told::Secret => format!(
+                "the secret may be changed: `deployer keys list {flag}` shows its keys, and \
+                 `deployer redeploy {flag}` brings them to the tasks"
+            ),
+            Told::Tasks => format!(
+                "ECS may have begun to replace tasks, and continues then; {} shows it",
+                self.shows()
+            ),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Waits until a service runs on fresh tasks of the revision that it had: a deployment of ECS's that
 //! no task definition tells from the one before it, so that its id does.
 
-use super::wait::Wait;
+use super::steady_state::wait_for_verdict;
 use super::{Limits, Reporter, Rollout, SteadyState, Stopped};
 use crate::aws::{Clients, Deployment, ServiceState};
 
@@ -44,28 +44,14 @@ fn verdict(service: &ServiceState, wanted: &Deployment) -> SteadyState {
 /// The time was up, or AWS cannot be asked any more.
 pub async fn wait_for_fresh_tasks(
     clients: &Clients,
-    (service, cluster): (&str, Option<&str>),
+    place: (&str, Option<&str>),
     wanted: &Deployment,
     limits: &Limits,
     reporter: &mut dyn Reporter,
 ) -> Result<SteadyState, Stopped> {
     let mut rollout = Rollout::since(wanted.created);
-    let mut wait = Wait::new(limits.until, reporter);
-    loop {
-        let looked = wait
-            .answer(rollout.observe(clients, service, cluster))
-            .await;
-        for notice in wait.survive(looked)?.iter().flatten() {
-            wait.tell(notice);
-        }
-        let missing = match rollout.service.as_ref().map(|one| verdict(one, wanted)) {
-            Some(SteadyState::NotYet(what)) => what,
-            Some(verdict) => return Ok(verdict),
-            None => "the service".to_owned(),
-        };
-        wait.tick();
-        wait.pause(|| missing).await?;
-    }
+    let judge = |found: &ServiceState| verdict(found, wanted);
+    wait_for_verdict(clients, place, &mut rollout, limits, reporter, judge).await
 }
 
 #[cfg(test)]

@@ -62,13 +62,29 @@ pub fn verdict(service: &ServiceState, task_definition: &str) -> SteadyState {
 /// The time was up, or AWS cannot be asked any more.
 pub async fn wait_for_steady_state(
     clients: &Clients,
-    (service, cluster): (&str, Option<&str>),
+    place: (&str, Option<&str>),
     task_definition: &str,
     rollout: &mut Rollout,
     limits: &Limits,
     reporter: &mut dyn Reporter,
 ) -> Result<SteadyState, Stopped> {
     rollout.about(task_definition);
+    let judge = |found: &ServiceState| verdict(found, task_definition);
+    wait_for_verdict(clients, place, rollout, limits, reporter, judge).await
+}
+
+/// Watches a service, by its name or ARN and its cluster, until `judge` says how it ends.
+///
+/// # Errors
+/// The time was up, or AWS cannot be asked any more.
+pub(super) async fn wait_for_verdict(
+    clients: &Clients,
+    (service, cluster): (&str, Option<&str>),
+    rollout: &mut Rollout,
+    limits: &Limits,
+    reporter: &mut dyn Reporter,
+    judge: impl Fn(&ServiceState) -> SteadyState,
+) -> Result<SteadyState, Stopped> {
     let mut wait = Wait::new(limits.until, reporter);
     loop {
         let looked = wait
@@ -77,8 +93,7 @@ pub async fn wait_for_steady_state(
         for notice in wait.survive(looked)?.iter().flatten() {
             wait.tell(notice);
         }
-        let found = rollout.service.as_ref();
-        let missing = match found.map(|found| verdict(found, task_definition)) {
+        let missing = match rollout.service.as_ref().map(&judge) {
             Some(SteadyState::NotYet(what)) => what,
             Some(verdict) => return Ok(verdict),
             None if wait.began.elapsed() > OUTAGE => {

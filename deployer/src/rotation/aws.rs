@@ -1,15 +1,13 @@
 //! Rotation on AWS: the stack's secret changes, and fresh tasks read it.
 
-use std::cell::Cell;
-
 use anyhow::Context as _;
 
 use super::{Args, next, question, show};
 use crate::aws::{Clients, StackState};
 use crate::backend_keys::{parse, text};
 use crate::named_stack::Named;
-use crate::redeploy::FreshTasks;
-use crate::terminal::{Exit, Output, Signals, confirm, runtime, say, say_waiting};
+use crate::redeploy::{FreshTasks, Told, interruptible};
+use crate::terminal::{Exit, Output, confirm, runtime, say, say_waiting};
 
 /// Shows the keys of a stack.
 ///
@@ -31,24 +29,9 @@ pub fn list(named: &Named, output: Output) -> anyhow::Result<Exit> {
 /// It is not clear which, it was declined or interrupted, something is in progress, or the tasks are
 /// replaced unwatched.
 pub fn rotate(args: &Args, named: &Named, output: Output) -> anyhow::Result<Exit> {
-    let runtime = runtime()?;
-    let ended = runtime.block_on(async {
-        let mut signals = Signals::take()?;
-        let fresh = FreshTasks {
-            clients: &Clients::new(named.region.clone()).await,
-            named,
-            timeout: args.timeout,
-            output,
-            begun: Cell::new(false),
-        };
-        tokio::select! {
-            ended = rotated(args, &fresh) => ended,
-            () = signals.next() => Err(fresh.interrupted()),
-        }
-    });
-    // A question that nobody has answered must not keep the process.
-    runtime.shutdown_background();
-    ended
+    interruptible(named, args.timeout, output, async |fresh| {
+        rotated(args, fresh).await
+    })
 }
 
 async fn rotated(args: &Args, fresh: &FreshTasks<'_>) -> anyhow::Result<Exit> {
@@ -57,7 +40,9 @@ async fn rotated(args: &Args, fresh: &FreshTasks<'_>) -> anyhow::Result<Exit> {
     let mut keys = parse(&fresh.clients.secret(secret).await?);
     let change = args.change(&mut keys)?;
     confirm(args.yes, &question(&change, fresh.named)).await?;
-    say_waiting(fresh.clients.put_secret(secret, &text(&keys))).await?;
+    fresh.told.set(Told::Secret);
+    let changed = say_waiting(fresh.clients.put_secret(secret, &text(&keys))).await;
+    changed.map_err(|error| fresh.unsure(error))?;
     say(&format!(
         "the secret {secret} is changed; fresh tasks read it"
     ))?;

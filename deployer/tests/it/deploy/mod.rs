@@ -4,6 +4,7 @@
 pub(crate) mod failures;
 mod fault_proxy;
 mod first_deployment;
+mod fresh_tasks;
 pub(crate) mod interrupted;
 mod misleading;
 mod preflight;
