@@ -134,7 +134,7 @@ pub trait Outlet: Send + Sync + 'static {
     /// Asks a silent client for a sign of life, where the transport can.
     fn probe(&self);
     /// Cuts the connection of a client that does not read; it may come back.
-    fn cut_slow_reader(&self);
+    fn cut_silent_client(&self);
     /// Sends the client away for good: its key is no longer valid.
     fn dismiss(&self);
 }

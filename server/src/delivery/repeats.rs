@@ -58,7 +58,7 @@ impl Subscriber {
             state.past.window.expire(number);
         } else if silent && repeats > 0 {
             // It was probed at the first repeat, and has neither answered that nor anything else.
-            self.outlet.cut_slow_reader();
+            self.outlet.cut_silent_client();
             state.closed = true;
             self.blame_for_end(state);
         } else if state

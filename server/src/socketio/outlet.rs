@@ -47,7 +47,7 @@ impl Outlet for SocketOutlet {
         self.session.engine.ping();
     }
 
-    fn cut_slow_reader(&self) {
+    fn cut_silent_client(&self) {
         tracing::info!(
             connection = self.session.name,
             "cutting a client that does not answer: its process or network is stalled"

@@ -116,7 +116,7 @@ impl Outlet for Screen {
 
     fn probe(&self) {}
 
-    fn cut_slow_reader(&self) {}
+    fn cut_silent_client(&self) {}
 
     fn dismiss(&self) {}
 }
