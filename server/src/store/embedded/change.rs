@@ -1,4 +1,4 @@
-//! What changes the ledger, one thing at a time: carried out in memory, and written to the journal
+//! What changes the store, one thing at a time: carried out in memory, and written to the journal
 //! where there is one.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A message in the ledger, with what is known of it.
+//! A message as the store has it, with what is known of it.
 
 use std::sync::Arc;
 

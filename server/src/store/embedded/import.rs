@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::change::Change;
 use super::codec::untimed;
-use super::ledger::Ledger;
+use super::contents::Contents;
 use crate::clock::Millis;
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message, Note, Position};
@@ -45,7 +45,7 @@ struct MessageRecord<'a> {
 ///
 /// # Errors
 /// When it cannot be read, or another process has it.
-pub(super) fn read(directory: &Path, ledger: &mut Ledger) -> Result<bool, redb::Error> {
+pub(super) fn read(directory: &Path, contents: &mut Contents) -> Result<bool, redb::Error> {
     let path = path(directory);
     if !path.exists() {
         return Ok(false);
@@ -53,15 +53,15 @@ pub(super) fn read(directory: &Path, ledger: &mut Ledger) -> Result<bool, redb::
     // Opened for writing: where its process was killed, it has to be repaired.
     let database = redb::Database::open(&path)?;
     let snapshot = database.begin_read()?;
-    messages(&snapshot, ledger)?;
-    receipts(&snapshot, ledger)?;
+    messages(&snapshot, contents)?;
+    receipts(&snapshot, contents)?;
     for row in snapshot.open_table(KEYS)?.iter()? {
         if let Ok(key) = serde_json::from_slice::<KeyRecord>(row?.1.value()) {
-            ledger.apply(&Change::Key(Box::new(key)));
+            contents.apply(&Change::Key(Box::new(key)));
         }
     }
     if let Some(seq) = snapshot.open_table(COUNTERS)?.get("seq")? {
-        ledger.apply(&Change::Seq(seq.value()));
+        contents.apply(&Change::Seq(seq.value()));
     }
     tracing::info!(path = %path.display(), "took over what an earlier release has stored");
     Ok(true)
@@ -79,13 +79,13 @@ fn path(directory: &Path) -> PathBuf {
     directory.join("holdfast.redb")
 }
 
-fn messages(snapshot: &ReadTransaction, ledger: &mut Ledger) -> Result<(), redb::Error> {
+fn messages(snapshot: &ReadTransaction, contents: &mut Contents) -> Result<(), redb::Error> {
     for table in [MESSAGES, ARCHIVE] {
         for row in snapshot.open_table(table)?.iter()? {
             let (key, bytes) = row?;
             let (name, deliver_at, seq) = key.value();
             if let Some(message) = decode(name, position(deliver_at, seq), bytes.value()) {
-                ledger.apply(&Change::Stored(Arc::new(message)));
+                contents.apply(&Change::Stored(Arc::new(message)));
             }
         }
     }
@@ -96,19 +96,19 @@ fn messages(snapshot: &ReadTransaction, ledger: &mut Ledger) -> Result<(), redb:
             && let Ok(note) = serde_json::from_slice::<Note>(json.value())
         {
             let mailbox = Mailbox::from(name);
-            ledger.apply(&Change::Noted { mailbox, at, note });
+            contents.apply(&Change::Noted { mailbox, at, note });
         }
     }
     Ok(())
 }
 
 /// Receipts are taken over while their messages are live; then those end that have ended.
-fn receipts(snapshot: &ReadTransaction, ledger: &mut Ledger) -> Result<(), redb::Error> {
+fn receipts(snapshot: &ReadTransaction, contents: &mut Contents) -> Result<(), redb::Error> {
     for row in snapshot.open_table(RECEIPTS)?.iter()? {
         let (key, acknowledged) = row?;
         let (name, seq, key) = key.value();
         if let Some(at) = due(snapshot, name, seq)? {
-            ledger.apply(&Change::Receipt {
+            contents.apply(&Change::Receipt {
                 mailbox: Mailbox::from(name),
                 at,
                 receipt: untimed(key, acknowledged.value()),
@@ -120,7 +120,7 @@ fn receipts(snapshot: &ReadTransaction, ledger: &mut Ledger) -> Result<(), redb:
         let (key, deliver_at) = row?;
         let (forgotten_at, name, seq) = key.value();
         let tally = tallies.get((name, seq))?.map(|tally| tally.value());
-        ledger.apply(&Change::Ended {
+        contents.apply(&Change::Ended {
             mailbox: Mailbox::from(name),
             at: position(deliver_at.value(), seq),
             when: Millis(forgotten_at.saturating_sub(RETENTION)),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{broadcast, oneshot};
 
 use super::change::Change;
-use super::ledger::Ledger;
+use super::contents::Contents;
 use super::segments::{Segment, Segments};
 use crate::store::{Announcement, Result, StoreError};
 use crate::tasks::Tasks;
@@ -74,7 +74,7 @@ impl Journal {
     pub(super) fn start(
         segments: Segments,
         last: u64,
-        ledger: Arc<Mutex<Ledger>>,
+        contents: Arc<Mutex<Contents>>,
         announcements: broadcast::Sender<Announcement>,
         tasks: &Tasks,
     ) -> io::Result<Self> {
@@ -84,7 +84,7 @@ impl Journal {
             segments: Arc::new(segments),
             next: last + 2,
             enough: SHORT,
-            ledger,
+            contents,
             announcements,
             compacting: None,
         };
@@ -109,7 +109,7 @@ impl Journal {
         self.shared.lock().fails = true;
     }
 
-    /// Takes changes; the caller holds the ledger, so that they come in its order.
+    /// Takes changes; the caller holds the contents, so that they come in its order.
     pub(super) fn append(&self, (changes, announced): (Vec<Change>, Vec<Announcement>)) -> Ticket {
         let (caller, written) = oneshot::channel();
         let mut waiting = self.shared.lock();
@@ -166,7 +166,7 @@ struct Writer {
     next: u64,
     /// A segment of this length ends with a snapshot, in bytes.
     enough: u64,
-    ledger: Arc<Mutex<Ledger>>,
+    contents: Arc<Mutex<Contents>>,
     announcements: broadcast::Sender<Announcement>,
     compacting: Option<std::thread::JoinHandle<io::Result<u64>>>,
 }
@@ -213,7 +213,7 @@ impl Writer {
         }
         let changes = batch.changes.as_slice();
         match &mut self.segment {
-            // Everything is in the ledger, this batch and that which failed.
+            // Everything is in the contents, this batch and that which failed.
             None => return self.begin_anew(),
             Some(_) if changes.is_empty() => {}
             Some(segment) => segment.append(changes)?,
@@ -228,7 +228,7 @@ impl Writer {
         }
         let number = self.next;
         self.next += 2;
-        self.segments.snapshot(number, everything(&self.ledger))?;
+        self.segments.snapshot(number, everything(&self.contents))?;
         self.segment = Some(self.segments.begin(number + 1)?);
         tracing::info!("the journal is written again");
         Ok(())
@@ -248,8 +248,8 @@ impl Writer {
         let number = segment.number;
         self.segment = Some(self.segments.begin(self.next)?);
         self.next += 1;
-        let (segments, ledger) = (self.segments.clone(), self.ledger.clone());
-        let snapshot = move || segments.snapshot(number, everything(&ledger));
+        let (segments, contents) = (self.segments.clone(), self.contents.clone());
+        let snapshot = move || segments.snapshot(number, everything(&contents));
         let thread = std::thread::Builder::new().name("snapshot".into());
         self.compacting = Some(thread.spawn(snapshot)?);
         Ok(())
@@ -265,13 +265,13 @@ impl Writer {
     }
 }
 
-/// Everything in the ledger, mailbox by mailbox: what changes meanwhile is in the segment that
+/// Everything in the contents, mailbox by mailbox: what changes meanwhile is in the segment that
 /// follows, and does no harm if it comes twice.
-fn everything(ledger: &Mutex<Ledger>) -> impl Iterator<Item = Change> {
-    let lock = || ledger.lock().unwrap_or_else(PoisonError::into_inner);
+fn everything(contents: &Mutex<Contents>) -> impl Iterator<Item = Change> {
+    let lock = || contents.lock().unwrap_or_else(PoisonError::into_inner);
     let (head, mailboxes) = {
-        let ledger = lock();
-        (ledger.head_as_changes(), ledger.mailboxes())
+        let contents = lock();
+        (contents.head_as_changes(), contents.mailboxes())
     };
     let messages = mailboxes
         .into_iter()

@@ -1,19 +1,17 @@
 //! The embedded store: everything in memory, and with a directory in a journal there, too. One
 //! process, so presence is kept in memory.
 //!
-//! A call holds the ledger for as long as it computes. Where there is a journal, it answers once
+//! A call holds the contents for as long as it computes. Where there is a journal, it answers once
 //! what it has changed is on the disk.
 
 mod bounds;
 mod change;
 mod codec;
+mod contents;
 mod entry;
 mod import;
 mod journal;
 mod keys;
-mod ledger;
-#[cfg(test)]
-mod ledger_tests;
 mod mailbox;
 mod reader;
 mod segments;
@@ -35,18 +33,18 @@ use crate::clock::{Millis, system_micros};
 use crate::keys::{KeyRecord, KeyUse};
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::tasks::Tasks;
+use contents::{Contents, now};
 use journal::Journal;
-use ledger::{Ledger, now};
 use segments::Segments;
 
 /// Announcements that a slow listener may be behind by.
 const ANNOUNCEMENTS: usize = 16_384;
-/// Messages that end while others wait for the ledger.
+/// Messages that end while others wait for the contents.
 const EXPIRE_AT_ONCE: usize = 256;
 
 /// The embedded store.
 pub struct Embedded {
-    ledger: Arc<Mutex<Ledger>>,
+    contents: Arc<Mutex<Contents>>,
     journal: Option<Journal>,
     announcements: broadcast::Sender<Announcement>,
     presence: Mutex<HashMap<Mailbox, HashMap<String, u32>>>,
@@ -60,9 +58,9 @@ impl Embedded {
     /// None today; a store in a directory has some.
     pub fn in_memory() -> Result<Self> {
         let bounds = bounds::bounds();
-        let ledger = Ledger::new(bounds.live, bounds.ended, false);
+        let contents = Contents::new(bounds.live, bounds.ended, false);
         Ok(Self {
-            ledger: Arc::new(Mutex::new(ledger)),
+            contents: Arc::new(Mutex::new(contents)),
             journal: None,
             announcements: broadcast::Sender::new(ANNOUNCEMENTS),
             presence: Mutex::default(),
@@ -79,26 +77,26 @@ impl Embedded {
     pub fn open(directory: &Path, tasks: &Tasks) -> Result<Self> {
         let segments = Segments::open(directory).map_err(unavailable)?;
         let bounds = bounds::bounds();
-        let mut ledger = Ledger::new(bounds.live, bounds.ended, true);
+        let mut contents = Contents::new(bounds.live, bounds.ended, true);
         let mut last = segments
             .read(|change| {
-                ledger.apply(change);
+                contents.apply(change);
             })
             .map_err(unavailable)?;
-        if import::read(directory, &mut ledger).map_err(unavailable)? {
+        if import::read(directory, &mut contents).map_err(unavailable)? {
             last += 1;
-            let everything = ledger.everything();
+            let everything = contents.everything();
             segments
                 .snapshot(last, everything.into_iter())
                 .map_err(unavailable)?;
             import::put_aside(directory).map_err(unavailable)?;
         }
-        let ledger = Arc::new(Mutex::new(ledger));
+        let contents = Arc::new(Mutex::new(contents));
         let announcements = broadcast::Sender::new(ANNOUNCEMENTS);
         let heard = announcements.clone();
-        let journal = Journal::start(segments, last, ledger.clone(), heard, tasks);
+        let journal = Journal::start(segments, last, contents.clone(), heard, tasks);
         Ok(Self {
-            ledger,
+            contents,
             journal: Some(journal.map_err(unavailable)?),
             announcements,
             presence: Mutex::default(),
@@ -106,12 +104,12 @@ impl Embedded {
         })
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    fn contents(&self) -> MutexGuard<'_, Contents> {
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the ledger, and returns once that is safe.
-    async fn change<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> Result<T> {
+    /// Changes the contents, and returns once that is safe.
+    async fn change<T>(&self, change: impl FnOnce(&mut Contents) -> T) -> Result<T> {
         // Before anything changes: what was refused is not there later, and takes no memory.
         if let Some(why) = self.trouble() {
             return Err(StoreError::Disk(why));
@@ -120,9 +118,9 @@ impl Embedded {
             return Err(unavailable("too many writes are waiting"));
         }
         let (answer, ticket) = {
-            let mut ledger = self.ledger();
-            let answer = change(&mut ledger);
-            let (changes, announced) = ledger.take_news();
+            let mut contents = self.contents();
+            let answer = change(&mut contents);
+            let (changes, announced) = contents.take_news();
             let journal = self.journal.as_ref();
             let ticket = match journal {
                 Some(journal) => Some(journal.append((changes, announced))),
@@ -154,16 +152,16 @@ impl Store for Embedded {
     }
 
     async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Published>> {
-        self.change(|ledger| {
+        self.change(|contents| {
             let drafts = drafts.into_iter();
-            drafts.map(|draft| ledger.publish(draft)).collect()
+            drafts.map(|draft| contents.publish(draft)).collect()
         })
         .await
     }
 
     async fn status(&self, mailbox: &Mailbox, id: &str) -> Result<Option<Status>> {
-        let ledger = self.ledger();
-        Ok(ledger.mailbox(mailbox).and_then(|state| state.status(id)))
+        let contents = self.contents();
+        Ok(contents.mailbox(mailbox).and_then(|state| state.status(id)))
     }
 
     async fn list(
@@ -172,19 +170,19 @@ impl Store for Embedded {
         before: Option<Position>,
         limit: usize,
     ) -> Result<Vec<Status>> {
-        let ledger = self.ledger();
-        let state = ledger.mailbox(mailbox);
+        let contents = self.contents();
+        let state = contents.mailbox(mailbox);
         Ok(state.map_or_else(Vec::new, |state| state.list(before, limit)))
     }
 
     async fn tally(&self, mailbox: &Mailbox) -> Result<Tally> {
-        let ledger = self.ledger();
-        let state = ledger.mailbox(mailbox);
+        let contents = self.contents();
+        let state = contents.mailbox(mailbox);
         Ok(state.map_or_else(Tally::default, |state| state.tally(now())))
     }
 
     async fn cancel(&self, mailbox: &Mailbox, id: &str) -> Result<Cancelled> {
-        self.change(|ledger| ledger.cancel(mailbox, id)).await
+        self.change(|contents| contents.cancel(mailbox, id)).await
     }
 
     async fn backlog(
@@ -195,8 +193,8 @@ impl Store for Embedded {
         until: Millis,
         limit: usize,
     ) -> Result<Vec<Waiting>> {
-        let ledger = self.ledger();
-        let state = ledger.mailbox(mailbox);
+        let contents = self.contents();
+        let state = contents.mailbox(mailbox);
         Ok(state.map_or_else(Vec::new, |state| {
             state.backlog(key, after, (now(), until), limit)
         }))
@@ -209,10 +207,10 @@ impl Store for Embedded {
         after: Millis,
         until: Millis,
     ) -> Result<Swept> {
-        let ledger = self.ledger();
-        let (state, now) = (ledger.mailbox(mailbox), now());
+        let contents = self.contents();
+        let (state, now) = (contents.mailbox(mailbox), now());
         let mut swept = Swept {
-            seq: ledger.seq(),
+            seq: contents.seq(),
             ..Swept::default()
         };
         if let Some(state) = state {
@@ -223,14 +221,14 @@ impl Store for Embedded {
     }
 
     async fn record(&self, receipts: Vec<Receipt>) -> Result<()> {
-        self.change(|ledger| receipts.iter().for_each(|receipt| ledger.record(receipt)))
+        self.change(|contents| receipts.iter().for_each(|receipt| contents.record(receipt)))
             .await
     }
 
     async fn note(&self, notes: Vec<(Arc<Message>, Note)>) -> Result<()> {
-        self.change(|ledger| {
+        self.change(|contents| {
             for (message, note) in notes {
-                ledger.note(&message, note);
+                contents.note(&message, note);
             }
         })
         .await
@@ -240,7 +238,7 @@ impl Store for Embedded {
         let mut expired = Vec::new();
         for _ in 0..limit.div_ceil(EXPIRE_AT_ONCE) {
             let (some, more) = self
-                .change(|ledger| ledger.expire(now, EXPIRE_AT_ONCE))
+                .change(|contents| contents.expire(now, EXPIRE_AT_ONCE))
                 .await?;
             expired.extend(some);
             if !more {
@@ -258,23 +256,26 @@ impl Store for Embedded {
     }
 
     async fn put_key(&self, key: KeyRecord) -> Result<bool> {
-        self.change(|ledger| ledger.put_key(key)).await
+        self.change(|contents| contents.put_key(key)).await
     }
 
     async fn prolong_key(&self, key: KeyRecord) -> Result<bool> {
-        self.change(|ledger| ledger.prolong_key(key)).await
+        self.change(|contents| contents.prolong_key(key)).await
     }
 
     async fn bar_key(&self, key: KeyRecord) -> Result<bool> {
-        self.change(|ledger| ledger.bar_key(key)).await
+        self.change(|contents| contents.bar_key(key)).await
     }
 
     async fn key(&self, id: &str) -> Result<Option<KeyRecord>> {
-        Ok(self.ledger().keys().get(id).cloned())
+        Ok(self.contents().keys().get(id).cloned())
     }
 
     async fn keys(&self, after: Option<&str>, limit: usize) -> Result<Vec<KeyRecord>> {
-        Ok(self.ledger().keys().after(after.unwrap_or_default(), limit))
+        Ok(self
+            .contents()
+            .keys()
+            .after(after.unwrap_or_default(), limit))
     }
 
     async fn keys_of(
@@ -284,7 +285,7 @@ impl Store for Embedded {
         limit: usize,
     ) -> Result<Vec<KeyRecord>> {
         let after = after.unwrap_or_default();
-        Ok(self.ledger().keys().of_channel(channel, after, limit))
+        Ok(self.contents().keys().of_channel(channel, after, limit))
     }
 
     async fn channels(
@@ -294,15 +295,15 @@ impl Store for Embedded {
         limit: usize,
     ) -> Result<Vec<(String, u64)>> {
         let after = after.unwrap_or_default();
-        Ok(self.ledger().keys().channels(prefix, after, limit))
+        Ok(self.contents().keys().channels(prefix, after, limit))
     }
 
     /// Kept for as long as the process lives.
     async fn record_uses(&self, uses: Vec<(Arc<str>, KeyUse)>) -> Result<()> {
-        let ledger = self.ledger();
+        let contents = self.contents();
         let mut known = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, used) in uses {
-            if ledger.keys().get(&id).is_some() {
+            if contents.keys().get(&id).is_some() {
                 let first = known.get(&id).map_or(used.first_at, |u| u.first_at);
                 let used = KeyUse {
                     first_at: first,
@@ -320,7 +321,7 @@ impl Store for Embedded {
     }
 
     async fn revoke_key(&self, id: &str) -> Result<bool> {
-        let revoked = self.change(|ledger| ledger.revoke_key(id)).await?;
+        let revoked = self.change(|contents| contents.revoke_key(id)).await?;
         let mut known = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         known.remove(id);
         Ok(revoked)

@@ -307,27 +307,27 @@ async fn a_disk_that_failed_is_written_again_and_what_it_lacks_is_there() {
 
 #[tokio::test]
 async fn receipts_count_towards_the_bound() {
-    let mut ledger = Ledger::new(100_000, 100_000, false);
+    let mut contents = Contents::new(100_000, 100_000, false);
     let everyone = Draft {
         mailbox: Mailbox::everyone("n"),
         ..draft("a", 60_000)
     };
-    let Published::Stored(status) = ledger.publish(everyone) else {
+    let Published::Stored(status) = contents.publish(everyone) else {
         panic!()
     };
     for key in 0..1_000 {
-        ledger.record(&Receipt {
+        contents.record(&Receipt {
             message: status.message.clone(),
             of_key: codec::untimed(&format!("k{key}"), true),
         });
     }
-    let answer = ledger.publish(draft("b", 60_000));
+    let answer = contents.publish(draft("b", 60_000));
     assert!(matches!(answer, Published::Full(_)), "{answer:?}");
     // When the message ends, so does what keys have settled of it.
-    let (expired, _) = ledger.expire(Millis(now().0 + 120_000), 10);
+    let (expired, _) = contents.expire(Millis(now().0 + 120_000), 10);
     assert!(expired.is_empty(), "it was acknowledged");
     assert!(matches!(
-        ledger.publish(draft("b", 60_000)),
+        contents.publish(draft("b", 60_000)),
         Published::Stored(_)
     ));
 }

@@ -2,13 +2,16 @@
 //!
 //! Whatever changes it is a `Change`: carried out by `apply`, and told to whoever keeps a journal.
 
+mod applying;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use super::change::Change;
 use super::keys::Keys;
 use super::mailbox::MailboxState;
-use super::reader::Reader;
 use crate::clock::{Millis, system_micros};
 use crate::keys::{KeyKind, KeyRecord};
 use crate::message::{Mailbox, Message, Note, Position, Status};
@@ -20,9 +23,9 @@ use crate::store::{
 /// When something happens to a message.
 type Moment = (Millis, Position, Mailbox);
 
-/// See the module.
+/// The mailboxes, the keys, and what their bounds count.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct Contents {
     mailboxes: HashMap<Mailbox, MailboxState>,
     keys: Keys,
     /// Live messages by their expiry, and ended ones by when they are forgotten.
@@ -40,8 +43,8 @@ pub(super) struct Ledger {
     announced: Vec<Announcement>,
 }
 
-impl Ledger {
-    /// An empty ledger for so many bytes of live and of ended messages.
+impl Contents {
+    /// Nothing yet, with room for so many bytes of live and of ended messages.
     pub(super) fn new(most_live: u64, most_ended: u64, journal: bool) -> Self {
         Self {
             mailboxes: HashMap::new(),
@@ -302,133 +305,6 @@ impl Ledger {
 
     pub(super) fn mailboxes(&self) -> Vec<Mailbox> {
         self.mailboxes.keys().cloned().collect()
-    }
-
-    fn change(&mut self, change: Change) {
-        let changed = self.apply(&change);
-        if changed && let Some(untold) = &mut self.untold {
-            untold.push(change);
-        }
-    }
-
-    /// Carries out a change. Returns whether it has changed anything.
-    pub(super) fn apply(&mut self, change: &Change) -> bool {
-        match change {
-            Change::Stored(message) => return self.store(message),
-            Change::Ended {
-                mailbox,
-                at,
-                when,
-                cancelled,
-            } => return self.end(mailbox, *at, *when, *cancelled),
-            Change::Receipt {
-                mailbox,
-                at,
-                receipt,
-            } => {
-                let state = self.mailboxes.get_mut(mailbox);
-                let grown = state.and_then(|state| state.record(*at, receipt));
-                self.live_bytes = self.live_bytes.saturating_add_signed(grown.unwrap_or(0));
-                return grown.is_some();
-            }
-            Change::Noted { mailbox, at, note } => {
-                return self.annotate(mailbox, *at, |state| state.note(*at, note));
-            }
-            Change::Kept {
-                mailbox,
-                at,
-                receipt,
-            } => return self.annotate(mailbox, *at, |state| state.keep(*at, receipt)),
-            Change::Key(key) => self.keys.insert((**key).clone()),
-            Change::Revoked(id) => self.keys.remove(id),
-            Change::Counts {
-                mailbox,
-                at,
-                delivered,
-                acknowledged,
-            } => {
-                if let Some(state) = self.mailboxes.get_mut(mailbox) {
-                    state.set_counts(*at, *delivered, *acknowledged);
-                }
-            }
-            Change::Reader {
-                mailbox,
-                key,
-                settled,
-                shown,
-            } => {
-                if let Some(state) = self.mailboxes.get_mut(mailbox) {
-                    let reader = Reader::of(settled.clone(), shown.clone());
-                    self.live_bytes += state.add_reader(key.clone(), reader);
-                }
-            }
-            Change::Seq(seq) => self.seq = self.seq.max(*seq),
-        }
-        true
-    }
-
-    fn store(&mut self, message: &Arc<Message>) -> bool {
-        self.seq = self.seq.max(message.seq);
-        let mailbox = message.mailbox.clone();
-        // An id may be used again once its message is forgotten, which no change says.
-        let state = self.mailboxes.get(&mailbox);
-        if let Some((ended_at, at)) = state.and_then(|state| state.ended_before(message)) {
-            self.forget(&(forgotten_at(ended_at), at, mailbox.clone()));
-        }
-        let state = self.mailboxes.entry(mailbox.clone()).or_default();
-        let Some(grown) = state.insert(message.clone()) else {
-            return false;
-        };
-        self.live_bytes = self.live_bytes.saturating_add_signed(grown);
-        let moment = (message.expires_at, message.position(), mailbox);
-        self.expiries.insert(moment)
-    }
-
-    fn end(&mut self, mailbox: &Mailbox, at: Position, when: Millis, cancelled: bool) -> bool {
-        let Some(state) = self.mailboxes.get_mut(mailbox) else {
-            return false;
-        };
-        let Some(entry) = state.end(at, when, cancelled) else {
-            return false;
-        };
-        let (size, expires_at) = (entry.size(), entry.message.expires_at);
-        self.live_bytes -= size + state.prune();
-        self.ended_bytes += size;
-        self.expiries.remove(&(expires_at, at, mailbox.clone()));
-        let moment = (forgotten_at(when), at, mailbox.clone());
-        self.retired.insert(moment);
-        true
-    }
-
-    /// Adds something to what is known of a message, live or ended. Returns whether it took bytes.
-    fn annotate(
-        &mut self,
-        mailbox: &Mailbox,
-        at: Position,
-        add: impl FnOnce(&mut MailboxState) -> u64,
-    ) -> bool {
-        let Some(state) = self.mailboxes.get_mut(mailbox) else {
-            return false;
-        };
-        let (live, size) = (state.live(at).is_some(), add(state));
-        let bytes = match live {
-            true => &mut self.live_bytes,
-            false => &mut self.ended_bytes,
-        };
-        *bytes += size;
-        size > 0
-    }
-
-    /// Forgets a message that has ended.
-    fn forget(&mut self, moment: &Moment) {
-        self.retired.remove(moment);
-        let (_, at, mailbox) = moment;
-        if let Some(state) = self.mailboxes.get_mut(mailbox) {
-            self.ended_bytes -= state.forget(*at).unwrap_or(0);
-            if state.is_empty() {
-                self.mailboxes.remove(mailbox);
-            }
-        }
     }
 }
 

@@ -1,19 +1,19 @@
-//! What must hold whatever happens: the ledger's sums, and what a reading of its journal comes to.
+//! What must hold whatever happens: the sums, and what a reading of its journal comes to.
 
 use proptest::prelude::*;
 use serde_json::value::to_raw_value;
 
-use super::change::Change;
-use super::codec;
-use super::ledger::{Ledger, now};
+use super::{Contents, now};
 use crate::clock::Millis;
 use crate::message::{Mailbox, Position};
+use crate::store::embedded::change::Change;
+use crate::store::embedded::codec;
 use crate::store::{Draft, RETENTION, Receipt};
 
 const CHANNELS: [&str; 2] = ["a", "b"];
 const KEYS: [&str; 3] = ["k", "l", "m"];
 
-/// Something that is done to a ledger. Numbers say which message, in milliseconds from the start.
+/// Something that is done to a store. Numbers say which message, in milliseconds from the start.
 #[derive(Debug, Clone)]
 enum Step {
     Publish {
@@ -56,14 +56,14 @@ fn mailbox(channel: usize) -> Mailbox {
 }
 
 /// Carries out a step; `start` lies ahead, so that every message can still be cancelled.
-fn carry_out(ledger: &mut Ledger, step: &Step, start: i64) {
+fn carry_out(contents: &mut Contents, step: &Step, start: i64) {
     match *step {
         Step::Publish {
             channel,
             id,
             due,
             ttl,
-        } => drop(ledger.publish(Draft {
+        } => drop(contents.publish(Draft {
             mailbox: mailbox(channel),
             id: id.to_string(),
             event: "alert".into(),
@@ -79,28 +79,28 @@ fn carry_out(ledger: &mut Ledger, step: &Step, start: i64) {
             key,
             acknowledged,
         } => {
-            let known = ledger.mailbox(&mailbox(channel));
+            let known = contents.mailbox(&mailbox(channel));
             let known = known.and_then(|state| state.status(&id.to_string()));
             if let Some(status) = known {
-                ledger.record(&Receipt {
+                contents.record(&Receipt {
                     message: status.message,
                     of_key: codec::untimed(KEYS[key], acknowledged),
                 });
             }
         }
         Step::Cancel { channel, id } => {
-            ledger.cancel(&mailbox(channel), &id.to_string());
+            contents.cancel(&mailbox(channel), &id.to_string());
         }
-        Step::Expire { at } => drop(ledger.expire(Millis(start + at), 4)),
-        Step::Forget => drop(ledger.expire(Millis(start + 60 + RETENTION), 2)),
+        Step::Expire { at } => drop(contents.expire(Millis(start + at), 4)),
+        Step::Forget => drop(contents.expire(Millis(start + 60 + RETENTION), 2)),
     }
 }
 
 /// What is live, and what each key still has to get of it.
-fn view(ledger: &Ledger, start: i64) -> Vec<String> {
+fn view(contents: &Contents, start: i64) -> Vec<String> {
     let mut lines = Vec::new();
     for channel in 0..CHANNELS.len() {
-        let Some(state) = ledger.mailbox(&mailbox(channel)) else {
+        let Some(state) = contents.mailbox(&mailbox(channel)) else {
             continue;
         };
         for status in state.list(None, 1000) {
@@ -125,12 +125,12 @@ fn view(ledger: &Ledger, start: i64) -> Vec<String> {
     lines
 }
 
-fn read(changes: &[Change]) -> Ledger {
-    let mut ledger = Ledger::new(u64::MAX, u64::MAX, true);
+fn read(changes: &[Change]) -> Contents {
+    let mut contents = Contents::new(u64::MAX, u64::MAX, true);
     for change in changes {
-        ledger.apply(change);
+        contents.apply(change);
     }
-    ledger
+    contents
 }
 
 proptest! {
@@ -140,10 +140,10 @@ proptest! {
         most_ended in prop_oneof![Just(u64::MAX), 0..5_000_u64],
     ) {
         let start = now().0 + 3_600_000;
-        let mut ledger = Ledger::new(u64::MAX, most_ended, false);
+        let mut contents = Contents::new(u64::MAX, most_ended, false);
         for step in &steps {
-            carry_out(&mut ledger, step, start);
-            prop_assert_eq!(ledger.bytes(), ledger.summed_bytes(), "after {:?}", step);
+            carry_out(&mut contents, step, start);
+            prop_assert_eq!(contents.bytes(), contents.summed_bytes(), "after {:?}", step);
         }
     }
 
@@ -157,32 +157,32 @@ proptest! {
         taken in [0..40_usize, 0..40],
     ) {
         let start = now().0 + 3_600_000;
-        let mut ledger = Ledger::new(u64::MAX, most_ended, true);
+        let mut contents = Contents::new(u64::MAX, most_ended, true);
         let (mut all, mut since, mut snapshot) = (Vec::new(), Vec::new(), Vec::new());
         let begun = begun.index(steps.len());
         for (n, step) in steps.iter().enumerate() {
-            carry_out(&mut ledger, step, start);
-            let (changes, _) = ledger.take_news();
+            carry_out(&mut contents, step, start);
+            let (changes, _) = contents.take_news();
             all.extend(changes.iter().cloned());
             if n > begun {
                 since.extend(changes);
             }
             if n == begun {
-                snapshot.extend(ledger.head_as_changes());
+                snapshot.extend(contents.head_as_changes());
             }
             for (channel, later) in taken.iter().enumerate() {
                 if n == begun + later {
-                    snapshot.extend(ledger.mailbox_as_changes(&mailbox(channel)));
+                    snapshot.extend(contents.mailbox_as_changes(&mailbox(channel)));
                 }
             }
         }
-        prop_assert_eq!(view(&read(&all), start), view(&ledger, start));
+        prop_assert_eq!(view(&read(&all), start), view(&contents, start));
         let finished = taken.iter().all(|later| begun + later < steps.len());
         if finished {
             snapshot.extend(since);
             let read = read(&snapshot);
-            prop_assert_eq!(view(&read, start), view(&ledger, start));
-            prop_assert_eq!(read.seq(), ledger.seq());
+            prop_assert_eq!(view(&read, start), view(&contents, start));
+            prop_assert_eq!(read.seq(), contents.seq());
             prop_assert_eq!(read.bytes(), read.summed_bytes());
         }
     }
@@ -192,18 +192,18 @@ proptest! {
 #[test]
 fn an_id_that_is_used_again_outlives_a_restart() {
     let start = now().0 + 3_600_000;
-    let mut ledger = Ledger::new(u64::MAX, u64::MAX, true);
+    let mut contents = Contents::new(u64::MAX, u64::MAX, true);
     let publish = |due| Step::Publish {
         channel: 0,
         id: 1,
         due,
         ttl: 5,
     };
-    carry_out(&mut ledger, &publish(0), start);
-    carry_out(&mut ledger, &Step::Expire { at: 50 }, start);
-    carry_out(&mut ledger, &Step::Forget, start);
-    carry_out(&mut ledger, &publish(9), start);
-    let (changes, _) = ledger.take_news();
+    carry_out(&mut contents, &publish(0), start);
+    carry_out(&mut contents, &Step::Expire { at: 50 }, start);
+    carry_out(&mut contents, &Step::Forget, start);
+    carry_out(&mut contents, &publish(9), start);
+    let (changes, _) = contents.take_news();
     let read = read(&changes);
     let at = Position {
         deliver_at: Millis(start + 9),
