@@ -293,7 +293,7 @@ impl Deployment<'_> {
 
     async fn deploy(&self) -> anyhow::Result<Exit> {
         let caller = say_waiting(self.clients.caller()).await?;
-        account(self.loaded, &caller)?;
+        account(&self.loaded.options, &caller)?;
         self.caller.replace(caller);
         let (old, taken_up) = match self.ready().await? {
             Ok(ready) => ready,

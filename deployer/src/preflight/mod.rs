@@ -19,7 +19,9 @@ use anyhow::bail;
 use tokio::time::timeout;
 
 use crate::aws::{Clients, Error, Kind};
-use crate::loaded_environment::Loaded;
+use crate::loaded_environment::{Loaded, StackOptions};
+use crate::named_stack::Named;
+use crate::terminal::say_waiting;
 pub use finding::{Finding, Level, Unseen};
 pub use report::Preflight;
 use wanted::Wanted;
@@ -39,8 +41,8 @@ fn account_of(arn: &str) -> &str {
 ///
 /// # Errors
 /// They are of another one.
-pub fn account(loaded: &Loaded, caller: &str) -> anyhow::Result<()> {
-    let Some(wanted) = &loaded.options.account else {
+pub fn account(options: &StackOptions, caller: &str) -> anyhow::Result<()> {
+    let Some(wanted) = &options.account else {
         return Ok(());
     };
     let found = account_of(caller);
@@ -55,6 +57,19 @@ pub fn account(loaded: &Loaded, caller: &str) -> anyhow::Result<()> {
         wanted.value.0,
         wanted.value.0
     )
+}
+
+/// Refuses credentials of another account than the stack's environment's. Asks AWS only where the
+/// environment names one.
+///
+/// # Errors
+/// They are of another one, or AWS does not say whose they are.
+pub async fn account_of_stack(clients: &Clients, named: &Named) -> anyhow::Result<()> {
+    if named.options.account.is_none() {
+        return Ok(());
+    }
+    let caller = say_waiting(clients.caller()).await?;
+    account(&named.options, &caller)
 }
 
 /// Looks at everything at once. `creates` where there is no stack yet.

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::fault_proxy::{Fault, way};
+use super::fault_proxy::{Fault, listening, way};
 use super::{Site, in_order};
 use crate::Run;
 use crate::check_live::{ACCOUNT, Emulator};
@@ -190,11 +190,17 @@ async fn nothing_is_changed_where_it_would_fail() {
 #[tokio::test]
 async fn another_account_is_refused_as_bad_input() {
     let site = Site::new("preflight-account", "account: \"111122223333\"");
+    let changing = "CreateChangeSet|DeleteChangeSet|DeleteStack|UpdateService|PutSecretValue";
+    let (url, calls) = listening(&site.aws.url, changing).await;
     for verb in [
         &["plan", "--env", "staging"][..],
         &["up", "--env", "staging", "--yes"][..],
+        &["down", "--env", "staging", "--yes"][..],
+        &["rollback", "--env", "staging", "--yes"][..],
+        &["redeploy", "--env", "staging", "--yes"][..],
+        &["keys", "rotate", "--env", "staging", "--yes"][..],
     ] {
-        let refused = site.run(verb).await;
+        let refused = site.run_by(&url, verb).await;
         assert_eq!(refused.code, 2, "{refused}");
         let words = [
             "environments/staging.yaml:",
@@ -203,7 +209,7 @@ async fn another_account_is_refused_as_bad_input() {
         ];
         assert!(in_order(&refused.stderr, &words), "{refused}");
     }
-    assert!(site.stack().await.is_none());
+    assert!(calls.lock().expect("not poisoned").is_empty());
 }
 
 #[tokio::test]
