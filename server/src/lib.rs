@@ -23,6 +23,7 @@ pub mod message;
 pub mod metrics;
 pub mod names;
 pub mod node;
+mod origin;
 pub mod problem;
 pub mod purge;
 pub mod receipts;

@@ -19,7 +19,7 @@ use crate::message::Mailbox;
 use crate::names;
 use crate::problem::{FieldError, Problem};
 use crate::purge;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::tokens;
 
 /// Bytes of a request for a key.
@@ -66,10 +66,7 @@ async fn prolong(
         known.kind == KeyKind::Stored && record.hash == known.hash && !known.has_expired(now)
     });
     let Some((record, key)) = same else {
-        return Err(Problem::conflict(
-            "There is a key with this id; it has ended, or was issued for another channel, for \
-             other namespaces or with another backend key",
-        ));
+        return Err(taken());
     };
     let end = known
         .expires_at
@@ -81,7 +78,7 @@ async fn prolong(
         ..known.clone()
     };
     if later != known {
-        if !app.context.store.replace_key(later.clone()).await? {
+        if !app.context.store.prolong_key(later.clone()).await? {
             return Err(Problem::conflict("The key was revoked meanwhile"));
         }
         tracing::info!(key = %later.id, channel = later.channel, backend = backend.name, "key prolonged");
@@ -120,19 +117,37 @@ async fn in_place_of(
     })
 }
 
-/// Stores a key. Where there are too many, those that have expired make room.
+/// Stores a key, or bars its id. Where there are too many, those that have expired make room.
 async fn store(app: &App, record: &KeyRecord) -> Result<(), Problem> {
-    let store = &app.context.store;
-    if store.put_key(record.clone()).await? {
+    let store: &dyn Store = &*app.context.store;
+    if add(store, record).await? {
         return Ok(());
     }
-    let deleted = purge::expired_keys(&**store, app.context.clock.now()).await?;
-    if deleted > 0 && store.put_key(record.clone()).await? {
+    let deleted = purge::expired_keys(store, app.context.clock.now()).await?;
+    if deleted > 0 && add(store, record).await? {
         return Ok(());
     }
-    Err(Problem::too_many(
-        "There are as many keys as the store may hold; revoke those no longer used",
-    ))
+    let known = store.key(&record.id).await?;
+    Err(match known.filter(|known| known.kind == KeyKind::Barred) {
+        Some(_) => taken(),
+        None => Problem::too_many(
+            "There are as many keys as the store may hold; revoke those no longer used",
+        ),
+    })
+}
+
+async fn add(store: &dyn Store, record: &KeyRecord) -> store::Result<bool> {
+    match record.kind {
+        KeyKind::Barred => store.bar_key(record.clone()).await,
+        KeyKind::Stored | KeyKind::Token => store.put_key(record.clone()).await,
+    }
+}
+
+fn taken() -> Problem {
+    Problem::conflict(
+        "There is or was a key with this id; it was revoked, has ended, or was issued for another \
+         channel, for other namespaces or with another backend key",
+    )
 }
 
 /// `GET /v1/keys/{id}`: with its use, and the networks of its sockets on the node that answers.
@@ -200,22 +215,17 @@ pub(super) async fn revoke(
     Extension(backend): Caller,
     Parts(id): Parts<String>,
 ) -> Result<StatusCode, Problem> {
-    let takes_tokens = app.settings.token_keys.is_some() && names::is_name(&id);
-    match find(&app, &backend, &id).await {
-        Ok(_) => {
-            if !app.context.store.revoke_key(&id).await? {
-                return Err(unknown());
-            }
-        }
-        // What a token opens is not known here: who may not use every namespace bars none.
-        Err(problem) if !takes_tokens || !backend.may_use_all() => return Err(problem),
-        // The id of tokens, which may be barred already: it stays so for longer.
-        Err(_) => {}
-    }
-    if takes_tokens {
+    // What a token opens is not known here: who may not use every namespace bars none.
+    let bars = app.settings.token_keys.is_some() && names::is_name(&id) && backend.may_use_all();
+    if bars {
         let now = app.context.clock.now();
         let end = Millis(now.0.saturating_add(tokens::LONGEST));
         store(&app, &KeyRecord::barring(&id, now, end)).await?;
+    } else {
+        find(&app, &backend, &id).await?;
+        if !app.context.store.revoke_key(&id).await? {
+            return Err(unknown());
+        }
     }
     tracing::info!(key = id, backend = backend.name, "key revoked");
     Ok(StatusCode::NO_CONTENT)

@@ -12,6 +12,10 @@ const KEYS: usize = 100;
 /// The notice for who publishes to a mailbox. A store that is away says nothing.
 pub(super) async fn of(app: &App, mailbox: &Mailbox) -> Option<Why> {
     let channel = mailbox.channel_name()?;
+    // Who has a token is known by no list.
+    if app.settings.token_keys.is_some() {
+        return None;
+    }
     if app.recipients.has(mailbox) || app.hub.has_recipient(mailbox) {
         return None;
     }

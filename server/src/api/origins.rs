@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::HeaderValue;
-use axum::http::header::{HOST, ORIGIN};
+use axum::http::header::ORIGIN;
 use axum::middleware::Next;
 use axum::response::Response;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+use crate::{engine, origin};
 
 /// A page tries again every few seconds: one line of the log in this time is enough.
 const PERIOD: Duration = Duration::from_secs(10);
 /// Lines at once, for pages of several origins.
 const BURST: NonZeroU32 = NonZeroU32::new(4).unwrap();
-/// Characters of an origin in the log; a longer one is none of a page.
-const LONGEST: usize = 128;
 
 /// The origins whose pages may read the answers.
 pub(super) struct Origins {
@@ -32,14 +32,12 @@ impl Origins {
         Arc::new(Self { listed, lines })
     }
 
-    /// Whether the page is on an origin that is not listed, and not the service's own.
-    fn is_strange(&self, request: &Request, origin: &HeaderValue) -> bool {
-        let (host, page) = (request.headers().get(HOST), origin.as_bytes());
-        let own = host.is_some_and(|host| {
-            let scheme = page.strip_suffix(host.as_bytes());
-            matches!(scheme, Some(b"https://" | b"http://"))
-        });
-        !own && !self.listed.contains(origin)
+    /// Whether the page is on an origin that is not listed, and not the service's own. A WebSocket
+    /// is none of its browser's concern: the gate admits it.
+    fn is_strange(&self, request: &Request, page: &HeaderValue) -> bool {
+        !self.listed.contains(page)
+            && !origin::is_own(page, request.headers())
+            && !engine::is_wanted(request)
     }
 }
 
@@ -54,10 +52,7 @@ pub(super) async fn tell(
         && let Some(lines) = &origins.lines
         && lines.check().is_ok()
     {
-        let origin: String = String::from_utf8_lossy(origin.as_bytes())
-            .chars()
-            .take(LONGEST)
-            .collect();
+        let origin = origin::logged(origin);
         tracing::warn!(
             origin,
             setting = "CORS_ORIGINS",

@@ -126,6 +126,8 @@ async fn unemitted(app: &App, status: &Status, now: Millis) -> Result<Why> {
     let keys = store.keys_of(channel, None, KEYS).await?;
     let keys = match candidates(keys, status, now) {
         Ok(keys) => keys,
+        // Who has a token is known by no list.
+        Err(_) if app.settings.token_keys.is_some() => Vec::new(),
         Err(why) => return Ok(why),
     };
     let ids: Vec<Arc<str>> = keys.iter().map(|key| key.id.clone()).collect();
@@ -153,6 +155,11 @@ async fn unemitted(app: &App, status: &Status, now: Millis) -> Result<Why> {
         return Ok(why("connected_elsewhere", detail));
     }
     let is_there = if is_over { was_there } else { sockets > 0 };
+    if !is_there && keys.is_empty() {
+        let detail = "No plugin is connected. The channel has no stored key for this message; a \
+                      plugin with a signed token may come";
+        return Ok(why("not_connected", detail));
+    }
     if !is_there {
         return Ok(absent(&uses, status));
     }

@@ -206,7 +206,7 @@ impl Subscriber {
         let note = Note {
             at: self.context.clock.now(),
             event,
-            key: self.key.id.clone(),
+            key: self.key.reader().clone(),
         };
         self.context.recorder.note(message.clone(), note);
     }

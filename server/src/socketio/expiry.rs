@@ -83,7 +83,7 @@ impl Handler {
             return "forbidden";
         }
         let expiry = self.watch_expiry(&key, subscriber, session);
-        session.replace_expiry(namespace, expiry);
+        session.replace_expiry(subscriber, expiry);
         tracing::debug!(connection = session.name, namespace, key = %key.id, "refreshed");
         "refreshed"
     }

@@ -170,10 +170,11 @@ impl Session {
     }
 
     /// Puts another end to a socket in the place of the one that it had.
-    pub(super) fn replace_expiry(&self, namespace: &str, expiry: Option<AbortHandle>) {
+    pub(super) fn replace_expiry(&self, subscriber: &Arc<Subscriber>, expiry: Option<AbortHandle>) {
         let mut guard = lock(&self.sockets);
         let mut sockets = guard.iter_mut().flatten();
-        let before = match sockets.find(|joined| joined.namespace == namespace) {
+        let is_it = |joined: &&mut Joined| Arc::ptr_eq(&joined.subscriber, subscriber);
+        let before = match sockets.find(is_it) {
             Some(joined) => std::mem::replace(&mut joined.expiry, expiry),
             // It has left meanwhile.
             None => expiry,

@@ -6,17 +6,16 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
-use axum::http::header::{COOKIE, HOST, HeaderMap, ORIGIN};
+use axum::http::header::{COOKIE, HeaderMap, ORIGIN};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use crate::admission::Client;
 use crate::metrics::Metrics;
+use crate::origin;
 use crate::settings::{Settings, StoreSettings};
 
 /// From one log line of a kind to the next.
 const PAUSE: Duration = Duration::from_secs(10);
-/// Bytes of an origin that are logged.
-const MOST_LOGGED: usize = 200;
 
 /// See the module.
 #[derive(Debug)]
@@ -76,46 +75,16 @@ impl Strangers {
         let Some(origin) = headers.get(ORIGIN) else {
             return true;
         };
-        if self.origins.is_empty() || self.origins.contains(origin) || is_own(origin, headers) {
+        if self.origins.is_empty()
+            || self.origins.contains(origin)
+            || origin::is_own(origin, headers)
+        {
             return true;
         }
         if self.other_origin.check().is_ok() {
-            let origin = String::from_utf8_lossy(origin.as_bytes());
-            let origin: String = origin.chars().take(MOST_LOGGED).collect();
+            let origin = origin::logged(origin);
             tracing::warn!(%client, origin, "a page of this origin may not connect: CORS_ORIGINS does not name it");
         }
         false
-    }
-}
-
-/// Whether an origin is the server itself, by the name that the client uses for it.
-fn is_own(origin: &HeaderValue, headers: &HeaderMap) -> bool {
-    let text = |value: &HeaderValue| value.to_str().map(str::to_ascii_lowercase).ok();
-    let host = headers.get(HOST).and_then(text);
-    let origin = text(origin);
-    let authority = origin
-        .as_deref()
-        .and_then(|origin| origin.split_once("://"));
-    authority.is_some_and(|(_, authority)| host.as_deref() == Some(authority))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_server_knows_its_own_pages() {
-        let headers =
-            |host: &'static str| HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]);
-        for (origin, host, own) in [
-            ("https://drops.example.com", "drops.example.com", true),
-            ("http://LOCALHOST:8080", "localhost:8080", true),
-            ("https://drops.example.com", "drops.example.com:8443", false),
-            ("https://evil.example.com", "drops.example.com", false),
-            ("null", "drops.example.com", false),
-        ] {
-            let origin = HeaderValue::from_static(origin);
-            assert_eq!(is_own(&origin, &headers(host)), own, "{origin:?}");
-        }
     }
 }

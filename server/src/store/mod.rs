@@ -300,12 +300,17 @@ pub trait Store: Send + Sync + 'static {
     /// Puts back what the store has lost of it; what it has is left as it is.
     async fn restore(&self, held: Held) -> Result<Restored>;
 
-    /// Stores a key, in the place of one with its id; false when there are `MAX_KEYS`. That an id is
-    /// barred is announced as a revocation is.
+    /// Stores a key, in the place of one with its id; false when there are `MAX_KEYS`, or the id is
+    /// barred.
     async fn put_key(&self, key: KeyRecord) -> Result<bool>;
 
-    /// Stores a key in the place of the one with its id; false when there is none.
-    async fn replace_key(&self, key: KeyRecord) -> Result<bool>;
+    /// Stores what has changed of a key, which keeps the later of both ends; false when there is
+    /// none with its id and secret.
+    async fn prolong_key(&self, key: KeyRecord) -> Result<bool>;
+
+    /// Revokes the key with the id of a record that bars it, and keeps the record; announced as a
+    /// revocation is. False when there are `MAX_KEYS`.
+    async fn bar_key(&self, key: KeyRecord) -> Result<bool>;
 
     /// The key with this id.
     async fn key(&self, id: &str) -> Result<Option<KeyRecord>>;

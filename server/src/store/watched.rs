@@ -156,7 +156,8 @@ watched! {
     fn record(&self, receipts: Vec<Receipt>) -> ();
     fn note(&self, notes: Vec<(Arc<Message>, Note)>) -> ();
     fn put_key(&self, key: KeyRecord) -> bool;
-    fn replace_key(&self, key: KeyRecord) -> bool;
+    fn prolong_key(&self, key: KeyRecord) -> bool;
+    fn bar_key(&self, key: KeyRecord) -> bool;
     fn key(&self, id: &str) -> Option<KeyRecord>;
     fn keys(&self, after: Option<&str>, limit: usize) -> Vec<KeyRecord>;
     fn revoke_key(&self, id: &str) -> bool;

@@ -123,13 +123,15 @@ async fn look(keys: TokenKeys, reader: Reader, mut hangup: Signal) {
     loop {
         let read = timeout(PATIENCE, reader.read()).await;
         let read = read.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in time")));
-        let went_well = read.is_ok();
+        let was_read = read.is_ok();
+        // What was taken before is right.
+        let mut is_right = keys.are_read();
         match read {
             Ok(text) => {
                 let found = Some(sha256(&text));
                 if found != known {
                     known = found;
-                    take(&keys, &text);
+                    is_right = take(&keys, &text);
                 }
             }
             // Once for each time it goes away.
@@ -138,19 +140,22 @@ async fn look(keys: TokenKeys, reader: Reader, mut hangup: Signal) {
             }
             Err(_) => {}
         }
-        failed = !went_well;
+        failed = !was_read;
         tokio::select! {
             _ = hangup.recv() => known = None,
-            () = sleep(reader.pause(went_well)) => {}
+            () = sleep(reader.pause(was_read && is_right)) => {}
         }
     }
 }
 
-fn take(keys: &TokenKeys, text: &str) {
-    match keys.replace(text) {
+/// Takes a key set. Returns whether it is right.
+fn take(keys: &TokenKeys, text: &str) -> bool {
+    let taken = keys.replace(text);
+    match &taken {
         Ok(count) => tracing::info!(source = %keys.source, count, "token keys read"),
         Err(mistake) => {
             tracing::error!(source = %keys.source, mistake, "PLUGIN_TOKEN_KEYS is wrong; the keys stay as they are");
         }
     }
+    taken.is_ok()
 }

@@ -116,7 +116,8 @@ faulty! {
     fn expire(now: Millis, limit: usize) -> Vec<Expired>;
     fn restore(held: Held) -> Restored;
     fn put_key(key: KeyRecord) -> bool;
-    fn replace_key(key: KeyRecord) -> bool;
+    fn prolong_key(key: KeyRecord) -> bool;
+    fn bar_key(key: KeyRecord) -> bool;
     fn key(id: &str) -> Option<KeyRecord>;
     fn keys(after: Option<&str>, limit: usize) -> Vec<KeyRecord>;
     fn revoke_key(id: &str) -> bool;

@@ -159,6 +159,14 @@ impl WebSocket {
         let _ = self.stream.send(Message::text(text)).await;
     }
 
+    /// Sends several texts in one packet.
+    pub(crate) async fn send_at_once(&mut self, texts: &[&str]) {
+        for text in texts {
+            self.stream.feed(Message::text(*text)).await.unwrap();
+        }
+        self.stream.flush().await.unwrap();
+    }
+
     /// Sends a binary message.
     pub(crate) async fn send_binary(&mut self, bytes: &'static [u8]) {
         self.stream.send(Message::binary(bytes)).await.unwrap();

@@ -237,7 +237,9 @@ async fn what_the_plugin_says_is_told_with_its_time_and_node() {
 #[tokio::test]
 async fn a_late_acknowledgement_and_poison_have_their_codes() {
     let server = Server::start(&[]).await;
-    let (_, key) = issue(&server, json!({})).await;
+    let (old, _) = issue(&server, json!({})).await;
+    // Its receipts are kept under the id of the one that it replaces.
+    let (_, key) = issue(&server, json!({ "replaces": old })).await;
     let mut client = Client::start(&server, &Options::new(&key).transports(&["websocket"]));
     client.wait_for("connected").await;
     client.signal("STOP");

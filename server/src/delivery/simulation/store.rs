@@ -272,8 +272,12 @@ impl Store for HeldStore {
         unreachable!("the delivery does not cancel")
     }
 
-    async fn replace_key(&self, _: KeyRecord) -> Result<bool> {
+    async fn prolong_key(&self, _: KeyRecord) -> Result<bool> {
         unreachable!("no key is issued here")
+    }
+
+    async fn bar_key(&self, _: KeyRecord) -> Result<bool> {
+        unreachable!("no key is revoked here")
     }
 
     async fn put_key(&self, _: KeyRecord) -> Result<bool> {

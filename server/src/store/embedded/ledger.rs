@@ -214,23 +214,41 @@ impl Ledger {
     }
 
     pub(super) fn put_key(&mut self, key: KeyRecord) -> bool {
-        let room = (self.keys.len() as u64) < MAX_KEYS || self.keys.get(&key.id).is_some();
+        let known = self.keys.get(&key.id);
+        let is_barred = known.is_some_and(|known| known.kind == KeyKind::Barred);
+        let room = !is_barred && self.has_room_for(&key);
         if room {
-            if key.kind == KeyKind::Barred {
-                self.announced.push(Announcement::Revoked(key.id.clone()));
-            }
             self.change(Change::Key(Box::new(key)));
         }
         room
     }
 
-    /// Puts a key in the place of the one with its id; false when there is none.
-    pub(super) fn replace_key(&mut self, key: KeyRecord) -> bool {
-        let exists = self.keys.get(&key.id).is_some();
-        if exists {
+    /// Stores what has changed of a key; false when there is none with its id and secret.
+    pub(super) fn prolong_key(&mut self, key: KeyRecord) -> bool {
+        let known = self.keys.get(&key.id);
+        let Some(known) = known.filter(|k| k.kind == key.kind && k.hash == key.hash) else {
+            return false;
+        };
+        // A key without an end has the latest.
+        let end_of = |key: &KeyRecord| key.expires_at.map_or(i64::MAX, |end| end.0);
+        if end_of(known) <= end_of(&key) {
             self.change(Change::Key(Box::new(key)));
         }
-        exists
+        true
+    }
+
+    /// Bars an id, and revokes the key that has it.
+    pub(super) fn bar_key(&mut self, key: KeyRecord) -> bool {
+        let room = self.has_room_for(&key);
+        if room {
+            self.announced.push(Announcement::Revoked(key.id.clone()));
+            self.change(Change::Key(Box::new(key)));
+        }
+        room
+    }
+
+    fn has_room_for(&self, key: &KeyRecord) -> bool {
+        (self.keys.len() as u64) < MAX_KEYS || self.keys.get(&key.id).is_some()
     }
 
     pub(super) fn keys(&self) -> &Keys {

@@ -261,8 +261,12 @@ impl Store for Embedded {
         self.change(|ledger| ledger.put_key(key)).await
     }
 
-    async fn replace_key(&self, key: KeyRecord) -> Result<bool> {
-        self.change(|ledger| ledger.replace_key(key)).await
+    async fn prolong_key(&self, key: KeyRecord) -> Result<bool> {
+        self.change(|ledger| ledger.prolong_key(key)).await
+    }
+
+    async fn bar_key(&self, key: KeyRecord) -> Result<bool> {
+        self.change(|ledger| ledger.bar_key(key)).await
     }
 
     async fn key(&self, id: &str) -> Result<Option<KeyRecord>> {

@@ -16,8 +16,8 @@ use crate::clock::Millis;
 use crate::keys::{KeyRecord, KeyUse};
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::store::{
-    Announcement, Cancelled, Draft, Expired, Held, MAX_KEYS, MAX_RECEIPTS, Published, Receipt,
-    Restored, Result, Store, StoreError, Swept, Tally, Waiting, Wanted,
+    Announcement, Cancelled, Draft, Expired, Held, MAX_RECEIPTS, Published, Receipt, Restored,
+    Result, Store, StoreError, Swept, Tally, Waiting, Wanted,
 };
 
 /// Receipts in one call of a script.
@@ -221,12 +221,19 @@ impl Store for Redis {
     }
 
     async fn put_key(&self, key: KeyRecord) -> Result<bool> {
-        self.store_key(key, MAX_KEYS).await
+        self.store_key(key, "put").await
     }
 
-    async fn replace_key(&self, key: KeyRecord) -> Result<bool> {
-        // There is room for none that is not there yet.
-        self.store_key(key, 0).await
+    async fn prolong_key(&self, key: KeyRecord) -> Result<bool> {
+        self.store_key(key, "prolong").await
+    }
+
+    async fn bar_key(&self, key: KeyRecord) -> Result<bool> {
+        let barred = self.write::<u8>(keys::barring(&key)?).await? == 1;
+        if barred {
+            self.shared.known_keys().bar(key);
+        }
+        Ok(barred)
     }
 
     async fn key(&self, id: &str) -> Result<Option<KeyRecord>> {
@@ -280,7 +287,7 @@ impl Store for Redis {
     }
 
     async fn revoke_key(&self, id: &str) -> Result<bool> {
-        let revoked = self.write::<u8>(script::revoking(id)).await? == 1;
+        let revoked = self.write::<u8>(script::revoking(id, "delete")).await? == 1;
         self.shared.known_keys().revoke(id.into());
         Ok(revoked)
     }
@@ -329,9 +336,8 @@ fn check(what: &str, answers: Vec<redis::RedisResult<Value>>) -> Result<()> {
 }
 
 impl Redis {
-    /// Stores a key if there are fewer than `most`, or one has its id already.
-    async fn store_key(&self, key: KeyRecord, most: u64) -> Result<bool> {
-        let stored = self.write::<u8>(keys::putting(&key, most)?).await? == 1;
+    async fn store_key(&self, key: KeyRecord, how: &str) -> Result<bool> {
+        let stored = self.write::<u8>(keys::putting(&key, how)?).await? == 1;
         if stored {
             self.shared.known_keys().learn(key);
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::keys::KeyRecord;
+use crate::keys::{KeyKind, KeyRecord};
 use crate::store::MAX_KEYS;
 
 /// For how long a revocation is remembered; the store does it as long.
@@ -24,15 +24,27 @@ pub(super) struct KnownKeys {
 impl KnownKeys {
     /// Notes a key that the store has. There are never more than the store takes.
     pub(super) fn learn(&mut self, key: KeyRecord) {
-        if (self.live.len() as u64) < MAX_KEYS && !self.revoked.contains_key(&*key.id) {
+        if key.kind == KeyKind::Barred {
+            self.bar(key);
+        } else if (self.live.len() as u64) < MAX_KEYS && !self.revoked.contains_key(&*key.id) {
             self.live.insert(Arc::from(&*key.id), key);
         }
     }
 
-    /// Notes that a key is none any more.
+    /// Notes that an id is barred, whatever was known of it.
+    pub(super) fn bar(&mut self, key: KeyRecord) {
+        self.revoked.remove(&key.id);
+        self.live.insert(key.id.clone(), key);
+    }
+
+    /// Notes that a key is none any more. An id that is barred stays so: its record says more.
     pub(super) fn revoke(&mut self, id: Arc<str>) {
-        self.live.remove(&id);
         self.revoked.retain(|_, at| at.elapsed() < REVOKED);
+        let known = self.live.get(&id);
+        if known.is_some_and(|key| key.kind == KeyKind::Barred) {
+            return;
+        }
+        self.live.remove(&id);
         self.revoked.insert(id, Instant::now());
     }
 

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use super::link::unavailable;
 use super::{Shared, lock, names, read, script};
 use crate::clock::Millis;
-use crate::keys::{KeyKind, KeyRecord, KeyUse};
-use crate::store::{Result, StoreError};
+use crate::keys::{KeyRecord, KeyUse};
+use crate::store::{MAX_KEYS, Result, StoreError};
 
 /// Keys in one call while the order by channel is made anew.
 const CHUNK: usize = 500;
@@ -26,18 +26,30 @@ pub(super) fn place(key: &KeyRecord) -> String {
     format!("{} {}", key.channel, key.id)
 }
 
-/// The call that stores a key if there are fewer than `most`, or one has its id already. Every node
-/// hears of an id that is barred.
-pub(super) fn putting(key: &KeyRecord, most: u64) -> Result<Cmd> {
-    let json = serde_json::to_string(key)
-        .map_err(|error| StoreError::Unavailable(format!("a key cannot be written: {error}")))?;
+/// The call that stores a key: `put`, `prolong` or `restore`.
+pub(super) fn putting(key: &KeyRecord, how: &str) -> Result<Cmd> {
+    let json = written(key)?;
     let mut command = script::PUT_KEY.on(&[names::KEYS, names::KEY_IDS, names::KEY_CHANNELS]);
     let (id, channel) = (&*key.id, &key.channel);
-    command.arg(id).arg(json).arg(most).arg(channel);
-    if key.kind == KeyKind::Barred {
-        command.arg(names::revocations());
-    }
+    command
+        .arg(id)
+        .arg(json)
+        .arg(channel)
+        .arg(MAX_KEYS)
+        .arg(how);
     Ok(command)
+}
+
+/// The call that bars an id: it revokes the key that has it.
+pub(super) fn barring(key: &KeyRecord) -> Result<Cmd> {
+    let mut command = script::revoking(&key.id, "bar");
+    command.arg(written(key)?).arg(MAX_KEYS);
+    Ok(command)
+}
+
+fn written(key: &KeyRecord) -> Result<String> {
+    serde_json::to_string(key)
+        .map_err(|error| StoreError::Unavailable(format!("a key cannot be written: {error}")))
 }
 
 impl Shared {
@@ -192,7 +204,12 @@ impl Shared {
             records.arg(names::KEYS).arg(ids);
             let records: Vec<Option<String>> = read(self.calls.ask(&records).await?)?;
             let pairs = chunk.iter().zip(records);
-            let gone = pairs.filter(|(_, record)| record.is_none());
+            // A key that is barred has another place than before.
+            let stays = |at: &str, record: &str| {
+                let key = serde_json::from_str::<KeyRecord>(record);
+                key.is_ok_and(|key| place(&key) == at)
+            };
+            let gone = pairs.filter(|(at, record)| !record.as_ref().is_some_and(|r| stays(at, r)));
             let gone: Vec<&String> = gone.map(|(place, _)| place).collect();
             if !gone.is_empty() {
                 let mut remove = cmd("ZREM");

@@ -7,8 +7,9 @@ use std::sync::atomic::Ordering;
 
 use redis::cmd;
 
-use super::link::unavailable;
+use super::keys::{barring, putting};
 use super::{Shared, lock, names, read, script};
+use crate::keys::KeyKind;
 use crate::message::{Mailbox, Message};
 use crate::store::{Held, RETENTION, Restored, Result};
 
@@ -50,37 +51,26 @@ impl Shared {
             let known = self.known_keys();
             (known.live(), known.revoked())
         };
-        let mut keys: HashMap<_, _> = known.into_iter().map(|key| (key.id.clone(), key)).collect();
-        keys.extend(held.keys.iter().map(|key| (key.id.clone(), key.clone())));
+        // What was looked up is newer than what sockets joined with.
+        let all = held.keys.iter().cloned().chain(known);
+        let mut keys: HashMap<_, _> = all.map(|key| (key.id.clone(), key)).collect();
         keys.retain(|id, _| !revoked.contains(id));
         let keys: Vec<_> = keys.into_values().collect();
+        let (barred, keys): (Vec<_>, Vec<_>) =
+            keys.iter().partition(|key| key.kind == KeyKind::Barred);
         let mut restored = 0;
         for chunk in keys.chunks(CHUNK) {
-            let mut pipeline = redis::pipe();
-            for key in chunk {
-                let json = serde_json::to_string(key).unwrap_or_default();
-                let id = &*key.id;
-                pipeline.cmd("HSETNX").arg(names::KEYS).arg(id).arg(json);
-                pipeline.cmd("ZADD").arg(names::KEY_IDS).arg(0).arg(id);
-                let place = super::keys::place(key);
-                pipeline
-                    .cmd("ZADD")
-                    .arg(names::KEY_CHANNELS)
-                    .arg(0)
-                    .arg(place);
-            }
-            for answer in self
-                .calls
-                .ask_all(&mut pipeline)
-                .await?
-                .into_iter()
-                .step_by(3)
-            {
-                let answer = answer.map_err(|error| unavailable(&error))?;
+            let commands = chunk.iter().map(|key| putting(key, "restore"));
+            let answers = self.writer.run(commands.collect::<Result<_>>()?).await?;
+            for answer in answers {
                 restored += read::<u64>(answer)?;
             }
         }
-        let again = revoked.iter().map(|id| script::revoking(id));
+        for chunk in barred.chunks(CHUNK) {
+            let commands = chunk.iter().map(|key| barring(key));
+            self.writer.run(commands.collect::<Result<_>>()?).await?;
+        }
+        let again = revoked.iter().map(|id| script::revoking(id, "spare"));
         self.writer.run(again.collect()).await?;
         Ok(restored)
     }

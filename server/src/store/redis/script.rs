@@ -104,8 +104,9 @@ impl Script {
     }
 }
 
-/// A call that revokes a key.
-pub(super) fn revoking(id: &str) -> Cmd {
+/// A call that revokes a key: `delete`, or `spare` where the id may be barred. `bar` takes a record
+/// and the most keys besides.
+pub(super) fn revoking(id: &str, how: &str) -> Cmd {
     let mut call = REVOKE_KEY.on(&[
         names::KEYS,
         names::KEY_IDS,
@@ -113,7 +114,7 @@ pub(super) fn revoking(id: &str) -> Cmd {
         names::KEY_CHANNELS,
         names::KEY_USES,
     ]);
-    call.arg(id).arg(names::revocations());
+    call.arg(id).arg(names::revocations()).arg(how);
     call
 }
 

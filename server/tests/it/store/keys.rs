@@ -5,14 +5,16 @@ use std::sync::Arc;
 use server::clock::Millis;
 use server::keys::{ClientInfo, KeyRecord, KeyUse};
 use server::message::Mailbox;
-use server::store::{Store, presence};
+use server::store::{Announcement, Held, Store, presence};
 
 use super::{mailbox, now};
-use crate::harness::eventually;
+use crate::harness::{PATIENCE, eventually};
+use crate::redis::Redis;
 
 contract!(
     keys_are_kept_listed_and_revoked,
-    a_key_is_replaced_while_it_is_there,
+    a_key_is_prolonged_while_it_is_there,
+    what_is_barred_stays_barred,
     keys_are_found_by_channel,
     uses_of_keys_are_kept_while_they_are_keys,
     presence_adds_up,
@@ -153,17 +155,98 @@ async fn presence_is_told_by_node(store: Arc<dyn Store>) {
     assert_eq!(places.await, wanted);
 }
 
-async fn a_key_is_replaced_while_it_is_there(store: Arc<dyn Store>) {
-    let key = put_key(&*store, "a").await;
-    let later = KeyRecord {
-        expires_at: Some(Millis(key.created_at.0 + 60_000)),
+async fn a_key_is_prolonged_while_it_is_there(store: Arc<dyn Store>) {
+    let first = now(&*store).await;
+    let ending = |key: &KeyRecord, ms: i64| KeyRecord {
+        expires_at: Some(Millis(first.0 + ms)),
         ..key.clone()
     };
-    assert!(store.replace_key(later.clone()).await.unwrap());
+    let endless = put_key(&*store, "a").await;
+    let key = ending(&endless, 60_000);
+    assert!(store.put_key(key.clone()).await.unwrap());
+    let later = ending(&key, 120_000);
+    assert!(store.prolong_key(later.clone()).await.unwrap());
+    assert_eq!(store.key(&key.id).await.unwrap(), Some(later.clone()));
+    // An older request that comes late.
+    assert!(store.prolong_key(key.clone()).await.unwrap());
     assert_eq!(store.key(&key.id).await.unwrap(), Some(later.clone()));
     let of_channel = store.keys_of("a", None, 10).await.unwrap();
-    assert_eq!(of_channel, [later.clone()], "it is there once");
+    assert_eq!(of_channel, std::slice::from_ref(&later), "it is there once");
+    let other = KeyRecord {
+        hash: [1; 32],
+        ..ending(&key, 180_000)
+    };
+    assert!(!store.prolong_key(other).await.unwrap());
+    assert!(store.prolong_key(endless.clone()).await.unwrap());
+    assert!(store.prolong_key(later.clone()).await.unwrap());
+    assert_eq!(store.key(&key.id).await.unwrap(), Some(endless));
     assert!(store.revoke_key(&key.id).await.unwrap());
-    assert!(!store.replace_key(later).await.unwrap());
+    assert!(!store.prolong_key(later).await.unwrap());
     assert_eq!(store.key(&key.id).await.unwrap(), None);
+}
+
+async fn what_is_barred_stays_barred(store: Arc<dyn Store>) {
+    let key = put_key(&*store, "a").await;
+    let at = now(&*store).await;
+    let bar = KeyRecord::barring(&key.id, at, Millis(at.0 + 60_000));
+    let mut heard = store.announcements(Arc::new(|_| true)).await;
+    assert!(store.bar_key(bar.clone()).await.unwrap());
+    let announced = tokio::time::timeout(PATIENCE, heard.recv()).await;
+    let announced = announced.expect("it is announced").unwrap();
+    assert!(
+        matches!(&announced, Announcement::Revoked(id) if *id == key.id),
+        "{announced:?}"
+    );
+    // Requests that were on their way.
+    assert!(!store.put_key(key.clone()).await.unwrap());
+    assert!(!store.prolong_key(key.clone()).await.unwrap());
+    assert_eq!(store.key(&key.id).await.unwrap(), Some(bar.clone()));
+    assert!(store.keys_of("a", None, 10).await.unwrap().is_empty());
+    assert!(store.channels("", None, 10).await.unwrap().is_empty());
+    let longer = KeyRecord::barring(&key.id, at, Millis(at.0 + 120_000));
+    assert!(store.bar_key(longer.clone()).await.unwrap());
+    assert_eq!(store.key(&key.id).await.unwrap(), Some(longer));
+    assert!(store.revoke_key(&key.id).await.unwrap(), "its time is over");
+    assert!(store.put_key(key).await.unwrap());
+}
+
+/// A Redis that has lost everything is told what a node holds.
+#[tokio::test]
+async fn keys_come_back_as_they_were_last() {
+    let redis = Redis::start().await;
+    let store = redis.connect().await;
+    let at = now(&store).await;
+    let old = KeyRecord {
+        expires_at: Some(Millis(at.0 + 60_000)),
+        ..put_key(&store, "a").await
+    };
+    assert!(store.put_key(old.clone()).await.unwrap());
+    let later = KeyRecord {
+        expires_at: Some(Millis(at.0 + 120_000)),
+        ..old.clone()
+    };
+    assert!(store.prolong_key(later.clone()).await.unwrap());
+    let revoked = put_key(&store, "b").await;
+    assert!(store.revoke_key(&revoked.id).await.unwrap());
+    let bar = KeyRecord::barring(&revoked.id, at, Millis(at.0 + 60_000));
+    assert!(store.bar_key(bar.clone()).await.unwrap());
+    redis.ask(&["FLUSHALL"]).await;
+    // What a socket joined with, before the key was prolonged.
+    let held = Held {
+        messages: vec![],
+        keys: vec![old.clone()],
+        emptied: true,
+    };
+    store.restore(held).await.unwrap();
+    assert_eq!(store.key(&old.id).await.unwrap(), Some(later.clone()));
+    assert_eq!(store.key(&bar.id).await.unwrap(), Some(bar.clone()));
+    // Another node, which knows the old end alone, changes nothing.
+    let other = redis.connect().await;
+    let held = Held {
+        messages: vec![],
+        keys: vec![old],
+        emptied: true,
+    };
+    other.restore(held).await.unwrap();
+    assert_eq!(store.key(&later.id).await.unwrap(), Some(later));
 }

@@ -205,4 +205,37 @@ async fn who_may_not_use_every_namespace_bars_no_id() {
             .await;
         assert_eq!(answer.unwrap().status(), status);
     }
+    // Not even by a stored key of its own with the same id.
+    let id = "01K0ZQ4M9V3D5T7W8X2Y6B1C4A";
+    let token = signer.sign("ours", "EdDSA", claims(id, "c", LONG)).await;
+    let call = async |method, path: &str, body: Option<Value>| {
+        let url = format!("http://{}{path}", server.address);
+        let request = reqwest::Client::new().request(method, url);
+        let request = request.header("authorization", format!("ApiKey {some}"));
+        let request = match body {
+            Some(body) => request.json(&body),
+            None => request,
+        };
+        request.send().await.unwrap().status()
+    };
+    let body = json!({ "id": id, "channel": "c", "namespaces": ["dropcodes"] });
+    assert_eq!(call(Method::POST, "/v1/keys", Some(body)).await, 201);
+    let path = format!("/v1/keys/{id}");
+    assert_eq!(call(Method::DELETE, &path, None).await, 204);
+    becomes(&server, &token, 200).await;
+}
+
+#[tokio::test]
+async fn a_channel_may_have_tokens_that_no_list_knows() {
+    let mut signer = Signer::start();
+    let server = server(&mut signer).await;
+    let told = server
+        .publish("c", json!({ "event": "e", "data": 1, "id": "m" }))
+        .await;
+    assert_eq!(told["notice"], Value::Null, "{told}");
+    let message = server.message("c", "m").await;
+    assert_eq!(message["why"]["code"], "not_connected", "{message}");
+    let token = signer.sign("ours", "EdDSA", claims("p", "c", LONG)).await;
+    let mut client = Client::start(&server, &Options::new(&token));
+    assert_eq!(client.messages(1).await, ["m"]);
 }

@@ -1,5 +1,6 @@
 //! What changes while clients stay: the end of a token, of a stored key, and the key set.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use super::signer::{Signer, claims};
 use super::{LONG, becomes, server};
 use crate::harness::{Client, Options, Server, eventually, free_port};
+use crate::raw::WebSocket;
 
 /// Long enough for clients to connect and to ask on a machine that is busy.
 const SHORT: f64 = 8.0;
@@ -59,6 +61,32 @@ async fn a_token_ends_its_socket_unless_a_newer_one_comes_on_it() {
         .publish("c", json!({ "event": "e", "data": 1, "id": "m" }))
         .await;
     gets_without_reconnect(&mut stays, "m").await;
+}
+
+/// The answer to the first may come when the second has joined.
+#[tokio::test]
+async fn what_refreshes_one_socket_does_not_prolong_the_next() {
+    let mut signer = Signer::start();
+    let server = server(&mut signer).await;
+    let long = signer.sign("ours", "EdDSA", claims("p", "c", LONG)).await;
+    let short = signer.sign("ours", "EdDSA", claims("q", "c", 4.0)).await;
+    let mut sockets = Vec::new();
+    for _ in 0..30 {
+        let mut socket = WebSocket::join(&server, &long).await;
+        let refresh = format!(r#"42/dropcodes,["refresh","{long}"]"#);
+        let join = format!(r#"40/dropcodes,{{"key":"{short}"}}"#);
+        socket
+            .send_at_once(&[&refresh, "41/dropcodes,", &join])
+            .await;
+        sockets.push(socket);
+    }
+    for mut socket in sockets {
+        while socket
+            .next()
+            .await
+            .is_some_and(|said| said != "41/dropcodes,")
+        {}
+    }
 }
 
 #[tokio::test]
@@ -174,9 +202,13 @@ async fn a_key_set_behind_a_url_may_come_later_than_the_server() {
     // Nothing is known of it yet: a plugin comes back.
     becomes(&server, &token, 503).await;
     let set = Arc::new(Mutex::new(signer.set(&["one"]).await));
-    let shown = set.clone();
+    let (shown, asked) = (set.clone(), Arc::new(AtomicUsize::new(0)));
+    // At first who has it answers with a page: that is asked for again soon.
     let answer = move || {
-        let set = shown.lock().unwrap().clone();
+        let set = match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => "<h1>starting</h1>".to_owned(),
+            _ => shown.lock().unwrap().clone(),
+        };
         async move { (StatusCode::OK, set) }
     };
     let router = Router::new().route("/jwks.json", get(answer));
