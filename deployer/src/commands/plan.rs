@@ -157,7 +157,7 @@ async fn plan(
     asked.set(true);
     let (prepared, preflight) = tokio::join!(
         prepare(clients, request, old.as_ref(), name, &origin, how),
-        look(clients, loaded, &caller, old.is_none()),
+        look(clients, loaded, &caller, old.as_ref()),
     );
     match prepared {
         Ok(prepared) => Ok((prepared.plan, preflight)),

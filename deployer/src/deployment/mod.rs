@@ -300,7 +300,7 @@ impl Deployment<'_> {
             Err(exit) => return Ok(exit),
         };
         let (prepared, preflight) = say_waiting(async {
-            tokio::join!(self.plan(old.as_ref()), self.look_ahead(old.is_none()))
+            tokio::join!(self.plan(old.as_ref()), self.look_ahead(old.as_ref()))
         })
         .await;
         let refusals = self.show_preflight(preflight.as_ref())?;

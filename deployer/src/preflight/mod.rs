@@ -18,13 +18,13 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::bail;
 use tokio::time::timeout;
 
-use crate::aws::{Clients, Error, Kind};
+use crate::aws::{Clients, Error, Kind, StackState};
 use crate::loaded_environment::{Loaded, StackOptions};
 use crate::named_stack::Named;
 use crate::terminal::say_waiting;
 pub use finding::{Finding, Level, Unseen};
 pub use report::Preflight;
-use wanted::Wanted;
+use wanted::{Tasks, Wanted};
 
 /// The longest that anything is waited for. What is not answered by then is not looked at.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -72,27 +72,56 @@ pub async fn account_of_stack(clients: &Clients, named: &Named) -> anyhow::Resul
     account(&named.options, &caller)
 }
 
-/// Looks at everything at once. `creates` where there is no stack yet.
-pub async fn look(clients: &Clients, loaded: &Loaded, caller: &str, creates: bool) -> Preflight {
+/// Looks at everything at once. `old` is the stack that is there.
+pub async fn look(
+    clients: &Clients,
+    loaded: &Loaded,
+    caller: &str,
+    old: Option<&StackState>,
+) -> Preflight {
     let began = Instant::now();
     let wanted = Wanted {
         rendered: &loaded.rendered,
         region: loaded.region.as_deref().unwrap_or_default(),
         account: account_of(caller),
-        creates,
+        creates: old.is_none(),
         now: SystemTime::now(),
     };
-    let (certificate, image, network, zone, quotas) = tokio::join!(
+    let (certificate, image, zone, (network, quotas)) = tokio::join!(
         within("certificate", certificate::look(clients, &wanted)),
         within("image", image::look(clients, &wanted)),
-        network::look(clients, &wanted),
         within("hosted zone", zone::look(clients, &wanted)),
-        quotas::look(clients, &wanted),
+        async {
+            let tasks = Tasks::new(&wanted, running(clients, old).await);
+            tokio::join!(
+                network::look(clients, &wanted, tasks),
+                quotas::look(clients, &wanted, tasks),
+            )
+        },
     );
     let size = Ok(size::look(loaded));
     let looked = [certificate, image, zone, size];
     let looked = looked.into_iter().chain(network).chain(quotas).collect();
     Preflight::new(looked, began.elapsed())
+}
+
+/// The tasks that a stack has already, where AWS says so.
+async fn running(clients: &Clients, old: Option<&StackState>) -> Option<u64> {
+    let old = old?;
+    let counting = async {
+        let resources = clients.resources(&old.name).await.ok()?;
+        let of = |kind: &'static str| resources.iter().filter(move |one| one.kind == kind);
+        let cluster = of("AWS::ECS::Cluster").next();
+        let cluster = cluster.map(|cluster| &*cluster.physical_id);
+        let mut tasks = 0;
+        for service in of("AWS::ECS::Service") {
+            let service = clients.service(&service.physical_id, cluster).await;
+            let service = service.ok()??;
+            tasks += u64::try_from(service.running + service.pending).ok()?;
+        }
+        Some(tasks)
+    };
+    timeout(PATIENCE, counting).await.ok()?
 }
 
 /// What one subject comes to, if it comes in time.

@@ -5,7 +5,7 @@ mod way_out;
 
 use std::collections::BTreeSet;
 
-use super::wanted::Wanted;
+use super::wanted::{Tasks, Wanted, counted};
 use super::{Finding, Looked, Unseen, unseen, within};
 use crate::aws::{Clients, Endpoint, Routes, Subnet};
 
@@ -26,7 +26,7 @@ struct Network {
     subnets: Vec<Subnet>,
 }
 
-pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>) -> Vec<Looked> {
+pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>, tasks: Tasks) -> Vec<Looked> {
     let Some(vpc) = wanted.text("Vpc") else {
         return Vec::new();
     };
@@ -35,7 +35,7 @@ pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>) -> Vec<Looked> 
         Ok(found.into_iter().map(|one| one.at(place)).collect())
     };
     let (there, ways) = tokio::join!(
-        within(SUBJECT, there(clients, wanted, vpc)),
+        within(SUBJECT, there(clients, wanted, vpc, tasks)),
         within(
             "ways out of the network",
             way_out::look(clients, wanted, vpc)
@@ -54,30 +54,22 @@ async fn there(
     clients: &Clients,
     wanted: &Wanted<'_>,
     vpc: &str,
+    tasks: Tasks,
 ) -> Result<(Vec<Finding>, Vec<Finding>), Unseen> {
-    let (balancer, tasks) = (wanted.list("Subnets"), wanted.list("TaskSubnets"));
-    let ids: BTreeSet<_> = balancer.iter().chain(&tasks).cloned().collect();
+    let (balancer, own) = (wanted.list("Subnets"), wanted.list("TaskSubnets"));
+    let ids: BTreeSet<_> = balancer.iter().chain(&own).cloned().collect();
     let ids: Vec<_> = ids.into_iter().collect();
     let (has_vpc, subnets) = tokio::join!(clients.has_vpc(vpc), clients.subnets(&ids));
     let network = Network {
         vpc: vpc.to_owned(),
         has_vpc: has_vpc.map_err(unseen(SUBJECT, "ec2:DescribeVpcs"))?,
         balancer,
-        tasks,
+        tasks: own,
         subnets: subnets.map_err(unseen(SUBJECT, "ec2:DescribeSubnets"))?,
     };
     let mut unfit = network.fits();
-    unfit.extend(network.addresses(addresses_needed(wanted), wanted.creates));
+    unfit.extend(network.addresses(tasks, wanted.creates));
     Ok((network.there(wanted.region), unfit))
-}
-
-/// The addresses that tasks take beyond those that run already.
-fn addresses_needed(wanted: &Wanted<'_>) -> u64 {
-    let most = wanted.most_tasks();
-    match wanted.creates {
-        true => most,
-        false => most.saturating_sub(wanted.number("MaxTasks").unwrap_or(1)),
-    }
 }
 
 impl Network {
@@ -149,7 +141,7 @@ impl Network {
     }
 
     /// Whether there are addresses for the load balancer, where it is new, and for the tasks.
-    fn addresses(&self, needed: u64, creates: bool) -> Vec<Finding> {
+    fn addresses(&self, tasks: Tasks, creates: bool) -> Vec<Finding> {
         let of = |ids: &[String]| -> Vec<&Subnet> {
             let subnets = self.subnets.iter();
             subnets.filter(|subnet| ids.contains(&subnet.id)).collect()
@@ -170,14 +162,20 @@ impl Network {
             )
         }));
         let free: u64 = of(&self.tasks).iter().map(|subnet| subnet.free).sum();
-        if free < needed {
+        let have = format!("the tasks' subnets have {free} free addresses");
+        let cure = "name larger subnets in `network.task_subnets`, or lower";
+        let (certain, most) = (tasks.starting(), tasks.at_most_starting());
+        if free < certain {
             findings.push(Finding::error(
                 SUBJECT,
-                format!(
-                    "the tasks' subnets have {free} free addresses, and {needed} more tasks may \
-                     run during a deployment"
-                ),
-                "name larger subnets in `network.task_subnets`, or lower `service.tasks.max`",
+                format!("{have}, and the deployment starts {}", counted(certain)),
+                format!("{cure} `service.tasks.min`"),
+            ));
+        } else if free < most {
+            findings.push(Finding::warning(
+                SUBJECT,
+                format!("{have}, and {most} more tasks may run during a deployment"),
+                format!("{cure} `service.tasks.max`"),
             ));
         }
         findings
@@ -187,6 +185,7 @@ impl Network {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::preflight::Level;
 
     fn subnet(id: &str, zone: &str, free: u64) -> Subnet {
         Subnet {
@@ -218,7 +217,7 @@ mod tests {
         let network = network();
         assert_eq!(network.there("eu-west-1"), []);
         assert_eq!(network.fits(), []);
-        assert_eq!(network.addresses(12, true), []);
+        assert_eq!(network.addresses(Tasks::of(0, 2, 12), true), []);
     }
 
     #[test]
@@ -250,13 +249,25 @@ mod tests {
     fn addresses_must_be_free() {
         let mut tight = network();
         tight.subnets[0].free = 7;
-        let told = tight.addresses(13, true);
-        assert!(told[0].message.contains("subnet-a has 7 free"), "{told:?}");
+        let levels = |tasks, creates| -> Vec<_> {
+            let told = tight.addresses(tasks, creates).into_iter();
+            told.map(|one| (one.level, one.message)).collect()
+        };
+        let told = levels(Tasks::of(0, 13, 26), true);
+        assert!(told[0].1.contains("subnet-a has 7 free"), "{told:?}");
+        assert_eq!(told[1].0, Level::Error);
         assert!(
-            told[1].message.contains("have 12 free addresses, and 13"),
+            told[1].1.contains("have 12 free addresses, and the dep"),
             "{told:?}"
         );
-        // A load balancer that is there has its addresses.
-        assert_eq!(tight.addresses(12, false), []);
+        let told = levels(Tasks::of(13, 13, 26), false);
+        assert_eq!(
+            told.len(),
+            1,
+            "a load balancer that is there has its addresses"
+        );
+        assert_eq!(told[0].0, Level::Warning);
+        assert!(told[0].1.contains("13 more tasks may run"), "{told:?}");
+        assert_eq!(levels(Tasks::of(13, 13, 25), false), []);
     }
 }

@@ -227,10 +227,55 @@ async fn quotas_that_are_reached_are_found() {
     let planned = site.run(&["plan", "--env", "staging"]).await;
     for words in [
         "the region has 0 Application Load Balancers, and the account may have 0",
-        "need 0.5 vCPUs, and the account may have 0.25 at once",
+        "error: 0.5 vCPUs are needed for 1 task, and the account may have 0.25 at once",
     ] {
         assert!(planned.stderr.contains(words), "{words}: {planned}");
     }
+}
+
+#[tokio::test]
+async fn an_update_that_starts_no_more_tasks_is_not_refused() {
+    fn full(call: &str) -> String {
+        let subnet = |n: u8, zone: &str| {
+            format!(
+                "<item><subnetId>subnet-0a1b2c3d4e5f607{n}</subnetId>\
+                 <vpcId>vpc-0a1b2c3d4e5f60718</vpcId><availabilityZone>{zone}</availabilityZone>\
+                 <availableIpAddressCount>0</availableIpAddressCount></item>"
+            )
+        };
+        let subnets = [(11, "a"), (12, "b"), (13, "a"), (14, "b")];
+        let subnets = subnets.map(|(n, zone)| subnet(n, zone)).concat();
+        match call {
+            "GetServiceQuota" => r#"{"Quota": {"Value": 0.25}}"#.to_owned(),
+            _ => format!(
+                "<DescribeSubnetsResponse><subnetSet>{subnets}</subnetSet>\
+                 </DescribeSubnetsResponse>"
+            ),
+        }
+    }
+    let site = Site::new("preflight-update", "");
+    let url = way(
+        &site.aws.url,
+        "GetServiceQuota|DescribeSubnets",
+        Fault::Says(full),
+    );
+    let url = url.await;
+    let plan = ["plan", "--env", "staging"];
+    let created = site.run_by(&url, &plan).await;
+    for words in [
+        "error: 0.5 vCPUs are needed for 1 task, and the account may have 0.25 at once",
+        "error: the tasks' subnets have 0 free addresses, and the deployment starts 1 task",
+    ] {
+        assert!(created.stderr.contains(words), "{words}: {created}");
+    }
+    assert_eq!(site.up(&[]).await.code, 0);
+    let updated = [&plan[..], &["--image", "drops:2"]].concat();
+    let updated = site.run_by(&url, &updated).await;
+    let words = [
+        "warning: 0.5 vCPUs are needed for 1 task, as many as run during a deployment of the most",
+        "preflight: 0 errors, 1 warning",
+    ];
+    assert!(in_order(&updated.stderr, &words), "{updated}");
 }
 
 #[tokio::test]
