@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         let mut signals = Signals::take()?;
         let asked = Cell::new(false);
         let planned = tokio::select! {
-            planned = say_waiting(plan(&clients, &loaded, &request, how, &asked)) => planned,
+            planned = say_waiting(plan(&clients, &loaded, &request, how, &asked, output)) => planned,
             () = signals.next() => Err(anyhow::anyhow!("nothing was \
                                                         changed").context(Ended(Exit::Interrupted))),
         };
@@ -129,6 +129,7 @@ async fn plan(
     request: &deployer::deploy::Request,
     (name, reverts_drift): (&str, bool),
     asked: &Cell<bool>,
+    output: Output,
 ) -> anyhow::Result<(deployer::deploy::Plan, Preflight)> {
     let caller = clients.caller().await?;
     account(&loaded.options, &caller)?;
@@ -163,7 +164,10 @@ async fn plan(
         Ok(prepared) => Ok((prepared.plan, preflight)),
         // What was found may be why.
         Err(error) => {
-            say(&preflight.text(std::io::stderr().is_terminal()))?;
+            match output {
+                Output::Json => print(&line(&preflight.json()))?,
+                Output::Text => say(&preflight.text(std::io::stderr().is_terminal()))?,
+            }
             Err(error)
         }
     }

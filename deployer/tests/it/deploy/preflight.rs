@@ -301,6 +301,23 @@ async fn nothing_is_changed_where_it_would_fail() {
 }
 
 #[tokio::test]
+async fn a_plan_that_fails_tells_programs_what_was_found() {
+    let site = Site::new("preflight-failed-plan", "hosted_zone: Z9");
+    let url = way(&site.aws.url, "CreateChangeSet", Fault::Denied).await;
+    let plan = ["plan", "--env", "staging", "--output", "json"];
+    let failed = site.run_by(&url, &plan).await;
+    assert_eq!(failed.code, 2, "{failed}");
+    let lines = failed.stdout.lines();
+    let lines: Vec<Value> = lines
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let kinds: Vec<_> = lines.iter().map(|line| line["type"].as_str()).collect();
+    assert_eq!(kinds, [Some("preflight"), Some("error")], "{failed}");
+    assert_eq!(lines[0]["findings"][0]["subject"], "hosted zone");
+    assert!(!failed.stderr.contains("preflight:"), "{failed}");
+}
+
+#[tokio::test]
 async fn another_account_is_refused_as_bad_input() {
     let site = Site::new("preflight-account", "account: \"111122223333\"");
     let changing = "CreateChangeSet|DeleteChangeSet|DeleteStack|UpdateService|PutSecretValue";
