@@ -1,17 +1,27 @@
 // The service's time, whatever this machine's clock says.
 
-/** Samples that are kept: enough for one without delay, few enough to follow a set clock. */
+/** Samples that are kept: enough for one without delay, few enough to follow a clock that drifts. */
 const SAMPLES = 8;
+/** A longer way of this machine's clock beside one that nobody sets: it was set, in milliseconds. */
+const STEP = 1000;
 
 export class Clock {
   #samples: number[] = [];
+  #beside = 0;
 
-  constructor(private readonly local: () => number = Date.now) {}
+  constructor(
+    private readonly local: () => number = () => Date.now(),
+    private readonly steady: () => number = () => performance.now(),
+  ) {}
 
   /** Takes the moment at which a message was sent; it has just arrived. */
   hear(sentAt: string): void {
-    const sample = this.local() - Date.parse(sentAt);
+    const local = this.local();
+    const sample = local - Date.parse(sentAt);
     if (Number.isNaN(sample)) return;
+    const beside = local - this.steady();
+    if (Math.abs(beside - this.#beside) > STEP) this.#samples = [];
+    this.#beside = beside;
     this.#samples.push(sample);
     if (this.#samples.length > SAMPLES) this.#samples.shift();
   }

@@ -2,11 +2,12 @@
 // when it is shown.
 import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
 import { Clock } from "./clock.js";
+import { nameOf } from "./name.js";
 import { Outbox } from "./outbox.js";
 import { watchReturn, watchVisibility } from "./presence.js";
 import { Queue, type Showing } from "./queue.js";
 import { best, type Seen } from "./seen.js";
-import { takeTurn } from "./turn.js";
+import { takeTurn, type Turn } from "./turn.js";
 import { type Entry, identity, type Message, type Outcome } from "./wire.js";
 
 export { indexedDb, local, memory, type Seen } from "./seen.js";
@@ -75,6 +76,8 @@ export class Plugin {
   #outbox: Outbox;
   #seen: Seen;
   #here = new Set<string>();
+  #hidden = false;
+  #turn: Turn | undefined;
   #ends: (() => void)[] = [];
 
   constructor(url: string, options: Options) {
@@ -103,13 +106,17 @@ export class Plugin {
     if (options.holdWhileHidden ?? true) {
       this.#ends.push(watchVisibility((visible) => this.#visible(visible)));
     }
-    const begin = () => {
-      this.#becomes("connecting");
-      this.socket.connect();
-      this.#ends.push(watchReturn(() => this.#reconnect()));
-    };
-    if (options.oneSource ?? true) this.#ends.push(takeTurn(`holdfast ${scope}`, begin));
-    else begin();
+    this.#ends.push(watchReturn(() => this.#reconnect()));
+    if (options.oneSource ?? true) {
+      this.#turn = takeTurn(`holdfast ${scope}`, {
+        begin: () => this.#begin(),
+        end: () => this.#giveWay(),
+        seen: () => !this.#hidden,
+        // What is here and does not wait is on show, or on its way into or out of the queue.
+        idle: () => this.#hidden && this.#here.size === this.#queue.waiting,
+      });
+      this.#ends.push(() => this.#turn?.leave());
+    } else this.#begin();
     const lease = setInterval(() => this.#keepLease(), LEASE);
     this.#ends.push(() => clearInterval(lease));
   }
@@ -123,7 +130,7 @@ export class Plugin {
   /** Calls back now, and whenever the state changes. Returns what ends that. */
   onState(listener: (state: State) => void): () => void {
     this.#listeners.add(listener);
-    listener(this.state);
+    guarded(() => listener(this.state));
     return () => this.#listeners.delete(listener);
   }
 
@@ -168,10 +175,23 @@ export class Plugin {
     for (const end of this.#ends.splice(0)) end();
   }
 
+  #begin(): void {
+    this.#becomes("connecting");
+    this.socket.connect();
+  }
+
+  /** Another source of the key can be seen, and this one cannot: it shows what waits here. */
+  #giveWay(): void {
+    this.#queue.clear();
+    this.#here.clear();
+    this.#becomes("standby");
+    this.socket.disconnect();
+  }
+
   #listen(): void {
     this.socket.on("connect", () => this.#becomes("online"));
     this.socket.on("disconnect", (reason) => {
-      if (this.#connection === "closed") return;
+      if (this.#connection === "closed" || this.#connection === "standby") return;
       // The library does not come back from this one: the key was revoked, or has expired.
       if (reason === "io server disconnect") this.#becomes("refused", "the key is no longer valid");
       else this.#becomes("offline", reason);
@@ -196,7 +216,8 @@ export class Plugin {
     this.#here.add(name);
     if (await this.#wasShown(name)) {
       this.#here.delete(name);
-      if (entry.acknowledged) this.#outbox.acknowledge(id, "shown");
+      if (entry.acknowledged) this.#outbox.acknowledge(id); // shown, skipped or failed
+      this.#tell();
       return;
     }
     this.#queue.add(entry);
@@ -236,11 +257,12 @@ export class Plugin {
       if (entry.acknowledged) this.#outbox.acknowledge(message.id, outcome);
     }
     this.#here.delete(name);
-    for (const listener of this.#outcomes) listener(message, outcome);
+    for (const listener of this.#outcomes) guarded(() => listener(message, outcome));
     this.#tell();
   }
 
   #visible(visible: boolean): void {
+    this.#hidden = !visible;
     if (visible) this.#queue.release("hidden");
     else this.#queue.hold("hidden");
     this.#tell();
@@ -248,10 +270,9 @@ export class Plugin {
 
   /** The network is back, or the machine was asleep: what looks like a connection may be none. */
   #reconnect(): void {
-    if (this.#connection === "refused" || this.#connection === "closed") return;
+    if (["standby", "refused", "closed"].includes(this.#connection)) return;
     this.socket.disconnect();
-    this.#becomes("connecting");
-    this.socket.connect();
+    this.#begin();
   }
 
   #keepLease(): void {
@@ -268,18 +289,18 @@ export class Plugin {
   }
 
   #tell(): void {
+    this.#turn?.look();
     if (this.#listeners.size === 0) return;
     const state = this.state;
-    for (const listener of this.#listeners) listener(state);
+    for (const listener of this.#listeners) guarded(() => listener(state));
   }
 }
 
-/** A name for a key that does not tell the key: stored keys have one in their middle. */
-function nameOf(key: string): string {
-  const stored = /^hfk_([^_]+)_/.exec(key);
-  if (stored?.[1]) return stored[1];
-  // FNV-1a, which is enough to tell keys apart.
-  let hash = 0x811c9dc5;
-  for (const letter of key) hash = Math.imul(hash ^ letter.codePointAt(0)!, 0x01000193);
-  return (hash >>> 0).toString(36);
+/** A listener that throws must not end what it listens to. */
+function guarded(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    console.error("a listener has failed", error);
+  }
 }

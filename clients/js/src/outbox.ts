@@ -6,7 +6,7 @@ import type { Status } from "./wire.js";
 const PATIENCE = 10_000;
 
 export class Outbox {
-  #waiting = new Map<string, Status>();
+  #waiting = new Map<string, Status | undefined>();
 
   constructor(private readonly socket: Socket) {
     socket.on("connect", () => {
@@ -19,7 +19,8 @@ export class Outbox {
     return this.#waiting.has(id);
   }
 
-  acknowledge(id: string, status: Status): void {
+  /** Without a status where it is not known what became of the message. */
+  acknowledge(id: string, status?: Status): void {
     this.#waiting.set(id, status);
     this.#send(id);
   }
@@ -30,13 +31,14 @@ export class Outbox {
   }
 
   #send(id: string): void {
+    if (!this.#waiting.has(id) || !this.socket.connected) return;
     const status = this.#waiting.get(id);
-    if (!status || !this.socket.connected) return;
+    const more = status ? [{ status }] : [];
     const answered = (error: Error | null) => {
       if (!error) this.#waiting.delete(id);
       // The store is away, or the answer got lost; after a reconnect `connect` sends it.
       else this.#send(id);
     };
-    this.socket.timeout(PATIENCE).emit("ack", id, { status }, answered);
+    this.socket.timeout(PATIENCE).emit("ack", id, ...more, answered);
   }
 }

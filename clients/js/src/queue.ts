@@ -78,12 +78,17 @@ export class Queue {
     for (const entry of expired) this.options.settled(entry, "expired");
   }
 
-  /** Ends everything, and says nothing about it. */
-  close(): void {
-    this.hold("closed");
+  /** Forgets what waits, and says nothing about it. */
+  clear(): void {
     this.#waiting = [];
     for (const timer of this.#later.values()) clearTimeout(timer);
     this.#later.clear();
+  }
+
+  /** Ends everything, and says nothing about it. */
+  close(): void {
+    this.hold("closed");
+    this.clear();
     for (const controller of this.#showing.values()) controller.abort();
   }
 

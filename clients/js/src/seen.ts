@@ -33,13 +33,20 @@ export function memory(): Seen {
 export function local(scope: string, storage: Storage): Seen {
   const item = `holdfast ${scope}`;
   const fallback = memory();
-  const read = (): Map<string, number> => {
+  const read = (name = item): Map<string, number> => {
     try {
-      return new Map(JSON.parse(storage.getItem(item) ?? "[]") as [string, number][]);
+      return new Map(JSON.parse(storage.getItem(name) ?? "[]") as [string, number][]);
     } catch {
       return new Map();
     }
   };
+  // Keys of former days leave nothing behind.
+  const now = Date.now();
+  for (const name of Object.keys(storage)) {
+    if (!name.startsWith("holdfast ")) continue;
+    const untils = [...read(name).values()];
+    if (untils.length > 0 && untils.every((until) => until <= now)) storage.removeItem(name);
+  }
   return {
     has: (name) => fallback.has(name) || read().has(name),
     add(name, until) {
@@ -55,27 +62,41 @@ export function local(scope: string, storage: Storage): Seen {
   };
 }
 
-/** The same in IndexedDB, for pages whose localStorage is full of other things. */
-export function indexedDb(scope: string, factory: IDBFactory = indexedDB): Seen {
-  const opened = new Promise<IDBDatabase>((resolve, reject) => {
-    const request = factory.open(`holdfast ${scope}`, 1);
+/** The same in IndexedDB, for pages whose localStorage is full. Where it is refused, in memory. */
+export function indexedDb(scope: string, factory: IDBFactory = globalThis.indexedDB): Seen {
+  const seen: Promise<Seen> = open(`holdfast ${scope}`, factory).then(stored, (error) => {
+    console.warn("no IndexedDB: shown messages are remembered until the page closes", error);
+    return memory();
+  });
+  return {
+    has: async (name) => (await seen).has(name),
+    add: async (name, until) => (await seen).add(name, until),
+  };
+}
+
+function open(name: string, factory: IDBFactory): Promise<IDBDatabase> {
+  return new Promise((resolve, reject) => {
+    const request = factory.open(name, 1);
     request.onupgradeneeded = () => {
       request.result.createObjectStore("seen").createIndex("until", "");
     };
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
-  const transaction = async (mode: IDBTransactionMode) =>
-    (await opened).transaction("seen", mode).objectStore("seen");
+}
+
+function stored(database: IDBDatabase): Seen {
+  const transaction = (mode: IDBTransactionMode) =>
+    database.transaction("seen", mode).objectStore("seen");
   const result = <T>(request: IDBRequest<T>) =>
     new Promise<T>((resolve, reject) => {
       request.onsuccess = () => resolve(request.result);
       request.onerror = () => reject(request.error);
     });
   return {
-    has: async (name) => (await result((await transaction("readonly")).count(name))) > 0,
+    has: async (name) => (await result(transaction("readonly").count(name))) > 0,
     async add(name, until) {
-      const seen = await transaction("readwrite");
+      const seen = transaction("readwrite");
       await result(seen.put(until, name));
       const expired = seen.index("until").openCursor(IDBKeyRange.upperBound(Date.now()));
       expired.onsuccess = () => {

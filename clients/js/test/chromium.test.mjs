@@ -212,6 +212,90 @@ for (const host of ["127.0.0.1", "studio.test"]) {
   });
 }
 
+for (const host of ["127.0.0.1", "studio.test"]) {
+  test(`of two scenes with a key the one that is seen shows: ${host}`, async () => {
+    const channel = `scenes-${host}`;
+    const a = await open(channel, { host });
+    await stack.connected(channel);
+    const { context, key } = a;
+    const cover = (covered) => ({ page }) => page.evaluate((value) => window.cover(value), covered);
+    const [hide, show] = [cover(true), cover(false)];
+    await hide(a);
+    await stack.publish(channel, { id: "one", data: 1 });
+    await eventually("it waits", () => a.page.evaluate(() => plugin.state.waiting === 1));
+    // One hidden source stays connected, and another hidden one changes nothing.
+    const b = await open(channel, { context, key, host, hidden: true });
+    assert.equal(await a.page.evaluate(() => plugin.state.connection), "online");
+    await show(b);
+    await stack.becomes(channel, "one", "acknowledged");
+    assert.deepEqual([await shown(a.page), await shown(b.page)], [[], ["one"]]);
+    assert.deepEqual(await a.page.evaluate(() => plugin.state), {
+      connection: "standby",
+      held: true,
+      waiting: 0,
+    });
+    // A transition: both are seen for a moment.
+    await show(a);
+    await hide(b);
+    await stack.publish(channel, { id: "two", data: 1 });
+    await stack.becomes(channel, "two", "acknowledged");
+    assert.deepEqual([await shown(a.page), await shown(b.page)], [["two"], ["one"]]);
+    await context.close();
+  });
+}
+
+test("a scene that goes off air shows its message to the end, and the other one the next", async () => {
+  const channel = "scene-ends";
+  const a = await open(channel, { takes: 3000 });
+  await stack.connected(channel);
+  const { context, key } = a;
+  const b = await open(channel, { context, key, hidden: true });
+  const ids = await publish(channel, 2);
+  await eventually("it is on show", async () => (await shown(a.page)).length === 1);
+  await a.page.evaluate(() => cover(true));
+  await b.page.evaluate(() => cover(false));
+  for (const id of ids) await stack.becomes(channel, id, "acknowledged");
+  assert.deepEqual([await shown(a.page), await shown(b.page)], [["m0"], ["m1"]]);
+  await context.close();
+});
+
+test("a listener that fails keeps no message from being shown", async () => {
+  const { page, context } = await open("throws");
+  await stack.connected("throws");
+  await page.evaluate(() => {
+    const fail = () => {
+      throw new Error("no");
+    };
+    plugin.onState(fail);
+    plugin.onOutcome(fail);
+  });
+  await publish("throws", 2);
+  for (const id of ["m0", "m1"]) {
+    const { receipts } = await stack.becomes("throws", id, "acknowledged");
+    assert.deepEqual(receipts.map(({ status }) => status), ["shown"]);
+  }
+  assert.deepEqual(await outcomes(page), ["m0 shown", "m1 shown"]);
+  await context.close();
+});
+
+test("a repeat of a message that was skipped is not said to be shown", async () => {
+  const { page, context } = await open("skip", { takes: 600_000 });
+  await stack.connected("skip");
+  await page.evaluate(() => {
+    // The acknowledgement gets lost.
+    const emit = plugin.socket.emit.bind(plugin.socket);
+    plugin.socket.emit = (event, ...rest) => (event === "ack" ? plugin.socket : emit(event, ...rest));
+  });
+  await publish("skip", 1);
+  await eventually("it is on show", async () => (await shown(page)).length === 1);
+  await page.evaluate(() => plugin.skip());
+  await done(page, 1);
+  await page.reload();
+  const { receipts } = await stack.becomes("skip", "m0", "acknowledged");
+  assert.deepEqual(receipts.map(({ status }) => status), ["received"]);
+  await context.close();
+});
+
 test("a refused key is final, and says why", async () => {
   const { page, context } = await open("refused", { key: "hfk_wrong" });
   await eventually("it says so", () => page.evaluate(() => plugin.state.connection === "refused"));

@@ -5,8 +5,9 @@ import { source } from "./source.mjs";
 
 const { Queue } = await source("queue");
 const { Clock } = await source("clock");
-const { local, memory } = await source("seen");
-const { byChannel } = await source("turn");
+const { indexedDb, local, memory } = await source("seen");
+const { byChannel, byLock } = await source("turn");
+const { nameOf } = await source("name");
 const { watchReturn } = await source("presence");
 
 const entry = (id) => ({ event: "code", data: id, message: { id }, failures: 0 });
@@ -134,7 +135,7 @@ test("a closed queue says nothing more", async () => {
 test("the service's time does not depend on this machine's clock", () => {
   const server = Date.parse("2026-05-01T12:00:00Z");
   let wrong = server + 3_600_000 + 40; // an hour ahead, and 40 ms on the way
-  const clock = new Clock(() => wrong);
+  const clock = new Clock(() => wrong, () => wrong);
   clock.hear("2026-05-01T12:00:00Z");
   wrong += 1000;
   clock.hear("2026-05-01T12:00:00.700Z"); // 300 ms later than the first: a slow one
@@ -145,11 +146,23 @@ test("the service's time does not depend on this machine's clock", () => {
   assert.equal(clock.now(), server + 1000);
 });
 
-test("a clock that is set is followed", () => {
+test("a clock that is set is followed with the next message", () => {
+  for (const step of [3_600_000, -3_600_000]) {
+    let wrong = 0;
+    const clock = new Clock(() => wrong, () => 0);
+    clock.hear(new Date(0).toISOString());
+    wrong = step;
+    clock.hear(new Date(0).toISOString());
+    assert.equal(clock.now(), 0);
+    assert.equal(clock.left({ expires_at: new Date(5000).toISOString() }), 5000);
+  }
+});
+
+test("a clock that drifts is followed after a few messages", () => {
   let wrong = 0;
-  const clock = new Clock(() => wrong);
+  const clock = new Clock(() => wrong, () => 0);
   clock.hear(new Date(0).toISOString());
-  wrong = 3_600_000;
+  wrong = 900;
   for (let n = 0; n < 8; n += 1) clock.hear(new Date(0).toISOString());
   assert.equal(clock.now(), 0);
 });
@@ -167,6 +180,23 @@ test("localStorage remembers for the next page, and forgets what has expired", (
   assert.equal(local("other", storage).has("a"), false);
 });
 
+test("localStorage keeps nothing of keys whose messages have all expired", () => {
+  const item = (until) => JSON.stringify([["a", until]]);
+  const past = Date.now() - 1;
+  const storage = Object.create({
+    getItem: (key) => storage[key] ?? null,
+    removeItem: (key) => delete storage[key],
+  });
+  Object.assign(storage, {
+    "holdfast old": item(past),
+    "holdfast live": item(Date.now() + 60_000),
+    "holdfast odd": "broken",
+    other: item(past),
+  });
+  local("scope", storage);
+  assert.deepEqual(Object.keys(storage), ["holdfast live", "holdfast odd", "other"]);
+});
+
 test("a full localStorage does not lose what this page has shown", () => {
   const storage = {
     getItem: () => "broken",
@@ -179,6 +209,32 @@ test("a full localStorage does not lose what this page has shown", () => {
   assert.equal(seen.has("a"), true);
 });
 
+test("a refused IndexedDB does not lose what this page has shown", async (t) => {
+  t.mock.method(console, "warn", () => {});
+  const later = { open: () => {
+    const request = { error: new Error("no") };
+    setImmediate(() => request.onerror());
+    return request;
+  } };
+  const atOnce = { open: () => { throw new Error("no"); } };
+  for (const factory of [later, atOnce]) {
+    const seen = indexedDb("scope", factory);
+    await new Promise((resolve) => setTimeout(resolve, 5)); // an unhandled rejection ends the test
+    assert.equal(await seen.has("a"), false);
+    await seen.add("a", Date.now() + 60_000);
+    assert.equal(await seen.has("a"), true);
+  }
+});
+
+test("a key has a name that does not tell it, and a renewed token keeps its name", () => {
+  const token = (claims) =>
+    `eyJhbGciOiJFZERTQSJ9.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.sig`;
+  assert.equal(nameOf("hfk_01M8BG8HYDMAQP77WSWR7RXHMV_secret"), "01M8BG8HYDMAQP77WSWR7RXHMV");
+  assert.equal(nameOf(token({ sub: "plugin-7731", exp: 1, x: "???>>>" })), "plugin-7731");
+  assert.equal(nameOf(token({ sub: "plugin-7731", exp: 2 })), "plugin-7731");
+  for (const other of [token({}), "eyJ.broken.", "abc"]) assert.match(nameOf(other), /^[0-9a-z]+$/);
+});
+
 test("memory has a bound, and keeps what lives longest", () => {
   const seen = memory();
   const until = Date.now() + 60_000;
@@ -186,27 +242,94 @@ test("memory has a bound, and keeps what lives longest", () => {
   assert.deepEqual([seen.has("0"), seen.has("2499")], [false, true]);
 });
 
-test("without locks, one of several pages has the turn, and hands it on", async () => {
-  const pace = { ask: 20, unanswered: 3 };
-  const turns = [];
-  const leave = [];
+/** Pages that take part in an election; each says who has the turn now. */
+function election(take) {
   let changed = () => {};
-  for (let n = 0; n < 3; n += 1) {
-    leave.push(byChannel("test", () => { turns.push(n); changed(); }, pace));
-  }
-  const next = (count) => new Promise((resolve) => {
-    changed = () => turns.length >= count && resolve();
+  const pages = [];
+  const turns = [];
+  const join = ({ seen = true, idle = false } = {}) => {
+    const page = { seen, idle, active: false };
+    const turn = take({
+      begin: () => {
+        page.active = true;
+        turns.push(pages.indexOf(page));
+        changed();
+      },
+      end: () => (page.active = false),
+      seen: () => page.seen,
+      idle: () => page.idle,
+    });
+    page.set = (more) => {
+      Object.assign(page, more);
+      turn.look();
+    };
+    page.leave = () => {
+      page.active = false;
+      turn.leave();
+    };
+    pages.push(page);
+    return page;
+  };
+  const until = (holds) => new Promise((resolve) => {
+    changed = () => holds() && resolve();
     changed();
   });
-  await next(1);
-  assert.equal(turns.length, 1);
-  leave[turns[0]]();
-  await next(2);
-  leave[turns[1]]();
-  await next(3);
-  leave[turns[2]]();
-  assert.deepEqual([...turns].sort(), [0, 1, 2]);
-});
+  const only = (page) =>
+    until(() => page.active && pages.filter(({ active }) => active).length === 1);
+  return { join, pages, turns, until, only };
+}
+
+/** The browser's locks, as much of them as an election takes. */
+function lockManager() {
+  let last = Promise.resolve();
+  return {
+    request(_, { signal }, held) {
+      const mine = last.then(() => (signal.aborted ? undefined : held()));
+      last = mine;
+      return mine;
+    },
+  };
+}
+
+const pace = { ask: 20, unanswered: 3 };
+const locks = lockManager();
+for (const [name, take] of [
+  ["without locks", (side) => byChannel("test", side, pace)],
+  ["with locks", (side) => byLock("test", side, locks)],
+]) {
+  test(`${name}, one of several pages has the turn, and hands it on`, async () => {
+    const { join, pages, turns, until } = election(take);
+    for (let n = 0; n < 3; n += 1) join();
+    for (let n = 0; n < 3; n += 1) {
+      await until(() => turns.length > n);
+      assert.equal(pages.filter(({ active }) => active).length, 1);
+      pages[turns[n]].leave();
+    }
+    assert.deepEqual([...turns].sort(), [0, 1, 2]);
+  });
+
+  test(`${name}, a hidden page that shows nothing gives way to one that is seen`, async () => {
+    const { join, only, turns } = election(take);
+    const hidden = { seen: false, idle: true };
+    const seen = { seen: true, idle: false };
+    const a = join(hidden);
+    await only(a);
+    const b = join(hidden);
+    const c = join(hidden);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.deepEqual(turns, [0]); // nobody is seen: it stays where it is
+    c.set(seen);
+    await only(c);
+    // Another one is seen first, and the turn comes when this one is hidden and has shown its last.
+    a.set(seen);
+    c.set({ seen: false });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(c.active, true);
+    c.set(hidden);
+    await only(a);
+    for (const page of [a, b, c]) page.leave();
+  });
+}
 
 test("a machine that wakes up is noticed, and a page that is slowed down is not taken for one", (t) => {
   t.mock.timers.enable({ apis: ["setInterval", "Date"] });

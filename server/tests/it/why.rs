@@ -40,7 +40,9 @@ async fn issue(server: &Server, fields: Value) -> (String, String) {
     (text("id"), text("key"))
 }
 
-/// Waits until the store knows that the plugin with the only key of channel `c` has left.
+/// Waits until the store knows that the plugin with the only key of channel `c` has left. Its
+/// transport is WebSocket: a polling client that is killed, or one in the middle of an upgrade, is
+/// missed after the ping timeout only.
 async fn nobody_is_there(server: &Server) {
     eventually("the sockets have left", async || {
         let (_, keys) = server.call(Method::GET, "/v1/keys?channel=c", None).await;
@@ -106,7 +108,8 @@ async fn nobody_was_connected() {
     let (_redis, servers) = servers().await;
     for server in &servers {
         let (_, key) = issue(server, json!({ "namespaces": ["dropcodes", "donations"] })).await;
-        let mut client = Client::start(server, &Options::new(&key));
+        let options = Options::new(&key).transports(&["websocket"]);
+        let mut client = Client::start(server, &options);
         publish(server, "here").await;
         let got = client.wait_for("message").await;
         assert_eq!(got["message"]["id"], "here");
@@ -121,7 +124,7 @@ async fn nobody_was_connected() {
                 .contains("since 20"),
             "{message}"
         );
-        let mut other = Client::start(server, &Options::new(&key).namespace("/donations"));
+        let mut other = Client::start(server, &options.namespace("/donations"));
         other.wait_for("connected").await;
         let message = becomes(server, "gone", "connected_elsewhere").await;
         let detail = message["why"]["detail"].as_str().unwrap();

@@ -231,7 +231,9 @@ async fn a_channel_shows_who_is_there_and_what_waits() {
     assert_eq!(get(&server, CHANNEL).await["messages"], waiting);
 
     let (_, key) = server.key("c").await;
-    let mut client = Client::start(&server, &Options::new(&key));
+    // The end of a WebSocket is seen at once, that of a polling client after the ping timeout.
+    let options = Options::new(&key).transports(&["websocket"]);
+    let mut client = Client::start(&server, &options);
     client.wait_for("message").await;
     let seen = json!({
         "namespace": "dropcodes", "channel": "c", "sockets": 1,
