@@ -10,6 +10,7 @@ mod network;
 mod quotas;
 mod report;
 mod size;
+mod tasks;
 mod wanted;
 mod zone;
 
@@ -24,7 +25,7 @@ use crate::named_stack::Named;
 use crate::terminal::say_waiting;
 pub use finding::{Finding, Level, Unseen};
 pub use report::Preflight;
-use wanted::{Tasks, Wanted};
+use wanted::Wanted;
 
 /// The longest that anything is waited for. What is not answered by then is not looked at.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -84,44 +85,20 @@ pub async fn look(
         rendered: &loaded.rendered,
         region: loaded.region.as_deref().unwrap_or_default(),
         account: account_of(caller),
-        creates: old.is_none(),
+        old,
         now: SystemTime::now(),
     };
-    let (certificate, image, zone, (network, quotas)) = tokio::join!(
+    let (certificate, image, network, zone, quotas) = tokio::join!(
         within("certificate", certificate::look(clients, &wanted)),
         within("image", image::look(clients, &wanted)),
+        network::look(clients, &wanted),
         within("hosted zone", zone::look(clients, &wanted)),
-        async {
-            let tasks = Tasks::new(&wanted, running(clients, old).await);
-            tokio::join!(
-                network::look(clients, &wanted, tasks),
-                quotas::look(clients, &wanted, tasks),
-            )
-        },
+        quotas::look(clients, &wanted),
     );
     let size = Ok(size::look(loaded));
     let looked = [certificate, image, zone, size];
     let looked = looked.into_iter().chain(network).chain(quotas).collect();
     Preflight::new(looked, began.elapsed())
-}
-
-/// The tasks that a stack has already, where AWS says so.
-async fn running(clients: &Clients, old: Option<&StackState>) -> Option<u64> {
-    let old = old?;
-    let counting = async {
-        let resources = clients.resources(&old.name).await.ok()?;
-        let of = |kind: &'static str| resources.iter().filter(move |one| one.kind == kind);
-        let cluster = of("AWS::ECS::Cluster").next();
-        let cluster = cluster.map(|cluster| &*cluster.physical_id);
-        let mut tasks = 0;
-        for service in of("AWS::ECS::Service") {
-            let service = clients.service(&service.physical_id, cluster).await;
-            let service = service.ok()??;
-            tasks += u64::try_from(service.running + service.pending).ok()?;
-        }
-        Some(tasks)
-    };
-    timeout(PATIENCE, counting).await.ok()?
 }
 
 /// What one subject comes to, if it comes in time.

@@ -5,7 +5,8 @@ mod way_out;
 
 use std::collections::BTreeSet;
 
-use super::wanted::{Tasks, Wanted, counted};
+use super::tasks::{Tasks, counted};
+use super::wanted::Wanted;
 use super::{Finding, Looked, Unseen, unseen, within};
 use crate::aws::{Clients, Endpoint, Routes, Subnet};
 
@@ -26,7 +27,7 @@ struct Network {
     subnets: Vec<Subnet>,
 }
 
-pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>, tasks: Tasks) -> Vec<Looked> {
+pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>) -> Vec<Looked> {
     let Some(vpc) = wanted.text("Vpc") else {
         return Vec::new();
     };
@@ -35,7 +36,7 @@ pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>, tasks: Tasks) -
         Ok(found.into_iter().map(|one| one.at(place)).collect())
     };
     let (there, ways) = tokio::join!(
-        within(SUBJECT, there(clients, wanted, vpc, tasks)),
+        within(SUBJECT, there(clients, wanted, vpc)),
         within(
             "ways out of the network",
             way_out::look(clients, wanted, vpc)
@@ -54,21 +55,25 @@ async fn there(
     clients: &Clients,
     wanted: &Wanted<'_>,
     vpc: &str,
-    tasks: Tasks,
 ) -> Result<(Vec<Finding>, Vec<Finding>), Unseen> {
-    let (balancer, own) = (wanted.list("Subnets"), wanted.list("TaskSubnets"));
-    let ids: BTreeSet<_> = balancer.iter().chain(&own).cloned().collect();
+    let (balancer, tasks) = (wanted.list("Subnets"), wanted.list("TaskSubnets"));
+    let ids: BTreeSet<_> = balancer.iter().chain(&tasks).cloned().collect();
     let ids: Vec<_> = ids.into_iter().collect();
     let (has_vpc, subnets) = tokio::join!(clients.has_vpc(vpc), clients.subnets(&ids));
     let network = Network {
         vpc: vpc.to_owned(),
         has_vpc: has_vpc.map_err(unseen(SUBJECT, "ec2:DescribeVpcs"))?,
         balancer,
-        tasks: own,
+        tasks,
         subnets: subnets.map_err(unseen(SUBJECT, "ec2:DescribeSubnets"))?,
     };
     let mut unfit = network.fits();
-    unfit.extend(network.addresses(tasks, wanted.creates));
+    if wanted.creates() {
+        unfit.extend(network.for_balancer());
+    }
+    if network.free() < wanted.most_tasks() {
+        unfit.extend(network.for_tasks(Tasks::count(clients, wanted).await));
+    }
     Ok((network.there(wanted.region), unfit))
 }
 
@@ -140,18 +145,12 @@ impl Network {
         findings
     }
 
-    /// Whether there are addresses for the load balancer, where it is new, and for the tasks.
-    fn addresses(&self, tasks: Tasks, creates: bool) -> Vec<Finding> {
-        let of = |ids: &[String]| -> Vec<&Subnet> {
-            let subnets = self.subnets.iter();
-            subnets.filter(|subnet| ids.contains(&subnet.id)).collect()
-        };
-        let mut findings = Vec::new();
-        let balancers = of(&self.balancer);
-        let tight = balancers
-            .iter()
-            .filter(|one| creates && one.free < FOR_BALANCER);
-        findings.extend(tight.map(|subnet| {
+    /// Whether there are addresses for a load balancer that is new.
+    fn for_balancer(&self) -> Vec<Finding> {
+        let subnets = self.subnets.iter();
+        let own = subnets.filter(|subnet| self.balancer.contains(&subnet.id));
+        let tight = own.filter(|subnet| subnet.free < FOR_BALANCER);
+        let finding = |subnet: &Subnet| {
             Finding::error(
                 SUBJECT,
                 format!(
@@ -160,25 +159,39 @@ impl Network {
                 ),
                 "name a larger subnet, or free addresses in it",
             )
-        }));
-        let free: u64 = of(&self.tasks).iter().map(|subnet| subnet.free).sum();
+        };
+        tight.map(finding).collect()
+    }
+
+    /// The addresses that are free for tasks.
+    fn free(&self) -> u64 {
+        let subnets = self.subnets.iter();
+        let own = subnets.filter(|subnet| self.tasks.contains(&subnet.id));
+        own.map(|subnet| subnet.free).sum()
+    }
+
+    /// Tasks that this deployment starts stop it where there are no addresses for them. Those that
+    /// may start later, when the service scales or is deployed over, do not.
+    fn for_tasks(&self, tasks: Tasks) -> Option<Finding> {
+        let free = self.free();
         let have = format!("the tasks' subnets have {free} free addresses");
         let cure = "name larger subnets in `network.task_subnets`, or lower";
         let (certain, most) = (tasks.starting(), tasks.at_most_starting());
         if free < certain {
-            findings.push(Finding::error(
+            return Some(Finding::error(
                 SUBJECT,
                 format!("{have}, and the deployment starts {}", counted(certain)),
                 format!("{cure} `service.tasks.min`"),
             ));
-        } else if free < most {
-            findings.push(Finding::warning(
+        }
+        let warning = || {
+            Finding::warning(
                 SUBJECT,
                 format!("{have}, and {most} more tasks may run during a deployment"),
                 format!("{cure} `service.tasks.max`"),
-            ));
-        }
-        findings
+            )
+        };
+        (free < most).then(warning)
     }
 }
 
@@ -217,7 +230,8 @@ mod tests {
         let network = network();
         assert_eq!(network.there("eu-west-1"), []);
         assert_eq!(network.fits(), []);
-        assert_eq!(network.addresses(Tasks::of(0, 2, 12), true), []);
+        assert_eq!(network.for_balancer(), []);
+        assert_eq!(network.for_tasks(Tasks::of(0, 2, 12)), None);
     }
 
     #[test]
@@ -249,25 +263,19 @@ mod tests {
     fn addresses_must_be_free() {
         let mut tight = network();
         tight.subnets[0].free = 7;
-        let levels = |tasks, creates| -> Vec<_> {
-            let told = tight.addresses(tasks, creates).into_iter();
-            told.map(|one| (one.level, one.message)).collect()
+        let told = tight.for_balancer();
+        assert!(told[0].message.contains("subnet-a has 7 free"), "{told:?}");
+        let told = |running, least, most| {
+            let found = tight.for_tasks(Tasks::of(running, least, most));
+            found.map(|found| (found.level, found.message))
         };
-        let told = levels(Tasks::of(0, 13, 26), true);
-        assert!(told[0].1.contains("subnet-a has 7 free"), "{told:?}");
-        assert_eq!(told[1].0, Level::Error);
-        assert!(
-            told[1].1.contains("have 12 free addresses, and the dep"),
-            "{told:?}"
-        );
-        let told = levels(Tasks::of(13, 13, 26), false);
-        assert_eq!(
-            told.len(),
-            1,
-            "a load balancer that is there has its addresses"
-        );
-        assert_eq!(told[0].0, Level::Warning);
-        assert!(told[0].1.contains("13 more tasks may run"), "{told:?}");
-        assert_eq!(levels(Tasks::of(13, 13, 25), false), []);
+        let (level, message) = told(0, 13, 26).expect("a finding");
+        assert_eq!(level, Level::Error);
+        let words = "have 12 free addresses, and the deployment starts 13 tasks";
+        assert!(message.contains(words), "{message}");
+        let (level, message) = told(13, 13, 26).expect("a finding");
+        assert_eq!(level, Level::Warning);
+        assert!(message.contains("13 more tasks may run"), "{message}");
+        assert_eq!(told(13, 13, 25), None);
     }
 }

@@ -1,7 +1,8 @@
 //! Quotas that a deployment would pass: load balancers and target groups of a new stack, and the
 //! virtual CPUs of Fargate.
 
-use super::wanted::{Tasks, Wanted, counted};
+use super::tasks::{Tasks, counted};
+use super::wanted::Wanted;
 use super::{Finding, Level, Looked, unseen, within};
 use crate::aws::{Clients, Quota};
 
@@ -9,23 +10,26 @@ const BALANCERS: &str = "quotas of load balancers";
 const CPUS: &str = "vCPUs of Fargate";
 const CURE: &str = "ask for more in Service Quotas, or remove what nobody needs";
 
-pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>, tasks: Tasks) -> Vec<Looked> {
-    let cpus = within(CPUS, cpus(clients, wanted, tasks));
+pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>) -> Vec<Looked> {
+    let cpus = within(CPUS, cpus(clients, wanted));
     // What a stack has already is counted already.
-    if !wanted.creates {
+    if !wanted.creates() {
         return vec![cpus.await];
     }
     let (cpus, balancers) = tokio::join!(cpus, within(BALANCERS, balancers(clients)));
     vec![cpus, balancers]
 }
 
-async fn cpus(clients: &Clients, wanted: &Wanted<'_>, tasks: Tasks) -> Looked {
+async fn cpus(clients: &Clients, wanted: &Wanted<'_>) -> Looked {
     let Some(cpu) = wanted.number("Cpu") else {
         return Ok(Vec::new());
     };
     let most = clients.fargate_cpus().await;
     let most = most.map_err(unseen(CPUS, "servicequotas:GetServiceQuota"))?;
-    let finding = most.and_then(|most| too_many_cpus(cpu, tasks, most));
+    let Some(most) = most.filter(|most| vcpus(cpu, wanted.most_tasks()) > *most) else {
+        return Ok(Vec::new());
+    };
+    let finding = too_many_cpus(cpu, Tasks::count(clients, wanted).await, most);
     let at = finding.map(|one| match one.level {
         Level::Error => one.at(wanted.place("MinTasks")),
         Level::Warning => one.at(wanted.place("MaxTasks")),
@@ -33,19 +37,24 @@ async fn cpus(clients: &Clients, wanted: &Wanted<'_>, tasks: Tasks) -> Looked {
     Ok(at.into_iter().collect())
 }
 
-/// Tasks that this deployment starts stop it where they do not fit. Those that may start later, when
-/// the service scales or is deployed over, do not.
-fn too_many_cpus(cpu: u64, tasks: Tasks, most: f64) -> Option<Finding> {
+/// The virtual CPUs of tasks with so many units each.
+fn vcpus(cpu: u64, tasks: u64) -> f64 {
     #[expect(
         clippy::cast_precision_loss,
         reason = "a few thousand tasks at most, each of a few thousand units"
     )]
-    let needed = |tasks: u64| (cpu * tasks) as f64 / 1024.0;
-    let passes = |tasks| needed(tasks) > most;
+    let units = (cpu * tasks) as f64;
+    units / 1024.0
+}
+
+/// Tasks that this deployment starts stop it where they do not fit. Those that may start later, when
+/// the service scales or is deployed over, do not.
+fn too_many_cpus(cpu: u64, tasks: Tasks, most: f64) -> Option<Finding> {
+    let passes = |tasks| vcpus(cpu, tasks) > most;
     let message = |tasks, when: &str| {
         format!(
-            "{} vCPUs are needed for {}{when}, and the account may have {most} at once",
-            needed(tasks),
+            "the account may have {most} vCPUs at once, and not {} for {}{when}",
+            vcpus(cpu, tasks),
             counted(tasks)
         )
     };
@@ -108,7 +117,7 @@ mod tests {
         assert_eq!(level, Level::Error);
         assert_eq!(
             message,
-            "7 vCPUs are needed for 7 tasks, and the account may have 6 at once"
+            "the account may have 6 vCPUs at once, and not 7 for 7 tasks"
         );
         // They run already.
         assert_eq!(told(7, 7, 12).expect("a finding").0, Level::Warning);

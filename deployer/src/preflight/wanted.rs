@@ -5,14 +5,16 @@ use std::time::SystemTime;
 use cloudformation::node::{Node, Place};
 use cloudformation::template::Rendered;
 
+use crate::aws::StackState;
+
 /// What would be deployed, where and by whom.
 pub(super) struct Wanted<'a> {
     pub(super) rendered: &'a Rendered,
     pub(super) region: &'a str,
     /// The account that deploys.
     pub(super) account: &'a str,
-    /// Whether there is no stack yet.
-    pub(super) creates: bool,
+    /// The stack that is there.
+    pub(super) old: Option<&'a StackState>,
     pub(super) now: SystemTime,
 }
 
@@ -45,67 +47,21 @@ impl<'a> Wanted<'a> {
     pub(super) fn place(&self, name: &str) -> Option<&'a Place> {
         self.parameter(name)?.place()
     }
-}
 
-/// The tasks of a deployment.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tasks {
-    /// Those that run already.
-    running: u64,
-    /// As many as run afterwards at least.
-    least: u64,
-    /// As many as ever run at once: while old and new ones overlap, where the most run.
-    most: u64,
-}
-
-impl Tasks {
-    /// `running` is how many run already, where that is known: a stack that is there has its least
-    /// ones otherwise.
-    pub(super) fn new(wanted: &Wanted<'_>, running: Option<u64>) -> Self {
-        let number = |name: &str, otherwise| wanted.number(name).unwrap_or(otherwise);
-        let (least, most) = (number("MinTasks", 1), number("MaxTasks", 1));
-        let overlapping = most * number("MaximumPercent", 200) / 100;
-        let running = match wanted.creates {
-            true => 0,
-            false => running.unwrap_or(least),
-        };
-        Self::of(running, least, overlapping)
+    /// Whether there is no stack yet.
+    pub(super) fn creates(&self) -> bool {
+        self.old.is_none()
     }
 
-    pub(super) fn of(running: u64, least: u64, most: u64) -> Self {
-        let least = least.max(running);
-        Self {
-            running,
-            least,
-            most: most.max(least).max(1),
-        }
+    /// The least tasks that run.
+    pub(super) fn least_tasks(&self) -> u64 {
+        self.number("MinTasks").unwrap_or(1)
     }
 
-    /// Those that certainly start beside the ones that run.
-    pub(super) fn starting(self) -> u64 {
-        self.least - self.running
-    }
-
-    /// Those that may start beside the ones that run.
-    pub(super) fn at_most_starting(self) -> u64 {
-        self.most - self.running
-    }
-
-    /// As many as run afterwards at least.
-    pub(super) fn least(self) -> u64 {
-        self.least
-    }
-
-    /// As many as ever run at once.
-    pub(super) fn most(self) -> u64 {
-        self.most
-    }
-}
-
-/// So many tasks, in words.
-pub(super) fn counted(tasks: u64) -> String {
-    match tasks {
-        1 => "1 task".to_owned(),
-        _ => format!("{tasks} tasks"),
+    /// The most tasks that run at once: during a deployment, where old and new ones overlap.
+    pub(super) fn most_tasks(&self) -> u64 {
+        let most = self.number("MaxTasks").unwrap_or(1);
+        let percent = self.number("MaximumPercent").unwrap_or(200);
+        (most * percent / 100).max(1)
     }
 }

@@ -1,6 +1,8 @@
 //! What `plan` and `up` look at before anything is changed: each finding, right and wrong, against
 //! an emulator with the network, certificate and image of the shipped staging.
 
+mod ways;
+
 use serde_json::Value;
 
 use super::fault_proxy::{Fault, listening, way};
@@ -132,77 +134,6 @@ async fn a_network_that_does_not_fit_is_found() {
     finds("network-out", &network(public), &words).await;
 }
 
-/// A plan where EC2 answers this about route tables.
-async fn ways_out(test: &str, answer: fn(&str) -> String) -> Run {
-    let site = Site::new(&format!("preflight-ways-{test}"), "");
-    let url = way(&site.aws.url, "DescribeRouteTables", Fault::Says(answer)).await;
-    let planned = site.run_by(&url, &["plan", "--env", "staging"]).await;
-    assert_eq!(planned.code, 0, "{planned}");
-    planned
-}
-
-/// EC2's route tables of the shipped staging: the load balancer's subnets lead to an internet
-/// gateway, and the tasks' by these routes.
-fn tables(routes: &[(&str, &str, &str)]) -> String {
-    let table = |routes: &[(&str, &str, &str)], subnets: [u8; 2]| {
-        let routes = routes.iter().map(|(kind, to, target)| {
-            format!("<item><{kind}>{to}</{kind}>{target}<state>active</state></item>")
-        });
-        let subnets = subnets.map(|n| {
-            format!("<item><subnetId>subnet-0a1b2c3d4e5f607{n}</subnetId><main>false</main></item>")
-        });
-        format!(
-            "<item><routeSet>{}</routeSet><associationSet>{}</associationSet></item>",
-            routes.collect::<String>(),
-            subnets.concat()
-        )
-    };
-    let internet = "<gatewayId>igw-1</gatewayId>";
-    let public = [("destinationCidrBlock", "0.0.0.0/0", internet)];
-    format!(
-        "<DescribeRouteTablesResponse><routeTableSet>{}{}</routeTableSet>\
-         </DescribeRouteTablesResponse>",
-        table(&public, [11, 12]),
-        table(routes, [13, 14])
-    )
-}
-
-#[tokio::test]
-async fn a_network_whose_routes_lead_elsewhere_is_no_error() {
-    const TRANSIT: &str = "<transitGatewayId>tgw-1</transitGatewayId>";
-    let halves = |_: &str| {
-        let half = |to| ("destinationCidrBlock", to, TRANSIT);
-        tables(&["0.0.0.0/1", "128.0.0.0/1"].map(half))
-    };
-    let planned = ways_out("halves", halves).await;
-    assert!(
-        planned
-            .stderr
-            .contains("preflight: 0 errors, 0 warnings, 0 not"),
-        "{planned}"
-    );
-    let office = |_: &str| tables(&[("destinationCidrBlock", "10.0.0.0/8", TRANSIT)]);
-    let list = |_: &str| tables(&[("destinationPrefixListId", "pl-1", TRANSIT)]);
-    for (test, answer) in [("office", office as fn(&str) -> String), ("list", list)] {
-        let planned = ways_out(test, answer).await;
-        let words = [
-            "warning: there is no default route from subnet-0a1b2c3d4e5f60713",
-            "preflight: 0 errors, 1 warning, 0 not looked at",
-        ];
-        assert!(in_order(&planned.stderr, &words), "{planned}");
-    }
-    let none = |_: &str| tables(&[]);
-    let planned = ways_out("none", none).await;
-    let words = "error: there is no route to a NAT gateway from subnet-0a1b2c3d4e5f60713";
-    assert!(planned.stderr.contains(words), "{planned}");
-    let shared = |_: &str| "<DescribeRouteTablesResponse/>".to_owned();
-    let planned = ways_out("shared", shared).await;
-    let words = "not looked at: ways out of the network: EC2 shows this account no route table of \
-                 subnet-0a1b2c3d4e5f60711";
-    assert!(planned.stderr.contains(words), "{planned}");
-    assert!(planned.stderr.contains("preflight: 0 errors"), "{planned}");
-}
-
 #[tokio::test]
 async fn a_hosted_zone_that_does_not_fit_is_found() {
     finds(
@@ -227,7 +158,7 @@ async fn quotas_that_are_reached_are_found() {
     let planned = site.run(&["plan", "--env", "staging"]).await;
     for words in [
         "the region has 0 Application Load Balancers, and the account may have 0",
-        "error: 0.5 vCPUs are needed for 1 task, and the account may have 0.25 at once",
+        "error: the account may have 0.25 vCPUs at once, and not 0.5 for 1 task",
     ] {
         assert!(planned.stderr.contains(words), "{words}: {planned}");
     }
@@ -263,7 +194,7 @@ async fn an_update_that_starts_no_more_tasks_is_not_refused() {
     let plan = ["plan", "--env", "staging"];
     let created = site.run_by(&url, &plan).await;
     for words in [
-        "error: 0.5 vCPUs are needed for 1 task, and the account may have 0.25 at once",
+        "error: the account may have 0.25 vCPUs at once, and not 0.5 for 1 task",
         "error: the tasks' subnets have 0 free addresses, and the deployment starts 1 task",
     ] {
         assert!(created.stderr.contains(words), "{words}: {created}");
@@ -272,10 +203,19 @@ async fn an_update_that_starts_no_more_tasks_is_not_refused() {
     let updated = [&plan[..], &["--image", "drops:2"]].concat();
     let updated = site.run_by(&url, &updated).await;
     let words = [
-        "warning: 0.5 vCPUs are needed for 1 task, as many as run during a deployment of the most",
+        "warning: the account may have 0.25 vCPUs at once, and not 0.5 for 1 task, as many as run",
         "preflight: 0 errors, 1 warning",
     ];
     assert!(in_order(&updated.stderr, &words), "{updated}");
+    // One of these two runs.
+    site.environment("service:\n  tasks: { min: 2, max: 2 }");
+    let grown = site.run_by(&url, &plan).await;
+    for words in [
+        "error: the account may have 0.25 vCPUs at once, and not 1 for 2 tasks",
+        "error: the tasks' subnets have 0 free addresses, and the deployment starts 1 task",
+    ] {
+        assert!(grown.stderr.contains(words), "{words}: {grown}");
+    }
 }
 
 #[tokio::test]
