@@ -93,7 +93,7 @@ export class Plugin {
       ...options.socket,
       autoConnect: false,
     });
-    this.#outbox = new Outbox(this.socket);
+    this.#outbox = new Outbox(this.socket, () => this.#reconnect());
     this.#queue = new Queue({
       concurrency: options.concurrency ?? 1,
       attempts: options.attempts ?? 3,
@@ -203,7 +203,9 @@ export class Plugin {
     this.socket.onAny((event: string, data: unknown, message: Message, ack?: unknown) => {
       if (typeof message?.id !== "string") return;
       this.#clock.hear(message.sent_at);
-      void this.#receive({ event, data, message, acknowledged: ack !== undefined, failures: 0 });
+      const acknowledged = ack !== undefined;
+      const cameOn = this.socket.id;
+      void this.#receive({ event, data, message, acknowledged, cameOn, failures: 0 });
     });
   }
 
@@ -216,7 +218,7 @@ export class Plugin {
     this.#here.add(name);
     if (await this.#wasShown(name)) {
       this.#here.delete(name);
-      if (entry.acknowledged) this.#outbox.acknowledge(id); // shown, skipped or failed
+      if (entry.acknowledged) this.#outbox.acknowledge(entry); // shown, skipped or failed
       this.#tell();
       return;
     }
@@ -254,7 +256,7 @@ export class Plugin {
       } catch (error) {
         console.error("cannot remember which messages were shown", error);
       }
-      if (entry.acknowledged) this.#outbox.acknowledge(message.id, outcome);
+      if (entry.acknowledged) this.#outbox.acknowledge(entry, outcome);
     }
     this.#here.delete(name);
     for (const listener of this.#outcomes) guarded(() => listener(message, outcome));

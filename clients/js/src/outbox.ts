@@ -1,14 +1,25 @@
 // Acknowledgements on their way: each is sent until the service has answered, on any connection.
 import type { Socket } from "socket.io-client";
-import type { Status } from "./wire.js";
+import type { Entry, Status } from "./wire.js";
 
 /** For how long an answer is waited for, in milliseconds. */
 const PATIENCE = 10_000;
 
-export class Outbox {
-  #waiting = new Map<string, Status | undefined>();
+interface Sending {
+  /** None where it is not known what became of the message. */
+  status: Status | undefined;
+  /** The connection that the message came on. */
+  cameOn: string | undefined;
+}
 
-  constructor(private readonly socket: Socket) {
+export class Outbox {
+  #waiting = new Map<string, Sending>();
+
+  /** `silent` is called when the connection must be dead. */
+  constructor(
+    private readonly socket: Socket,
+    private readonly silent: () => void,
+  ) {
     socket.on("connect", () => {
       for (const id of this.#waiting.keys()) this.#send(id);
     });
@@ -19,9 +30,9 @@ export class Outbox {
     return this.#waiting.has(id);
   }
 
-  /** Without a status where it is not known what became of the message. */
-  acknowledge(id: string, status?: Status): void {
-    this.#waiting.set(id, status);
+  acknowledge(entry: Entry, status?: Status): void {
+    const { id } = entry.message;
+    this.#waiting.set(id, { status, cameOn: entry.cameOn });
     this.#send(id);
   }
 
@@ -31,12 +42,15 @@ export class Outbox {
   }
 
   #send(id: string): void {
-    if (!this.#waiting.has(id) || !this.socket.connected) return;
-    const status = this.#waiting.get(id);
-    const more = status ? [{ status }] : [];
+    const sending = this.#waiting.get(id);
+    if (!sending || !this.socket.connected) return;
+    const more = sending.status ? [{ status: sending.status }] : [];
     const answered = (error: Error | null) => {
       if (!error) this.#waiting.delete(id);
-      // The store is away, or the answer got lost; after a reconnect `connect` sends it.
+      // After a reconnect `connect` sends it.
+      else if (!this.socket.connected) return;
+      // What came on this connection is answered at once; anything else when the store is there.
+      else if (sending.cameOn === this.socket.id) this.silent();
       else this.#send(id);
     };
     this.socket.timeout(PATIENCE).emit("ack", id, ...more, answered);

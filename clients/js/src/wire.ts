@@ -26,6 +26,8 @@ export interface Entry {
   message: Message;
   /** Whether the service asks for an acknowledgement. */
   acknowledged: boolean;
+  /** The id of the connection that it came on. */
+  cameOn: string | undefined;
   /** How often its handler has failed. */
   failures: number;
 }

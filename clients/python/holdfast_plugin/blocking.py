@@ -1,18 +1,17 @@
 """A plugin on python-socketio's synchronous client."""
 
 import itertools
-import logging
 import queue
 import threading
 
 import socketio
+from socketio.exceptions import ConnectionError, SocketIOError
 
-from .messages import LEASE, Entry, Handled, identity
+from .base import Base, delays, log, patient
+from .messages import LEASE, Entry, identity
 
-log = logging.getLogger("holdfast_plugin")
 
-
-class Plugin:
+class Plugin(Base):
     """Handles the messages of a channel, one after the other.
 
     The library calls every handler in a thread of its own, so that they overtake each other. Here
@@ -21,54 +20,55 @@ class Plugin:
 
     def __init__(self, url, key, namespace="dropcodes", path="/websockets", **options):
         """`options` are those of `socketio.Client`."""
-        self.client = socketio.Client(**options)
-        self._url = url
-        self._key = key
-        self._namespace = f"/{namespace}"
-        self._path = path
-        self._handlers = {}
-        self._handled = Handled()
-        self._here = {}  # by identity: the entry, and the event that tells its end
         self._lock = threading.Lock()
         self._queue = queue.PriorityQueue()
         self._numbers = itertools.count()
         self._closed = threading.Event()
-        self.client.on("*", self._receive, namespace=self._namespace)
-
-    def on(self, event):
-        """Makes a function the handler of an event; `*` is for events without one of their own.
-
-        It is called with what the backend published and the message's own fields. The message is
-        acknowledged when it returns.
-        """
-
-        def register(handler):
-            self._handlers[event] = handler
-            return handler
-
-        return register
+        super().__init__(patient(socketio.Client)(**options), url, key, namespace, path)
 
     def connect(self):
-        """Connects, and begins to handle messages in a thread."""
-        for work in (self._work, self._keep_lease):
-            threading.Thread(target=work, daemon=True).start()
-        self.client.connect(
-            self._url,
-            socketio_path=self._path,
-            namespaces=[self._namespace],
-            auth={"key": self._key},
-            retry=True,
-        )
+        """Connects, and begins to handle messages in a thread. Tries until it is connected;
+        does nothing where it is.
+
+        Raises `socketio.exceptions.ConnectionError` when the service refuses the key.
+        """
+        self._start()
+        for delay in delays():
+            try:
+                self.client.connect(**self._where)
+            except ConnectionError as error:
+                if self._refusal:
+                    self.close()
+                    raise ConnectionError(f"refused: {self._refusal}") from error
+                log.info("not connected: %s", error)
+            if self._closed.is_set():
+                return self.close()
+            if self.client.connected or self._closed.wait(delay):
+                return None
 
     def run(self):
-        """Connects, and waits until the plugin is closed."""
+        """Connects, and waits until the plugin is closed, or its key is no longer valid."""
         self.connect()
         self.client.wait()
+        self.close()
 
     def close(self):
         """Ends the plugin; what waits is delivered to the next one that connects."""
         self._closed.set()
-        self.client.disconnect()
+        self.client.shutdown()
+        if self.client.connected:  # a reconnect was faster
+            self.client.disconnect()
+        with self._lock:
+            for _, done in self._here.values():
+                done.set()
+
+    def _start(self):
+        with self._lock:
+            if self._started:
+                return
+            self._started = True
+        for work in (self._work, self._keep_lease):
+            threading.Thread(target=work, daemon=True).start()
 
     def _receive(self, event, data, message):
         """Waits until the message is handled; what it returns is the acknowledgement."""
@@ -91,19 +91,22 @@ class Plugin:
                 _, entry, done = self._queue.get(timeout=1)
             except queue.Empty:
                 continue
-            answer = entry.answer(self._handle(entry))
+            try:
+                answer = entry.answer(self._handle(entry))
+            except BaseException:
+                # It was meant to end more than the handler.
+                log.critical("the handler of %s has ended its thread", entry.event)
+                self.close()
+                raise
             with self._lock:
                 self._handled.add(entry, answer)
                 del self._here[identity(entry.message)]
             done.set()
 
     def _handle(self, entry):
-        handler = self._handlers.get(entry.event) or self._handlers.get("*")
-        if entry.expired:
-            return "expired"
+        handler, otherwise = self._handler(entry)
         if handler is None:
-            log.warning("no handler for %s", entry.event)
-            return "skipped"
+            return otherwise
         try:
             handler(entry.data, entry.message)
         except Exception:
@@ -119,5 +122,5 @@ class Plugin:
             for id_ in waiting:
                 try:
                     self.client.emit("in_progress", id_, namespace=self._namespace)
-                except socketio.exceptions.SocketIOError:
+                except SocketIOError:
                     break  # not connected: it is told after the reconnect

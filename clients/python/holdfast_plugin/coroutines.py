@@ -1,69 +1,70 @@
 """A plugin on python-socketio's asynchronous client."""
 
 import asyncio
-import logging
 
 import socketio
+from socketio.exceptions import ConnectionError, SocketIOError
 
-from .messages import LEASE, Entry, Handled, identity
+from .base import Base, delays, log, patient
+from .messages import LEASE, Entry, identity
 
-log = logging.getLogger("holdfast_plugin")
 
-
-class AsyncPlugin:
+class AsyncPlugin(Base):
     """Handles the messages of a channel, one after the other."""
 
     def __init__(self, url, key, namespace="dropcodes", path="/websockets", **options):
         """`options` are those of `socketio.AsyncClient`."""
-        self.client = socketio.AsyncClient(**options)
-        self._url = url
-        self._key = key
-        self._namespace = f"/{namespace}"
-        self._path = path
-        self._handlers = {}
-        self._handled = Handled()
-        self._here = {}  # by identity: the entry, and the task that handles it
         self._turn = asyncio.Lock()  # first come, first served
+        self._closed = asyncio.Event()
         self._lease = None
-        self.client.on("*", self._receive, namespace=self._namespace)
-
-    def on(self, event):
-        """Makes a coroutine function the handler of an event; `*` is for events without one.
-
-        It is called with what the backend published and the message's own fields. The message is
-        acknowledged when it returns.
-        """
-
-        def register(handler):
-            self._handlers[event] = handler
-            return handler
-
-        return register
+        super().__init__(patient(socketio.AsyncClient)(**options), url, key, namespace, path)
+        # By WebSocket alone: the HTTP library keeps no cookies of bare addresses.
+        self._where["transports"] = ["websocket"]
 
     async def connect(self):
-        """Connects, by WebSocket alone: the HTTP library keeps no cookies of bare addresses."""
-        self._lease = asyncio.create_task(self._keep_lease())
-        await self.client.connect(
-            self._url,
-            socketio_path=self._path,
-            namespaces=[self._namespace],
-            auth={"key": self._key},
-            transports=["websocket"],
-            retry=True,
-        )
+        """Connects, and begins to handle messages. Tries until it is connected;
+        does nothing where it is.
+
+        Raises `socketio.exceptions.ConnectionError` when the service refuses the key.
+        """
+        if not self._started:
+            self._started = True
+            self._lease = asyncio.create_task(self._keep_lease())
+        for delay in delays():
+            try:
+                await self.client.connect(**self._where)
+            except ConnectionError as error:
+                if self._refusal:
+                    await self.close()
+                    raise ConnectionError(f"refused: {self._refusal}") from error
+                log.info("not connected: %s", error)
+            if self._closed.is_set():
+                return await self.close()
+            if self.client.connected or await self._closes_within(delay):
+                return None
 
     async def run(self):
-        """Connects, and waits until the plugin is closed."""
+        """Connects, and waits until the plugin is closed, or its key is no longer valid."""
         await self.connect()
         await self.client.wait()
+        await self.close()
 
     async def close(self):
         """Ends the plugin; what waits is delivered to the next one that connects."""
-        if self._lease:
-            self._lease.cancel()
+        self._closed.set()
+        await self.client.shutdown()
+        if self.client.connected:  # a reconnect was faster
+            await self.client.disconnect()
         for _, task in list(self._here.values()):
-            task.cancel()
-        await self.client.disconnect()
+            if task is not asyncio.current_task():
+                task.cancel()
+
+    async def _closes_within(self, seconds):
+        try:
+            await asyncio.wait_for(self._closed.wait(), seconds)
+        except asyncio.TimeoutError:
+            return False
+        return True
 
     async def _receive(self, event, data, message):
         """Waits until the message is handled; what it returns is the acknowledgement."""
@@ -87,12 +88,9 @@ class AsyncPlugin:
             del self._here[identity(entry.message)]
 
     async def _handle(self, entry):
-        handler = self._handlers.get(entry.event) or self._handlers.get("*")
-        if entry.expired:
-            return "expired"
+        handler, otherwise = self._handler(entry)
         if handler is None:
-            log.warning("no handler for %s", entry.event)
-            return "skipped"
+            return otherwise
         try:
             await handler(entry.data, entry.message)
         except Exception:
@@ -102,11 +100,10 @@ class AsyncPlugin:
 
     async def _keep_lease(self):
         """Tells the service what waits, so that it is not repeated."""
-        while True:
-            await asyncio.sleep(LEASE)
+        while not await self._closes_within(LEASE):
             for entry, _ in list(self._here.values()):
                 try:
                     id_ = entry.message["id"]
                     await self.client.emit("in_progress", id_, namespace=self._namespace)
-                except socketio.exceptions.SocketIOError:
+                except SocketIOError:
                     break  # not connected: it is told after the reconnect

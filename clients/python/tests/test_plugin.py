@@ -5,13 +5,16 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 import unittest
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from holdfast_plugin import AsyncPlugin, Plugin
+from socketio.exceptions import ConnectionError as Refused
 
 PROJECT = Path(__file__).parents[3]
 BACKEND_KEY = "test-backend-key-of-32-characters"
@@ -50,11 +53,19 @@ class Server:
         data = body and json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            return json.load(answer)
+            return json.loads(answer.read() or "null")
+
+    def issue(self, channel):
+        return self.call("POST", "/v1/keys", {"channel": channel, "namespaces": ["dropcodes"]})
 
     def key(self, channel):
-        body = {"channel": channel, "namespaces": ["dropcodes"]}
-        return self.call("POST", "/v1/keys", body)["key"]
+        return self.issue(channel)["key"]
+
+    def revoke(self, id_):
+        self.call("DELETE", f"/v1/keys/{id_}")
+
+    def sockets(self, channel):
+        return self.call("GET", f"/v1/namespaces/dropcodes/channels/{channel}")["sockets"]
 
     def publish(self, channel, id_, **more):
         body = {"id": id_, "event": "code", "data": id_, **more}
@@ -72,28 +83,88 @@ class Server:
         self.process.wait()
 
 
+class Wire:
+    """A proxy in front of a server. It can be cut, and be slow."""
+
+    def __init__(self, server, delay=0.0):
+        self._target = server.url.removeprefix("http://").split(":")
+        self._delay = delay
+        self._open = []
+        self._cut = False
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self, cut=True):
+        """Ends every connection, and all that come until it is mended."""
+        self._cut = cut
+        for stream in self._open if cut else ():
+            self._end(stream)
+
+    def _accept(self):
+        while True:
+            near, _ = self._listener.accept()
+            if self._cut:
+                near.close()
+                continue
+            far = socket.create_connection(self._target)
+            self._open += [near, far]
+            for pair in ((near, far), (far, near)):
+                threading.Thread(target=self._pump, args=pair, daemon=True).start()
+
+    def _pump(self, source, sink):
+        try:
+            while data := source.recv(65_536):
+                time.sleep(self._delay)
+                sink.sendall(data)
+        except OSError:
+            pass
+        self._end(source)
+        self._end(sink)
+
+    def _end(self, stream):
+        try:
+            stream.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
 class Blocking:
     """A running `Plugin`, and how tests treat it."""
 
-    def __init__(self, url, key, handle):
+    def __init__(self, url, key, handle, connect=True):
         self.plugin = Plugin(url, key, reconnection_delay=0.05, reconnection_delay_max=0.5)
         self.plugin.on("code")(handle)
-        self.plugin.connect()
+        if connect:
+            self.plugin.connect()
+
+    def begin(self):
+        """Runs the plugin in the background. Returns what waits for its end."""
+        running = ThreadPoolExecutor(1).submit(self.plugin.run)
+        return lambda: running.result(PATIENCE)
 
     def drop(self):
         """The connection is lost; the library comes back."""
         self.plugin.client.eio.ws.sock.shutdown(socket.SHUT_RDWR)
 
-    def stop(self):
+    def again(self):
+        """Connects though it is connected."""
+        self.plugin.connect()
+
+    def stop(self, ended=None):
+        """Closes the plugin, and waits for the end of what `begin` has begun."""
         self.plugin.close()
+        if ended:
+            ended()
 
 
 class Coroutines:
     """The same of an `AsyncPlugin`, in a loop of its own."""
 
-    def __init__(self, url, key, handle):
+    def __init__(self, url, key, handle, connect=True):
         self.loop = asyncio.new_event_loop()
-        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
 
         async def start():
             plugin = AsyncPlugin(url, key, reconnection_delay=0.05, reconnection_delay_max=0.5)
@@ -102,10 +173,15 @@ class Coroutines:
             async def code(data, message):
                 await asyncio.to_thread(handle, data, message)
 
-            await plugin.connect()
+            if connect:
+                await plugin.connect()
             return plugin
 
         self.plugin = self.wait(start())
+
+    def begin(self):
+        running = asyncio.run_coroutine_threadsafe(self.plugin.run(), self.loop)
+        return lambda: running.result(PATIENCE)
 
     def wait(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE)
@@ -116,9 +192,16 @@ class Coroutines:
 
         self.wait(drop())
 
-    def stop(self):
+    def again(self):
+        self.wait(self.plugin.connect())
+
+    def stop(self, ended=None):
         self.wait(self.plugin.close())
+        if ended:
+            ended()
         self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
 
 
 class Both(unittest.TestCase):
@@ -224,6 +307,140 @@ class Both(unittest.TestCase):
             self.server.becomes(channel, "last", "acknowledged")
             self.assertEqual(handled, ["long", "last"])
             running.stop()
+
+    def test_closed_while_the_connection_is_away_it_stays_away(self):
+        for kind, channel, key in self.each("away"):
+            wire, handled = Wire(self.server), []
+            running = kind(wire.url, key, lambda data, message: handled.append(data))
+            wire.cut()
+            client = running.plugin.client
+            eventually("it is lost", lambda: not client.connected and client._reconnect_task)
+            running.stop()
+            wire.cut(False)
+            self.assertFalse(client.connected)
+            self.server.publish(channel, "m")
+            # Whoever came back would have it before this one.
+            other = kind(wire.url, key, lambda data, message: None)
+            self.server.becomes(channel, "m", "acknowledged")
+            self.assertEqual(handled, [])
+            other.stop()
+
+    def test_closed_before_the_first_connection_it_makes_none(self):
+        for kind, channel, key in self.each("never"):
+            wire = Wire(self.server)
+            wire.cut()
+            running = kind(wire.url, key, lambda data, message: None, connect=False)
+            with self.assertLogs("holdfast_plugin", "INFO") as logs:
+                ended = running.begin()
+                eventually("it tries", lambda: logs.output)
+                running.stop(ended)
+            wire.cut(False)
+            self.assertFalse(running.plugin.client.connected)
+
+    def test_a_slow_network_is_connected_through_and_after_a_break(self):
+        for kind, channel, key in self.each("slow"):
+            wire, handled = Wire(self.server, delay=0.6), []
+            running = kind(wire.url, key, lambda data, message: handled.append(data))
+            for id_ in ("a", "b"):
+                self.server.publish(channel, id_)
+                self.server.becomes(channel, id_, "acknowledged")
+                wire.cut()
+                wire.cut(False)
+            self.assertEqual(handled, ["a", "b"])
+            running.stop()
+
+    def test_a_refused_key_ends_it_and_is_logged(self):
+        for kind, channel, _ in self.each("refused"):
+            handle = lambda data, message: None
+            with self.assertLogs("holdfast_plugin", "ERROR") as logs:
+                running = kind(self.server.url, "hfk_wrong", handle, connect=False)
+                with self.assertRaisesRegex(Refused, "refused: invalid_key"):
+                    running.begin()()
+            self.assertIn("refused: invalid_key", logs.output[0])
+            self.assertTrue(running.plugin._closed.is_set())
+            running.stop()
+
+    def test_a_revoked_key_ends_it_and_is_logged(self):
+        for kind, channel, _ in self.each("revoked"):
+            issued = self.server.issue(channel)
+            handle = lambda data, message: None
+            running = kind(self.server.url, issued["key"], handle, connect=False)
+            with self.assertLogs("holdfast_plugin", "ERROR") as logs:
+                ended = running.begin()
+                eventually("it is connected", lambda: self.server.sockets(channel) == 1)
+                self.server.revoke(issued["id"])
+                ended()
+            self.assertIn("no longer valid", logs.output[0])
+            self.assertTrue(running.plugin._closed.is_set())
+            running.stop()
+
+    def test_a_key_that_is_revoked_during_a_break_ends_it(self):
+        for kind, channel, _ in self.each("meanwhile"):
+            issued, wire = self.server.issue(channel), Wire(self.server)
+            handle = lambda data, message: None
+            running = kind(wire.url, issued["key"], handle, connect=False)
+            with self.assertLogs("holdfast_plugin", "ERROR") as logs:
+                ended = running.begin()
+                eventually("it is connected", lambda: self.server.sockets(channel) == 1)
+                wire.cut()
+                self.server.revoke(issued["id"])
+                wire.cut(False)
+                ended()
+            self.assertIn("refused", logs.output[0])
+            running.stop()
+
+    def test_a_second_connect_makes_no_second_worker(self):
+        for kind, channel, key in self.each("twice"):
+            at_work, most = [], []
+
+            def handle(data, message):
+                at_work.append(data)
+                most.append(len(at_work))
+                time.sleep(0.2)
+                at_work.remove(data)
+
+            running = kind(self.server.url, key, handle)
+            running.again()
+            for id_ in ("a", "b", "c"):
+                self.server.publish(channel, id_)
+            for id_ in ("a", "b", "c"):
+                self.server.becomes(channel, id_, "acknowledged")
+            self.assertEqual(most, [1, 1, 1])
+            running.stop()
+
+    def test_a_handler_that_ends_its_thread_ends_the_plugin(self):
+        channel = "exits"
+        running = Blocking(
+            self.server.url, self.server.key(channel), lambda data, message: sys.exit("no"), False
+        )
+        excepthook, threading.excepthook = threading.excepthook, lambda _: None
+        try:
+            with self.assertLogs("holdfast_plugin", "CRITICAL"):
+                ended = running.begin()
+                self.server.publish(channel, "m")
+                ended()
+        finally:
+            threading.excepthook = excepthook
+        eventually("it has left", lambda: self.server.sockets(channel) == 0)
+        self.assertNotEqual(self.server.state(channel, "m"), "acknowledged")
+
+    def test_closing_leaves_no_thread_behind(self):
+        channel, started = "threads", threading.Event()
+        go_on = threading.Event()
+
+        def handle(data, message):
+            started.set()
+            go_on.wait(PATIENCE)
+
+        before = threading.active_count()
+        running = Blocking(self.server.url, self.server.key(channel), handle)
+        for number in range(5):
+            self.server.publish(channel, f"m{number}")
+        started.wait(PATIENCE)
+        self.server.becomes(channel, "m4", "delivered")
+        running.stop()
+        go_on.set()
+        eventually("they have ended", lambda: threading.active_count() <= before)
 
 
 if __name__ == "__main__":

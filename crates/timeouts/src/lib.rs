@@ -20,7 +20,7 @@ pub use presets::{PRESETS, Preset, preset};
 pub use reading::{NotSeen, Reading, Seen, Sight};
 pub use report::{Finding, Report, check};
 pub use rule::{Level, Rule, Source, Topic, Verdict, Violation};
-pub use rules::{OWN_SERVER, RULES, rule};
+pub use rules::{OWN_SERVER, RULES, rule, silent_network_lateness};
 pub use setting::{DefaultValue, OutOfRange, Spec};
 pub use settings::Setting;
 pub use value::{Kind, Value, seconds};

@@ -19,6 +19,8 @@ impl Report {
                 object
             })
             .collect();
+        let lateness = self.silent_network_lateness;
+        let lateness = lateness.map(|lateness| lateness.as_millis());
         json!({
             "schema": 1,
             "type": "check",
@@ -26,6 +28,7 @@ impl Report {
             "errors": self.errors(),
             "warnings": self.warnings(),
             "held": self.held,
+            "silent_network_lateness_ms": lateness,
             "findings": self.findings.iter().map(finding).collect::<Vec<_>>(),
             "drifts": self.drifts.iter().map(drift).collect::<Vec<_>>(),
             "ignored": ignored,

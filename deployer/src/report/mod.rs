@@ -8,6 +8,8 @@ mod place;
 mod sarif;
 mod text;
 
+use std::time::Duration;
+
 use timeouts::{Finding, Level, Reading, Rule, Setting};
 
 use crate::reading::{ACCEPTED, Drift, Places, Readings};
@@ -48,6 +50,9 @@ pub struct Report {
     pub drifts: Vec<Drift>,
     /// How many rules hold, counted for each reading.
     pub held: usize,
+    /// How late a message may be for a client whose network went silent, at worst; none where a
+    /// heartbeat was not seen.
+    pub silent_network_lateness: Option<Duration>,
     places: Places,
 }
 
@@ -66,6 +71,7 @@ impl Report {
             undecided: Vec::new(),
             drifts: Vec::new(),
             held: 0,
+            silent_network_lateness: lateness(&readings.readings),
             places: readings.places,
         };
         for reading in &readings.readings {
@@ -151,6 +157,11 @@ impl Report {
     fn file(&self, place: &timeouts::Place) -> Option<&Place> {
         place.links().find_map(|link| self.places.find(link))
     }
+}
+
+fn lateness(readings: &[Reading]) -> Option<Duration> {
+    let latenesses = readings.iter().map(timeouts::silent_network_lateness);
+    latenesses.filter_map(Result::ok).max()
 }
 
 /// Whether a rule that was not decided concerns this server. Others have no store of this project.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use timeouts::{Finding, Origin, Seen, Setting, Violation};
+use timeouts::{Finding, Origin, Seen, Setting, Violation, seconds};
 
 use super::{Report, Undecided};
 use crate::reading::Drift;
@@ -41,6 +41,14 @@ impl Report {
         }
         self.undecided(&mut text);
         let _ = writeln!(text, "{}", self.summary());
+        if let Some(lateness) = self.silent_network_lateness {
+            let lateness = seconds(lateness);
+            let _ = writeln!(
+                text,
+                "after a network went silent, a client gets its messages up to {lateness} late: \
+                 ping interval + ping timeout"
+            );
+        }
         text
     }
 

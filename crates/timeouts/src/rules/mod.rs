@@ -66,6 +66,8 @@ mod upgrade_timeout_above_idle_timeout;
 mod waf_blocks_plugins;
 mod weighted_forward_without_group_stickiness;
 
+pub use slow_dead_peer_detection::silent_network_lateness;
+
 use crate::rule::Rule;
 
 /// What a rule's file is written with.

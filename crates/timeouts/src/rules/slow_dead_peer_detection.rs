@@ -22,10 +22,20 @@ pub(super) const RULE: Rule = Rule {
 
 const LONGEST: Duration = Duration::from_secs(300);
 
+/// How late a message may be for a client whose network went silent: the client notices that no
+/// ping comes once `ping_interval + ping_timeout` have passed since the last one, and reconnects.
+///
+/// # Errors
+/// When one of the two was not seen.
+pub fn silent_network_lateness(reading: &Reading) -> Result<Duration, NotSeen> {
+    let interval = reading.duration(PingInterval)?.value;
+    Ok(interval.saturating_add(reading.duration(PingTimeout)?.value))
+}
+
 fn check(r: &Reading) -> Verdict {
     let interval = r.duration(PingInterval)?;
     let timeout = r.duration(PingTimeout)?;
-    let sum = interval.value.saturating_add(timeout.value);
+    let sum = silent_network_lateness(r)?;
     demand(sum <= LONGEST, || {
         Violation::warning(format!(
             "after a network went silent, a client gets its messages up to {} late",
