@@ -187,7 +187,10 @@ impl Network {
         let warning = || {
             Finding::warning(
                 SUBJECT,
-                format!("{have}, and {most} more tasks may run during a deployment"),
+                format!(
+                    "{have}, and {} more may run during a deployment",
+                    counted(most)
+                ),
                 format!("{cure} `service.tasks.max`"),
             )
         };
@@ -275,7 +278,7 @@ mod tests {
         assert!(message.contains(words), "{message}");
         let (level, message) = told(13, 13, 26).expect("a finding");
         assert_eq!(level, Level::Warning);
-        assert!(message.contains("13 more tasks may run"), "{message}");
+        assert!(message.contains("13 tasks more may run"), "{message}");
         assert_eq!(told(13, 13, 25), None);
     }
 }
