@@ -12,6 +12,7 @@ use crate::aws::{Clients, Resource, StackState};
 use crate::deploy::{Limits, Situation, SteadyState, Stopped, situation, wait_for_fresh_tasks};
 use crate::deployment::{reporter, watching};
 use crate::named_stack::Named;
+use crate::preflight::account_of_stack;
 use crate::terminal::say_waiting;
 use crate::terminal::{Ended, Exit, Output, Signals, confirm, line, print, runtime, say};
 
@@ -56,7 +57,10 @@ pub(crate) fn interruptible(
             told: Cell::new(Told::Nothing),
         };
         tokio::select! {
-            ended = what(&fresh) => ended,
+            ended = async {
+                account_of_stack(fresh.clients, named).await?;
+                what(&fresh).await
+            } => ended,
             () = signals.next() => Err(fresh.interrupted()),
         }
     });

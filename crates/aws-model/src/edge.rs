@@ -54,16 +54,18 @@ pub struct WebAcl {
     pub rules: Field<Vec<WebRule>>,
 }
 
-/// A rule of a web ACL, as far as it uses a managed rule group; other rules have no name here.
+/// A rule of a web ACL, as far as it uses a managed rule group or challenges.
 #[derive(Clone, Debug)]
 pub struct WebRule {
+    /// Its name.
+    pub name: String,
     /// The managed rule group's name: `AWSManagedRulesCommonRuleSet`.
     pub managed_group: Option<String>,
     /// Whether only AWS knows a part of it that decides.
     pub unknown: bool,
     /// Whether it only counts, or applies to some requests only.
     pub limited: bool,
-    /// Rules of the group that do not block.
+    /// Rules of the group that let requests through: they count or allow.
     pub exceptions: Vec<String>,
     /// Whether it challenges requests that are to prove a browser behind them.
     pub challenges: Challenges,
@@ -74,14 +76,15 @@ pub struct WebRule {
 pub enum Challenges {
     /// None.
     None,
-    /// All that it suspects.
+    /// Those of every path.
     All,
-    /// Those whose path is not among its exemptions, or nobody knows which.
+    /// Those that match its statement or are not among its exemptions. The Socket.IO path may or
+    /// may not be among them.
     Some,
 }
 
 impl Challenges {
-    /// The managed group that challenges.
+    /// The managed group that challenges while a flood goes on.
     pub const GROUP: &str = "AWSManagedRulesAntiDDoSRuleSet";
 }
 
@@ -109,33 +112,70 @@ impl WebAcl {
 
 impl WebRule {
     fn read(rule: &Node) -> Self {
+        let name = rule.get("Name").and_then(Node::as_text);
+        let name = name.unwrap_or_default().to_owned();
         let Some(group) = rule.at("Statement.ManagedRuleGroupStatement") else {
             let statement = rule.get("Statement");
+            let action = rule.get("Action");
             return Self {
+                name,
                 managed_group: None,
                 // Statements of other kinds may speak of what only AWS knows.
-                unknown: !is_whole(Some(rule)) || !is_whole(statement),
+                unknown: ![Some(rule), statement, action].into_iter().all(is_whole),
                 limited: false,
                 exceptions: Vec::new(),
-                challenges: Challenges::None,
+                challenges: match action.is_some_and(challenges_by) {
+                    true if statement.is_some_and(matches_each_path) => Challenges::All,
+                    true => Challenges::Some,
+                    false => Challenges::None,
+                },
             };
         };
         let items = |list| group.get(list).and_then(Node::as_list).unwrap_or_default();
         let exceptions = items("RuleActionOverrides")
             .iter()
             .chain(items("ExcludedRules"));
+        let lets_through = |item: &&Node| {
+            let action = item.get("ActionToUse");
+            action.is_none_or(|action| has(action, &["Count", "Allow"]))
+        };
         Self {
+            name,
             managed_group: group.get("Name").and_then(Node::as_text).map(str::to_owned),
             unknown: group_is_unknown(group) || !rule.get("OverrideAction").is_none_or(is_known),
             limited: rule.at("OverrideAction.Count").is_some()
                 || group.get("ScopeDownStatement").is_some(),
             challenges: challenges(group),
             exceptions: exceptions
-                .filter(|item| item.at("ActionToUse.Block").is_none())
+                .filter(lets_through)
                 .filter_map(|item| Some(item.get("Name")?.as_text()?.to_owned()))
                 .collect(),
         }
     }
+}
+
+/// Whether an action asks for a proof that a browser, or a person, is there.
+fn challenges_by(action: &Node) -> bool {
+    has(action, &["Challenge", "Captcha"])
+}
+
+fn has(node: &Node, keys: &[&str]) -> bool {
+    keys.iter().any(|key| node.get(key).is_some())
+}
+
+/// Whether a statement matches requests of every path: a rate of all requests, or a path that
+/// begins with `/`.
+fn matches_each_path(statement: &Node) -> bool {
+    if let Some(rate) = statement.get("RateBasedStatement") {
+        return rate.get("ScopeDownStatement").is_none();
+    }
+    let Some(bytes) = statement.get("ByteMatchStatement") else {
+        return false;
+    };
+    let text = |name| bytes.get(name).and_then(Node::as_text);
+    bytes.at("FieldToMatch.UriPath").is_some()
+        && text("PositionalConstraint") == Some("STARTS_WITH")
+        && text("SearchString") == Some("/")
 }
 
 /// Whether only AWS knows what a managed group does, or which requests it looks at.

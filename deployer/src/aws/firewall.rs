@@ -31,7 +31,7 @@ pub(super) async fn read(clients: &Clients, balancer: &str, live: &mut Live) {
     if !before.is_empty() || !after.is_empty() {
         rules.push(WebRule {
             unknown: true,
-            ..other()
+            ..other(String::new(), Challenges::None)
         });
     }
     live.model.web_acls.push(WebAcl {
@@ -43,33 +43,65 @@ pub(super) async fn read(clients: &Clients, balancer: &str, live: &mut Live) {
 }
 
 /// A rule that uses no managed group.
-fn other() -> WebRule {
+fn other(name: String, challenges: Challenges) -> WebRule {
     WebRule {
+        name,
         managed_group: None,
         unknown: false,
         limited: false,
         exceptions: Vec::new(),
-        challenges: Challenges::None,
+        challenges,
     }
+}
+
+/// What a rule's own action challenges.
+fn own_challenges(rule: &types::Rule) -> Challenges {
+    if !rule.action().is_some_and(challenges_by) {
+        return Challenges::None;
+    }
+    match rule.statement().is_some_and(matches_each_path) {
+        true => Challenges::All,
+        false => Challenges::Some,
+    }
+}
+
+/// Whether an action asks for a proof that a browser, or a person, is there.
+fn challenges_by(action: &types::RuleAction) -> bool {
+    action.challenge().is_some() || action.captcha().is_some()
+}
+
+/// Whether a statement matches requests of every path: a rate of all requests, or a path that
+/// begins with `/`.
+fn matches_each_path(statement: &types::Statement) -> bool {
+    if let Some(rate) = statement.rate_based_statement() {
+        return rate.scope_down_statement().is_none();
+    }
+    statement.byte_match_statement().is_some_and(|bytes| {
+        let field = bytes.field_to_match();
+        field.is_some_and(|field| field.uri_path().is_some())
+            && *bytes.positional_constraint() == types::PositionalConstraint::StartsWith
+            && bytes.search_string().as_ref() == b"/"
+    })
 }
 
 fn rule(rule: &types::Rule) -> WebRule {
     let statement = rule.statement();
     let group = statement.and_then(|statement| statement.managed_rule_group_statement());
     let Some(group) = group else {
-        return other();
+        return other(rule.name().to_owned(), own_challenges(rule));
     };
     let counts = rule
         .override_action()
         .is_some_and(|to| to.count().is_some());
-    let blocks = |one: &types::RuleActionOverride| {
+    let lets_through = |one: &&types::RuleActionOverride| {
         let action = one.action_to_use();
-        action.is_some_and(|action| action.block().is_some())
+        action.is_some_and(|action| action.count().is_some() || action.allow().is_some())
     };
     let overrides = group.rule_action_overrides().iter();
-    let overrides = overrides.filter(|one| !blocks(one)).map(|one| one.name());
+    let overrides = overrides.filter(lets_through).map(|one| one.name());
     let excluded = group.excluded_rules().iter().map(|one| one.name());
     WebRule {
+        name: rule.name().to_owned(),
         managed_group: Some(group.name().to_owned()),
         unknown: false,
         limited: counts || group.scope_down_statement().is_some(),

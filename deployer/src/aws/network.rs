@@ -1,7 +1,6 @@
 //! Networks of EC2: subnets, their routes, and the endpoints of AWS's services within them.
 
-use std::collections::BTreeMap;
-
+use super::routes::{Routes, way};
 use super::signed::{EC2, Xml, items, text};
 use super::{Clients, Error, Kind};
 
@@ -16,39 +15,6 @@ pub struct Subnet {
     pub zone: String,
     /// Addresses that nobody has.
     pub free: u64,
-}
-
-/// Where a subnet's traffic to the internet goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Way {
-    /// Nowhere.
-    #[default]
-    None,
-    /// To an internet gateway, for those with a public address.
-    Internet,
-    /// Through something that needs no public address: a NAT gateway, a transit gateway and so on.
-    Through(String),
-}
-
-/// What a VPC has that matters to a stack in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Routes {
-    by_subnet: BTreeMap<String, Way>,
-    main: Way,
-}
-
-impl Routes {
-    /// The ways of subnets with a table of their own, and of all others.
-    #[must_use]
-    pub fn new(by_subnet: BTreeMap<String, Way>, main: Way) -> Self {
-        Self { by_subnet, main }
-    }
-
-    /// Where the traffic of a subnet goes: by its own table, or the VPC's main one.
-    #[must_use]
-    pub fn of(&self, subnet: &str) -> &Way {
-        self.by_subnet.get(subnet).unwrap_or(&self.main)
-    }
 }
 
 /// An endpoint of one of AWS's services.
@@ -127,7 +93,7 @@ impl Clients {
         for (way, subnets) in tables {
             for (subnet, is_main) in subnets {
                 if is_main {
-                    routes.main = way.clone();
+                    routes.main = Some(way.clone());
                 }
                 if !subnet.is_empty() {
                     routes.by_subnet.insert(subnet, way.clone());
@@ -160,29 +126,6 @@ impl Clients {
     }
 }
 
-/// Where a table's default route leads. A route to something that is gone is a black hole.
-fn way(table: roxmltree::Node<'_, '_>) -> Way {
-    let mut routes = items(table, "routeSet").filter(|route| {
-        text(*route, "destinationCidrBlock") == "0.0.0.0/0" && text(*route, "state") != "blackhole"
-    });
-    let Some(route) = routes.next() else {
-        return Way::None;
-    };
-    let targets = route.children().filter(|child| {
-        child.is_element()
-            && !matches!(
-                child.tag_name().name(),
-                "destinationCidrBlock" | "state" | "origin" | "instanceOwnerId"
-            )
-    });
-    let mut targets = targets.filter_map(|target| target.text());
-    match targets.next() {
-        Some(target) if target.starts_with("igw-") => Way::Internet,
-        Some(target) => Way::Through(target.to_owned()),
-        None => Way::None,
-    }
-}
-
 /// Reads each item of a list of EC2's.
 fn list<T>(
     answer: &str,
@@ -196,33 +139,4 @@ fn list<T>(
         kind: Kind::Unreachable,
     })?;
     Ok(items(document.root_element(), name).map(read).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn way_of(route: &str) -> Way {
-        let text = format!("<item><routeSet>{route}</routeSet></item>");
-        way(Xml::parse(&text).expect("it is XML").root_element())
-    }
-
-    #[test]
-    fn a_default_route_leads_out_and_no_other_does() {
-        let to = |target: &str| {
-            format!(
-                "<item><destinationCidrBlock>0.0.0.0/0</destinationCidrBlock>{target}\
-                 <state>active</state><origin>CreateRoute</origin></item>"
-            )
-        };
-        let nat = "<natGatewayId>nat-1</natGatewayId>";
-        assert_eq!(way_of(&to(nat)), Way::Through("nat-1".to_owned()));
-        assert_eq!(way_of(&to("<gatewayId>igw-1</gatewayId>")), Way::Internet);
-        assert_eq!(way_of(&to(nat).replace("active", "blackhole")), Way::None);
-        assert_eq!(
-            way_of(&to(nat).replace("0.0.0.0/0", "10.0.0.0/8")),
-            Way::None
-        );
-        assert_eq!(way_of(""), Way::None);
-    }
 }

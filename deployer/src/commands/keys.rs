@@ -1,5 +1,6 @@
 //! `deployer keys`.
 
+use anyhow::bail;
 use clap::Subcommand;
 use deployer::rotation;
 use deployer::terminal::{Exit, Output};
@@ -44,7 +45,10 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         Verb::List { stack, url } if stack.is_local()? => {
             rotation::list_local(url.as_deref(), output)
         }
-        Verb::List { stack, .. } => rotation::list(&stack.named()?, output),
+        Verb::List { stack, url } => {
+            refuse(url.as_deref())?;
+            rotation::list(&stack.named()?, output)
+        }
         Verb::Rotate {
             stack,
             url,
@@ -53,7 +57,20 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
             rotation::rotate_local(rotation, (stack.env(), url.as_deref()), output)
         }
         Verb::Rotate {
-            stack, rotation, ..
-        } => rotation::rotate(rotation, &stack.named()?, output),
+            stack,
+            url,
+            rotation,
+        } => {
+            refuse(url.as_deref())?;
+            rotation::rotate(rotation, &stack.named()?, output)
+        }
+    }
+}
+
+/// Refuses the URL of a local stack where a stack on AWS is meant.
+fn refuse(url: Option<&str>) -> anyhow::Result<()> {
+    match url {
+        Some(_) => bail!("`--url` is for a local stack, and this one is on AWS"),
+        None => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! `deployer plan`: what `up` would change on AWS; it changes nothing.
 
+use std::cell::Cell;
 use std::io::IsTerminal as _;
 
 use anyhow::bail;
@@ -50,20 +51,17 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     runtime()?.block_on(async {
         let clients = Clients::new(loaded.region.clone()).await;
         let name = change_set_name(false)?;
+        let how = (&*name, args.revert_drift);
         let mut signals = Signals::take()?;
+        let asked = Cell::new(false);
         let planned = tokio::select! {
-            planned = say_waiting(plan(&clients, &loaded, &request, (&name, args.revert_drift))) => planned,
+            planned = say_waiting(plan(&clients, &loaded, &request, how, &asked, output)) => planned,
             () = signals.next() => Err(anyhow::anyhow!("nothing was \
                                                         changed").context(Ended(Exit::Interrupted))),
         };
         // Whatever came of it: what was made to find out is removed.
-        let removal = say_waiting(discard(&clients, &request.stack, &name));
-        let removed = signals.unless_again(removal).await;
-        let left = format!("the change set {name} may be left behind, and changes nothing");
-        match removed {
-            Some(Ok(())) => {}
-            Some(Err(error)) => say(&format!("{left}: {error:#}"))?,
-            None => say(&format!("interrupted while tidying up: {left}"))?,
+        if asked.get() {
+            tidy_up(&clients, &request.stack, &name, &mut signals).await?;
         }
         let (plan, preflight) = planned?;
         match output {
@@ -84,6 +82,22 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
             Exit::Well
         })
     })
+}
+
+/// Removes the change set, and says so where it may be left.
+async fn tidy_up(
+    clients: &Clients,
+    stack: &str,
+    name: &str,
+    signals: &mut Signals,
+) -> anyhow::Result<()> {
+    let removal = say_waiting(discard(clients, stack, name));
+    let left = format!("the change set {name} may be left behind, and changes nothing");
+    match signals.unless_again(removal).await {
+        Some(Ok(())) => Ok(()),
+        Some(Err(error)) => say(&format!("{left}: {error:#}")),
+        None => say(&format!("interrupted while tidying up: {left}")),
+    }
 }
 
 /// Says, last of all, that `up` would not go this way: the exit code is about the plan alone.
@@ -108,14 +122,17 @@ fn say_refusal(violated: usize, found: usize) -> anyhow::Result<()> {
     ))
 }
 
+/// Plans; `asked` is set once AWS is asked for a change set, which is to be removed then.
 async fn plan(
     clients: &Clients,
     loaded: &Loaded,
     request: &deployer::deploy::Request,
     (name, reverts_drift): (&str, bool),
+    asked: &Cell<bool>,
+    output: Output,
 ) -> anyhow::Result<(deployer::deploy::Plan, Preflight)> {
     let caller = clients.caller().await?;
-    account(loaded, &caller)?;
+    account(&loaded.options, &caller)?;
     let origin = Origin::now(caller.clone(), commit(loaded), false);
     let stack = clients.stack(&request.stack).await?;
     let situation = situation(stack.as_ref());
@@ -138,15 +155,19 @@ async fn plan(
         step: Step::On,
         reverts_drift,
     };
+    asked.set(true);
     let (prepared, preflight) = tokio::join!(
         prepare(clients, request, old.as_ref(), name, &origin, how),
-        look(clients, loaded, &caller, old.is_none()),
+        look(clients, loaded, &caller, old.as_ref()),
     );
     match prepared {
         Ok(prepared) => Ok((prepared.plan, preflight)),
         // What was found may be why.
         Err(error) => {
-            say(&preflight.text(std::io::stderr().is_terminal()))?;
+            match output {
+                Output::Json => print(&line(&preflight.json()))?,
+                Output::Text => say(&preflight.text(std::io::stderr().is_terminal()))?,
+            }
             Err(error)
         }
     }

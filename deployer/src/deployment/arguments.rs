@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use crate::environment::RoleArn;
+
 /// A role, as it is typed.
 ///
 /// # Errors
 /// It is no ARN of a role.
 pub fn role(text: &str) -> Result<String, String> {
-    match text.starts_with("arn:") && text.contains(":role/") {
-        true => Ok(text.to_owned()),
-        false => Err("expected a role's ARN: arn:aws:iam::123456789012:role/NAME".to_owned()),
+    match RoleArn::parse(text) {
+        Some(role) => Ok(role.0),
+        None => Err(format!("expected {}", RoleArn::EXPECTED)),
     }
 }
 

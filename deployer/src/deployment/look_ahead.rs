@@ -5,17 +5,18 @@ use std::io::IsTerminal as _;
 use serde_json::json;
 
 use super::Deployment;
+use crate::aws::StackState;
 use crate::preflight::{Preflight, look};
 use crate::terminal::{Exit, Output, line, print, say};
 
 impl Deployment<'_> {
     /// Looks at what the deployment needs on AWS, where that is wanted.
-    pub(super) async fn look_ahead(&self, creates: bool) -> Option<Preflight> {
+    pub(super) async fn look_ahead(&self, old: Option<&StackState>) -> Option<Preflight> {
         if !self.purpose.looks_ahead {
             return None;
         }
         let caller = self.caller.borrow().clone();
-        Some(look(&self.clients, self.loaded, &caller, creates).await)
+        Some(look(&self.clients, self.loaded, &caller, old).await)
     }
 
     /// Shows what was found; how many findings stop the deployment.

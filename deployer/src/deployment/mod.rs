@@ -293,14 +293,14 @@ impl Deployment<'_> {
 
     async fn deploy(&self) -> anyhow::Result<Exit> {
         let caller = say_waiting(self.clients.caller()).await?;
-        account(self.loaded, &caller)?;
+        account(&self.loaded.options, &caller)?;
         self.caller.replace(caller);
         let (old, taken_up) = match self.ready().await? {
             Ok(ready) => ready,
             Err(exit) => return Ok(exit),
         };
         let (prepared, preflight) = say_waiting(async {
-            tokio::join!(self.plan(old.as_ref()), self.look_ahead(old.is_none()))
+            tokio::join!(self.plan(old.as_ref()), self.look_ahead(old.as_ref()))
         })
         .await;
         let refusals = self.show_preflight(preflight.as_ref())?;

@@ -16,6 +16,7 @@ use super::{Options, Purpose, carry_out, reporter};
 use crate::history::{Origin, PreviousDeployment};
 use crate::loaded_environment::Loaded;
 use crate::named_stack::Named;
+use crate::preflight::account_of_stack;
 use crate::terminal::confirm;
 use crate::terminal::say_waiting;
 use crate::terminal::{Ended, Exit, Output, line, print, say};
@@ -111,6 +112,7 @@ async fn way(
     begun: &Cell<bool>,
 ) -> anyhow::Result<Way> {
     let clients = Clients::new(named.region.clone()).await;
+    account_of_stack(&clients, named).await?;
     let stack = say_waiting(clients.stack(&named.name))
         .await?
         .with_context(|| named.absent())?;

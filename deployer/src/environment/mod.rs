@@ -4,6 +4,7 @@
 //! whoever wants to know what would be deployed reads the
 //! [`Rendered`](cloudformation::template::Rendered) template.
 
+mod arn;
 mod choice;
 mod duration;
 mod field;
@@ -21,6 +22,7 @@ mod tags;
 mod text;
 mod unit;
 
+pub use arn::{PolicyArn, RoleArn, TopicArn};
 pub use choice::{Architecture, IpAddressType, Retention, Scheme, Switch, Target};
 pub use duration::{Seconds, Sticky};
 pub use field::Setting;
@@ -36,5 +38,5 @@ pub use server::Server;
 pub use size::Mebibytes;
 pub use store::{Store, StoreUrl};
 pub use tags::{Tags, Topics};
-pub use text::{Account, Arn, Path, Region, Slug, Text};
+pub use text::{Account, Path, Region, Slug, Text};
 pub use unit::{NonEmpty, Number};

@@ -3,6 +3,7 @@
 //!
 //! Ranges are checked here where no rule speaks of them: a rule says more about what would break.
 
+use super::arn::{PolicyArn, RoleArn};
 use super::choice::{Architecture, IpAddressType, Retention, Scheme, Switch, Target};
 use super::duration::{Seconds, Sticky};
 use super::field::{Setting, section};
@@ -11,7 +12,7 @@ use super::server::Server;
 use super::size::Mebibytes;
 use super::store::Store;
 use super::tags::{Tags, Topics};
-use super::text::{Account, Arn, Path, Region, Slug, Text};
+use super::text::{Account, Path, Region, Slug, Text};
 use super::unit::{NonEmpty, Number};
 use cloudformation::diagnostic::{Mistake, Mistakes, nearest};
 
@@ -52,9 +53,9 @@ section! {
         tags: Option<Setting<Tags>>,
         /// The role with which CloudFormation works, instead of the caller's own permissions;
         /// `--role-arn` overrides it.
-        role_arn: Option<Setting<Arn>>,
+        role_arn: Option<Setting<RoleArn>>,
         /// The permissions boundary of the roles that the stack makes.
-        permissions_boundary: Option<Setting<Arn>>,
+        permissions_boundary: Option<Setting<PolicyArn>>,
         /// SNS topics to which CloudFormation tells what happens to the stack, five at most.
         notification_arns: Option<Setting<Topics>>,
         /// Rules that `check` and `up` pass over here, each with a reason.

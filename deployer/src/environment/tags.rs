@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use super::arn::TopicArn;
 use super::field::{FromNode, wrong};
-use super::text::Arn;
 use cloudformation::diagnostic::Mistakes;
 use cloudformation::node::Node;
 
@@ -31,9 +31,10 @@ impl FromNode for Tags {
         let mut tags = Vec::new();
         for (key, entry) in map {
             let value = entry.node.as_text().filter(|_| is_key(key));
-            let Some(value) = value.filter(|value| value.chars().count() <= LONGEST.1) else {
+            let Some(value) = value.filter(|value| is_fit(value, LONGEST.1)) else {
                 let expected = "a tag: a text of 256 characters at most, with a key of 128 at most \
-                                that does not begin with `aws:` or `holdfast:`";
+                                that does not begin with `aws:` or `holdfast:`, both of letters, \
+                                digits, spaces and `_.:/=+-@`";
                 mistakes.push(wrong(&entry.node, expected));
                 continue;
             };
@@ -44,8 +45,16 @@ impl FromNode for Tags {
 }
 
 fn is_key(key: &str) -> bool {
-    let own = key.starts_with("aws:") || key.starts_with("holdfast:");
-    !key.is_empty() && key.chars().count() <= LONGEST.0 && !own
+    let lower = key.to_lowercase();
+    let is_own = lower.starts_with("aws:") || lower.starts_with("holdfast:");
+    !key.is_empty() && is_fit(key, LONGEST.0) && !is_own
+}
+
+/// Whether a text is one that all services take ("Tag naming limits and requirements", Tagging AWS
+/// Resources).
+fn is_fit(text: &str, longest: usize) -> bool {
+    let is_fit = |c: char| c.is_alphanumeric() || " _.:/=+-@".contains(c);
+    text.chars().count() <= longest && text.chars().all(is_fit)
 }
 
 /// The topics that CloudFormation takes for one stack ("CreateChangeSet", CloudFormation API
@@ -54,7 +63,7 @@ const MOST_TOPICS: usize = 5;
 
 /// ARNs of SNS topics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Topics(pub Vec<Arn>);
+pub struct Topics(pub Vec<TopicArn>);
 
 impl FromNode for Topics {
     fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
@@ -76,7 +85,7 @@ impl JsonSchema for Topics {
         json_schema!({
             "type": "array",
             "maxItems": MOST_TOPICS,
-            "items": generator.subschema_for::<Arn>(),
+            "items": generator.subschema_for::<TopicArn>(),
         })
     }
 
@@ -94,8 +103,15 @@ impl JsonSchema for Tags {
         json_schema!({
             "type": "object",
             "maxProperties": MOST,
-            "propertyNames": { "pattern": "^(?!aws:|holdfast:).{1,128}$" },
-            "additionalProperties": { "type": ["string", "number", "boolean"], "maxLength": LONGEST.1 },
+            "propertyNames": {
+                "pattern": r"^(?![aA][wW][sS]:|[hH][oO][lL][dD][fF][aA][sS][tT]:)[\p{L}\p{N} _.:/=+@-]+$",
+                "maxLength": LONGEST.0,
+            },
+            "additionalProperties": {
+                "type": ["string", "number", "boolean"],
+                "pattern": r"^[\p{L}\p{N} _.:/=+@-]*$",
+                "maxLength": LONGEST.1,
+            },
         })
     }
 

@@ -93,23 +93,6 @@ inline_schema!([] Account, "Account", json_schema!({
     ]
 }));
 
-/// The ARN of something on AWS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Arn(pub String);
-
-impl FromNode for Arn {
-    fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
-        parsed(node, "an ARN: `arn:aws:…`", mistakes, |text| {
-            let parts: Vec<_> = text.splitn(6, ':').collect();
-            let is_arn = matches!(parts[..], ["arn", partition, service, _, _, rest]
-                if partition.starts_with("aws") && !service.is_empty() && !rest.is_empty());
-            is_arn.then(|| Self(text.to_owned()))
-        })
-    }
-}
-
-inline_schema!([] Arn, "Arn", json_schema!({ "type": "string", "pattern": "^arn:aws[^:]*:[^:]+:[^:]*:[^:]*:.+$" }));
-
 /// A path of a URL, without pattern or query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path(pub String);

@@ -12,7 +12,7 @@ use cloudformation::node::Node;
 /// Gives a type its part of the schema: an inline one, since a reference would hide the setting's
 /// own description.
 macro_rules! inline_schema {
-    ([$($generics:tt)*] $type:ty, $name:literal, $schema:expr) => {
+    ([$($generics:tt)*] $type:ty, $name:expr, $schema:expr) => {
         impl<$($generics)*> JsonSchema for $type {
             fn schema_name() -> Cow<'static, str> {
                 $name.into()

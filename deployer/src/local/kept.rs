@@ -2,11 +2,9 @@
 //! the template would have in memory.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-
-use serde::{Deserialize, Serialize};
 
 /// The directory of one environment's stack. One stack at a time has it.
 #[derive(Debug)]
@@ -14,15 +12,6 @@ pub struct Kept {
     directory: PathBuf,
     /// Held for as long as the stack runs.
     _lock: File,
-}
-
-/// The keys of a stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Keys {
-    /// The backend's key.
-    pub backend: String,
-    /// The demo channel's plugin key; empty before there is one.
-    pub plugin: String,
 }
 
 impl Kept {
@@ -58,24 +47,33 @@ impl Kept {
         self.directory.join("store")
     }
 
-    /// The keys of the stack before this one. What cannot be read counts as none: new ones are made.
+    /// Where the backend keys are. A rotation writes here at once, so that a stack that is killed
+    /// loses none.
     #[must_use]
-    pub fn keys(&self) -> Option<Keys> {
-        serde_json::from_slice(&fs::read(self.file()).ok()?).ok()
+    pub fn backend_keys(&self) -> PathBuf {
+        self.directory.join("backend.keys")
     }
 
-    /// Keeps the keys for the next stack.
+    /// The plugin key of the demo channel that the stack before this one had. What cannot be read
+    /// counts as none: a new one is made.
+    #[must_use]
+    pub fn plugin_key(&self) -> Option<String> {
+        let text = fs::read_to_string(self.plugin_file()).ok()?;
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// Keeps the plugin key for the next stack.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn keep(&self, keys: &Keys) -> io::Result<()> {
-        let file = private(&self.file())?;
+    pub fn keep_plugin_key(&self, key: &str) -> io::Result<()> {
+        let mut file = private(&self.plugin_file())?;
         file.set_len(0)?;
-        Ok(serde_json::to_writer(file, keys)?)
+        file.write_all(key.as_bytes())
     }
 
-    fn file(&self) -> PathBuf {
-        self.directory.join("keys.json")
+    fn plugin_file(&self) -> PathBuf {
+        self.directory.join("plugin.key")
     }
 }
 
@@ -99,18 +97,16 @@ mod tests {
         let file = home.path().join("local.yaml");
         fs::write(&file, "").unwrap();
         let kept = Kept::open(home.path(), &file).unwrap().unwrap();
-        assert_eq!(kept.keys(), None);
-        let keys = Keys {
-            backend: "b".into(),
-            plugin: "p".into(),
-        };
-        kept.keep(&keys).unwrap();
+        assert_eq!(kept.plugin_key(), None);
+        for key in ["longer", "p"] {
+            kept.keep_plugin_key(key).unwrap();
+        }
         assert!(Kept::open(home.path(), &file).unwrap().is_none());
         let other = home.path().join("other.yaml");
         fs::write(&other, "").unwrap();
         assert!(Kept::open(home.path(), &other).unwrap().is_some());
         drop(kept);
         let next = Kept::open(home.path(), &file).unwrap().unwrap();
-        assert_eq!(next.keys(), Some(keys));
+        assert_eq!(next.plugin_key().as_deref(), Some("p"));
     }
 }

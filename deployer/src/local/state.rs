@@ -4,7 +4,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, geteuid, test_kill_process};
@@ -88,20 +88,33 @@ pub fn keys(directory: &Path, pid: u32) -> PathBuf {
 pub(super) struct KeyFile(pub(super) PathBuf);
 
 impl KeyFile {
-    /// Writes the first one.
-    pub(super) fn create(directory: &Path, pid: u32, text: &str) -> Result<Self, Error> {
+    /// Writes it. It leads to `kept`, where there is such a file: what is written then outlives the
+    /// stack.
+    pub(super) fn create(
+        directory: &Path,
+        pid: u32,
+        text: &str,
+        kept: Option<&Path>,
+    ) -> Result<Self, Error> {
+        let path = keys(directory, pid);
+        if let Some(kept) = kept {
+            open_directory(directory)?;
+            // One of a process that is gone, and had the same id.
+            let _ = fs::remove_file(&path);
+            let kept = std::path::absolute(kept);
+            kept.and_then(|kept| symlink(kept, &path))
+                .map_err(|source| Error::Directory {
+                    path: path.clone(),
+                    source,
+                })?;
+        }
         write_keys(directory, pid, text)?;
-        Ok(Self(keys(directory, pid)))
-    }
-
-    /// The key that was added last.
-    pub(super) fn newest(&self) -> Option<String> {
-        newest(&self.0)
+        Ok(Self(path))
     }
 }
 
 /// The last key of a file of backend keys.
-fn newest(path: &Path) -> Option<String> {
+pub(super) fn newest(path: &Path) -> Option<String> {
     let keys = fs::read_to_string(path).ok()?;
     Some(backend_keys::parse(&keys).pop()?.key)
 }
@@ -121,6 +134,7 @@ impl Drop for KeyFile {
 pub fn write_keys(directory: &Path, pid: u32, text: &str) -> Result<(), Error> {
     open_directory(directory)?;
     let path = keys(directory, pid);
+    let path = fs::read_link(&path).unwrap_or(path);
     let next = path.with_extension("keys-next");
     let write = || -> io::Result<()> {
         let mut file = OpenOptions::new()

@@ -10,6 +10,7 @@ mod network;
 mod quotas;
 mod report;
 mod size;
+mod tasks;
 mod wanted;
 mod zone;
 
@@ -18,8 +19,10 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::bail;
 use tokio::time::timeout;
 
-use crate::aws::{Clients, Error, Kind};
-use crate::loaded_environment::Loaded;
+use crate::aws::{Clients, Error, Kind, StackState};
+use crate::loaded_environment::{Loaded, StackOptions};
+use crate::named_stack::Named;
+use crate::terminal::say_waiting;
 pub use finding::{Finding, Level, Unseen};
 pub use report::Preflight;
 use wanted::Wanted;
@@ -39,8 +42,8 @@ fn account_of(arn: &str) -> &str {
 ///
 /// # Errors
 /// They are of another one.
-pub fn account(loaded: &Loaded, caller: &str) -> anyhow::Result<()> {
-    let Some(wanted) = &loaded.options.account else {
+pub fn account(options: &StackOptions, caller: &str) -> anyhow::Result<()> {
+    let Some(wanted) = &options.account else {
         return Ok(());
     };
     let found = account_of(caller);
@@ -57,14 +60,32 @@ pub fn account(loaded: &Loaded, caller: &str) -> anyhow::Result<()> {
     )
 }
 
-/// Looks at everything at once. `creates` where there is no stack yet.
-pub async fn look(clients: &Clients, loaded: &Loaded, caller: &str, creates: bool) -> Preflight {
+/// Refuses credentials of another account than the stack's environment's. Asks AWS only where the
+/// environment names one.
+///
+/// # Errors
+/// They are of another one, or AWS does not say whose they are.
+pub async fn account_of_stack(clients: &Clients, named: &Named) -> anyhow::Result<()> {
+    if named.options.account.is_none() {
+        return Ok(());
+    }
+    let caller = say_waiting(clients.caller()).await?;
+    account(&named.options, &caller)
+}
+
+/// Looks at everything at once. `old` is the stack that is there.
+pub async fn look(
+    clients: &Clients,
+    loaded: &Loaded,
+    caller: &str,
+    old: Option<&StackState>,
+) -> Preflight {
     let began = Instant::now();
     let wanted = Wanted {
         rendered: &loaded.rendered,
         region: loaded.region.as_deref().unwrap_or_default(),
         account: account_of(caller),
-        creates,
+        old,
         now: SystemTime::now(),
     };
     let (certificate, image, network, zone, quotas) = tokio::join!(

@@ -5,6 +5,7 @@ mod way_out;
 
 use std::collections::BTreeSet;
 
+use super::tasks::{Tasks, counted};
 use super::wanted::Wanted;
 use super::{Finding, Looked, Unseen, unseen, within};
 use crate::aws::{Clients, Endpoint, Routes, Subnet};
@@ -67,17 +68,13 @@ async fn there(
         subnets: subnets.map_err(unseen(SUBJECT, "ec2:DescribeSubnets"))?,
     };
     let mut unfit = network.fits();
-    unfit.extend(network.addresses(addresses_needed(wanted), wanted.creates));
-    Ok((network.there(wanted.region), unfit))
-}
-
-/// The addresses that tasks take beyond those that run already.
-fn addresses_needed(wanted: &Wanted<'_>) -> u64 {
-    let most = wanted.most_tasks();
-    match wanted.creates {
-        true => most,
-        false => most.saturating_sub(wanted.number("MaxTasks").unwrap_or(1)),
+    if wanted.creates() {
+        unfit.extend(network.for_balancer());
     }
+    if network.free() < wanted.most_tasks() {
+        unfit.extend(network.for_tasks(Tasks::count(clients, wanted).await));
+    }
+    Ok((network.there(wanted.region), unfit))
 }
 
 impl Network {
@@ -148,18 +145,12 @@ impl Network {
         findings
     }
 
-    /// Whether there are addresses for the load balancer, where it is new, and for the tasks.
-    fn addresses(&self, needed: u64, creates: bool) -> Vec<Finding> {
-        let of = |ids: &[String]| -> Vec<&Subnet> {
-            let subnets = self.subnets.iter();
-            subnets.filter(|subnet| ids.contains(&subnet.id)).collect()
-        };
-        let mut findings = Vec::new();
-        let balancers = of(&self.balancer);
-        let tight = balancers
-            .iter()
-            .filter(|one| creates && one.free < FOR_BALANCER);
-        findings.extend(tight.map(|subnet| {
+    /// Whether there are addresses for a load balancer that is new.
+    fn for_balancer(&self) -> Vec<Finding> {
+        let subnets = self.subnets.iter();
+        let own = subnets.filter(|subnet| self.balancer.contains(&subnet.id));
+        let tight = own.filter(|subnet| subnet.free < FOR_BALANCER);
+        let finding = |subnet: &Subnet| {
             Finding::error(
                 SUBJECT,
                 format!(
@@ -168,25 +159,49 @@ impl Network {
                 ),
                 "name a larger subnet, or free addresses in it",
             )
-        }));
-        let free: u64 = of(&self.tasks).iter().map(|subnet| subnet.free).sum();
-        if free < needed {
-            findings.push(Finding::error(
+        };
+        tight.map(finding).collect()
+    }
+
+    /// The addresses that are free for tasks.
+    fn free(&self) -> u64 {
+        let subnets = self.subnets.iter();
+        let own = subnets.filter(|subnet| self.tasks.contains(&subnet.id));
+        own.map(|subnet| subnet.free).sum()
+    }
+
+    /// Tasks that this deployment starts stop it where there are no addresses for them. Those that
+    /// may start later, when the service scales or is deployed over, do not.
+    fn for_tasks(&self, tasks: Tasks) -> Option<Finding> {
+        let free = self.free();
+        let have = format!("the tasks' subnets have {free} free addresses");
+        let cure = "name larger subnets in `network.task_subnets`, or lower";
+        let (certain, most) = (tasks.starting(), tasks.at_most_starting());
+        if free < certain {
+            return Some(Finding::error(
                 SUBJECT,
-                format!(
-                    "the tasks' subnets have {free} free addresses, and {needed} more tasks may \
-                     run during a deployment"
-                ),
-                "name larger subnets in `network.task_subnets`, or lower `service.tasks.max`",
+                format!("{have}, and the deployment starts {}", counted(certain)),
+                format!("{cure} `service.tasks.min`"),
             ));
         }
-        findings
+        let warning = || {
+            Finding::warning(
+                SUBJECT,
+                format!(
+                    "{have}, and {} more may run during a deployment",
+                    counted(most)
+                ),
+                format!("{cure} `service.tasks.max`"),
+            )
+        };
+        (free < most).then(warning)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::preflight::Level;
 
     fn subnet(id: &str, zone: &str, free: u64) -> Subnet {
         Subnet {
@@ -218,7 +233,8 @@ mod tests {
         let network = network();
         assert_eq!(network.there("eu-west-1"), []);
         assert_eq!(network.fits(), []);
-        assert_eq!(network.addresses(12, true), []);
+        assert_eq!(network.for_balancer(), []);
+        assert_eq!(network.for_tasks(Tasks::of(0, 2, 12)), None);
     }
 
     #[test]
@@ -250,13 +266,19 @@ mod tests {
     fn addresses_must_be_free() {
         let mut tight = network();
         tight.subnets[0].free = 7;
-        let told = tight.addresses(13, true);
+        let told = tight.for_balancer();
         assert!(told[0].message.contains("subnet-a has 7 free"), "{told:?}");
-        assert!(
-            told[1].message.contains("have 12 free addresses, and 13"),
-            "{told:?}"
-        );
-        // A load balancer that is there has its addresses.
-        assert_eq!(tight.addresses(12, false), []);
+        let told = |running, least, most| {
+            let found = tight.for_tasks(Tasks::of(running, least, most));
+            found.map(|found| (found.level, found.message))
+        };
+        let (level, message) = told(0, 13, 26).expect("a finding");
+        assert_eq!(level, Level::Error);
+        let words = "have 12 free addresses, and the deployment starts 13 tasks";
+        assert!(message.contains(words), "{message}");
+        let (level, message) = told(13, 13, 26).expect("a finding");
+        assert_eq!(level, Level::Warning);
+        assert!(message.contains("13 tasks more may run"), "{message}");
+        assert_eq!(told(13, 13, 25), None);
     }
 }

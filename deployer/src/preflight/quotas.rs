@@ -1,8 +1,9 @@
 //! Quotas that a deployment would pass: load balancers and target groups of a new stack, and the
 //! virtual CPUs of Fargate.
 
+use super::tasks::{Tasks, counted};
 use super::wanted::Wanted;
-use super::{Finding, Looked, unseen, within};
+use super::{Finding, Level, Looked, unseen, within};
 use crate::aws::{Clients, Quota};
 
 const BALANCERS: &str = "quotas of load balancers";
@@ -12,7 +13,7 @@ const CURE: &str = "ask for more in Service Quotas, or remove what nobody needs"
 pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>) -> Vec<Looked> {
     let cpus = within(CPUS, cpus(clients, wanted));
     // What a stack has already is counted already.
-    if !wanted.creates {
+    if !wanted.creates() {
         return vec![cpus.await];
     }
     let (cpus, balancers) = tokio::join!(cpus, within(BALANCERS, balancers(clients)));
@@ -25,27 +26,51 @@ async fn cpus(clients: &Clients, wanted: &Wanted<'_>) -> Looked {
     };
     let most = clients.fargate_cpus().await;
     let most = most.map_err(unseen(CPUS, "servicequotas:GetServiceQuota"))?;
-    let finding = too_many_cpus(cpu, wanted.most_tasks(), most);
-    let place = wanted.place("MaxTasks");
-    Ok(finding.into_iter().map(|one| one.at(place)).collect())
+    let Some(most) = most.filter(|most| vcpus(cpu, wanted.most_tasks()) > *most) else {
+        return Ok(Vec::new());
+    };
+    let finding = too_many_cpus(cpu, Tasks::count(clients, wanted).await, most);
+    let at = finding.map(|one| match one.level {
+        Level::Error => one.at(wanted.place("MinTasks")),
+        Level::Warning => one.at(wanted.place("MaxTasks")),
+    });
+    Ok(at.into_iter().collect())
 }
 
-fn too_many_cpus(cpu: u64, tasks: u64, most: Option<f64>) -> Option<Finding> {
+/// The virtual CPUs of tasks with so many units each.
+fn vcpus(cpu: u64, tasks: u64) -> f64 {
     #[expect(
         clippy::cast_precision_loss,
         reason = "a few thousand tasks at most, each of a few thousand units"
     )]
-    let needed = (cpu * tasks) as f64 / 1024.0;
-    let most = most.filter(|most| needed > *most)?;
-    Some(Finding::error(
-        CPUS,
+    let units = (cpu * tasks) as f64;
+    units / 1024.0
+}
+
+/// Tasks that this deployment starts stop it where they do not fit. Those that may start later, when
+/// the service scales or is deployed over, do not.
+fn too_many_cpus(cpu: u64, tasks: Tasks, most: f64) -> Option<Finding> {
+    let passes = |tasks| vcpus(cpu, tasks) > most;
+    let message = |tasks, when: &str| {
         format!(
-            "{tasks} tasks, as many as run during a deployment of the most, need {needed} vCPUs, \
-             and the account may have {most} at once"
-        ),
-        "ask for more in Service Quotas (Fargate On-Demand vCPU resource count), or lower \
-         `service.tasks.max`",
-    ))
+            "the account may have {most} vCPUs at once, and not {} for {}{when}",
+            vcpus(cpu, tasks),
+            counted(tasks)
+        )
+    };
+    let cure = |setting: &str| {
+        format!(
+            "ask for more in Service Quotas (Fargate On-Demand vCPU resource count), or lower \
+             `{setting}`"
+        )
+    };
+    let (least, all) = (tasks.least(), tasks.most());
+    if tasks.starting() > 0 && passes(least) {
+        let cure = cure("service.tasks.min");
+        return Some(Finding::error(CPUS, message(least, ""), cure));
+    }
+    let when = ", as many as run during a deployment of the most";
+    passes(all).then(|| Finding::warning(CPUS, message(all, when), cure("service.tasks.max")))
 }
 
 async fn balancers(clients: &Clients) -> Looked {
@@ -79,10 +104,23 @@ mod tests {
     }
 
     #[test]
-    fn the_cpus_of_all_tasks_must_fit() {
-        assert_eq!(too_many_cpus(512, 12, Some(6.0)), None);
-        assert_eq!(too_many_cpus(512, 12, None), None);
-        let found = too_many_cpus(1024, 12, Some(6.0)).expect("a finding");
-        assert!(found.message.contains("need 12 vCPUs"), "{}", found.message);
+    fn the_cpus_of_the_tasks_that_start_must_fit() {
+        let told = |running, least, most| {
+            let found = too_many_cpus(1024, Tasks::of(running, least, most), 6.0);
+            found.map(|found| (found.level, found.message))
+        };
+        assert_eq!(told(0, 2, 6), None);
+        let (level, message) = told(0, 2, 12).expect("a finding");
+        assert_eq!(level, Level::Warning);
+        assert!(message.contains("for 12 tasks, as many as"), "{message}");
+        let (level, message) = told(0, 7, 12).expect("a finding");
+        assert_eq!(level, Level::Error);
+        assert_eq!(
+            message,
+            "the account may have 6 vCPUs at once, and not 7 for 7 tasks"
+        );
+        // They run already.
+        assert_eq!(told(7, 7, 12).expect("a finding").0, Level::Warning);
+        assert_eq!(told(6, 7, 12).expect("a finding").0, Level::Error);
     }
 }

@@ -77,11 +77,15 @@ impl Preflight {
     }
 
     fn summary(&self) -> String {
-        let warnings = self.findings.len() - self.errors();
-        let unseen = self.unseen.len();
+        let of = |count: usize, what: &str| match count {
+            1 => format!("1 {what}"),
+            _ => format!("{count} {what}s"),
+        };
         format!(
-            "{} errors, {warnings} warnings, {unseen} not looked at, in {:.1} s",
-            self.errors(),
+            "{}, {}, {} not looked at, in {:.1} s",
+            of(self.errors(), "error"),
+            of(self.findings.len() - self.errors(), "warning"),
+            self.unseen.len(),
             self.took.as_secs_f64()
         )
     }

@@ -5,14 +5,16 @@ use std::time::SystemTime;
 use cloudformation::node::{Node, Place};
 use cloudformation::template::Rendered;
 
+use crate::aws::StackState;
+
 /// What would be deployed, where and by whom.
 pub(super) struct Wanted<'a> {
     pub(super) rendered: &'a Rendered,
     pub(super) region: &'a str,
     /// The account that deploys.
     pub(super) account: &'a str,
-    /// Whether there is no stack yet.
-    pub(super) creates: bool,
+    /// The stack that is there.
+    pub(super) old: Option<&'a StackState>,
     pub(super) now: SystemTime,
 }
 
@@ -44,6 +46,16 @@ impl<'a> Wanted<'a> {
     /// The line that says a parameter.
     pub(super) fn place(&self, name: &str) -> Option<&'a Place> {
         self.parameter(name)?.place()
+    }
+
+    /// Whether there is no stack yet.
+    pub(super) fn creates(&self) -> bool {
+        self.old.is_none()
+    }
+
+    /// The least tasks that run.
+    pub(super) fn least_tasks(&self) -> u64 {
+        self.number("MinTasks").unwrap_or(1)
     }
 
     /// The most tasks that run at once: during a deployment, where old and new ones overlap.

@@ -31,7 +31,9 @@ fn judge(found: Option<&Zone>, id: &str, domain: &str) -> Option<Finding> {
              domain's records are elsewhere",
         ));
     };
-    let is_within = domain == zone.name || domain.ends_with(&format!(".{}", zone.name));
+    // DNS knows no case.
+    let (host, name) = (domain.to_lowercase(), zone.name.to_lowercase());
+    let is_within = host == name || host.ends_with(&format!(".{name}"));
     if !is_within {
         return Some(Finding::error(
             SUBJECT,
@@ -66,10 +68,11 @@ mod tests {
                 name: name.to_owned(),
                 private,
             };
-            judge(Some(&zone), "Z1", "drops.example.com").map(|one| (one.level, one.message))
+            judge(Some(&zone), "Z1", "Drops.Example.com").map(|one| (one.level, one.message))
         };
         assert_eq!(told("example.com", false), None);
         assert_eq!(told("drops.example.com", false), None);
+        assert_eq!(told("Example.COM", false), None);
         for other in ["ample.com", "example.org", "a.drops.example.com"] {
             let (level, message) = told(other, false).expect("a finding");
             assert_eq!(level, Level::Error);

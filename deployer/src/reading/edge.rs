@@ -83,15 +83,16 @@ fn web_acl(view: &mut View<'_, '_>, balancer: &Id) {
         view.reading.hide(WafRules, why);
         return;
     }
-    let challenged = |rule: &WebRule| rule.challenges == Challenges::Some && !rule.limited;
-    if acl.rules.items().iter().any(challenged) {
-        let why = "the challenge of AWSManagedRulesAntiDDoSRuleSet may spare the Socket.IO path";
+    let all_refusing = |rules: Vec<WebRule>| rules.iter().flat_map(refusing).collect::<Vec<_>>();
+    let found = acl.rules.clone().map(all_refusing);
+    let may_challenge = |rule: &WebRule| rule.challenges == Challenges::Some && !rule.limited;
+    if found.items().is_empty() && acl.rules.items().iter().any(may_challenge) {
+        let why = "a rule that challenges may spare the Socket.IO path";
         view.reading.hide(WafRules, why);
         return;
     }
-    let refusing = |rules: Vec<WebRule>| rules.iter().flat_map(refusing).collect::<Vec<_>>();
     let mark = view.mark();
-    view.field(WafRules, &acl.rules.clone().map(refusing));
+    view.field(WafRules, &found);
     view.doubt_of(&acl.id, mark);
 }
 
@@ -106,10 +107,14 @@ fn no_web_acl(view: &mut View<'_, '_>) {
     }
 }
 
-/// The rules of a managed group that refuse plugins: neither counted nor limited to other paths.
+/// The names of the rules that refuse plugins, neither counted nor limited to other paths: those of
+/// a managed group, or the rule itself.
 fn refusing(rule: &WebRule) -> Vec<String> {
     if rule.challenges == Challenges::All && !rule.limited {
-        return vec!["ChallengeAllDuringEvent".to_owned()];
+        return vec![match rule.managed_group {
+            Some(_) => "ChallengeAllDuringEvent".to_owned(),
+            None => rule.name.clone(),
+        }];
     }
     if rule.managed_group.as_deref() != Some("AWSManagedRulesCommonRuleSet") || rule.limited {
         return Vec::new();

@@ -2,9 +2,9 @@
 
 use anyhow::Context as _;
 
-use super::{Args, next, question, show};
+use super::{Args, next, question, show, tell};
 use crate::aws::{Clients, StackState};
-use crate::backend_keys::{parse, text};
+use crate::backend_keys::{parse, rewrite};
 use crate::named_stack::Named;
 use crate::redeploy::{FreshTasks, Told, interruptible};
 use crate::terminal::{Exit, Output, confirm, runtime, say, say_waiting};
@@ -30,18 +30,20 @@ pub fn list(named: &Named, output: Output) -> anyhow::Result<Exit> {
 /// replaced unwatched.
 pub fn rotate(args: &Args, named: &Named, output: Output) -> anyhow::Result<Exit> {
     interruptible(named, args.timeout, output, async |fresh| {
-        rotated(args, fresh).await
+        rotated(args, fresh, output).await
     })
 }
 
-async fn rotated(args: &Args, fresh: &FreshTasks<'_>) -> anyhow::Result<Exit> {
+async fn rotated(args: &Args, fresh: &FreshTasks<'_>, output: Output) -> anyhow::Result<Exit> {
     let stack = fresh.ready().await?;
     let secret = secret(&stack)?;
-    let mut keys = parse(&fresh.clients.secret(secret).await?);
+    let old = fresh.clients.secret(secret).await?;
+    let mut keys = parse(&old);
     let change = args.change(&mut keys)?;
     confirm(args.yes, &question(&change, fresh.named)).await?;
     fresh.told.set(Told::Secret);
-    let changed = say_waiting(fresh.clients.put_secret(secret, &text(&keys))).await;
+    let new = rewrite(&old, &keys);
+    let changed = say_waiting(fresh.clients.put_secret(secret, &new)).await;
     changed.map_err(|error| fresh.unsure(error))?;
     say(&format!(
         "the secret {secret} is changed; fresh tasks read it"
@@ -52,10 +54,12 @@ async fn rotated(args: &Args, fresh: &FreshTasks<'_>) -> anyhow::Result<Exit> {
          it to them"
     );
     let exit = fresh.start(&stack).await.context(again.clone())?;
-    match exit {
-        Exit::Well => say(&next(&change, &flag))?,
-        _ => say(&again)?,
-    }
+    let next = match exit {
+        Exit::Well => next(&change, &flag),
+        _ => again,
+    };
+    // The key itself is in the secret, for those who may read it.
+    tell(&change, &next, None, output)?;
     Ok(exit)
 }
 

@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::{Value, json};
+use serde_json::Value;
 use socketio_client::Address;
 use tokio::time::sleep;
 
-use super::{Args, Change, next, show};
-use crate::backend_keys::{parse, text};
+use super::{Args, Change, next, show, tell};
+use crate::backend_keys::{parse, rewrite};
 use crate::local::api::Api;
 use crate::local::control::{Answer, Command, call};
 use crate::local::state::{self, Local};
 use crate::server_target::local;
-use crate::terminal::{Exit, Output, confirm, line, print, runtime};
+use crate::terminal::{Exit, Output, confirm, runtime};
 
 /// How long nodes may take to read their keys again: SIGHUP makes them look at once.
 const READING: Duration = Duration::from_secs(60);
@@ -41,14 +41,15 @@ pub fn rotate(
 ) -> anyhow::Result<Exit> {
     let local = local(url)?;
     runtime()?.block_on(async {
-        let mut keys = parse(&read(&local)?);
+        let old = read(&local)?;
+        let mut keys = parse(&old);
         let change = args.change(&mut keys)?;
         if let Change::Went(old) = &change {
             let question = format!("Backends that still use {} are refused. Go on?", old.name);
             confirm(args.yes, &question).await?;
         }
         let nodes = nodes(&local).await?;
-        state::write_keys(&state::directory(), local.pid, &text(&keys))?;
+        state::write_keys(&state::directory(), local.pid, &rewrite(&old, &keys))?;
         for node in &nodes {
             // One that has just ended has nothing to read.
             let _ = kill_process(node.pid, Signal::HUP);
@@ -56,27 +57,18 @@ pub fn rotate(
         for node in &nodes {
             node.has_read(&change).await?;
         }
-        tell(&change, env, output)?;
+        let new = match &change {
+            Change::Came(key) => Some(&*key.key),
+            Change::Went(_) => None,
+        };
+        tell(
+            &change,
+            &next(&change, &format!("--env {env}")),
+            new,
+            output,
+        )?;
         Ok(Exit::Well)
     })
-}
-
-fn tell(change: &Change, env: &str, output: Output) -> anyhow::Result<()> {
-    let next = next(change, &format!("--env {env}"));
-    let (key, is_new) = match change {
-        Change::Came(key) => (key, true),
-        Change::Went(key) => (key, false),
-    };
-    if output == Output::Json {
-        let new = is_new.then_some(&key.key);
-        return print(&line(&json!({
-            "schema": 1, "type": "rotated", "name": key.name, "key": new, "next": next,
-        })));
-    }
-    if is_new {
-        print(&format!("{}  {}\n", key.name, key.key))?;
-    }
-    print(&format!("{next}\n"))
 }
 
 fn read(local: &Local) -> anyhow::Result<String> {

@@ -49,13 +49,14 @@ impl Args {
         if self.finish {
             return Ok(Change::Went(retire(keys, self.key.as_deref())?));
         }
-        succeed(keys, self.key.as_deref(), successor()?)?;
+        let (key, end) = successor()?;
+        succeed(keys, self.key.as_deref(), (key, &end))?;
         let came = keys.last().cloned().context("the key is there")?;
         Ok(Change::Came(came))
     }
 }
 
-/// A new key, 192 random bits, and a name with the day in it.
+/// A new key, 192 random bits, and the end of its name with the day in it.
 fn successor() -> anyhow::Result<(String, String)> {
     let mut bytes = [0; 26];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
@@ -63,7 +64,7 @@ fn successor() -> anyhow::Result<(String, String)> {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let (key, end) = hex.split_at(48);
-    Ok((key.to_owned(), format!("key-{}-{end}", &now[..10])))
+    Ok((key.to_owned(), format!("-{}-{end}", &now[..10])))
 }
 
 /// Shows keys without what they are.
@@ -94,6 +95,23 @@ fn next(change: &Change, flag: &str) -> String {
         ),
         Change::Went(old) => format!("{} opens nothing any more", old.name),
     }
+}
+
+/// Tells that a key was rotated, and what is to be done next. `shown` is a new key that nothing else
+/// shows.
+fn tell(change: &Change, next: &str, shown: Option<&str>, output: Output) -> anyhow::Result<()> {
+    let (Change::Came(key) | Change::Went(key)) = change;
+    if output == Output::Json {
+        return print(&line(&json!({
+            "schema": 1, "type": "rotated", "name": key.name, "key": shown, "next": next,
+        })));
+    }
+    let name = match (change, shown) {
+        (_, Some(shown)) => format!("{}  {shown}", key.name),
+        (Change::Came(_), None) => format!("{} is added", key.name),
+        (Change::Went(_), None) => format!("{} is removed", key.name),
+    };
+    print(&format!("{name}\n{next}\n"))
 }
 
 /// What stands in the question, before anything is changed.

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::deployment::{reporter, watching};
 use crate::named_stack::Named;
+use crate::preflight::account_of_stack;
 use crate::terminal::ask;
 use crate::terminal::say_waiting;
 use crate::terminal::{Ended, Exit, Output, line, print, say};
@@ -135,6 +136,7 @@ async fn agreed(
     named: &Named,
     output: Output,
 ) -> anyhow::Result<Option<Teardown>> {
+    account_of_stack(clients, named).await?;
     let Some(stack) = say_waiting(clients.stack(&named.name)).await? else {
         say(&format!("{}: nothing to remove", named.is_absent()))?;
         if output == Output::Json {

@@ -270,3 +270,69 @@ fn what_only_aws_knows_is_not_seen() {
         assert!(why.starts_with("only AWS knows"), "{setting}: {why}");
     }
 }
+
+/// What `waf-blocks-plugins` reads of a rule of the sound template's web ACL; the reason where it
+/// is not known.
+fn refused_by(rule: &str) -> Result<String, String> {
+    let sound = include_str!("templates/sound.yaml");
+    let (before, rest) = sound.split_once("        - Name: common\n").expect("rules");
+    let (_, after) = rest.split_once("  FirewallOnBalancer:\n").expect("an end");
+    let template = format!("{before}        - {rule}\n  FirewallOnBalancer:\n{after}");
+    let template = Template::parse("template.yaml", &template).expect("a template");
+    let rendered = template.render(&Inputs::default()).expect("rendered");
+    let readings = read(&rendered, &Flags::default()).expect("a reading");
+    let reading = &readings.readings[0];
+    match reading.list(WafRules) {
+        Ok(seen) => Ok(seen.value.join(" ")),
+        Err(_) => Err(reading.why_not_seen(WafRules).unwrap_or("seen").to_owned()),
+    }
+}
+
+/// A plugin solves neither a challenge nor a puzzle.
+#[test]
+fn a_rule_of_a_firewall_lets_plugins_through_only_where_it_counts_or_allows() {
+    let overridden = |action: &str| {
+        let overrides = ["NoUserAgent_HEADER", "SizeRestrictions_BODY"]
+            .map(|name| format!("{{ Name: {name}, ActionToUse: {{ {action}: {{}} }} }}"));
+        refused_by(&format!(
+            "{{ Name: common, Statement: {{ ManagedRuleGroupStatement: {{ Name: \
+             AWSManagedRulesCommonRuleSet, RuleActionOverrides: [{}] }} }} }}",
+            overrides.join(", ")
+        ))
+    };
+    let both = "NoUserAgent_HEADER SizeRestrictions_BODY";
+    for (action, refused) in [
+        ("Count", ""),
+        ("Allow", ""),
+        ("Block", both),
+        ("Challenge", both),
+        ("Captcha", both),
+    ] {
+        assert_eq!(overridden(action), Ok(refused.to_owned()), "{action}");
+    }
+}
+
+#[test]
+fn a_rule_whose_own_action_is_a_challenge_refuses_plugins() {
+    let own = |action: &str, statement: &str| {
+        refused_by(&format!(
+            "{{ Name: bots, Action: {action}, Statement: {{ {statement} }} }}"
+        ))
+    };
+    let path = |path: &str| {
+        format!(
+            "ByteMatchStatement: {{ FieldToMatch: {{ UriPath: {{}} }}, PositionalConstraint: \
+             STARTS_WITH, SearchString: {path} }}"
+        )
+    };
+    let rate = "RateBasedStatement: { Limit: 100, AggregateKeyType: IP }";
+    for action in ["{ Challenge: {} }", "{ Captcha: {} }"] {
+        assert_eq!(own(action, rate), Ok("bots".to_owned()), "{action}");
+        assert_eq!(own(action, &path("/")), Ok("bots".to_owned()), "{action}");
+        let why = own(action, &path("/admin")).expect_err("it may be spared");
+        assert!(why.contains("may spare the Socket.IO path"), "{why}");
+    }
+    assert_eq!(own("{ Count: {} }", rate), Ok(String::new()));
+    assert_eq!(own("{ Block: {} }", rate), Ok(String::new()));
+    assert!(own("!ImportValue action", rate).is_err());
+}

@@ -11,6 +11,8 @@ use crate::value::Value;
 pub use proxies::Proxies;
 pub use store::{RedisUrl, Store};
 
+/// The most characters of a name.
+pub const NAME_MAX: usize = 128;
 /// What [`is_name`] accepts, for messages.
 pub const NAME_EXPECTED: &str = "expected 1 to 128 of the characters A-Z a-z 0-9 . _ : -";
 /// The pattern of a name.
@@ -181,7 +183,7 @@ pub fn items(text: &str) -> impl Iterator<Item = &str> {
 /// ```
 #[must_use]
 pub fn is_name(text: &str) -> bool {
-    (1..=128).contains(&text.len())
+    (1..=NAME_MAX).contains(&text.len())
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b))

@@ -8,9 +8,9 @@ pub(super) const RULE: Rule = Rule {
     levels: &[Warning],
     summary: "the firewall refuses what plugins send",
     breaks: "Rules on a missing User-Agent and on body size answer 403 to clients that are no \
-             browsers, and to large polls. Rules on request rates count each poll. The group against \
-             floods challenges GETs while it suspects one: a handshake is a GET, and a plugin \
-             cannot solve a challenge.",
+             browsers, and to large polls. Rules on request rates count each poll. A plugin \
+             cannot solve a challenge or a captcha, whichever rule asks for one. The group against \
+             floods challenges GETs while it suspects one, and a handshake is a GET.",
     holds: "no blocking rule on User-Agent or body size, and no challenge, applies to server.path",
     fix: "count instead of block in these rules, or except the Socket.IO path by a scope-down \
           statement",

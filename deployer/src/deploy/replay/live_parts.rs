@@ -138,13 +138,18 @@ async fn protected(answer: (u16, &str)) -> Reading {
 }
 
 fn acl(group: &str) -> String {
+    acl_with(&format!(
+        r#""OverrideAction":{{"None":{{}}}},"Statement":{{"ManagedRuleGroupStatement":{group}}}"#
+    ))
+}
+
+fn acl_with(rule: &str) -> String {
     let seen =
         r#"{"SampledRequestsEnabled":true,"CloudWatchMetricsEnabled":true,"MetricName":"m"}"#;
     format!(
         r#"{{"WebACL":{{"Name":"w","Id":"1","ARN":"arn:aws:wafv2:eu-west-1:1:regional/webacl/w/1",
         "DefaultAction":{{"Allow":{{}}}},"VisibilityConfig":{seen},"Rules":[{{"Name":"r",
-        "Priority":0,"OverrideAction":{{"None":{{}}}},"VisibilityConfig":{seen},
-        "Statement":{{"ManagedRuleGroupStatement":{group}}}}}]}}}}"#
+        "Priority":0,"VisibilityConfig":{seen},{rule}}}]}}}}"#
     )
 }
 
@@ -160,6 +165,32 @@ async fn the_web_acl_of_a_balancer_is_read() {
     );
     let reading = protected((200, &common)).await;
     assert_eq!(refused(&reading), Ok("SizeRestrictions_BODY".to_owned()));
+    for action in ["Challenge", "Captcha"] {
+        let reading = protected((200, &common.replace("Count", action))).await;
+        let both = "NoUserAgent_HEADER SizeRestrictions_BODY";
+        assert_eq!(refused(&reading), Ok(both.to_owned()), "{action}");
+        let own = acl_with(&format!(
+            r#""Action":{{"{action}":{{}}}},
+            "Statement":{{"RateBasedStatement":{{"Limit":100,"AggregateKeyType":"IP"}}}}"#
+        ));
+        let reading = protected((200, &own)).await;
+        assert_eq!(refused(&reading), Ok("r".to_owned()), "{action}");
+        let path = |start: &str| {
+            let bytes = r#"{"FieldToMatch":{"UriPath":{}},"PositionalConstraint":"STARTS_WITH",
+            "TextTransformations":[],"SearchString":"PATH"}"#;
+            let statement = format!(r#"{{"ByteMatchStatement":{bytes}}}"#);
+            acl_with(&format!(
+                r#""Action":{{"{action}":{{}}}},"Statement":{statement}"#
+            ))
+            .replace("PATH", start)
+        };
+        // `/` and `/admin`.
+        let reading = protected((200, &path("Lw=="))).await;
+        assert_eq!(refused(&reading), Ok("r".to_owned()), "{action}");
+        let reading = protected((200, &path("L2FkbWlu"))).await;
+        let why = "a rule that challenges may spare the Socket.IO path";
+        assert_eq!(reading.why_not_seen(Setting::WafRules), Some(why));
+    }
     let gone = r#"{"__type":"WAFNonexistentItemException","message":"no web ACL"}"#;
     for none in [(200, "{}"), (400, gone)] {
         let reading = protected(none).await;

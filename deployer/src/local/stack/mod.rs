@@ -21,13 +21,13 @@ use tokio::time::Instant;
 
 use super::api::Api;
 use super::control::Request;
-use super::kept::{Kept, Keys};
+use super::kept::Kept;
 use super::metadata::Metadata;
 use super::pages::{self, Pages};
 use super::process::Line;
 use super::redis::{Data, Endpoint};
 use super::setup::Setup;
-use super::state::{KeyFile, Local};
+use super::state::{KeyFile, Local, newest};
 use alb_model::{Balancer, Event};
 pub use error::Error;
 use launch::{listen, pass_lines, secret};
@@ -153,7 +153,6 @@ impl Stack {
         balancer.register(pages::GROUP, pages.address)?;
         let lines = pass_lines(notices.clone());
         let (store, redis, data) = store::open(&setup.task, &options, &lines).await?;
-        let kept = options.kept.as_ref().and_then(|kept| kept.keys());
         let address = Address {
             secure: false,
             host: Ipv4Addr::LOCALHOST.to_string(),
@@ -162,12 +161,10 @@ impl Stack {
         let (telling, inbox) = mpsc::channel(INBOX);
         let (asking, requests) = mpsc::channel(INBOX);
         let task = &setup.task;
-        let backend_key = match &kept {
-            Some(kept) => kept.backend.clone(),
-            None => secret().map_err(failed)?,
-        };
+        let (keys, backend_key) = backend_keys(&options).map_err(failed)?;
         let directory = &options.directory;
-        let keys = KeyFile::create(directory, std::process::id(), &backend_key);
+        let kept = options.kept.as_ref().map(|kept| kept.backend_keys());
+        let keys = KeyFile::create(directory, std::process::id(), &keys, kept.as_deref());
         let keys = keys.map_err(|error| Error::Directory {
             path: directory.clone(),
             source: std::io::Error::other(error),
@@ -210,7 +207,7 @@ impl Stack {
         while !stack.is_steady() {
             stack.step().await?;
         }
-        stack.plugin_key = stack.demo_key(address, kept).await?;
+        stack.plugin_key = stack.demo_key(address).await?;
         stack.strict = false;
         stack.pages.tell(&stack.local());
         Ok(stack)
@@ -218,27 +215,24 @@ impl Stack {
 
     /// The demo channel's key: the one that the stack before this one had, where the store still
     /// knows it, or a new one.
-    async fn demo_key(&self, address: Address, keys: Option<Keys>) -> Result<String, Error> {
-        if let Some(keys) = keys
-            && self.admits(&address, &keys.plugin).await
+    async fn demo_key(&self, address: Address) -> Result<String, Error> {
+        let kept = self.options.kept.as_ref();
+        if let Some(key) = kept.and_then(|kept| kept.plugin_key())
+            && self.admits(&address, &key).await
         {
-            return Ok(keys.plugin);
+            return Ok(key);
         }
-        let backend = self.backend_key.clone();
         let api = Api {
             address,
-            backend_key: backend.clone(),
+            backend_key: self.backend_key.clone(),
         };
         let plugin = api.create_key(CHANNEL, &self.namespaces()).await?;
-        if let Some(kept) = &self.options.kept {
-            let keys = Keys {
-                backend,
-                plugin: plugin.clone(),
-            };
-            kept.keep(&keys).map_err(|source| Error::Start {
-                name: "the stack".to_owned(),
-                source,
-            })?;
+        if let Some(kept) = kept {
+            kept.keep_plugin_key(&plugin)
+                .map_err(|source| Error::Start {
+                    name: "the stack".to_owned(),
+                    source,
+                })?;
         }
         Ok(plugin)
     }
@@ -314,15 +308,15 @@ impl Stack {
     }
 }
 
-impl Drop for Stack {
-    fn drop(&mut self) {
-        // The next stack begins with the backend key that this one's keys were rotated to.
-        let newest = self.keys.newest();
-        if let (Some(kept), Some(backend)) = (&self.options.kept, newest)
-            && let Some(keys) = kept.keys()
-        {
-            // A stack that ends has nobody to tell; the next one makes new keys if it must.
-            let _ = kept.keep(&Keys { backend, ..keys });
+/// The text of the backend keys that the stack before this one had, or a new one; and the newest of
+/// them.
+fn backend_keys(options: &Options) -> std::io::Result<(String, String)> {
+    if let Some(kept) = &options.kept {
+        let path = kept.backend_keys();
+        if let (Some(newest), Ok(text)) = (newest(&path), std::fs::read_to_string(&path)) {
+            return Ok((text, newest));
         }
     }
+    let key = secret()?;
+    Ok((key.clone(), key))
 }

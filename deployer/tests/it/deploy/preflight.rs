@@ -1,9 +1,11 @@
 //! What `plan` and `up` look at before anything is changed: each finding, right and wrong, against
 //! an emulator with the network, certificate and image of the shipped staging.
 
+mod ways;
+
 use serde_json::Value;
 
-use super::fault_proxy::{Fault, way};
+use super::fault_proxy::{Fault, listening, way};
 use super::{Site, in_order};
 use crate::Run;
 use crate::check_live::{ACCOUNT, Emulator};
@@ -22,10 +24,7 @@ async fn finds(test: &str, more: &str, words: &[&str]) {
     let planned = plan(test, more).await;
     let told = &planned.stderr;
     assert!(in_order(told, words), "{planned}");
-    assert!(
-        told.contains("preflight: 1 errors, 0 warnings"),
-        "{planned}"
-    );
+    assert!(told.contains("preflight: 1 error, 0 warnings"), "{planned}");
     assert!(
         told.contains("`deployer up` would refuse: the preflight found 1 error"),
         "{planned}"
@@ -159,9 +158,63 @@ async fn quotas_that_are_reached_are_found() {
     let planned = site.run(&["plan", "--env", "staging"]).await;
     for words in [
         "the region has 0 Application Load Balancers, and the account may have 0",
-        "need 0.5 vCPUs, and the account may have 0.25 at once",
+        "error: the account may have 0.25 vCPUs at once, and not 0.5 for 1 task",
     ] {
         assert!(planned.stderr.contains(words), "{words}: {planned}");
+    }
+}
+
+#[tokio::test]
+async fn an_update_that_starts_no_more_tasks_is_not_refused() {
+    fn full(call: &str) -> String {
+        let subnet = |n: u8, zone: &str| {
+            format!(
+                "<item><subnetId>subnet-0a1b2c3d4e5f607{n}</subnetId>\
+                 <vpcId>vpc-0a1b2c3d4e5f60718</vpcId><availabilityZone>{zone}</availabilityZone>\
+                 <availableIpAddressCount>0</availableIpAddressCount></item>"
+            )
+        };
+        let subnets = [(11, "a"), (12, "b"), (13, "a"), (14, "b")];
+        let subnets = subnets.map(|(n, zone)| subnet(n, zone)).concat();
+        match call {
+            "GetServiceQuota" => r#"{"Quota": {"Value": 0.25}}"#.to_owned(),
+            _ => format!(
+                "<DescribeSubnetsResponse><subnetSet>{subnets}</subnetSet>\
+                 </DescribeSubnetsResponse>"
+            ),
+        }
+    }
+    let site = Site::new("preflight-update", "");
+    let url = way(
+        &site.aws.url,
+        "GetServiceQuota|DescribeSubnets",
+        Fault::Says(full),
+    );
+    let url = url.await;
+    let plan = ["plan", "--env", "staging"];
+    let created = site.run_by(&url, &plan).await;
+    for words in [
+        "error: the account may have 0.25 vCPUs at once, and not 0.5 for 1 task",
+        "error: the tasks' subnets have 0 free addresses, and the deployment starts 1 task",
+    ] {
+        assert!(created.stderr.contains(words), "{words}: {created}");
+    }
+    assert_eq!(site.up(&[]).await.code, 0);
+    let updated = [&plan[..], &["--image", "drops:2"]].concat();
+    let updated = site.run_by(&url, &updated).await;
+    let words = [
+        "warning: the account may have 0.25 vCPUs at once, and not 0.5 for 1 task, as many as run",
+        "preflight: 0 errors, 1 warning",
+    ];
+    assert!(in_order(&updated.stderr, &words), "{updated}");
+    // One of these two runs.
+    site.environment("service:\n  tasks: { min: 2, max: 2 }");
+    let grown = site.run_by(&url, &plan).await;
+    for words in [
+        "error: the account may have 0.25 vCPUs at once, and not 1 for 2 tasks",
+        "error: the tasks' subnets have 0 free addresses, and the deployment starts 1 task",
+    ] {
+        assert!(grown.stderr.contains(words), "{words}: {grown}");
     }
 }
 
@@ -188,13 +241,36 @@ async fn nothing_is_changed_where_it_would_fail() {
 }
 
 #[tokio::test]
+async fn a_plan_that_fails_tells_programs_what_was_found() {
+    let site = Site::new("preflight-failed-plan", "hosted_zone: Z9");
+    let url = way(&site.aws.url, "CreateChangeSet", Fault::Denied).await;
+    let plan = ["plan", "--env", "staging", "--output", "json"];
+    let failed = site.run_by(&url, &plan).await;
+    assert_eq!(failed.code, 2, "{failed}");
+    let lines = failed.stdout.lines();
+    let lines: Vec<Value> = lines
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let kinds: Vec<_> = lines.iter().map(|line| line["type"].as_str()).collect();
+    assert_eq!(kinds, [Some("preflight"), Some("error")], "{failed}");
+    assert_eq!(lines[0]["findings"][0]["subject"], "hosted zone");
+    assert!(!failed.stderr.contains("preflight:"), "{failed}");
+}
+
+#[tokio::test]
 async fn another_account_is_refused_as_bad_input() {
     let site = Site::new("preflight-account", "account: \"111122223333\"");
+    let changing = "CreateChangeSet|DeleteChangeSet|DeleteStack|UpdateService|PutSecretValue";
+    let (url, calls) = listening(&site.aws.url, changing).await;
     for verb in [
         &["plan", "--env", "staging"][..],
         &["up", "--env", "staging", "--yes"][..],
+        &["down", "--env", "staging", "--yes"][..],
+        &["rollback", "--env", "staging", "--yes"][..],
+        &["redeploy", "--env", "staging", "--yes"][..],
+        &["keys", "rotate", "--env", "staging", "--yes"][..],
     ] {
-        let refused = site.run(verb).await;
+        let refused = site.run_by(&url, verb).await;
         assert_eq!(refused.code, 2, "{refused}");
         let words = [
             "environments/staging.yaml:",
@@ -203,7 +279,7 @@ async fn another_account_is_refused_as_bad_input() {
         ];
         assert!(in_order(&refused.stderr, &words), "{refused}");
     }
-    assert!(site.stack().await.is_none());
+    assert!(calls.lock().expect("not poisoned").is_empty());
 }
 
 #[tokio::test]

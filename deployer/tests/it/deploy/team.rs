@@ -8,6 +8,10 @@ role_arn: arn:aws:iam::123456789012:role/cloudformation
 permissions_boundary: arn:aws:iam::123456789012:policy/boundary
 notification_arns: [arn:aws:sns:eu-west-1:123456789012:deployments]";
 
+/// What is expected, as it is told.
+const ROLE: &str = "a role's ARN: `arn:aws:iam::123456789012:role/NAME`";
+const TOPIC: &str = "a topic's ARN: `arn:aws:sns:eu-west-1:123456789012:NAME`";
+
 #[tokio::test]
 async fn they_reach_cloudformation_and_stay() {
     let site = Site::new("team", TEAM);
@@ -43,29 +47,68 @@ async fn they_reach_cloudformation_and_stay() {
 
 #[tokio::test]
 async fn mistakes_are_told_with_their_line() {
+    let site = Site::new("team-mistakes", "");
     for (line, words) in [
         (
             "tags: { \"aws:team\": drops }",
             "that does not begin with `aws:`",
         ),
+        (
+            "tags: { \"AWS:team\": drops }",
+            "that does not begin with `aws:`",
+        ),
+        (
+            "tags: { \"team!\": drops }",
+            "letters, digits, spaces and `_.:/=+-@`",
+        ),
+        (
+            "tags: { team: \"drops & more\" }",
+            "letters, digits, spaces and `_.:/=+-@`",
+        ),
         ("tags: [drops]", "a mapping of 50 tags at most"),
-        ("role_arn: deployer", "an ARN: `arn:aws:…`"),
-        ("notification_arns: [here]", "an ARN: `arn:aws:…`"),
+        ("role_arn: deployer", ROLE),
+        ("role_arn: arn:aws:iam::123456789012:policy/boundary", ROLE),
+        ("role_arn: arn:aws:sns:eu-west-1:123456789012:role/x", ROLE),
+        ("role_arn: arn:aws:iam::1234:role/x", ROLE),
+        (
+            "permissions_boundary: arn:aws:iam::123456789012:role/deployer",
+            "a policy's ARN: `arn:aws:iam::123456789012:policy/NAME`",
+        ),
+        ("notification_arns: [here]", TOPIC),
+        (
+            "notification_arns: [arn:aws:sqs:eu-west-1:123456789012:queue]",
+            TOPIC,
+        ),
         ("account: 4711", "an AWS account, twelve digits"),
     ] {
-        let site = Site::new("team-mistakes", line);
+        site.environment(line);
         let refused = site.run(&["plan", "--env", "staging"]).await;
-        assert_eq!(refused.code, 2, "{refused}");
+        assert_eq!(refused.code, 2, "{line}: {refused}");
         assert!(refused.stderr.contains(words), "{words}: {refused}");
     }
-    let site = Site::new("team-role", "");
-    let refused = site
-        .run(&["plan", "--env", "staging", "--role-arn", "x"])
-        .await;
-    assert!(
-        refused.stderr.contains("expected a role's ARN"),
-        "{refused}"
-    );
+    site.environment("");
+    for arn in ["x", "arn:aws:iam::123456789012:policy/not-a:role/"] {
+        let refused = site
+            .run(&["plan", "--env", "staging", "--role-arn", arn])
+            .await;
+        assert_eq!(refused.code, 2, "{refused}");
+        assert!(refused.stderr.contains(ROLE), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn what_aws_takes_is_taken() {
+    let site = Site::new("team-taken", "");
+    for line in [
+        "tags: { \"Büro 4_.:/=+-@\": \"Café 4_.:/=+-@\", empty: \"\" }",
+        "role_arn: arn:aws-cn:iam::123456789012:role/teams/drops/cloudformation",
+        "permissions_boundary: arn:aws:iam::aws:policy/PowerUserAccess",
+        "notification_arns: [arn:aws-us-gov:sns:us-gov-west-1:123456789012:deployments]",
+    ] {
+        site.environment(line);
+        let rendered = site.run(&["render", "--env", "staging"]).await;
+        assert_eq!(rendered.code, 0, "{line}: {rendered}");
+    }
 }
 
 #[tokio::test]

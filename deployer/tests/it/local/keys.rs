@@ -131,6 +131,45 @@ async fn keys_are_rotated_under_load_without_one_refused_publish() {
 }
 
 #[tokio::test]
+async fn a_rotation_outlives_a_stack_that_is_killed() {
+    let home = directory();
+    let mut up = Up::start(home.path(), &[]);
+    let ready = up.wait_for("ready").await;
+    let old = ready["backend_key"].as_str().unwrap().to_owned();
+    let (code, rotated, said) = keys(home.path(), &["rotate"]).await;
+    assert_eq!(code, 0, "{said}");
+    let new = rotated["key"].as_str().expect("the new key").to_owned();
+    up.signal("KILL");
+    up.code().await;
+
+    let mut up = Up::start(home.path(), &[]);
+    let ready = up.wait_for("ready").await;
+    assert_eq!(ready["backend_key"], new, "the newest one");
+    let opens = async |key: &str| {
+        let api = Api {
+            address: ready["url"].as_str().unwrap().parse().unwrap(),
+            backend_key: key.to_owned(),
+        };
+        api.is_known().await.unwrap()
+    };
+    assert!(opens(&old).await && opens(&new).await);
+    let (code, finished, said) = keys(home.path(), &["rotate", "--finish", "--yes"]).await;
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(finished["name"], "key-1");
+    up.signal("INT");
+    assert_eq!(up.code().await, Some(0));
+
+    let mut up = Up::start(home.path(), &[]);
+    let ready = up.wait_for("ready").await;
+    assert_eq!(ready["backend_key"], new);
+    let (_, listed, _) = keys(home.path(), &["list"]).await;
+    assert_eq!(listed["keys"].as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(listed["keys"][0]["name"], rotated["name"], "{listed}");
+    up.signal("INT");
+    assert_eq!(up.code().await, Some(0));
+}
+
+#[tokio::test]
 async fn redeploy_replaces_the_nodes() {
     let home = crate::running::hasty();
     let defaults = home.path().join("environments/defaults.yaml");

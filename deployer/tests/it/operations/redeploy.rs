@@ -83,8 +83,10 @@ async fn keys_are_rotated_in_the_secret_and_fresh_tasks_read_it() {
     let run = site.run(&rotate).await;
     assert_eq!(run.code, 0, "{run}");
     assert!(
-        run.stderr
-            .contains("`deployer keys rotate --env staging --finish`"),
+        run.stdout.contains("\nkey-1-20")
+            && run
+                .stdout
+                .contains("`deployer keys rotate --env staging --finish`"),
         "{run}"
     );
     let both = site.backend_keys().await;
@@ -96,8 +98,15 @@ async fn keys_are_rotated_in_the_secret_and_fresh_tasks_read_it() {
     assert_eq!(again.code, 2, "{again}");
     assert_eq!(site.backend_keys().await, both);
 
-    let run = site.run(&[&rotate[..], &["--finish"]].concat()).await;
+    let json = ["--finish", "--output", "json"];
+    let run = site.run(&[&rotate[..], &json].concat()).await;
     assert_eq!(run.code, 0, "{run}");
+    let told: Value =
+        serde_json::from_str(run.stdout.lines().last().expect("lines")).expect("a document a line");
+    assert_eq!(told["type"], "rotated", "{run}");
+    assert_eq!(told["name"], "key-1", "{run}");
+    assert_eq!(told["key"], Value::Null, "AWS alone shows a key");
+    assert!(told["next"].is_string(), "{run}");
     let new = site.backend_keys().await;
     assert!(
         !new.contains(&old) && both.ends_with(&new),
@@ -105,10 +114,20 @@ async fn keys_are_rotated_in_the_secret_and_fresh_tasks_read_it() {
     );
     let none = site.run(&[&rotate[..], &["--finish"]].concat()).await;
     assert_eq!(none.code, 2, "{none}");
+    for verb in [&["keys", "list"][..], &["keys", "rotate", "--yes"][..]] {
+        let elsewhere = ["--env", "staging", "--url", "http://127.0.0.1:1"];
+        let refused = site.run(&[verb, &elsewhere].concat()).await;
+        assert_eq!(refused.code, 2, "{refused}");
+        assert!(
+            refused.stderr.contains("`--url` is for a local"),
+            "{refused}"
+        );
+    }
+    assert_eq!(site.backend_keys().await, new);
     let list = site.run(&["keys", "list", "--env", "staging"]).await;
     let key = new.split(' ').next().expect("a key");
     assert!(
-        list.stdout.starts_with("key-20") && !list.stdout.contains(key),
+        list.stdout.starts_with("key-1-20") && !list.stdout.contains(key),
         "{list}"
     );
 }
