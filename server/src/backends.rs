@@ -86,7 +86,7 @@ impl fmt::Debug for Backend {
     }
 }
 
-/// See the module. Clones share what is replaced.
+/// The backend keys. Clones share what is replaced.
 #[derive(Clone, Default)]
 pub struct BackendKeys {
     backends: Arc<RwLock<Vec<Arc<Backend>>>>,

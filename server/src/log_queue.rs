@@ -34,7 +34,7 @@ struct Shared {
     shown: OnceLock<Counter>,
 }
 
-/// See the module.
+/// The bounded queue of log lines.
 #[derive(Clone)]
 pub struct LogQueue(Arc<Shared>);
 

@@ -26,7 +26,7 @@ const SHOWN: [&str; 15] = [
     "x-forwarded-proto",
 ];
 
-/// See the module.
+/// Headers as the log may show them.
 pub(crate) struct Masked<'a>(pub(crate) &'a HeaderMap);
 
 impl fmt::Debug for Masked<'_> {

@@ -65,7 +65,7 @@ impl Address {
 
 type Shard = HashMap<Group, Address>;
 
-/// See the module.
+/// The table of addresses.
 pub(super) struct Addresses {
     shards: Vec<Mutex<Shard>>,
     hasher: RandomState,

@@ -68,7 +68,7 @@ impl Key {
     }
 }
 
-/// See the module.
+/// The plugin keys that are in use on this node.
 #[derive(Default)]
 pub(super) struct Keys(Mutex<HashMap<Arc<str>, Key>>);
 

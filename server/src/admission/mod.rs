@@ -77,7 +77,7 @@ pub struct KeyUse {
     pub last: Option<Millis>,
 }
 
-/// See the module.
+/// Decides who is let in.
 pub struct Admission {
     limits: Limits,
     metrics: Arc<Metrics>,

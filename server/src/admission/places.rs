@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// See the module.
+/// A number of places, some of which are reserved.
 #[derive(Debug)]
 pub(super) struct Places {
     most: u32,

@@ -14,7 +14,7 @@ const MOST_PAIRS: usize = 1_024;
 /// Lines of one summary; what is beyond is added up by reason.
 const MOST_LINES: usize = 20;
 
-/// See the module.
+/// Counts of what was refused since the last summary.
 #[derive(Default)]
 pub(super) struct Summary {
     counts: Mutex<HashMap<(&'static str, Option<Prefix>), u64>>,

@@ -61,7 +61,7 @@ fn compress() -> std::io::Result<Bytes> {
     Ok(encoder.finish()?.into())
 }
 
-/// See the module.
+/// Answers with the OpenAPI document.
 pub(super) async fn show(
     State(app): State<App>,
     Extension(client): Extension<Client>,

@@ -19,7 +19,7 @@ const EARLIER: usize = 100;
 /// Bytes of an acknowledgement beside namespace and id; see the delivery's window.
 const ACKNOWLEDGEMENT: usize = 32;
 
-/// See the module.
+/// Why a message is where it is.
 #[derive(Debug, Serialize)]
 pub(super) struct Why {
     /// For programs.

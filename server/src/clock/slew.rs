@@ -25,7 +25,7 @@ pub enum Measured {
     BegunAnew(i64),
 }
 
-/// See the module.
+/// A clock that never leaps.
 #[derive(Debug)]
 pub(super) struct Slew {
     /// The monotonic time of the last correction, and what this clock said then.

@@ -33,7 +33,7 @@ const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(60);
 /// stays with the kernel.
 const EARLY: usize = 512;
 
-/// See the module.
+/// The stream of one HTTP connection, with its deadlines.
 pub(crate) struct Guarded {
     stream: TcpStream,
     phase: Arc<Current>,

@@ -8,7 +8,7 @@ use crate::clock::Millis;
 use crate::message::{Message, Position};
 use crate::store::Swept;
 
-/// See the module.
+/// A mailbox on this node: its subscribers, and the messages that fall due soon.
 #[derive(Default)]
 pub(super) struct Channel {
     pub(super) subscribers: Vec<Arc<Subscriber>>,

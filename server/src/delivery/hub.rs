@@ -16,7 +16,7 @@ use crate::store::{Announcement, Store};
 /// Keys that are asked for at once.
 const KEYS_AT_ONCE: usize = 64;
 
-/// See the module.
+/// All mailboxes that this node has sockets on, and the schedule of their messages.
 pub struct Hub {
     pub(super) context: Arc<Context>,
     state: Mutex<State>,

@@ -15,7 +15,7 @@ const MOST: usize = 64;
 /// Messages read from the store at once.
 pub(super) const PAGE: usize = 32;
 
-/// See the module.
+/// The messages of one mailbox that one socket still has to be shown.
 #[derive(Debug)]
 pub(super) struct Queue {
     waiting: BTreeMap<Position, Waiting>,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::clock::Millis;
 use crate::message::Message;
 
-/// See the module. There are never more entries than a socket's two mailboxes have live messages.
+/// The messages that the socket was shown. There are never more entries than a socket's two mailboxes have live messages.
 #[derive(Debug, Default)]
 pub(super) struct Shown(BTreeSet<(Millis, u64, bool)>);
 

@@ -19,7 +19,7 @@ use crate::message::{Happening, Mailbox, Message, Note};
 use crate::receipts::{KeyReceipt, Outcome};
 use crate::store::{Receipt, Waiting};
 
-/// See the module.
+/// One socket of a key, with its two mailboxes and its window.
 pub struct Subscriber {
     /// The key that the socket joined with.
     pub key: Arc<KeyRecord>,

@@ -23,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 /// Messages that are remembered; further ones are delivered as if nothing had happened.
 const MOST: usize = 65_536;
 
-/// See the module.
+/// The messages that sessions have ended on, by key.
 #[derive(Debug, Default)]
 pub struct Suspects(Mutex<HashMap<Place, Suspect>>);
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-/// See the module.
+/// A number of turns that callers wait for.
 #[derive(Debug)]
 pub struct Turns {
     places: Semaphore,

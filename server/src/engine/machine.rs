@@ -58,7 +58,7 @@ enum Life {
     Ended(End),
 }
 
-/// See the module.
+/// One Engine.IO session, without a socket or a clock in it.
 #[derive(Debug)]
 pub struct Machine {
     protocol: Protocol,

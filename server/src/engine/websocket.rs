@@ -30,7 +30,7 @@ thread_local! {
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into_boxed_slice());
 }
 
-/// See the module.
+/// The task of one WebSocket.
 pub(super) struct Driver {
     session: Arc<Session>,
     stream: OwnedReadHalf,

@@ -27,7 +27,7 @@ use crate::problem::Problem;
 /// How long a polling body may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// See the module.
+/// Admits requests, limits what they carry, and hands them to the engine.
 #[derive(Clone)]
 pub struct Gate {
     handler: Arc<Handler>,

@@ -17,7 +17,7 @@ use crate::settings::{Settings, StoreSettings};
 /// From one log line of a kind to the next.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// See the module.
+/// Counts requests that belong to no session of this node, and logs their likely cause.
 #[derive(Debug)]
 pub(super) struct Strangers {
     /// Where several nodes share the store.

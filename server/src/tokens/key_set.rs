@@ -14,7 +14,7 @@ const MOST_KEYS: usize = 64;
 /// What `aud` must name in a token that has one.
 const AUDIENCE: &str = "holdfast";
 
-/// See the module.
+/// The public keys of a key set.
 pub(super) struct KeySet(Vec<Key>);
 
 struct Key {

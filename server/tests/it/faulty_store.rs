@@ -25,7 +25,7 @@ use tokio::sync::broadcast;
 
 use crate::harness::BACKEND_KEY;
 
-/// See the module.
+/// A store with faults that a test switches on.
 pub(crate) struct Faulty {
     inner: Embedded,
     away: AtomicBool,

@@ -8,7 +8,7 @@ use server::settings::RedisSettings;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 
-/// See the module.
+/// An address whose target changes.
 pub(crate) struct Forwarder {
     address: SocketAddr,
     target: Arc<Mutex<SocketAddr>>,

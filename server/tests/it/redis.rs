@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 
 use crate::harness::{BACKEND_KEY, eventually, free_port, signal};
 
-/// See the module. Killed when dropped.
+/// A real Redis process. Killed when dropped.
 pub(crate) struct Redis {
     pub(crate) address: SocketAddr,
     directory: TempDir,

@@ -10,7 +10,7 @@ use crate::delivery::{Context, Emission, Hub, Outlet, Settled, Subscriber};
 use crate::keys::ClientInfo;
 use crate::receipts::Outcome;
 
-/// See the module.
+/// A client of a trial.
 pub(super) struct Client {
     pub(super) subscriber: Arc<Subscriber>,
     outlet: Arc<Screen>,

@@ -17,7 +17,7 @@ use crate::store::{
     Swept, Tally, Waiting, Wanted,
 };
 
-/// See the module.
+/// A store whose answers are held back until the trial releases them.
 pub(super) struct HeldStore {
     state: Mutex<State>,
     announcements: broadcast::Sender<Announcement>,

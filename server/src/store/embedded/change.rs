@@ -9,7 +9,7 @@ use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message, Note, Position};
 use crate::receipts::KeyReceipt;
 
-/// See the module.
+/// One change of the store.
 #[derive(Debug, Clone)]
 pub(super) enum Change {
     /// A message was stored.

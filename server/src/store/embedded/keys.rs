@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::keys::KeyRecord;
 
-/// See the module.
+/// Key records by id and by channel.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     records: BTreeMap<Arc<str>, KeyRecord>,

@@ -15,7 +15,7 @@ use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::receipts::KeyReceipt;
 use crate::store::{Tally, Waiting};
 
-/// See the module.
+/// One mailbox: its messages, live and ended, and its readers.
 #[derive(Debug, Default)]
 pub(super) struct MailboxState {
     live: BTreeMap<Position, Entry>,

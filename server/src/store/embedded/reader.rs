@@ -15,7 +15,7 @@ const SHOWN: u64 = 16;
 /// The first and the last position of a stretch.
 pub(super) type Stretch = (Position, Position);
 
-/// See the module. Both lists are in order.
+/// What one key has settled of a mailbox. Both lists are in order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Reader {
     settled: Vec<Stretch>,

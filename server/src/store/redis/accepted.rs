@@ -15,7 +15,7 @@ const OVERHEAD: usize = 512;
 /// is a few megabytes.
 const BUCKET: i64 = 60_000;
 
-/// See the module.
+/// The live messages that this node knows to be stored.
 #[derive(Debug, Default)]
 pub(super) struct Accepted {
     /// By expiry: the end is dropped first, the last to end is given up first when there is no

@@ -14,7 +14,7 @@ use crate::store::MAX_KEYS;
 /// For how long a revocation is remembered; the store does it as long.
 const REVOKED: Duration = Duration::from_secs(3600);
 
-/// See the module.
+/// The keys that this node has issued or looked up, and those revoked lately.
 #[derive(Debug, Default)]
 pub(super) struct KnownKeys {
     live: HashMap<Arc<str>, KeyRecord>,

@@ -34,7 +34,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// The longest pause between two tries: what returns is taken up within two seconds.
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
-/// See the module.
+/// A connection to Redis that is made anew after each break.
 pub(super) struct Link {
     client: Client,
     state: Mutex<State>,

@@ -21,7 +21,7 @@ const BANS: &str = "holdfast bans 1";
 /// Hexadecimal digits of a seal: 128 bits.
 const DIGITS: usize = 32;
 
-/// See the module.
+/// Makes and checks seals with the backend keys.
 pub(super) struct Seals(BackendKeys);
 
 impl Seals {

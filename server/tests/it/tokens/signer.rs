@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::harness::PATIENCE;
 
-/// See the module. Killed when dropped.
+/// A process that signs tokens. Killed when dropped.
 pub(crate) struct Signer {
     _child: Child,
     asked: ChildStdin,
