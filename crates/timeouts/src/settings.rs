@@ -1,5 +1,7 @@
 //! Every setting that a rule looks at. Keys are those of environment files; settings that only a
 //! template or AWS shows have keys of the same form.
+//!
+//! Longer than most: one table.
 
 use crate::grammar::Grammar;
 use crate::setting::{DefaultValue, Spec};

@@ -1,4 +1,6 @@
 //! Templates after real shapes, each with its exact findings: neither more nor less.
+//!
+//! Longer than most: one table.
 
 use std::fmt::Write as _;
 
