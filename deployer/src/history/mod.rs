@@ -1,8 +1,10 @@
 //! What a stack ran before: the way back. CloudFormation keeps the current template alone, so each
 //! deployment carries the one that it replaces, in a comment at the end of its own template. It
 //! needs no bucket, outlives the machine that deployed, and is always in step with the stack: an
-//! update that is rolled back takes its comment along.
+//! update that is rolled back takes its comment along. The comment has the difference from the
+//! template that carries it, so that large templates have room for it.
 
+mod difference;
 mod origin;
 
 use std::io::{Read as _, Write as _};
@@ -15,6 +17,7 @@ use flate2::write::GzEncoder;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use difference::{Edit, applied, edits};
 pub use origin::Origin;
 
 /// What CloudFormation takes of a template that lies in no bucket, in bytes ("CloudFormation
@@ -26,7 +29,7 @@ const LARGEST_RECORD: u64 = 2_000_000;
 const MARK: &str = "# What ran before, for `deployer rollback` (JSON, gzip, base64): ";
 
 /// A deployment as it can be brought back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PreviousDeployment {
     /// The template's text, without a record of its own; none where it is that of the deployment
     /// that carries this.
@@ -34,8 +37,26 @@ pub struct PreviousDeployment {
     /// The parameters; the values of secret ones are `****`.
     pub parameters: IndexMap<String, String>,
     /// Who deployed it, when and from which commit, as far as it said so.
-    #[serde(default)]
     pub origin: Option<Origin>,
+}
+
+/// A deployment as a comment has it.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    /// None where it is that of the deployment that carries this.
+    template: Option<Kept>,
+    parameters: IndexMap<String, String>,
+    #[serde(default)]
+    origin: Option<Origin>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Kept {
+    /// As earlier builds wrote it.
+    Whole(String),
+    /// What makes it out of the template that carries this.
+    Edits { edits: Vec<Edit> },
 }
 
 /// Why a deployment carries no record of the one before.
@@ -93,7 +114,17 @@ impl PreviousDeployment {
     #[must_use]
     pub fn of(live_template: &str) -> Option<Self> {
         let (_, record) = live_template.rsplit_once(MARK)?;
-        unpacked(record.lines().next()?)
+        let record = unpacked(record.lines().next()?)?;
+        let template = match record.template {
+            None => None,
+            Some(Kept::Whole(template)) => Some(template),
+            Some(Kept::Edits { edits }) => Some(applied(without_record(live_template), &edits)?),
+        };
+        Some(Self {
+            template,
+            parameters: record.parameters,
+            origin: record.origin,
+        })
     }
 }
 
@@ -122,14 +153,21 @@ pub fn carrying(
     }
     let with_origin = format!("{template}{}{}", line_end(template), origin.comment());
     let fits = |text: &String| text.len() <= LARGEST_TEMPLATE;
-    let Some(mut previous) = previous else {
+    let Some(previous) = previous else {
         let carrying = Some(with_origin).filter(fits);
         return (carrying.unwrap_or_else(|| template.to_owned()), None);
     };
-    if previous.template.as_deref() == Some(template) {
-        previous.template = None;
-    }
-    let whole = format!("{with_origin}{MARK}{}\n", packed(&previous));
+    // The template as it is read back has an end of line.
+    let carrier = without_record(&with_origin);
+    let before = previous.template.filter(|before| before != template);
+    let record = Record {
+        template: before.map(|before| Kept::Edits {
+            edits: edits(carrier, &before),
+        }),
+        parameters: previous.parameters,
+        origin: previous.origin,
+    };
+    let whole = format!("{with_origin}{MARK}{}\n", packed(&record));
     if fits(&whole) {
         return (whole, None);
     }
@@ -146,8 +184,8 @@ fn line_end(text: &str) -> &'static str {
     }
 }
 
-fn packed(previous: &PreviousDeployment) -> String {
-    let json = serde_json::json!(previous).to_string();
+fn packed(record: &Record) -> String {
+    let json = serde_json::json!(record).to_string();
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     // Writing to memory does not fail; were it to, the record would be empty and read as none.
     let bytes = gzip
@@ -157,7 +195,7 @@ fn packed(previous: &PreviousDeployment) -> String {
     STANDARD.encode(bytes)
 }
 
-fn unpacked(record: &str) -> Option<PreviousDeployment> {
+fn unpacked(record: &str) -> Option<Record> {
     let bytes = STANDARD.decode(record).ok()?;
     let mut json = Vec::new();
     let mut reader = GzDecoder::new(bytes.as_slice()).take(LARGEST_RECORD);
@@ -224,9 +262,24 @@ mod tests {
         assert!(same.len() < template.len() + 600, "{}", same.len());
         let found = PreviousDeployment::of(&same).expect("it is carried");
         assert_eq!(found.template(&same), template);
-        // Another one is carried whole, and there is room for it and its parameters in ours.
-        let other = carried(previous(&format!("# older\n{template}")), &template);
-        assert!(other.len() < LARGEST_TEMPLATE * 98 / 100, "{}", other.len());
+        // Of another one the difference is carried.
+        let older = template.replace("Timeout", "Time");
+        let other = carried(previous(&older), &template);
+        assert!(other.len() < template.len() + 3000, "{}", other.len());
+        let found = PreviousDeployment::of(&other).expect("it is carried");
+        assert_eq!(found.template(&other), older);
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_build_is_read() {
+        let record = Record {
+            template: Some(Kept::Whole("Resources: { Old: {} }".to_owned())),
+            parameters: map(&[]),
+            origin: None,
+        };
+        let live = format!("Resources: {{}}\n{MARK}{}\n", packed(&record));
+        let found = PreviousDeployment::of(&live).expect("it is carried");
+        assert_eq!(found.template(&live), "Resources: { Old: {} }");
     }
 
     #[test]
