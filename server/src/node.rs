@@ -28,7 +28,7 @@ use crate::metrics::Metrics;
 use crate::purge;
 use crate::settings::{Settings, StoreSettings};
 use crate::socketio::{Gate, Handler};
-use crate::store::{Embedded, Redis, Store, Watched};
+use crate::store::{Embedded, Redis, Store, Timed};
 use crate::tasks::{Ended, Tasks};
 
 /// Mailboxes that are read for sockets at the same time.
@@ -208,7 +208,7 @@ async fn assemble(
     tasks: &Tasks,
     tuning: Tuning,
 ) -> anyhow::Result<Arc<Handler>> {
-    let store = Arc::new(Watched::new(store, metrics.clone()));
+    let store = Arc::new(Timed::new(store, metrics.clone()));
     let asked = Instant::now();
     let micros = store
         .now()

@@ -23,6 +23,7 @@ mod simulation;
 mod subscriber;
 mod suspects;
 mod sweep;
+mod tuning;
 mod turns;
 mod window;
 
@@ -37,7 +38,7 @@ use crate::clock::{Clock, Millis};
 use crate::keys::ClientInfo;
 use crate::message::Message;
 use crate::metrics::Metrics;
-use crate::store::{Store, Watched};
+use crate::store::{Store, Timed};
 use crate::tasks::Tasks;
 
 pub use acknowledging::{ById, Refused, Settled};
@@ -45,45 +46,15 @@ pub use hub::Hub;
 pub use recorder::Recorder;
 pub use subscriber::Subscriber;
 pub use suspects::Suspects;
+pub use tuning::Tuning;
 pub use turns::Turns;
-
-/// The delivery's constants; tests shorten them.
-#[derive(Debug, Clone, Copy)]
-pub struct Tuning {
-    /// After this long without an acknowledgement a message is emitted again; then after twice
-    /// that, and so on.
-    pub retry_after: Duration,
-    /// How often a message is emitted again on a live socket.
-    pub retries: u32,
-    /// Unacknowledged messages in flight on a WebSocket.
-    pub window: usize,
-    /// The same on polling.
-    pub polling_window: usize,
-    /// From one reading of a mailbox to the next, which repairs lost announcements.
-    pub sweep: Duration,
-    /// How far ahead messages are held in timers; more than twice `sweep` would only cost memory.
-    pub horizon: Duration,
-}
-
-impl Default for Tuning {
-    fn default() -> Self {
-        Self {
-            retry_after: Duration::from_secs(15),
-            retries: 5,
-            window: 16,
-            polling_window: 8,
-            sweep: Duration::from_secs(30),
-            horizon: Duration::from_secs(60),
-        }
-    }
-}
 
 /// What every part of the delivery works with.
 pub struct Context {
     /// This node's name.
     pub node: Arc<str>,
     /// The store.
-    pub store: Arc<Watched<dyn Store>>,
+    pub store: Arc<Timed<dyn Store>>,
     /// The store's clock.
     pub clock: Clock,
     /// The tasks that the node lives by.

@@ -8,7 +8,7 @@
 
 mod embedded;
 mod redis;
-mod watched;
+mod timed;
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::receipts::KeyReceipt;
 
 pub use embedded::Embedded;
 pub use redis::Redis;
-pub use watched::Watched;
+pub use timed::Timed;
 
 /// Live messages of one channel: those neither expired nor cancelled.
 pub const MAX_CHANNEL_MESSAGES: u32 = 10_000;

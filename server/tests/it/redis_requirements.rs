@@ -12,8 +12,8 @@ use server::settings::RedisSettings;
 use crate::faulty_store::{call, node, url};
 use crate::forwarder::Forwarder;
 use crate::harness::{Client, Options, eventually};
-use crate::interruption::Pair;
 use crate::redis::Redis;
+use crate::redis_faults::Pair;
 
 /// Within this a connection that is dead without a word is given up and made anew, and a call that
 /// waited on it ends.

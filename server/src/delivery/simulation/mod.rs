@@ -20,7 +20,7 @@ use crate::clock::{Clock, Millis};
 use crate::keys::KeyRecord;
 use crate::message::{Mailbox, Message};
 use crate::metrics::Metrics;
-use crate::store::{Store, Watched};
+use crate::store::{Store, Timed};
 use crate::tasks::Tasks;
 
 const CHANNELS: [&str; 3] = ["a", "b", "c"];
@@ -50,12 +50,12 @@ fn key(name: &str) -> KeyRecord {
 async fn hub(store: &Arc<HeldStore>) -> Arc<Hub> {
     let (metrics, tasks) = (Arc::new(Metrics::new()), Tasks::new());
     let shared: Arc<dyn Store> = store.clone();
-    let watched = Arc::new(Watched::new(shared, metrics.clone()));
+    let timed = Arc::new(Timed::new(shared, metrics.clone()));
     let hub = Hub::new(Arc::new(Context {
         node: "node".into(),
-        recorder: Recorder::start(watched.clone(), metrics.clone(), &tasks),
+        recorder: Recorder::start(timed.clone(), metrics.clone(), &tasks),
         tasks,
-        store: watched,
+        store: timed,
         clock: Clock::starting_at(store.clock().0 * 1000),
         metrics,
         reads: Turns::new(64),

@@ -23,7 +23,7 @@ use crate::metrics::{Metrics, StoreCall};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Wraps a store; see the module.
-pub struct Watched<S: ?Sized> {
+pub struct Timed<S: ?Sized> {
     metrics: Arc<Metrics>,
     /// When a call failed, until one that began later succeeds: a late answer to an earlier one
     /// says nothing of now.
@@ -31,7 +31,7 @@ pub struct Watched<S: ?Sized> {
     inner: Arc<S>,
 }
 
-impl<S: Store + ?Sized> Watched<S> {
+impl<S: Store + ?Sized> Timed<S> {
     /// Watches `inner`.
     #[must_use]
     pub fn new(inner: Arc<S>, metrics: Arc<Metrics>) -> Self {
@@ -117,11 +117,11 @@ impl<S: Store + ?Sized> Watched<S> {
     }
 }
 
-/// Forwards calls one to one, each watched under its own name.
-macro_rules! watched {
+/// Forwards calls one to one, each timed under its own name.
+macro_rules! timed {
     ($(fn $name:ident(&self $(, $arg:ident: $type:ty)*) -> $answer:ty;)*) => {
         #[async_trait]
-        impl<S: Store + ?Sized> Store for Watched<S> {
+        impl<S: Store + ?Sized> Store for Timed<S> {
             $(async fn $name(&self $(, $arg: $type)*) -> Result<$answer> {
                 self.call(stringify!($name), self.inner.$name($($arg),*)).await
             })*
@@ -144,7 +144,7 @@ macro_rules! watched {
     };
 }
 
-watched! {
+timed! {
     fn now(&self) -> i64;
     fn publish(&self, drafts: Vec<Draft>) -> Vec<Published>;
     fn status(&self, mailbox: &Mailbox, id: &str) -> Option<Status>;
@@ -180,20 +180,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_to_an_earlier_call_says_nothing_of_now() {
         let metrics = Arc::new(Metrics::new());
-        let watched = Watched::new(Arc::new(Embedded::in_memory().unwrap()), metrics);
+        let timed = Timed::new(Arc::new(Embedded::in_memory().unwrap()), metrics);
         let slow = async {
             tokio::time::sleep(Duration::from_millis(100)).await;
             Ok(())
         };
-        let slow = watched.call("slow", slow);
+        let slow = timed.call("slow", slow);
         let fails = async {
             tokio::time::sleep(Duration::from_millis(50)).await;
             Err::<(), _>(StoreError::Unavailable("away".into()))
         };
-        let fails = watched.call("fails", fails);
+        let fails = timed.call("fails", fails);
         let (answer, failure) = tokio::join!(slow, fails);
-        assert!(answer.is_ok() && failure.is_err() && watched.is_away());
-        assert!(watched.call("now", ready(Ok(()))).await.is_ok());
-        assert!(!watched.is_away());
+        assert!(answer.is_ok() && failure.is_err() && timed.is_away());
+        assert!(timed.call("now", ready(Ok(()))).await.is_ok());
+        assert!(!timed.is_away());
     }
 }
