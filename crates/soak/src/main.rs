@@ -7,20 +7,24 @@ mod backend;
 mod bench;
 mod clients;
 mod clock;
+mod course;
 mod endpoint;
 mod event;
 mod network;
+mod picture;
 mod process;
 mod publisher;
 mod redis;
 mod repeats;
 mod report;
 mod scenarios;
+mod spread;
 mod stack;
 mod stage;
 mod tracker;
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use bench::Bench;
@@ -41,6 +45,10 @@ enum Args {
         /// How big the runs are.
         #[arg(long, value_enum, default_value = "large")]
         size: Size,
+        /// Draw lateness and times away over time into this file, with what failed; of one
+        /// scenario.
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
     },
     /// Print figures; judge nothing.
     Bench {
@@ -54,7 +62,11 @@ async fn main() -> ExitCode {
     let args = Args::parse();
     let ran = async {
         match args {
-            Args::Run { scenarios, size } => soak(&scenarios, size).await,
+            Args::Run {
+                scenarios,
+                size,
+                svg,
+            } => soak(&scenarios, size, svg.as_deref()).await,
             Args::Bench { benches } => bench(&benches).await.map(|()| true),
         }
     };
@@ -83,7 +95,11 @@ fn or_all<T: clap::ValueEnum>(chosen: &[T]) -> &[T] {
 }
 
 /// Whether all went well.
-async fn soak(scenarios: &[Scenario], size: Size) -> anyhow::Result<bool> {
+async fn soak(scenarios: &[Scenario], size: Size, svg: Option<&Path>) -> anyhow::Result<bool> {
+    anyhow::ensure!(
+        svg.is_none() || scenarios.len() == 1,
+        "--svg draws one run: name one scenario"
+    );
     let mut well = true;
     for scenario in or_all(scenarios) {
         let directory = tempfile::Builder::new().prefix("soak-").tempdir()?;
@@ -95,6 +111,9 @@ async fn soak(scenarios: &[Scenario], size: Size) -> anyhow::Result<bool> {
         }
         let report = ran?;
         write!(std::io::stdout(), "{report}")?;
+        if let Some(file) = svg {
+            picture::draw(&report.tally.course, &report.name, file)?;
+        }
         well &= report.is_well();
     }
     Ok(well)

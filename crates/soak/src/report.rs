@@ -2,48 +2,9 @@
 
 use std::fmt;
 
+use crate::course::Course;
 use crate::event::Ms;
-
-/// How figures of one kind are spread, in ms.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Spread {
-    pub(crate) count: usize,
-    pub(crate) min: Ms,
-    pub(crate) p50: Ms,
-    pub(crate) p99: Ms,
-    pub(crate) max: Ms,
-}
-
-impl Spread {
-    /// Of these.
-    pub(crate) fn of(mut all: Vec<Ms>) -> Self {
-        all.sort_by(f64::total_cmp);
-        let at = |q: f64| {
-            let index = (all.len().saturating_sub(1) as f64 * q).round() as usize;
-            all.get(index).copied().unwrap_or_default()
-        };
-        Self {
-            count: all.len(),
-            min: at(0.0),
-            p50: at(0.5),
-            p99: at(0.99),
-            max: at(1.0),
-        }
-    }
-}
-
-impl fmt::Display for Spread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            count,
-            p50,
-            p99,
-            max,
-            ..
-        } = self;
-        write!(f, "p50 {p50:.1}, p99 {p99:.1}, max {max:.1} ms of {count}")
-    }
-}
+use crate::spread::Spread;
 
 /// The figures of a run. Messages are counted once where published or accepted, and once for each
 /// client elsewhere.
@@ -70,6 +31,8 @@ pub(crate) struct Tally {
     pub(crate) lateness: Spread,
     /// Times that clients were away, less what their library waited by itself.
     pub(crate) away: Spread,
+    /// How it went over time.
+    pub(crate) course: Course,
     /// What must not happen, in words.
     pub(crate) faults: Vec<String>,
     /// Further ones, without words.
@@ -140,6 +103,7 @@ impl fmt::Display for Report {
             away,
             faults,
             more_faults,
+            course: _,
         } = &self.tally;
         let name = &self.name;
         let lost_count = lost.len();

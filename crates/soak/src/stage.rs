@@ -183,6 +183,11 @@ impl Stage {
         self.remarks.push(remark);
     }
 
+    /// Something failed on purpose, since then until now.
+    pub(crate) fn mark(&self, what: &str, from: Ms) {
+        lock(&self.tracker).mark(what, from, now());
+    }
+
     /// Something that must not happen.
     pub(crate) fn fault(&self, what: String) {
         lock(&self.tracker).fault(what);

@@ -4,9 +4,11 @@
 use std::collections::HashMap;
 
 use crate::arrival::{Arrival, Session};
+use crate::course::{Course, Fault};
 use crate::event::{Event, Ms};
 use crate::repeats;
-use crate::report::{Spread, Tally};
+use crate::report::Tally;
+use crate::spread::Spread;
 
 /// Lateness counts for messages accepted this long before they were due, at clients connected as
 /// long, in ms.
@@ -51,8 +53,10 @@ pub(crate) struct Tracker {
     /// When the store, or a node's way to it, was away: acknowledgements of that time may be
     /// repeated.
     outages: Vec<(Ms, Ms)>,
-    /// Times away beyond the client's own waiting, in ms.
-    away: Vec<Ms>,
+    /// When clients were back, and how long they had been away beyond their own waiting, in ms.
+    away: Vec<(Ms, Ms)>,
+    /// What failed on purpose.
+    marks: Vec<Fault>,
     faults: Vec<String>,
     more_faults: usize,
 }
@@ -96,6 +100,12 @@ impl Tracker {
         self.outages.push((from, until));
     }
 
+    /// Something failed on purpose, from then until then.
+    pub(crate) fn mark(&mut self, what: &str, from: Ms, until: Ms) {
+        let what = what.to_owned();
+        self.marks.push(Fault { what, from, until });
+    }
+
     /// Something that must not happen.
     pub(crate) fn fault(&mut self, what: String) {
         if self.faults.len() < FAULTS_KEPT {
@@ -112,7 +122,7 @@ impl Tracker {
                 let sessions = &mut self.clients[*client].sessions;
                 // The first connect is no return.
                 if !sessions.is_empty() {
-                    self.away.push(*away);
+                    self.away.push((*at, *away));
                 }
                 sessions.push(Session {
                     from: *at,
@@ -245,7 +255,7 @@ impl Tracker {
     pub(crate) fn tally(&self, now: Ms) -> Tally {
         let mut tally = Tally {
             published: self.messages.len(),
-            away: Spread::of(self.away.clone()),
+            away: Spread::of_figures(&self.away),
             faults: self.faults.clone(),
             more_faults: self.more_faults,
             ..Tally::default()
@@ -272,14 +282,20 @@ impl Tracker {
                 }
             }
         }
-        tally.lateness = Spread::of(late);
+        tally.lateness = Spread::of_figures(&late);
+        tally.course = Course {
+            late,
+            away: self.away.clone(),
+            faults: self.marks.clone(),
+        };
         tally
     }
 
-    fn lateness(&self, client: usize, first: &Arrival, accepted: &Accepted) -> Option<Ms> {
+    /// When it came and how late it was, where nothing excuses that.
+    fn lateness(&self, client: usize, first: &Arrival, accepted: &Accepted) -> Option<(Ms, Ms)> {
         let session = self.clients[client].sessions.get(first.session)?;
         let calm = accepted.at.max(session.from) + MARGIN <= accepted.deliver_at;
-        calm.then_some(first.at - accepted.deliver_at)
+        calm.then_some((first.at, first.at - accepted.deliver_at))
     }
 
     /// Whether one session of the client's spans the whole life of a message, so that nothing

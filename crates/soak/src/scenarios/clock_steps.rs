@@ -12,6 +12,7 @@ use tokio::time::sleep;
 
 use super::{Size, load};
 use crate::clock::WallClock;
+use crate::event::now;
 use crate::process::beside;
 use crate::redis::Redis;
 use crate::report::Report;
@@ -42,10 +43,11 @@ pub(super) async fn run(size: Size, directory: &Path) -> anyhow::Result<Report> 
     let mut leaps = 0;
     again_and_again(size.seconds(25, 120), async || {
         sleep(Duration::from_millis(fastrand::u64(RIGHT))).await;
-        let by = fastrand::i64(LEAP);
+        let (by, from) = (fastrand::i64(LEAP), now());
         clock.set(if fastrand::bool() { by } else { -by })?;
         sleep(Duration::from_millis(fastrand::u64(WRONG))).await;
         clock.set(0)?;
+        stage.mark("all clocks have leapt", from);
         leaps += 1;
         Ok(())
     })

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::{Size, load};
+use crate::event::now;
 use crate::redis::Redis;
 use crate::report::Report;
 use crate::stage::{Stage, again_and_again};
@@ -24,6 +25,7 @@ pub(super) async fn run(size: Size, directory: &Path) -> anyhow::Result<Report> 
         stage.stack.until_healthy(2).await?;
         let healthy = stage.stack.healthy();
         kills += 1;
+        stage.mark("a node is killed with -9", now());
         stage
             .stack
             .kill(&healthy[fastrand::usize(..healthy.len())])

@@ -33,6 +33,10 @@ pub(super) async fn run(size: Size, directory: &Path) -> anyhow::Result<Report> 
     try_join_all(nodes.iter().map(|node| stage.stack.kill(node))).await?;
     stage.stack.until_healthy(cast.nodes).await?;
     let there = killed.elapsed();
+    stage.mark(
+        "all nodes are killed at once, until they are healthy again",
+        cut,
+    );
     stage.all_back(cut).await;
     let back = killed.elapsed();
     stage.remark(format!(

@@ -57,6 +57,9 @@ impl Play {
     async fn over(&mut self, what: &str, from: Ms) {
         let now = now();
         lock(&self.stage.tracker).outage(from, now + AFTER);
+        // Without the number of connections: it is the same fault.
+        self.stage
+            .mark(what.split(',').next().unwrap_or(what), from);
         self.stage
             .remark(format!("{what}: {:.1} s", (now - from) / 1e3));
         sleep(self.pause).await;

@@ -38,6 +38,7 @@ pub(super) async fn run(size: Size, directory: &Path) -> anyhow::Result<Report> 
         stage.stack.local(&["stop", node]).await?;
         sleep(Duration::from_millis(fastrand::u64(STILL))).await;
         stage.stack.local(&["continue", node]).await?;
+        stage.mark("a node stands still", from);
         lock(&stage.tracker).outage(from, now() + AFTER);
         Ok(())
     })

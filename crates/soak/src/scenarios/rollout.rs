@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Size, load};
+use crate::event::now;
 use crate::redis::Redis;
 use crate::report::Report;
 use crate::stage::Stage;
@@ -18,9 +19,10 @@ pub(super) async fn run(size: Size, directory: &Path) -> anyhow::Result<Report> 
     stage.publish(load(&cast));
     let delay = size.pick("1s", "5s");
     for order in ["cut-first", "sigterm-first"] {
-        let start = tokio::time::Instant::now();
+        let (start, from) = (tokio::time::Instant::now(), now());
         let deploy = ["deploy", "--order", order, "--deregistration-delay", delay];
         stage.stack.local(&deploy).await?;
+        stage.mark(&format!("all nodes are replaced, {order}"), from);
         let took = start.elapsed().as_secs_f64();
         stage.remark(format!("{order}: all nodes replaced in {took:.1} s"));
     }

@@ -28,6 +28,10 @@ pub(super) async fn run(size: Size, directory: &Path) -> anyhow::Result<Report> 
         let from = now();
         stage.swallow();
         stage.all_back(from).await;
+        stage.mark(
+            "the network has swallowed all, until everyone is back",
+            from,
+        );
         // What was acknowledged into the silence comes again.
         lock(&stage.tracker).outage(from, now());
         stage.remark(format!(

@@ -37,10 +37,15 @@ fn build() {
 }
 
 async fn nothing_is_lost(scenario: &str) {
+    run(&[scenario]).await;
+}
+
+async fn run(arguments: &[&str]) {
     let _alone = ONE.lock().await;
     build();
     let soak = Command::new(env!("CARGO_BIN_EXE_soak"))
-        .args(["run", scenario, "--size", "small"])
+        .args(["run", "--size", "small"])
+        .args(arguments)
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
@@ -55,7 +60,12 @@ async fn nothing_is_lost(scenario: &str) {
 
 #[tokio::test]
 async fn kills() {
-    nothing_is_lost("kills").await;
+    let directory = tempfile::tempdir().unwrap();
+    let picture = directory.path().join("kills.svg");
+    run(&["kills", "--svg", picture.to_str().unwrap()]).await;
+    let svg = std::fs::read_to_string(picture).unwrap();
+    assert!(svg.contains("kills: lateness at the client"));
+    assert!(svg.contains("1  a node is killed with -9"));
 }
 
 #[tokio::test]

@@ -15,7 +15,8 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Size;
-use crate::report::{Report, Spread, Tally};
+use crate::report::{Report, Tally};
+use crate::spread::Spread;
 use bystanders::Bystanders;
 use floods::Flood;
 use target::Target;
