@@ -91,6 +91,12 @@ impl LogQueue {
         if limiter.as_ref().is_some_and(|l| l.check().is_err()) {
             return self.drop_line();
         }
+        self.write_line(line);
+    }
+
+    /// Takes a line that does not count towards those of a second.
+    pub fn write_line(&self, line: &[u8]) {
+        let shared = &self.0;
         if shared.bytes.fetch_add(line.len(), Ordering::AcqRel) + line.len() > MOST_BYTES {
             shared.bytes.fetch_sub(line.len(), Ordering::AcqRel);
             return self.drop_line();

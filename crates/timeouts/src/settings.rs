@@ -133,6 +133,14 @@ settings! {
     /// This node's name in logs and in `x-node-id`; random unless set.
     NodeId: Text("server.node_id", "node's name")
         .not_in_file().variable("NODE_ID").grammar(Grammar::Name);
+    /// How metrics leave the server: `prometheus` fetches them from the admin listener; `emf` adds
+    /// a line a minute to the log, of which CloudWatch makes metrics.
+    Telemetry: Text("server.telemetry", "telemetry")
+        .variable("TELEMETRY").default("prometheus")
+        .grammar(Grammar::Word(&["prometheus", "emf"]));
+    /// The service's name in CloudWatch's metrics.
+    MetricsService: Text("server.service_name", "service's name in metrics")
+        .not_in_file().variable("SERVICE_NAME").default("holdfast").grammar(Grammar::Name);
     /// How log lines are written: `json`, or `text` for people.
     LogFormat: Text("server.log_format", "log format")
         .not_in_file().variable("LOG_FORMAT").default("json")

@@ -32,6 +32,8 @@ fn record(object: &Map<String, Value>, clock: &str) -> String {
         "message",
         "fields",
         "target",
+        // What CloudWatch is told of the metrics in the line.
+        "_aws",
         "span",
         "spans",
         "node",
@@ -75,6 +77,8 @@ mod tests {
     fn json_becomes_a_line_and_the_rest_stays() {
         let json = r#"{"timestamp":"2026-01-02T03:04:05.678901Z","level":"WARN","fields":{"message":"slow","ms":7,"to":"x"},"target":"server"}"#;
         assert_eq!(readable(json), "03:04:05.678 WARN  slow ms=7 to=x");
+        let json = r#"{"_aws":{"Timestamp":1},"timestamp":"2026-01-02T03:04:05.678Z","level":"INFO","message":"metrics","Delivered":3}"#;
+        assert_eq!(readable(json), "03:04:05.678 INFO  metrics Delivered=3");
         for other in ["plain text", "{not json", r#"{"a":1}"#, "[1]"] {
             assert_eq!(readable(other), other);
         }

@@ -7,7 +7,7 @@ use std::process::Command;
 use super::{deployer, directory, project, write};
 
 /// Options with their values: lines of an environment file.
-const OPTIONS: [&[&str]; 8] = [
+const OPTIONS: [&[&str]; 9] = [
     &["", "tags: { team: drops }"],
     &[
         "",
@@ -25,6 +25,7 @@ const OPTIONS: [&[&str]; 8] = [
         "load_balancer: { certificate: null }",
     ],
     &["", "network: { public_tasks: true }"],
+    &["", "server: { telemetry: emf }"],
     &[
         "",
         "service: { architecture: ARM64, tasks: { min: 3, max: 9 } }",

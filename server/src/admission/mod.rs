@@ -99,6 +99,7 @@ impl Admission {
     /// Limits for a node that can carry so many connections.
     #[must_use]
     pub fn new(limits: Limits, connections: u32, metrics: Arc<Metrics>) -> Arc<Self> {
+        metrics.connections_limit.set(connections.into());
         let reserved = (connections / RESERVED_PART).min(MOST_RESERVED);
         let burst = |rate: u32| Rate::per_second(rate, rate.saturating_mul(BURST_SECONDS));
         Arc::new(Self {

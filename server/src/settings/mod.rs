@@ -125,6 +125,15 @@ pub enum LogFormat {
     Text,
 }
 
+/// How metrics leave the process, beside `/metrics`, which is always there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telemetry {
+    /// Prometheus fetches them.
+    Prometheus,
+    /// A line a minute in the log, of which CloudWatch makes metrics.
+    Emf,
+}
+
 /// Settings of one server process, checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -172,6 +181,10 @@ pub struct Settings {
     pub node_id: String,
     /// Where ECS tells a task of itself; ECS sets `ECS_CONTAINER_METADATA_URI_V4`.
     pub task_metadata: Option<Uri>,
+    /// How metrics leave the process.
+    pub telemetry: Telemetry,
+    /// The service's name in CloudWatch.
+    pub service_name: String,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// Log lines below the level `warn` that are written in a second.
@@ -210,6 +223,8 @@ impl Settings {
             allow_rule_violations: r.flag(Setting::AllowRuleViolations),
             node_id: r.node_id(),
             task_metadata: r.address_of("ECS_CONTAINER_METADATA_URI_V4"),
+            telemetry: r.telemetry(),
+            service_name: r.text(Setting::MetricsService),
             log_format: r.log_format(),
             log_level: r.text(Setting::LogLevel),
             log_lines: r.limit(Setting::LogLinesPerSecond),

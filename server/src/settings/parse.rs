@@ -8,7 +8,9 @@ use axum::http::{HeaderValue, Uri};
 use timeouts::grammar::Store;
 use timeouts::{Setting, Value};
 
-use super::{Environment, LogFormat, Mistakes, RedisSettings, StoreSettings, Transports};
+use super::{
+    Environment, LogFormat, Mistakes, RedisSettings, StoreSettings, Telemetry, Transports,
+};
 use crate::backends::{BACKEND_KEY_MIN, BackendKeys};
 
 pub(super) struct Reader<'a> {
@@ -234,6 +236,15 @@ impl<'a> Reader<'a> {
             _ if text.is_empty() => Ok(None),
             Ok(uri) if uri.host().is_some() => Ok(Some(uri)),
             _ => Err("expected a URL such as http://169.254.170.2/v4/…".into()),
+        })
+    }
+
+    pub(super) fn telemetry(&mut self) -> Telemetry {
+        self.setting(Setting::Telemetry, Telemetry::Prometheus, |text, _| {
+            Some(match text {
+                "emf" => Telemetry::Emf,
+                _ => Telemetry::Prometheus,
+            })
         })
     }
 

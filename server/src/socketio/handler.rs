@@ -78,6 +78,7 @@ impl Handler {
     /// Takes no new sessions from now on.
     pub fn start_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
+        self.context.metrics.draining.set(1);
     }
 
     /// Takes a session that has just been opened.

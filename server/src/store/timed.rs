@@ -91,6 +91,9 @@ impl<S: Store + ?Sized> Timed<S> {
             .store
             .get_or_create(&StoreCall { call, outcome })
             .observe(start.elapsed().as_secs_f64());
+        if answer.is_err() {
+            self.metrics.store_errors.inc();
+        }
         self.note(call, start, answer.as_ref().err());
         answer
     }

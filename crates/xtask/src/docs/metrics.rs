@@ -1,4 +1,4 @@
-//! The server's metrics, from the file that registers them.
+//! The server's metrics, from the files that count, name and label them.
 //!
 //! A registry shows a family only once it has a sample, so a server that was just started does not
 //! name all of its metrics; the source does.
@@ -13,7 +13,8 @@ use super::exit_codes::doc;
 use super::{Page, read};
 use crate::markdown::cell;
 
-const SOURCE: &str = "server/src/metrics.rs";
+const SOURCE: &str = "server/src/metrics";
+const FILES: [&str; 3] = ["mod.rs", "labels.rs", "registration.rs"];
 
 const INTRO: &str = "# Metrics
 
@@ -21,18 +22,22 @@ const INTRO: &str = "# Metrics
 read with the suffix `_total`, histograms with `_bucket`, `_sum` and `_count`. All values are of one
 node since its start.
 
-[Metrics and log lines](../operators/metrics-and-logs.md) says which of them to watch.
+[Metrics and log lines](../operators/metrics-and-logs.md) says how to watch them: with Prometheus
+and Grafana, or on CloudWatch. The [runbook](../operators/runbook.md) says what to do.
 
-| metric | type | labels | meaning |
-|---|---|---|---|
+| metric | type | labels | meaning | worry when |
+|---|---|---|---|---|
 ";
 
 /// The page of metrics.
 pub(super) fn page(root: &Path) -> anyhow::Result<Page> {
-    let source = read(root, SOURCE)?;
+    let mut source = String::new();
+    for file in FILES {
+        source.push_str(&read(root, &format!("{SOURCE}/{file}"))?);
+    }
     let registered = Regex::new(concat!(
         r#"\.register(?:_with_unit)?\(\s*"(\w+)",\s*"[^"]*","#,
-        r#"\s*(?:Unit::(\w+)(?:\("(\w+)"\.into\(\)\))?,\s*)?self\.(\w+)\.clone\(\)"#
+        r#"\s*(?:Unit::(\w+)(?:\("(\w+)"\.into\(\)\))?,\s*)?self\.(\w+)(?:\.histogram)?\.clone\(\)"#
     ))?;
     let field = Regex::new(r"(?m)((?:^\s*///[^\n]*\n)+)\s*pub (\w+): ([^\n]+),$")?;
     let mut text = INTRO.to_owned();
@@ -49,10 +54,15 @@ pub(super) fn page(root: &Path) -> anyhow::Result<Page> {
         let kind = kind(&declared[3]);
         let suffix = if kind == "counter" { "_total" } else { "" };
         let labels = labels(&source, &declared[3])?;
-        let meaning = cell(&doc(&declared[1]));
+        let comment = doc(&declared[1]);
+        let (meaning, worry) = comment
+            .split_once(" Worry")
+            .with_context(|| format!("{SOURCE}: `{member}` does not say when to worry"))?;
+        let worry = worry.trim_start_matches(" when ").trim_start_matches(": ");
+        let (meaning, worry) = (cell(meaning.trim()), cell(worry));
         let _ = writeln!(
             text,
-            "| `holdfast_{name}{unit}{suffix}` | {kind} | {labels} | {meaning} |"
+            "| `holdfast_{name}{unit}{suffix}` | {kind} | {labels} | {meaning} | {worry} |"
         );
         count += 1;
     }

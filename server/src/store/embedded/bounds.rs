@@ -1,8 +1,7 @@
 //! How much of the memory the embedded store may take: what the task has is not what the machine
 //! has.
 
-use std::fs;
-
+use crate::memory;
 use crate::store::{MAX_ARCHIVE_BYTES, MAX_STORE_BYTES};
 
 /// Bytes of live messages with all that is known of them, and of messages that have ended.
@@ -15,7 +14,7 @@ pub(super) struct Bounds {
 /// Half of the memory for what is live and an eighth for what has ended; never more than the
 /// store's own bounds.
 pub(super) fn bounds() -> Bounds {
-    let bounds = within(memory());
+    let bounds = within(memory::limit());
     if bounds.live < MAX_STORE_BYTES {
         tracing::info!(
             live_mib = bounds.live >> 20,
@@ -34,19 +33,6 @@ fn within(memory: Option<u64>) -> Bounds {
     }
 }
 
-/// Bytes that this process may use: its control group's limit, or what the machine has.
-fn memory() -> Option<u64> {
-    let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-    let group = number("/sys/fs/cgroup/memory.max")
-        .or_else(|| number("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
-    let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-        let kib: u64 = line?.split_whitespace().next()?.parse().ok()?;
-        Some(kib << 10)
-    });
-    [group, machine].into_iter().flatten().min()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,10 +47,5 @@ mod tests {
             (MAX_STORE_BYTES, MAX_ARCHIVE_BYTES)
         );
         assert_eq!(within(None), large);
-    }
-
-    #[test]
-    fn this_machine_has_memory() {
-        assert!(memory().is_some_and(|bytes| bytes > 1 << 20));
     }
 }
