@@ -4,3 +4,4 @@ pub mod docs;
 pub mod links;
 pub mod log_lines;
 pub mod markdown;
+pub mod runbook;

@@ -19,15 +19,31 @@ pub fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     let Some(table) = table else {
         return Ok(vec![format!("{PAGE}: no table of log lines")]);
     };
-    let mut source = String::new();
-    read(&root.join("server/src"), &mut source)?;
+    let source = Source::read(root)?;
     let mistakes = table
         .lines()
         .skip(2)
         .map_while(|line| line.strip_prefix("| `")?.split_once('`'))
-        .filter(|(message, _)| !source.contains(&format!("\"{message}")))
+        .filter(|(message, _)| !source.logs(message))
         .map(|(message, _)| format!("{PAGE}: the server does not log `{message}`"));
     Ok(mistakes.collect())
+}
+
+/// The server's source.
+pub(crate) struct Source(String);
+
+impl Source {
+    /// Reads it.
+    pub(crate) fn read(root: &Path) -> anyhow::Result<Self> {
+        let mut source = String::new();
+        read(&root.join("server/src"), &mut source)?;
+        Ok(Self(source))
+    }
+
+    /// Whether some text in it begins so.
+    pub(crate) fn logs(&self, message: &str) -> bool {
+        self.0.contains(&format!("\"{message}"))
+    }
 }
 
 /// Appends all Rust files below a directory.

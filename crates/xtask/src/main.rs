@@ -42,6 +42,7 @@ fn main() -> anyhow::Result<()> {
     let mut mistakes = xtask::docs::check(root, &deployer)?;
     mistakes.extend(xtask::links::check(root)?);
     mistakes.extend(xtask::log_lines::check(root)?);
+    mistakes.extend(xtask::runbook::check(root)?);
     anyhow::ensure!(mistakes.is_empty(), "{}", mistakes.join("\n"));
     Ok(())
 }

@@ -28,6 +28,7 @@ mod full_disk;
 mod harness;
 mod image;
 mod indexes;
+mod observability;
 mod openapi;
 mod poison;
 mod protocol_details;

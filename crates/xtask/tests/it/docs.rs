@@ -26,6 +26,12 @@ fn the_server_writes_the_log_lines_that_the_book_names() {
 }
 
 #[test]
+fn the_runbook_names_what_there_is() {
+    let mistakes = xtask::runbook::check(root()).expect("pages can be read");
+    assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
+}
+
+#[test]
 fn the_readme_is_short() {
     let readme = fs::read_to_string(root().join("README.md")).expect("it is there");
     assert!(readme.len() <= README_BYTES, "{} bytes", readme.len());
