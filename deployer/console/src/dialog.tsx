@@ -12,6 +12,7 @@ interface Props {
   verb: string;
   /** Whether it destroys something. */
   destroys?: boolean;
+  /** Does it; the dialog closes then, unless it says "stay". */
   run: () => Promise<unknown>;
   close: () => void;
   children: ComponentChildren;
@@ -27,8 +28,7 @@ export function Dialog({ title, verb, destroys = false, run, close, children }: 
     setBusy(true);
     setTrouble(null);
     try {
-      await run();
-      close();
+      if ((await run()) !== "stay") close();
     } catch (error) {
       setTrouble(words(error));
       setBusy(false);

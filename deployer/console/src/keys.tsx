@@ -108,7 +108,7 @@ function Issue({ namespace, channel, about, done, close }: IssueProps) {
   const [issued, setIssued] = useState<string | null>(null);
   if (issued !== null) {
     return (
-      <Dialog title="The key" verb="I have copied it" run={async () => {}} close={close}>
+      <Dialog key="issued" title="The key" verb="I have copied it" run={async () => {}} close={close}>
         <p>It is shown this once. The server keeps a hash of it.</p>
         <p>
           <output class="secret">{issued}</output>
@@ -126,11 +126,12 @@ function Issue({ namespace, channel, about, done, close }: IssueProps) {
     if (days) body.ttl = Math.round(Number(days) * 86_400_000);
     setIssued((await call<{ key: string }>("POST", "/v1/keys", body)).key);
     done();
+    return "stay";
   };
   const toggle = (name: string) =>
     choose((old) => (old.includes(name) ? old.filter((one) => one !== name) : [...old, name]));
   return (
-    <Dialog title="Issue a key" verb="Issue" run={run} close={() => issued === null && close()}>
+    <Dialog key="issue" title="Issue a key" verb="Issue" run={run} close={close}>
       <p>
         For plugins of <Raw>{channel}</Raw>, in {plural(chosen.length, "namespace")}.
       </p>

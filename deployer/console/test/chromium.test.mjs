@@ -73,7 +73,12 @@ test("figures of real nodes are on the page", async () => {
   await page.locator("section", { hasText: "Lateness, last minute" }).getByRole("row", { name: /ms 1$/ }).waitFor();
   await tile(page, "Late, p99").getByText(/[≤>] [\d.]+ m?s/).waitFor();
   await tile(page, "Store, p99").getByText(/≤ [\d.]+ ms/).first().waitFor();
-  const wrong = io(`${stack.url}/dropcodes`, { path: "/websockets", auth: { key: "hfk_wrong" }, forceNew: true });
+  const wrong = io(`${stack.url}/dropcodes`, {
+    path: "/websockets",
+    auth: { key: "hfk_wrong" },
+    transports: ["websocket"],
+    forceNew: true,
+  });
   await new Promise((resolve) => wrong.once("connect_error", resolve));
   await row(page, "Counters", /refused invalid key/).waitFor();
   wrong.close();
@@ -108,7 +113,7 @@ test("a message sent from the page arrives, and its timeline is shown", async ()
 test("why a message did not arrive is said", async () => {
   await stack.publish("nobody", { id: "lost", data: 1 });
   const page = await at(`${channel("nobody")}/lost`);
-  await page.locator(".why").getByText("no key").waitFor();
+  await page.locator(".why").getByText("no key", { exact: true }).waitFor();
   await page.locator(".why").getByText(/This channel has no key/).waitFor();
   await close(page);
 });

@@ -4,8 +4,10 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
+use cloudformation::node::Node;
 use deployer::aws::Clients;
 use deployer::console::{self, Console, Guard, Load};
+use deployer::loaded_environment::Loaded;
 use deployer::local::api::Api;
 use deployer::local::state;
 use deployer::named_stack::Named;
@@ -52,7 +54,7 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         (None, Some(named)) => runtime()?.block_on(url_of(named))?,
         (None, None) => local(None)?.url,
     };
-    let console = args.console(url, stack)?;
+    let console = args.console(&url, stack)?;
     runtime()?.block_on(serve(args, console, output))
 }
 
@@ -69,27 +71,37 @@ impl Args {
         }
     }
 
-    fn console(&self, url: String, stack: Option<Named>) -> anyhow::Result<Console> {
-        let here = local(Some(&url)).ok();
-        let environment = self.env.as_ref().map(|env| {
-            let which = environment::Args::of(env, &self.environments);
-            Box::new(move || which.load()) as Load
-        });
+    fn console(&self, url: &str, stack: Option<Named>) -> anyhow::Result<Console> {
+        let here = local(Some(url)).ok();
+        let which = self
+            .env
+            .as_ref()
+            .map(|env| environment::Args::of(env, &self.environments));
+        let namespaces = match (&here, &which) {
+            (Some(here), _) => here.namespaces.clone(),
+            (None, Some(which)) => namespaces(&which.load()?),
+            (None, None) => Vec::new(),
+        };
         Ok(Console {
             api: Api {
-                backend_key: backend_key(self.backend_key_file.as_ref(), Some(&url))?,
+                backend_key: backend_key(self.backend_key_file.as_ref(), Some(url))?,
                 address: url.parse()?,
             },
             name: self.env.clone(),
-            namespaces: here
-                .as_ref()
-                .map(|here| here.namespaces.clone())
-                .unwrap_or_default(),
+            namespaces,
             control: here.map(|here| state::socket(&state::directory(), here.pid)),
-            environment,
+            environment: which.map(|which| Box::new(move || which.load()) as Load),
             stack,
         })
     }
+}
+
+/// The namespaces that a template gives the server.
+fn namespaces(loaded: &Loaded) -> Vec<String> {
+    let given = loaded.rendered.parameters.get("Namespaces");
+    let names = given.and_then(Node::as_list).unwrap_or_default().iter();
+    let names = names.filter_map(Node::as_text);
+    names.map(str::to_owned).collect()
 }
 
 /// Where the clients of a stack connect.

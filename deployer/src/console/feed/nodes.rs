@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::http::Method;
+use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::exposition::parse;
@@ -19,8 +20,10 @@ const WITHIN: Duration = Duration::from_secs(2);
 const SILENT: Duration = Duration::from_secs(5);
 /// A node that was silent for longer has gone.
 const GONE: Duration = Duration::from_secs(60);
-/// Calls of a round that may fail before the next round.
-const FAILURES: usize = 2;
+/// Batches of calls in a round: a balancer that draws lots leaves some nodes out of the first.
+const BATCHES: usize = 3;
+/// Calls of a batch at most, and one more.
+const BATCH: usize = 100;
 
 /// The nodes that have answered of late.
 #[derive(Debug, Default)]
@@ -38,26 +41,27 @@ pub(super) struct Node {
 }
 
 impl Nodes {
-    /// Asks until each known node has answered, and one of them twice: then there is hardly another.
-    /// What went wrong, if anything did.
+    /// Asks until each known node has answered, and no new one did. What went wrong, if anything.
     pub(super) async fn ask(&mut self, api: &Api) -> Option<String> {
         self.forget();
         let mut wanted = self.live();
-        let (most, mut answered) = (2 * wanted.len() + 4, BTreeSet::new());
         let mut failures = Vec::new();
-        for _ in 0..most {
-            match call(api).await {
-                Ok((node, text)) => {
-                    wanted.remove(&node);
-                    let window = self.0.entry(node.clone()).or_default();
-                    window.add(Instant::now(), parse(&text));
-                    if !answered.insert(node) && wanted.is_empty() {
-                        break;
+        for _ in 0..BATCHES {
+            // At once: a node that is stopped must not keep the others waiting.
+            let calls = (0..=wanted.len().clamp(1, BATCH)).map(|_| call(api));
+            let mut is_new = false;
+            for answer in join_all(calls).await {
+                match answer {
+                    Ok((node, text)) => {
+                        wanted.remove(&node);
+                        is_new |= !self.0.contains_key(&node);
+                        let window = self.0.entry(node).or_default();
+                        window.add(Instant::now(), parse(&text));
                     }
+                    Err(error) => failures.push(error),
                 }
-                Err(error) => failures.push(error),
             }
-            if failures.len() == FAILURES {
+            if !failures.is_empty() || (wanted.is_empty() && !is_new) {
                 break;
             }
         }

@@ -48,6 +48,10 @@ async fn a_stack_on_aws_stands_as_status_says() {
         (&about["aws"], &about["local"]),
         (&"acme-drops-staging".into(), &false.into())
     );
+    assert_eq!(
+        about["namespaces"],
+        serde_json::json!(["dropcodes", "donations"])
+    );
     let told: Value = {
         let ran = site
             .run(&["status", "--env", "staging", "--output", "json"])

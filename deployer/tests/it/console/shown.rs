@@ -58,7 +58,7 @@ async fn nodes_are_seen_through_the_balancer_and_a_killed_one_is_missed() {
     .await;
     assert_eq!(
         page.get(&format!("{path}/m")).await["why"]["code"],
-        "not_connected"
+        "never_connected"
     );
 
     let kill = r#"{"do":"kill","node":"node-1"}"#;
