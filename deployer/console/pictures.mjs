@@ -11,6 +11,7 @@ import { open, startConsole } from "./test/console.mjs";
 const { io } = createRequire(join(PROJECT, "tools/package.json"))("socket.io-client");
 const PLUGINS = 60;
 const LOAD = 20_000;
+const STRANGER = { path: "/websockets", auth: { key: "hfk_wrong" }, transports: ["websocket"], forceNew: true };
 const picture = (name) => join(PROJECT, "docs/src/pictures", name);
 
 async function plugin(stack, number) {
@@ -29,10 +30,10 @@ const page = await open(chromium, shown.url, { colorScheme: "light", viewport: {
 const end = Date.now() + LOAD;
 for (let number = 0; Date.now() < end; number++) {
   await stack.publish(`streamer-${number % PLUGINS}`, { data: { code: `AB-${number}` } });
-  if (number % 50 === 0) io(`${stack.url}/dropcodes`, { path: "/websockets", auth: { key: "hfk_wrong" }, transports: ["websocket"], forceNew: true });
+  if (number % 50 === 0) io(`${stack.url}/dropcodes`, STRANGER);
 }
 await stack.local("kill", "node-2");
-await page.getByText("node-4 is running, healthy").waitFor();
+await page.getByText("node-4 answers").waitFor();
 await page.screenshot({ path: picture("console-nodes.png") });
 
 const broken = "extends: local-cluster\nload_balancer: { idle_timeout: 50s }\nserver: { drain: 10s }\n";

@@ -22,6 +22,8 @@ export function Stack({ about }: { about: About }) {
 
 function Timeouts({ rules }: { rules: Rules }) {
   const violated = rules.rules.filter(({ state }) => state === "violated");
+  // Errors first.
+  violated.sort((one, other) => (one.level ?? "").localeCompare(other.level ?? ""));
   return (
     <section>
       <h2>Timeouts</h2>

@@ -75,15 +75,21 @@ async fn run(
         }
         let next = Instant::now() + PERIOD;
         let trouble = nodes.ask(&api).await;
-        let (each, all) = nodes.tell();
         let local = match &control {
             Some(socket) => status(socket).await,
             None => Value::Null,
         };
+        let (each, all) = nodes.tell(running(&local).as_deref());
         let document = json!({ "nodes": each, "all": all, "trouble": trouble, "local": local });
         latest.send_replace(document.to_string().into());
         sleep_until(next).await;
     }
+}
+
+/// The nodes of a local stack, where they are known.
+fn running(local: &Value) -> Option<Vec<&str>> {
+    let nodes = local["nodes"].as_array()?.iter();
+    nodes.map(|node| node["id"].as_str()).collect()
 }
 
 /// How a local stack stands; why it is not known, where it is not.

@@ -68,14 +68,16 @@ impl Nodes {
         failures.pop()
     }
 
-    /// What to tell: each node, and the sums over those that answer.
-    pub(super) fn tell(&self) -> (Vec<Node>, Figures) {
+    /// What to tell: each node, and the sums over those that answer. Those that are not `running`,
+    /// where that is known, have gone and do not answer any more.
+    pub(super) fn tell(&self, running: Option<&[&str]>) -> (Vec<Node>, Figures) {
         let now = Instant::now();
         let mut all = Sums::default();
         let mut nodes = Vec::new();
         for (name, window) in &self.0 {
             let age = window.last().map_or(GONE, |last| now - last);
-            let (sums, silent) = (window.sums(), age > SILENT);
+            let runs = running.is_none_or(|running| running.contains(&name.as_str()));
+            let (sums, silent) = (window.sums(), age > SILENT || !runs);
             if !silent {
                 all.add(&sums);
             }
