@@ -43,6 +43,7 @@ enum Verb {
     Listen(commands::listen::Args),
     Send(commands::send::Args),
     Why(commands::why::Args),
+    Console(commands::console::Args),
     Completions(commands::completions::Args),
     #[command(hide = true)]
     Supervised(commands::supervised::Args),
@@ -68,6 +69,7 @@ impl Verb {
             Self::Listen(args) => commands::listen::run(args, output),
             Self::Send(args) => commands::send::run(args, output),
             Self::Why(args) => commands::why::run(args, output),
+            Self::Console(args) => commands::console::run(args, output),
             Self::Completions(args) => commands::completions::run::<Cli>(args),
             Self::Supervised(args) => commands::supervised::run(args),
         }

@@ -7,9 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use axum::Router;
-use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
@@ -241,16 +238,9 @@ async fn assemble(
 /// Serves what must not pass the load balancer.
 async fn serve_admin(listener: TcpListener, handler: Arc<Handler>) {
     let router = Router::new()
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(api::metrics_page))
         .with_state(handler);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the admin listener broke");
     }
-}
-
-async fn metrics(State(handler): State<Arc<Handler>>) -> impl IntoResponse {
-    handler.sessions.count(&handler.context.metrics);
-    handler.admission.measure();
-    let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(CONTENT_TYPE, format)], handler.context.metrics.encode())
 }

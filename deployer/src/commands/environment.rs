@@ -44,6 +44,18 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 }
 
 impl Args {
+    /// An environment, as if it had been named on the command line.
+    pub(crate) fn of(env: &str, environments: &Path) -> Self {
+        Self {
+            env: Some(env.to_owned()),
+            environments: environments.to_owned(),
+            image: None,
+            templates: Vec::new(),
+            parameters: Vec::new(),
+            region: None,
+        }
+    }
+
     /// Whether an environment or a template was named; a verb may have other things to work on.
     pub(crate) fn is_given(&self) -> bool {
         self.env.is_some() || !self.templates.is_empty()

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod console;
 pub(crate) mod down;
 pub(crate) mod environment;
 pub(crate) mod explain;

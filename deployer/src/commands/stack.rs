@@ -1,6 +1,6 @@
 //! What the verbs that work on a live stack share: which stack is meant, and where it is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use deployer::aws::default_region;
@@ -32,6 +32,16 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// An environment's stack, as if it had been named on the command line.
+    pub(super) fn of_environment(env: &str, environments: &Path) -> Self {
+        Self {
+            env: Some(env.to_owned()),
+            environments: environments.to_owned(),
+            stack: None,
+            region: None,
+        }
+    }
+
     /// The environment as it was named; empty where a stack is.
     pub(crate) fn env(&self) -> &str {
         self.env.as_deref().unwrap_or_default()

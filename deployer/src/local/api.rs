@@ -7,7 +7,7 @@ use http::Method;
 use http::header::{self, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
-use socketio_client::{Address, Error as HttpError, request};
+use socketio_client::{Address, Error as HttpError, Reply, request};
 
 /// How long a key for listening lives, if nobody revokes it before.
 const LISTENER_LIVES: Duration = Duration::from_secs(86_400);
@@ -149,16 +149,7 @@ impl Api {
     }
 
     async fn call(&self, method: Method, path: &str, body: Bytes) -> Result<Value, Error> {
-        let mut headers = HeaderMap::new();
-        let mut key = HeaderValue::from_str(&format!("ApiKey {}", self.backend_key))
-            .map_err(|_| Error::Key)?;
-        key.set_sensitive(true);
-        headers.insert(header::AUTHORIZATION, key);
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
-        let reply = request(&self.address, (method, path), &headers, body, WITHIN).await?;
+        let reply = self.send((method, path), body, WITHIN).await?;
         let answer = serde_json::from_slice::<Value>(&reply.body).unwrap_or(Value::Null);
         if (200..300).contains(&reply.status) {
             return Ok(answer);
@@ -171,6 +162,28 @@ impl Api {
             status: reply.status,
             detail,
         })
+    }
+
+    /// Sends any call with the backend's key; its answer, of whatever status, within `within`.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn send(
+        &self,
+        what: (Method, &str),
+        body: Bytes,
+        within: Duration,
+    ) -> Result<Reply, Error> {
+        let mut headers = HeaderMap::new();
+        let mut key = HeaderValue::from_str(&format!("ApiKey {}", self.backend_key))
+            .map_err(|_| Error::Key)?;
+        key.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, key);
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        Ok(request(&self.address, what, &headers, body, within).await?)
     }
 }
 

@@ -63,7 +63,13 @@ pub fn run(args: &Args, loaded: &Loaded, output: Output) -> anyhow::Result<Exit>
         directory: state::directory(),
         kept: kept(loaded)?.map(Arc::new),
     };
-    runtime()?.block_on(up(setup, options, output))
+    runtime()?.block_on(up(setup, options, &env(loaded), output))
+}
+
+/// How the console is told of the environment; empty for a template alone.
+fn env(loaded: &Loaded) -> String {
+    let path = loaded.path.as_ref().map(|path| path.display());
+    path.map_or_else(String::new, |path| format!(" --env {path}"))
 }
 
 /// What the stacks of this environment keep; nothing for a template alone, or a user without a home.
@@ -89,7 +95,7 @@ fn say_violations(loaded: &Loaded) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn up(setup: Setup, options: Options, output: Output) -> anyhow::Result<Exit> {
+async fn up(setup: Setup, options: Options, env: &str, output: Output) -> anyhow::Result<Exit> {
     let mut signals = Signals::take()?;
     let (notices, received) = mpsc::channel(256);
     let announced = Arc::new(AtomicBool::new(false));
@@ -107,7 +113,7 @@ async fn up(setup: Setup, options: Options, output: Output) -> anyhow::Result<Ex
     let control = control::serve(&socket, stack.requests())
         .with_context(|| format!("cannot listen on {}", socket.display()))?;
     let announcement = state::announce(&directory, &local)?;
-    ready(&stack, &local, output)?;
+    ready(&stack, &local, env, output)?;
     announced.store(true, Ordering::Relaxed);
     let error = tokio::select! {
         error = stack.keep() => Some(error),
@@ -131,7 +137,7 @@ fn failed(error: Error) -> anyhow::Error {
     }
 }
 
-fn ready(stack: &Stack, local: &Local, output: Output) -> anyhow::Result<()> {
+fn ready(stack: &Stack, local: &Local, env: &str, output: Output) -> anyhow::Result<()> {
     let Local {
         url,
         backend_key,
@@ -174,6 +180,7 @@ In other terminals:
   {deployer} probe {url} --path {path} --namespace {namespace} --key {plugin_key}
   {deployer} local --url {url} status
   {deployer} local --url {url} kill {node}
+  {deployer} console{env} --url {url}
 
 Ctrl-C stops it.
 

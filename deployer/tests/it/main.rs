@@ -26,6 +26,7 @@ mod check_unknown;
 mod check_whole;
 mod check_whole_kinds;
 mod colour;
+mod console;
 mod deploy;
 mod emulator;
 mod environment_mistakes;

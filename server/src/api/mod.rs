@@ -11,6 +11,7 @@ mod key_body;
 mod key_view;
 mod keys;
 mod messages;
+mod metrics;
 mod notice;
 mod origins;
 mod publish;
@@ -32,6 +33,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::admission;
 use crate::problem::Problem;
 use crate::socketio::{Gate, Handler};
+
+pub(crate) use metrics::page as metrics_page;
 
 /// The header that names the node which answered.
 const NODE_ID: HeaderName = HeaderName::from_static("x-node-id");
@@ -91,6 +94,7 @@ fn backend(app: &App) -> Router<App> {
             get(messages::show).delete(messages::cancel),
         )
         .route("/channels", get(channels::list))
+        .route("/metrics", get(metrics::show))
         .route("/keys", post(keys::issue).get(keys::list))
         .route("/keys/{id}", get(keys::show).delete(keys::revoke))
         .fallback(async || Problem::not_found("See /openapi.json for the paths of this server"))

@@ -25,7 +25,8 @@ def before_call(ctx, case, kwargs):
 
 @schemathesis.hook
 def after_call(ctx, case, response):
-    if case.operation.label.startswith("GET ") and response.status_code == 200:
+    is_json = "json" in response.headers.get("content-type", [""])[0]
+    if case.operation.label.startswith("GET ") and response.status_code == 200 and is_json:
         answer = response.json()
         if isinstance(answer, dict) and answer.get("next"):
             cursors[case.operation.label] = answer["next"]

@@ -20,7 +20,8 @@ const INTRO: &str = "# Metrics
 
 `GET /metrics` on the server's `ADMIN_BIND` answers in the OpenMetrics text format. Counters are
 read with the suffix `_total`, histograms with `_bucket`, `_sum` and `_count`. All values are of one
-node since its start.
+node since its start. `GET /v1/metrics` answers the same through the load balancer, with a backend
+key; `x-node-id` names the node.
 
 [Metrics and log lines](../operators/metrics-and-logs.md) says how to watch them: with Prometheus
 and Grafana, or on CloudWatch. The [runbook](../operators/runbook.md) says what to do.

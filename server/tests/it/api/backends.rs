@@ -30,11 +30,13 @@ fn file(text: &str) -> tempfile::NamedTempFile {
 #[tokio::test]
 async fn a_backend_key_does_what_it_is_for() {
     let (publisher, reader, issuer) = ("p".repeat(32), "r".repeat(32), "i".repeat(32));
+    let sees_one = "s".repeat(32);
     let keys = file(&format!(
         "# each service has its own\n\
          {publisher} name=shop scopes=publish namespaces=dropcodes\n\
          {reader} name=support scopes=read\n\
-         {issuer} name=accounts scopes=keys namespaces=dropcodes\n"
+         {issuer} name=accounts scopes=keys namespaces=dropcodes\n\
+         {sees_one} name=shop-support scopes=read namespaces=dropcodes\n"
     ));
     let server = Server::start(&[
         ("S2S_KEYS", ""),
@@ -61,6 +63,9 @@ async fn a_backend_key_does_what_it_is_for() {
             403,
         ),
         (&reader, "GET", "/v1/keys", &key, 403),
+        (&reader, "GET", "/v1/metrics", &key, 200),
+        (&publisher, "GET", "/v1/metrics", &key, 403),
+        (&sees_one, "GET", "/v1/metrics", &key, 403),
         (&issuer, "POST", "/v1/keys", &key, 201),
         (&issuer, "POST", "/v1/keys", &both, 422),
         (&issuer, "GET", "/v1/keys", &key, 200),

@@ -83,6 +83,46 @@ async fn health_and_description_need_no_key() {
 }
 
 #[tokio::test]
+async fn a_backend_reads_the_metrics_of_the_node_that_answers() {
+    let server = Server::start(&[("NODE_ID", "node-7")]).await;
+    let key = format!("ApiKey {BACKEND_KEY}");
+    let answer = send(
+        &server,
+        "GET",
+        "/v1/metrics",
+        &[("authorization", &key)],
+        "",
+    )
+    .await;
+    assert_eq!(
+        (answer.status, &answer.headers["x-node-id"]),
+        (200, &"node-7".parse().unwrap())
+    );
+    let kind = answer.headers["content-type"].to_str().unwrap();
+    assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
+    let names = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        lines.map(str::to_owned).collect()
+    };
+    let admin = reqwest::get(format!("http://{}/metrics", server.admin))
+        .await
+        .unwrap();
+    let admin = admin.text().await.unwrap();
+    // Later: a metric with labels is shown from its first value on.
+    let (here, there) = (names(&answer.text), names(&admin));
+    assert!(
+        here.iter().all(|name| there.contains(name)),
+        "{here:?} {there:?}"
+    );
+    assert!(here.contains(&"holdfast_lateness_seconds histogram".to_owned()));
+    assert!(answer.text.ends_with("# EOF\n"), "{}", answer.text);
+    assert_eq!(
+        send(&server, "GET", "/v1/metrics", &[], "").await.status,
+        401
+    );
+}
+
+#[tokio::test]
 async fn browsers_of_listed_origins_may_read_answers() {
     let server =
         Server::start(&[("CORS_ORIGINS", "https://a.example, http://localhost:3000")]).await;

@@ -1,0 +1,148 @@
+//! `deployer console`: a page about the server and its stack.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use cloudformation::node::Node;
+use deployer::aws::Clients;
+use deployer::console::{self, Console, Guard, Load};
+use deployer::loaded_environment::Loaded;
+use deployer::local::api::Api;
+use deployer::local::state;
+use deployer::named_stack::Named;
+use deployer::server_target::{backend_key, local};
+use deployer::terminal::{Exit, Output, Signals, line, print, runtime, say};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use super::{environment, stack};
+
+/// Show the nodes, the channels and the messages of a server, and the stack that they run in, as a
+/// page in a browser. Without --env and --url, those of the local stack that is running.
+///
+/// The page is served on 127.0.0.1 until Ctrl-C. Its address carries a token; the page gets neither
+/// the backend key nor credentials of AWS.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The environment whose timeouts and rules are shown; on AWS, also its stack. A name in the
+    /// directory of environments, or a path.
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
+    /// The directory of environment files.
+    #[arg(long, value_name = "DIR", default_value = "environments")]
+    environments: PathBuf,
+    /// The server; the local stack that is running, or the stack's output Url on AWS, unless given.
+    #[arg(long)]
+    url: Option<String>,
+    /// A file with the backend's key, for a server that is not the local stack. It needs the scope
+    /// read; to send, to look at keys and to issue them, also publish and keys.
+    #[arg(long, value_name = "FILE")]
+    backend_key_file: Option<PathBuf>,
+    /// The page's port on 127.0.0.1; 0 for any.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Print the page's address, and open no browser.
+    #[arg(long)]
+    no_open: bool,
+}
+
+pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
+    let stack = args.stack()?;
+    let url = match (&args.url, &stack) {
+        (Some(url), _) => url.clone(),
+        (None, Some(named)) => runtime()?.block_on(url_of(named))?,
+        (None, None) => local(None)?.url,
+    };
+    let console = args.console(&url, stack)?;
+    runtime()?.block_on(serve(args, console, output))
+}
+
+impl Args {
+    /// The stack on AWS, where the environment is one.
+    fn stack(&self) -> anyhow::Result<Option<Named>> {
+        let Some(env) = &self.env else {
+            return Ok(None);
+        };
+        let which = stack::Args::of_environment(env, &self.environments);
+        match which.is_local()? {
+            true => Ok(None),
+            false => which.named().map(Some),
+        }
+    }
+
+    fn console(&self, url: &str, stack: Option<Named>) -> anyhow::Result<Console> {
+        let here = local(Some(url)).ok();
+        let which = self
+            .env
+            .as_ref()
+            .map(|env| environment::Args::of(env, &self.environments));
+        let namespaces = match (&here, &which) {
+            (Some(here), _) => here.namespaces.clone(),
+            (None, Some(which)) => namespaces(&which.load()?),
+            (None, None) => Vec::new(),
+        };
+        Ok(Console {
+            api: Api {
+                backend_key: backend_key(self.backend_key_file.as_ref(), Some(url))?,
+                address: url.parse()?,
+            },
+            name: self.env.clone(),
+            namespaces,
+            control: here.map(|here| state::socket(&state::directory(), here.pid)),
+            environment: which.map(|which| Box::new(move || which.load()) as Load),
+            stack,
+        })
+    }
+}
+
+/// The namespaces that a template gives the server.
+fn namespaces(loaded: &Loaded) -> Vec<String> {
+    let given = loaded.rendered.parameters.get("Namespaces");
+    let names = given.and_then(Node::as_list).unwrap_or_default().iter();
+    let names = names.filter_map(Node::as_text);
+    names.map(str::to_owned).collect()
+}
+
+/// Where the clients of a stack connect.
+async fn url_of(named: &Named) -> anyhow::Result<String> {
+    let clients = Clients::new(named.region.clone()).await;
+    let Some(stack) = clients.stack(&named.name).await? else {
+        bail!("{}", named.absent());
+    };
+    let url = stack.outputs.get("Url").cloned();
+    url.context("the stack has no output Url: give --url")
+}
+
+async fn serve(args: &Args, console: Console, output: Output) -> anyhow::Result<Exit> {
+    let mut signals = Signals::take()?;
+    let place = (Ipv4Addr::LOCALHOST, args.port);
+    let listener = TcpListener::bind(place).await;
+    let listener = listener.with_context(|| format!("cannot listen on 127.0.0.1:{}", args.port))?;
+    let guard = Guard::new(listener.local_addr()?.port())?;
+    let (address, server) = (guard.address(), console.api.address.to_string());
+    print(&match output {
+        Output::Json => {
+            line(&json!({ "schema": 1, "type": "console", "url": address, "server": server }))
+        }
+        Output::Text => format!("{address}\n"),
+    })?;
+    let directory = state::directory();
+    let opened = match args.no_open {
+        true => None,
+        false => {
+            state::open(&directory)?;
+            console::open(&address, &directory)
+                .context("cannot open a browser; open the address")?
+        }
+    };
+    say(match opened {
+        Some(_) => "The console opens in your browser, or open the address above. Ctrl-C ends it.",
+        None => "Open the address above in a browser on this machine. Ctrl-C ends it.",
+    })?;
+    tokio::select! {
+        served = console::serve(listener, guard, console) => served.context("the console broke")?,
+        () = signals.next() => {}
+    }
+    Ok(Exit::Well)
+}
