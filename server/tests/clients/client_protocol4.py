@@ -36,10 +36,16 @@ class Client(socketio.Client):
 
 
 client = Client(reconnection_delay=0.05, reconnection_delay_max=0.5)
-client.connect(
-    config["url"], headers={"Authorization": f"ApiKey {config['header']}"},
-    transports=config["transports"], namespaces=[config["namespace"]], socketio_path=config["path"],
-)
+# This version comes back by itself after a break, but not when its first connection fails.
+while not client.connected:
+    try:
+        client.connect(
+            config["url"], headers={"Authorization": f"ApiKey {config['header']}"},
+            transports=config["transports"], namespaces=[config["namespace"]],
+            socketio_path=config["path"],
+        )
+    except socketio.exceptions.ConnectionError:
+        time.sleep(0.1)
 
 for line in sys.stdin:
     if json.loads(line)["do"] == "disconnect":

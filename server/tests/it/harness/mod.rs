@@ -22,7 +22,7 @@ pub(crate) const BACKEND_KEY: &str = "test-backend-key-of-32-characters";
 /// A key that gets messages since then gets all that are live.
 pub(crate) const BEGINNING: &str = "1970-01-01T00:00:00Z";
 /// How long anything may take that a test waits for.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server process. Killed when dropped.
 pub(crate) struct Server {
