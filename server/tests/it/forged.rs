@@ -91,7 +91,7 @@ async fn a_forged_cancellation_holds_no_message_back() {
     let (_, key) = server.key("c").await;
     let mut client = Client::start(&server, &Options::new(&key));
     client.wait_for("connected").await;
-    let body = |id: &str| json!({ "event": "e", "data": 1, "id": id, "deliver_in": 4_000 });
+    let body = |id: &str| json!({ "event": "e", "data": 1, "id": id, "deliver_in": 10_000 });
     // Both are in the node's timers, known from their announcements.
     let kept = server.publish("c", body("kept")).await;
     other.publish("c", body("gone")).await;

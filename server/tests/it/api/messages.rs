@@ -144,12 +144,12 @@ async fn what_is_not_due_can_be_cancelled() {
     let (_, key) = server.key("c").await;
     let mut client = Client::start(&server, &Options::new(&key));
     client.wait_for("connected").await;
-    let later = json!({ "id": "later", "event": "drop", "data": 1, "deliver_in": 700 });
+    let later = json!({ "id": "later", "event": "drop", "data": 1, "deliver_in": 5_000 });
     server.publish("c", later.clone()).await;
     server
         .publish(
             "c",
-            json!({ "id": "after", "event": "drop", "data": 2, "deliver_in": 800 }),
+            json!({ "id": "after", "event": "drop", "data": 2, "deliver_in": 5_100 }),
         )
         .await;
     let path = format!("{MESSAGES}/later");
