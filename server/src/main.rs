@@ -151,13 +151,16 @@ async fn asked_to_leave(
 }
 
 async fn start(settings: Settings) -> anyhow::Result<Node> {
-    let (tasks, keys) = (Tasks::new(), settings.s2s_keys.clone());
+    let tasks = Tasks::new();
+    // Before the node is ready: SIGHUP ends a process that does not listen for it.
+    let reload = server::reload::watch(settings.s2s_keys.clone())?;
     let token_keys = settings.token_keys.clone();
+    let reload_token_keys = token_keys.map(server::tokens::watch).transpose()?;
     let store = open_store(&settings, &tasks).await?;
     let node = Node::start(settings, store, &tasks, Tuning::default()).await?;
-    tasks.spawn("reload", server::reload::watch(keys)?);
-    if let Some(keys) = token_keys {
-        tasks.spawn("reload_token_keys", server::tokens::watch(keys)?);
+    tasks.spawn("reload", reload);
+    if let Some(reload) = reload_token_keys {
+        tasks.spawn("reload_token_keys", reload);
     }
     Ok(node)
 }

@@ -13,24 +13,27 @@ use crate::keys::sha256;
 /// From one look at the file to the next. SIGHUP makes it look at once.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Listens for SIGHUP, and returns the work, which does not end. Without a file, SIGHUP is taken
-/// all the same: it must not end the process.
+/// Listens for SIGHUP, looks at the file, and returns the work, which does not end and takes every
+/// change since this look. Without a file, SIGHUP is taken all the same: it must not end the
+/// process.
 ///
 /// # Errors
 /// When the signal cannot be listened for.
 pub fn watch(keys: BackendKeys) -> io::Result<impl Future<Output = ()> + Send> {
     let hangup = signal(SignalKind::hangup())?;
-    Ok(look(keys, hangup))
+    let known = keys
+        .file()
+        .and_then(|file| std::fs::read_to_string(file).ok());
+    Ok(look(keys, hangup, known.map(digest)))
 }
 
-async fn look(keys: BackendKeys, mut hangup: Signal) {
+async fn look(keys: BackendKeys, mut hangup: Signal, mut known: Option<[u8; 32]>) {
     let Some(file) = keys.file().map(Path::to_owned) else {
         loop {
             hangup.recv().await;
             tracing::info!("SIGHUP: no backend keys to read again without S2S_KEYS_FILE");
         }
     };
-    let mut known = tokio::fs::read_to_string(&file).await.ok().map(digest);
     loop {
         let asked = tokio::select! {
             _ = hangup.recv() => true,
