@@ -1,7 +1,7 @@
 // A question before something is destroyed, and forms: the browser's own dialogs, which take the
 // focus, give it back, and close with Escape.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { words } from "./api";
 import { Trouble } from "./parts";
@@ -22,7 +22,7 @@ export function Dialog({ title, verb, destroys = false, run, close, children }: 
   const element = useRef<HTMLDialogElement>(null);
   const [busy, setBusy] = useState(false);
   const [trouble, setTrouble] = useState<string | null>(null);
-  useEffect(() => element.current?.showModal(), []);
+  useLayoutEffect(() => element.current?.showModal(), []);
   const submit = async (event: Event) => {
     event.preventDefault();
     setBusy(true);

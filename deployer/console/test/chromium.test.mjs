@@ -129,6 +129,7 @@ test("a scheduled message counts down, and is cancelled only when that is confir
   const shown = await coming.locator(".count").textContent();
   await eventually("it counts down", async () => (await coming.locator(".count").textContent()) !== shown);
   await coming.getByRole("button", { name: "Cancel …" }).click();
+  await page.getByRole("dialog", { name: "Cancel this message?" }).waitFor();
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
   const id = await coming.getByRole("link").textContent();
