@@ -28,6 +28,7 @@ mod check_whole_kinds;
 mod colour;
 mod deploy;
 mod emulator;
+mod encryption;
 mod environment_mistakes;
 mod firewall;
 mod init;
