@@ -1,10 +1,10 @@
 """Runs MiniStack, the AWS emulator of the tests, with some of its gaps closed.
 
 It takes numbers only as numbers, while every parameter of a template is a text, which CloudFormation turns into what a
-property is; it hands back a container's limits and secrets as a template writes them, forgets a service's grace period
-and rebalancing, and puts punctuation into a secret that should have none. Types of Application Auto Scaling, and a
-security group's rule by itself, exist here without an effect. A change set that reverts drift compares a load balancer's
-live attributes, as AWS does with everything. It has the network, certificates and image that the shipped environments
+property is; it hands back a container's limits, secrets and registry credentials as a template writes them, forgets a
+service's grace period and rebalancing, and puts punctuation into a secret that should have none. Types of Application Auto Scaling, and a
+security group's rule by itself, exist here without an effect. A change set says nothing of what a condition leaves out,
+and one that reverts drift compares a load balancer's live attributes, as AWS does with everything. It has the network, certificates and image that the shipped environments
 name, and a hosted zone for them, where MINISTACK_ACCOUNT_ID is their account, and the quotas of a new account. Its settings are environment variables:
 BIND_HOST, GATEWAY_PORT, MINISTACK_REGION, and EMULATOR_QUOTAS=full for an account that has reached its quotas.
 """
@@ -38,9 +38,9 @@ def typed(value, key=""):
 
 def task(props):
     props = typed(props)
-    lists = ("Ulimits", "Secrets")
+    nested = ("Ulimits", "Secrets", "RepositoryCredentials")
     for container in props.get("ContainerDefinitions", []):
-        container.update({name: provisioners._pascal_to_camel(container[name]) for name in lists if name in container})
+        container.update({name: provisioners._pascal_to_camel(container[name]) for name in nested if name in container})
     return props
 
 
@@ -79,7 +79,10 @@ provisioners._REPLACING_PROPERTIES.update(
     {
         "AWS::CloudWatch::Alarm": {"AlarmName"},
         "AWS::ECS::Service": {"Cluster", "LaunchType", "Role", "SchedulingStrategy", "ServiceName"},
+        "AWS::Logs::LogGroup": {"LogGroupName"},
+        "AWS::Logs::MetricFilter": {"FilterName", "LogGroupName"},
         "AWS::Route53::RecordSet": {"HostedZoneId", "HostedZoneName", "Name"},
+        "AWS::SecretsManager::Secret": {"Name"},
     }
 )
 wrap("AWS::ECS::Service", typed, remember)
@@ -149,6 +152,21 @@ def reverting(create, diff):
     return created
 
 
+def conditional(resolve):
+    """What a change set compares, without the resources whose condition is false."""
+
+    def resolved(template, params, *rest):
+        found = resolve(template, params, *rest)
+        if found:
+            holds = changesets._evaluate_conditions(template, params)
+            resources = found["Resources"].items()
+            found["Resources"] = {name: one for name, one in resources if holds.get(one.get("Condition"), True)}
+        return found
+
+    return resolved
+
+
+changesets._resolve_props_for_diff = conditional(changesets._resolve_props_for_diff)
 calls._ACTION_HANDLERS["CreateChangeSet"] = reverting(changesets._create_change_set, changesets._diff_resources)
 
 # What a new account may have; FULL gives it no more load balancers and half a virtual CPU.

@@ -64,6 +64,30 @@ arn! {
     "^arn:aws[^:]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+$"
 }
 
+arn! {
+    /// The ARN of a secret, with the six characters that Secrets Manager puts at its end.
+    SecretArn,
+    "a secret's whole ARN: `arn:aws:secretsmanager:eu-west-1:123456789012:secret:NAME-a1B2c3`",
+    is_secret,
+    "^arn:aws[^:]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$"
+}
+
+arn! {
+    /// The ARN of a KMS key. An alias is none: IAM policies know keys alone.
+    KeyArn,
+    "a KMS key's ARN: `arn:aws:kms:eu-west-1:123456789012:key/ID`, not an alias",
+    is_key,
+    "^arn:aws[^:]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"
+}
+
+impl KeyArn {
+    /// The region of the key.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        Parts::of(&self.0).map_or("", |arn| arn.region)
+    }
+}
+
 /// An ARN, taken apart.
 struct Parts<'a> {
     service: &'a str,
@@ -74,7 +98,7 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(text: &'a str) -> Option<Self> {
-        let parts: Vec<_> = text.split(':').collect();
+        let parts: Vec<_> = text.splitn(6, ':').collect();
         match parts[..] {
             ["arn", partition, service, region, account, resource]
                 if partition.starts_with("aws") =>
@@ -122,4 +146,27 @@ fn is_topic(arn: &Parts<'_>) -> bool {
         && arn.has_account()
         && !arn.resource.is_empty()
         && arn.resource.chars().all(is_fit)
+}
+
+fn is_secret(arn: &Parts<'_>) -> bool {
+    let is_fit = |c: char| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c);
+    let name = arn.resource.strip_prefix("secret:");
+    let parts = name.and_then(|name| name.rsplit_once('-'));
+    let is_whole = parts.is_some_and(|(name, end)| {
+        !name.is_empty()
+            && name.chars().all(is_fit)
+            && end.len() == 6
+            && end.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    });
+    arn.service == "secretsmanager" && is_slug(arn.region) && arn.has_account() && is_whole
+}
+
+fn is_key(arn: &Parts<'_>) -> bool {
+    let id = arn.resource.strip_prefix("key/").unwrap_or_default();
+    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    arn.service == "kms"
+        && is_slug(arn.region)
+        && arn.has_account()
+        && !id.is_empty()
+        && id.bytes().all(is_fit)
 }

@@ -22,7 +22,7 @@ mod tags;
 mod text;
 mod unit;
 
-pub use arn::{PolicyArn, RoleArn, TopicArn};
+pub use arn::{KeyArn, PolicyArn, RoleArn, SecretArn, TopicArn};
 pub use choice::{Architecture, IpAddressType, Retention, Scheme, Switch, Target};
 pub use duration::{Seconds, Sticky};
 pub use field::Setting;

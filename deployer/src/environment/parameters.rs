@@ -34,6 +34,11 @@ impl Environment {
         let boundary = self.permissions_boundary.as_ref();
         let boundary = boundary.map(|boundary| boundary.node(|arn| arn.0.clone()));
         parameters.extend(boundary.map(|node| ("PermissionsBoundary", node)));
+        let key = self.kms_key.as_ref();
+        parameters.extend(key.map(|key| ("KmsKey", key.node(|arn| arn.0.clone()))));
+        let secret = self.service.registry_credentials.as_ref();
+        let secret = secret.map(|secret| secret.node(|arn| arn.0.clone()));
+        parameters.extend(secret.map(|node| ("RegistryCredentials", node)));
         parameters.extend(self.network());
         parameters.extend(self.balancer());
         parameters.extend(self.waf());

@@ -3,7 +3,7 @@
 //!
 //! Ranges are checked here where no rule speaks of them: a rule says more about what would break.
 
-use super::arn::{PolicyArn, RoleArn};
+use super::arn::{KeyArn, PolicyArn, RoleArn, SecretArn};
 use super::choice::{Architecture, IpAddressType, Retention, Scheme, Switch, Target};
 use super::duration::{Seconds, Sticky};
 use super::field::{Setting, section};
@@ -56,6 +56,9 @@ section! {
         role_arn: Option<Setting<RoleArn>>,
         /// The permissions boundary of the roles that the stack makes.
         permissions_boundary: Option<Setting<PolicyArn>>,
+        /// The KMS key that encrypts the log, the stack's own secrets and its Valkey, instead of keys
+        /// of AWS's. A Valkey that is there keeps its key: AWS cannot give it another.
+        kms_key: Option<Setting<KeyArn>>,
         /// SNS topics to which CloudFormation tells what happens to the stack, five at most.
         notification_arns: Option<Setting<Topics>>,
         /// Rules that `check` and `up` pass over here, each with a reason.
@@ -166,6 +169,8 @@ section! {
         deployment: Deployment,
         /// The days that logs are kept: a number that CloudWatch Logs offers, 30 for instance.
         log_retention_days: Setting<Retention>,
+        /// The secret with `username` and `password` for a private registry that is not ECR.
+        registry_credentials: Option<Setting<SecretArn>>,
     }
 }
 
@@ -195,6 +200,7 @@ impl Environment {
         for ignore in self.ignore.iter().flatten() {
             ignore.check(mistakes);
         }
+        self.check_key(mistakes);
         let tasks = &self.service.tasks;
         if tasks.min.value.0 > tasks.max.value.0 {
             let message = format!(
@@ -205,6 +211,25 @@ impl Environment {
                 message,
                 place: tasks.max.origin.first().cloned(),
                 help: None,
+            });
+        }
+    }
+}
+
+impl Environment {
+    /// Neither CloudWatch Logs nor ElastiCache takes a key of another region.
+    fn check_key(&self, mistakes: &mut Mistakes) {
+        let Some(key) = &self.kms_key else {
+            return;
+        };
+        let (found, wanted) = (key.value.region(), &self.region.value.0);
+        if found != wanted {
+            mistakes.push(Mistake {
+                message: format!("the key is in {found}, and the stack in {wanted}"),
+                place: key.origin.first().cloned(),
+                help: Some(format!(
+                    "name a key of {wanted}; a multi-Region key has replicas"
+                )),
             });
         }
     }

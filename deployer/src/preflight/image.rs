@@ -11,7 +11,8 @@ pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>) -> Looked {
         return Ok(Vec::new());
     };
     let Some(name) = name(image) else {
-        return Err(Unseen::new(SUBJECT, format!("{image} is not in ECR")));
+        let reason = format!("{image} is not in ECR, and no other registry is asked");
+        return Err(Unseen::new(SUBJECT, reason));
     };
     if name.region != wanted.region {
         let reason = format!("{image} is in {}, which is not asked", name.region);

@@ -4,6 +4,7 @@
 //! It reads and never writes. What the deploying role may not ask is said, and hinders nothing.
 
 mod certificate;
+mod encryption;
 mod finding;
 mod image;
 mod network;
@@ -96,7 +97,8 @@ pub async fn look(
         quotas::look(clients, &wanted),
     );
     let size = Ok(size::look(loaded));
-    let looked = [certificate, image, zone, size];
+    let encryption = Ok(encryption::look(&wanted));
+    let looked = [certificate, image, zone, encryption, size];
     let looked = looked.into_iter().chain(network).chain(quotas).collect();
     Preflight::new(looked, began.elapsed())
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use deployer::aws::actions::{
-    CALLS, FIREWALL, Grant, NETWORK, POLICIES, RESOURCES, STORE, markdown, policy,
+    CALLS, FIREWALL, Grant, KEYS, NETWORK, POLICIES, RESOURCES, STORE, markdown, policy,
 };
 use regex_lite::Regex;
 use serde_json::{Value, json};
@@ -224,7 +224,7 @@ fn matches(pattern: &str, action: &str) -> bool {
 #[test]
 fn what_cloudformation_does_for_the_template_is_listed_and_no_other() {
     let schemas = installed("cfnlint/data/schemas/providers/eu-west-1.json");
-    let all = [NETWORK, RESOURCES, STORE, FIREWALL].concat();
+    let all = [NETWORK, RESOURCES, STORE, FIREWALL, KEYS].concat();
     let listed: Vec<_> = actions(&all).into_iter().collect();
     let mut needed = BTreeSet::new();
     for kind in types() {
@@ -262,7 +262,9 @@ fn what_cloudformation_does_for_the_template_is_listed_and_no_other() {
 fn policies() -> Value {
     let parameter = json!({ "Type": "String" });
     let mut template = json!({
-        "Parameters": { "Prefix": parameter, "Name": parameter, "Environment": parameter },
+        "Parameters": {
+            "Prefix": parameter, "Name": parameter, "Environment": parameter, "KmsKey": parameter,
+        },
         "Resources": {},
     });
     for (name, grants) in POLICIES {
@@ -278,7 +280,8 @@ fn policies() -> Value {
 fn documents(template: &Path, more: &[&str]) -> Vec<Value> {
     let template = template.to_string_lossy();
     let mut arguments = vec!["render", "--template", &*template, "--format", "json"];
-    for parameter in ["Prefix=acme", "Name=drops", "Environment=prod"]
+    let key = "KmsKey=arn:aws:kms:eu-west-1:111122223333:key/1a2b";
+    for parameter in ["Prefix=acme", "Name=drops", "Environment=prod", key]
         .iter()
         .chain(more)
     {
@@ -574,9 +577,7 @@ const UNUSED: &[(&str, &str)] = &[
     ),
     ("elasticloadbalancing:ModifyIpPools", "no address pools"),
     ("firehose:*", "logs go to CloudWatch, the store's nowhere"),
-    ("kms:*", "no keys of the customer's own"),
     ("lambda:*", "what scales is an ECS service"),
-    ("logs:AssociateKmsKey", "no keys of the customer's own"),
     ("logs:CreateLogDelivery", "no log deliveries"),
     (
         "logs:CreateLogStream",
@@ -589,7 +590,6 @@ const UNUSED: &[(&str, &str)] = &[
     ("logs:DeleteIndexPolicy", "no index policy"),
     ("logs:DeleteLogDelivery", "no log deliveries"),
     ("logs:DeleteResourcePolicy", "no resource policy"),
-    ("logs:DisassociateKmsKey", "no keys of the customer's own"),
     ("logs:GetLogDelivery", "no log deliveries"),
     ("logs:ListLogDeliveries", "no log deliveries"),
     ("logs:PutBearerTokenAuthentication", "no bearer tokens"),

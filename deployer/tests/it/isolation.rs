@@ -31,6 +31,7 @@ fn owned(environment: &str) -> Vec<String> {
     let mut arns = vec![
         arn("cloudformation", &format!("stack/{stack}/{low}")),
         arn("ecs", &format!("task/{stack}/{low}")),
+        key(environment),
         arn("elasticache", &format!("cluster:{stack}-001")),
         arn("elasticache", &format!("snapshot:{stack}-storegroup-{low}")),
     ];
@@ -112,7 +113,13 @@ fn is_about(pattern: &str, arn: &str) -> bool {
     Regex::new(&expression).expect("a pattern").is_match(arn)
 }
 
+/// The KMS key of an environment.
+fn key(environment: &str) -> String {
+    format!("{START}:kms:{PLACE}:key/{environment}")
+}
+
 fn filled(text: &str, environment: &str) -> String {
+    let key = key(environment);
     let values = [
         ("${AWS::Partition}", "aws"),
         ("${AWS::Region}", "eu-west-1"),
@@ -120,6 +127,7 @@ fn filled(text: &str, environment: &str) -> String {
         ("${Prefix}", "acme"),
         ("${Name}", "drops"),
         ("${Environment}", environment),
+        ("${KmsKey}", &key),
     ];
     let fill = |text: String, (name, value): (&str, &str)| text.replace(name, value);
     values.into_iter().fold(text.to_owned(), fill)

@@ -92,8 +92,8 @@ fn cfn_lint_would_refuse_a_mistake() {
         ),
         (
             "deploy-role",
-            "!Ref Images,",
-            "!Ref Image,",
+            "!Ref Images\n",
+            "!Ref Image\n",
             "'Image' is not one of",
         ),
     ] {

@@ -29,6 +29,7 @@ mod colour;
 mod console;
 mod deploy;
 mod emulator;
+mod encryption;
 mod environment_mistakes;
 mod firewall;
 mod init;

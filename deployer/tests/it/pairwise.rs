@@ -7,11 +7,19 @@ use std::process::Command;
 use super::{deployer, directory, project, write};
 
 /// Options with their values: lines of an environment file.
-const OPTIONS: [&[&str]; 9] = [
+const OPTIONS: [&[&str]; 11] = [
     &["", "tags: { team: drops }"],
     &[
         "",
         "permissions_boundary: arn:aws:iam::123456789012:policy/boundary",
+    ],
+    &[
+        "",
+        "kms_key: arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    ],
+    &[
+        "",
+        "service: { registry_credentials: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry-a1B2c3' }",
     ],
     &["", "hosted_zone: Z0123456789EXAMPLE"],
     &[

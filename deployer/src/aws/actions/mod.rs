@@ -4,6 +4,7 @@
 
 mod calls;
 mod firewall;
+mod keys;
 mod network;
 mod stack;
 
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 
 pub use calls::CALLS;
 pub use firewall::FIREWALL;
+pub use keys::KEYS;
 pub use network::NETWORK;
 pub use stack::{RESOURCES, STORE};
 
@@ -26,7 +28,7 @@ pub struct Grant {
     /// `service:Action`, each once.
     pub actions: &'static [&'static str],
     /// ARNs as CloudFormation's `Fn::Sub` takes them: `${AWS::Region}`, `${Prefix}`, `${Name}`,
-    /// `${Environment}`.
+    /// `${Environment}`, `${KmsKey}`.
     pub on: &'static [&'static str],
     /// A condition beside: operator, key, values.
     pub only_if: Option<(&'static str, &'static str, &'static [&'static str])>,
@@ -34,12 +36,13 @@ pub struct Grant {
 
 /// The policies by name. Each fits into a managed policy (6,144 characters without white space,
 /// "IAM and AWS STS quotas"), of which a role takes ten.
-pub static POLICIES: [(&str, &[Grant]); 5] = [
+pub static POLICIES: [(&str, &[Grant]); 6] = [
     ("Calls", CALLS),
     ("Network", NETWORK),
     ("Resources", RESOURCES),
     ("Store", STORE),
     ("Firewall", FIREWALL),
+    ("Keys", KEYS),
 ];
 
 /// Only what is not another stack's. AWS names these resources itself, so that no name tells them

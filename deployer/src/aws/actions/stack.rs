@@ -123,11 +123,13 @@ pub static RESOURCES: &[Grant] = &[
         sid: "LogGroup",
         why: "the server's log, and the metric of its errors",
         actions: &[
+            "logs:AssociateKmsKey",
             "logs:CreateLogGroup",
             "logs:DeleteLogGroup",
             "logs:DeleteMetricFilter",
             "logs:DeleteRetentionPolicy",
             "logs:DescribeMetricFilters",
+            "logs:DisassociateKmsKey",
             "logs:GetDataProtectionPolicy",
             "logs:ListTagsForResource",
             "logs:PutMetricFilter",

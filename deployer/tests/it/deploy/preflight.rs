@@ -90,7 +90,8 @@ async fn an_image_that_does_not_fit_is_found() {
     let words = ["error: the image is for amd64, and the tasks run on arm64"];
     assert!(in_order(&planned.stderr, &words), "{planned}");
     let elsewhere = plan("image-elsewhere", "image: example.com/drops:1").await;
-    let words = "not looked at: image: example.com/drops:1 is not in ECR";
+    let words = "not looked at: image: example.com/drops:1 is not in ECR, and no other registry \
+                 is asked";
     assert!(elsewhere.stderr.contains(words), "{elsewhere}");
 }
 

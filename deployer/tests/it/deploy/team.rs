@@ -11,6 +11,8 @@ notification_arns: [arn:aws:sns:eu-west-1:123456789012:deployments]";
 /// What is expected, as it is told.
 const ROLE: &str = "a role's ARN: `arn:aws:iam::123456789012:role/NAME`";
 const TOPIC: &str = "a topic's ARN: `arn:aws:sns:eu-west-1:123456789012:NAME`";
+const KEY: &str = "a KMS key's ARN: `arn:aws:kms:eu-west-1:123456789012:key/ID`, not an alias";
+const SECRET: &str = "a secret's whole ARN: `arn:aws:secretsmanager:eu-west-1:123456789012:secret:";
 
 #[tokio::test]
 async fn they_reach_cloudformation_and_stay() {
@@ -80,6 +82,20 @@ async fn mistakes_are_told_with_their_line() {
             TOPIC,
         ),
         ("account: 4711", "an AWS account, twelve digits"),
+        (
+            "kms_key: arn:aws:kms:eu-west-1:123456789012:alias/drops",
+            "not an alias",
+        ),
+        ("kms_key: 1234abcd-12ab-34cd-56ef-1234567890ab", KEY),
+        (
+            "kms_key: arn:aws:kms:us-east-1:123456789012:key/1a2b",
+            "the key is in us-east-1, and the stack in eu-west-1",
+        ),
+        ("service: { registry_credentials: registry-a1B2c3 }", SECRET),
+        (
+            "service: { registry_credentials: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry' }",
+            SECRET,
+        ),
     ] {
         site.environment(line);
         let refused = site.run(&["plan", "--env", "staging"]).await;
@@ -104,6 +120,8 @@ async fn what_aws_takes_is_taken() {
         "role_arn: arn:aws-cn:iam::123456789012:role/teams/drops/cloudformation",
         "permissions_boundary: arn:aws:iam::aws:policy/PowerUserAccess",
         "notification_arns: [arn:aws-us-gov:sns:us-gov-west-1:123456789012:deployments]",
+        "kms_key: arn:aws:kms:eu-west-1:123456789012:key/mrk-1234abcd12ab34cd56ef1234567890ab",
+        "service: { registry_credentials: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:ci/my_registry+=.@-x-a1B2c3' }",
     ] {
         site.environment(line);
         let rendered = site.run(&["render", "--env", "staging"]).await;
