@@ -3,7 +3,7 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
-use aws_sdk_ecs::types::TaskDefinition;
+use aws_sdk_ecs::types::{RepositoryCredentials, TaskDefinition};
 
 use super::{Site, in_order};
 
@@ -68,7 +68,7 @@ async fn log_and_secrets_have_the_key_and_change_it_in_place() {
     );
     let definition = site.task_definition().await;
     let credentials = definition.container_definitions()[0].repository_credentials();
-    let secret = credentials.map(|credentials| credentials.credentials_parameter());
+    let secret = credentials.map(RepositoryCredentials::credentials_parameter);
     assert_eq!(secret, Some(REGISTRY));
     let again = site.run(&["plan", "--env", "staging", "--exit-code"]).await;
     assert_eq!(again.code, 0, "{again}");
