@@ -9,12 +9,11 @@ pub mod backend_keys;
 #[cfg(feature = "aws")]
 pub mod console;
 #[cfg(feature = "aws")]
-pub mod deploy;
-#[cfg(feature = "aws")]
 pub mod deployment;
 pub mod environment;
 pub mod foreign;
 pub mod history;
+pub mod linked_stacks;
 pub mod loaded_environment;
 pub mod local;
 pub mod log_line;
@@ -33,10 +32,11 @@ pub mod rotation;
 pub mod server_target;
 pub mod source_file;
 #[cfg(feature = "aws")]
+pub mod stack_operation;
+#[cfg(feature = "aws")]
 pub mod status;
 #[cfg(feature = "aws")]
 pub mod teardown;
 pub mod terminal;
 pub mod terraform;
-pub mod whole;
 pub mod why;

@@ -9,10 +9,12 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::aws::{Clients, Resource, StackState};
-use crate::deploy::{Limits, Situation, SteadyState, Stopped, situation, wait_for_fresh_tasks};
 use crate::deployment::{reporter, watching};
 use crate::named_stack::Named;
 use crate::preflight::account_of_stack;
+use crate::stack_operation::{
+    Limits, Situation, SteadyState, Stopped, situation, wait_for_fresh_tasks,
+};
 use crate::terminal::say_waiting;
 use crate::terminal::{Ended, Exit, Output, Signals, confirm, line, print, runtime, say};
 

@@ -6,10 +6,10 @@ use anyhow::Context as _;
 use cloudformation::node::{Entry, Node, Origin, Place, Scalar, Source, Value};
 use cloudformation::template::Rendered;
 use deployer::environment::{Target, find, load};
+use deployer::linked_stacks;
 use deployer::loaded_environment::{Loaded, StackOptions, ignores};
 use deployer::render::{render, render_with, service_template};
 use deployer::source_file::read_template;
-use deployer::whole;
 
 use deployer::terminal::say;
 
@@ -63,14 +63,14 @@ impl Args {
 
     /// The templates of several stacks that are one system; none where there is one plain template.
     pub(crate) fn whole(&self) -> Option<anyhow::Result<Rendered>> {
-        if self.env.is_some() || !whole::is_whole(&self.templates) {
+        if self.env.is_some() || !linked_stacks::is_whole(&self.templates) {
             return None;
         }
-        let given = whole::Given {
+        let given = linked_stacks::Given {
             parameters: &self.parameters,
             region: self.region.as_deref(),
         };
-        Some(whole::read(&self.templates, &given).map_err(anyhow::Error::from))
+        Some(linked_stacks::read(&self.templates, &given).map_err(anyhow::Error::from))
     }
 
     /// The region that was named by hand.

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 
 use anyhow::bail;
 use deployer::aws::Clients;
-use deployer::deploy::{Situation, situation};
+use deployer::stack_operation::{Situation, situation};
 
 use super::environment;
 use deployer::deployment::change_set::{
@@ -126,11 +126,11 @@ fn say_refusal(violated: usize, found: usize) -> anyhow::Result<()> {
 async fn plan(
     clients: &Clients,
     loaded: &Loaded,
-    request: &deployer::deploy::Request,
+    request: &deployer::stack_operation::Request,
     (name, reverts_drift): (&str, bool),
     asked: &Cell<bool>,
     output: Output,
-) -> anyhow::Result<(deployer::deploy::Plan, Preflight)> {
+) -> anyhow::Result<(deployer::stack_operation::Plan, Preflight)> {
     let caller = clients.caller().await?;
     account(&loaded.options, &caller)?;
     let origin = Origin::now(caller.clone(), commit(loaded), false);

@@ -4,7 +4,9 @@
 use std::io::IsTerminal as _;
 
 use crate::aws::{ChangeSet, Error, StackState};
-use crate::deploy::{Cause, Goal, HIDDEN, Operation, Outcome, Situation, situation, watch};
+use crate::stack_operation::{
+    Cause, Goal, HIDDEN, Operation, Outcome, Situation, situation, watch,
+};
 use anyhow::bail;
 
 use super::change_set::{How, Prepared, Step, change_set_name, prepare};

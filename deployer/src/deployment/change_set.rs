@@ -4,10 +4,10 @@
 use std::time::{Duration, SystemTime};
 
 use crate::aws::{ChangeSet, Clients, NewChangeSet, StackState};
-use crate::deploy::{Plan, Request};
 use crate::history::{Origin, PreviousDeployment, carrying, without_record};
 use crate::reading::{Flags, read};
 use crate::report::Report;
+use crate::stack_operation::{Plan, Request};
 use anyhow::{Context as _, bail};
 use tokio::time::{Instant, sleep};
 

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use crate::aws::{ChangeSet, Clients, Error};
-use crate::deploy::{
+use crate::stack_operation::{
     JsonLines, Limits, Lines, Notice, Reporter, Request, Screen, Stopped, patiently,
 };
 use anyhow::Context as _;

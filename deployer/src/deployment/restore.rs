@@ -1,9 +1,9 @@
 //! What ran before, as `deployer rollback` finds it in the template that is live.
 
 use crate::aws::StackState;
-use crate::deploy::{HIDDEN, Request};
 use crate::history::PreviousDeployment;
 use crate::render::render_with;
+use crate::stack_operation::{HIDDEN, Request};
 use anyhow::{Context as _, bail};
 use cloudformation::template::Template;
 

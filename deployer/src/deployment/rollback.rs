@@ -5,7 +5,9 @@ use std::cell::Cell;
 use std::io::IsTerminal as _;
 
 use crate::aws::{Clients, StackState};
-use crate::deploy::{Goal, Limits, Operation, Request, Situation, Stopped, situation, watch};
+use crate::stack_operation::{
+    Goal, Limits, Operation, Request, Situation, Stopped, situation, watch,
+};
 use anyhow::{Context as _, bail};
 use serde_json::json;
 use tokio::time::Instant;

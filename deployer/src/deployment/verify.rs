@@ -5,11 +5,11 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use crate::aws::{Resource, StackState, read_stack};
-use crate::deploy::{Notice, Rollout, SteadyState, wait_for_steady_state};
 use crate::local::api::{Api, Error as ApiError};
 use crate::probe::{Options, Outcome, Step, run as probe};
 use crate::reading::{Flags, read, read_live};
 use crate::report::Report;
+use crate::stack_operation::{Notice, Rollout, SteadyState, wait_for_steady_state};
 use anyhow::Context as _;
 use serde_json::json;
 use socketio_client::{Settings, Trust};

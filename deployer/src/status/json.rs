@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Node, Service, Status};
-use crate::deploy::{deployment, moment, target};
+use crate::stack_operation::{deployment, moment, target};
 
 impl Status {
     /// The status as an object, without `schema` and `type`.

@@ -8,8 +8,8 @@ mod read;
 mod text;
 
 use crate::aws::{RunningTask, ServiceState, StackState, Target};
-use crate::deploy::Cause;
 use crate::history::{Origin, PreviousDeployment};
+use crate::stack_operation::Cause;
 
 pub use read::{Names, read};
 

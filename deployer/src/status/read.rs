@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Node, Service, Status};
 use crate::aws::{Clients, Error, Kind, Resource, RunningTask, StoppedTask, Target};
-use crate::deploy::Cause;
 use crate::history::{Origin, PreviousDeployment};
 use crate::logs::task_of;
+use crate::stack_operation::Cause;
 
 /// Reasons of stopped tasks that are shown.
 const REASONS: usize = 3;

@@ -7,8 +7,8 @@ use console::style;
 
 use super::{Node, Service, Status};
 use crate::aws::Deployment;
-use crate::deploy::Cause;
-use crate::deploy::moment;
+use crate::stack_operation::Cause;
+use crate::stack_operation::moment;
 use crate::terminal::colour::wanted;
 
 impl Status {

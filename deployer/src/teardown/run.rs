@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Teardown;
 use crate::aws::{Clients, Error};
-use crate::deploy::{Goal, Limits, Operation, Stopped, watch};
+use crate::stack_operation::{Goal, Limits, Operation, Stopped, watch};
 use anyhow::bail;
 use serde_json::json;
 use tokio::time::Instant;

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
+use deployer::linked_stacks::{self, Given};
 use deployer::reading::{Flags, read, read_terraform};
 use deployer::report::Report;
 use deployer::terraform::parse;
-use deployer::whole::{self, Given};
 use serde_json::{Value, json};
 
 use crate::{directory, project, write};
@@ -102,11 +102,11 @@ fn a_manifest_of_any_values_is_read_or_refused() {
         }
         let manifest: Value = serde_json::from_str(files[0]).expect("a manifest");
         write(&folder.join("manifest.json"), files[0]);
-        let whole = whole::read(std::slice::from_ref(&folder), &given).expect("it is read");
+        let whole = linked_stacks::read(std::slice::from_ref(&folder), &given).expect("it is read");
         assert!(read(&whole, &Flags::default()).is_ok());
         for manifest in changed(&manifest) {
             write(&folder.join("manifest.json"), &manifest.to_string());
-            if let Err(mistakes) = whole::read(std::slice::from_ref(&folder), &given) {
+            if let Err(mistakes) = linked_stacks::read(std::slice::from_ref(&folder), &given) {
                 assert!(!mistakes.text(false).is_empty());
             }
         }

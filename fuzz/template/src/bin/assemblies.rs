@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use deployer::reading::{Flags, read};
 use deployer::report::Report;
-use deployer::whole::{self, Given};
+use deployer::linked_stacks::{self, Given};
 use libfuzzer_sys::fuzz_target;
 
 const FILES: [&str; 4] = [

@@ -134,7 +134,7 @@ impl StoppedTask {
 mod tests {
     use super::*;
     use crate::aws::Container;
-    use crate::deploy::advice::advice;
+    use crate::stack_operation::advice::advice;
     use std::time::SystemTime;
 
     fn event(logical_id: &str, status: &str, reason: &str) -> Event {

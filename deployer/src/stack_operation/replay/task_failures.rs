@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::wire::{SERVICE, STACK_ID, definition, deployment, service, stack};
 use super::{Answers, Told, limits, told_until, update};
-use crate::deploy::{Limits, Outcome, watch};
+use crate::stack_operation::{Limits, Outcome, watch};
 
 /// Before the first event of the operation, and after it.
 const BEFORE: f64 = 1_767_000_000.0;

@@ -6,7 +6,7 @@ use aws_smithy_mocks::mock;
 
 use super::wire::{STACK_ID, events, stack};
 use super::{Answers, Told, limits, update};
-use crate::deploy::{Goal, Operation, Outcome, watch};
+use crate::stack_operation::{Goal, Operation, Outcome, watch};
 
 const STACK: &str = "AWS::CloudFormation::Stack";
 const NAME: &str = "acme-drops-prod";

@@ -6,7 +6,7 @@ use aws_smithy_mocks::mock;
 
 use super::wire::{STACK_ID, events, stack};
 use super::{Answers, Told, limits, update};
-use crate::deploy::{Operation, watch};
+use crate::stack_operation::{Operation, watch};
 
 const STACK: &str = "AWS::CloudFormation::Stack";
 

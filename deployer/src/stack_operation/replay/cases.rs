@@ -12,7 +12,9 @@ use tokio::time::Duration;
 use super::wire::{SERVICE, STACK_ID, definition, deployment, events, refusal, service, stack};
 use super::{Answers, Told, limits, told_until, update};
 use crate::aws::Kind;
-use crate::deploy::{Limits, Notice, Rollout, SteadyState, Stopped, wait_for_steady_state, watch};
+use crate::stack_operation::{
+    Limits, Notice, Rollout, SteadyState, Stopped, wait_for_steady_state, watch,
+};
 
 const STACK: &str = "AWS::CloudFormation::Stack";
 const ECS: &str = "AWS::ECS::Service";

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::wire::{SERVICE, STACK_ID, deployment, service, stack, targets};
 use super::{Answers, Told, limits, told_until, update};
-use crate::deploy::watch;
+use crate::stack_operation::watch;
 
 #[tokio::test(start_paused = true)]
 async fn why_targets_failed_outlives_them() {

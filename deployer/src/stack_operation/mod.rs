@@ -1,4 +1,4 @@
-//! Onto AWS: what would change, watching it change, and saying why it did not.
+//! An operation on a CloudFormation stack: what it would change, watching it, and why it failed.
 //!
 //! [`Plan`] is what a change set means to a person. [`watch()`] follows whatever CloudFormation
 //! does to a stack and tells a [`Reporter`] each step; `up`, `rollback` and `down` all end in it.
