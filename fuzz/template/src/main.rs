@@ -5,9 +5,9 @@
 
 use std::path::Path;
 
-use deployer::environment;
 use cloudformation::node::{json, yaml};
 use cloudformation::template::{Inputs, Template};
+use deployer::environment;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -8,9 +8,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use deployer::linked_stacks::{self, Given};
 use deployer::reading::{Flags, read};
 use deployer::report::Report;
-use deployer::linked_stacks::{self, Given};
 use libfuzzer_sys::fuzz_target;
 
 const FILES: [&str; 4] = [
