@@ -46,7 +46,7 @@ fuzz_target!(|data: &[u8]| {
         parameters: &[],
         region: None,
     };
-    match whole::read(&[folder], &given) {
+    match linked_stacks::read(&[folder], &given) {
         Err(mistakes) => assert!(
             !mistakes.text(false).is_empty(),
             "a refusal says what is wrong"
