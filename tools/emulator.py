@@ -2,10 +2,10 @@
 
 It takes numbers only as numbers, while every parameter of a template is a text, which CloudFormation turns into what a
 property is; it hands back a container's limits, secrets and registry credentials as a template writes them, forgets a
-service's grace period and rebalancing, and puts punctuation into a secret that should have none. Types of Application Auto Scaling, and a
-security group's rule by itself, exist here without an effect. A change set says nothing of what a condition leaves out,
-and one that reverts drift compares a load balancer's live attributes, as AWS does with everything. It has the network, certificates and image that the shipped environments
-name, and a hosted zone for them, where MINISTACK_ACCOUNT_ID is their account, and the quotas of a new account. Its settings are environment variables:
+service's grace period and rebalancing, and puts punctuation into a secret that should have none. Types of Application
+Auto Scaling, and a security group's rule by itself, exist here without an effect. A change set says nothing of what a
+condition leaves out and may change outputs alone; one that reverts drift compares a load balancer's live attributes, as
+AWS does with everything. It has the network, certificates and image that the shipped environments name, and a hosted zone for them, where MINISTACK_ACCOUNT_ID is their account, and the quotas of a new account. Its settings are environment variables:
 BIND_HOST, GATEWAY_PORT, MINISTACK_REGION, and EMULATOR_QUOTAS=full for an account that has reached its quotas.
 """
 
@@ -16,7 +16,7 @@ import string
 from ministack.app import SERVICE_HANDLERS, main
 from ministack.core import router
 from ministack.core.responses import get_account_id, get_region, json_response
-from ministack.services import acm, alb, ec2, ecr, ecs, elasticache, route53
+from ministack.services import acm, alb, cloudformation, ec2, ecr, ecs, elasticache, route53
 from ministack.services.cloudformation import changesets, provisioners
 from ministack.services.cloudformation import handlers as calls
 
@@ -166,8 +166,27 @@ def conditional(resolve):
     return resolved
 
 
+def of_outputs(create):
+    """A change of outputs alone is one, as on AWS."""
+
+    def created(params):
+        answer = create(params)
+        change_set = (list(cloudformation._change_sets.values()) or [{}])[-1]
+        if "didn't contain changes" in change_set.get("StatusReason", ""):
+            old = cloudformation._stacks[change_set["StackName"]].get("_resolved_params", {})
+            new = change_set["_resolved_params"].items()
+            changed = [name for name, value in new if old.get(name, {}).get("Value") != value.get("Value")]
+            outputs = json.dumps(change_set["_template"].get("Outputs", {}))
+            if any(f'"{name}"' in outputs or f"${{{name}}}" in outputs for name in changed):
+                change_set.update(Status="CREATE_COMPLETE", ExecutionStatus="AVAILABLE", StatusReason="")
+        return answer
+
+    return created
+
+
 changesets._resolve_props_for_diff = conditional(changesets._resolve_props_for_diff)
-calls._ACTION_HANDLERS["CreateChangeSet"] = reverting(changesets._create_change_set, changesets._diff_resources)
+create_change_set = reverting(changesets._create_change_set, changesets._diff_resources)
+calls._ACTION_HANDLERS["CreateChangeSet"] = of_outputs(create_change_set)
 
 # What a new account may have; FULL gives it no more load balancers and half a virtual CPU.
 FULL = os.environ.get("EMULATOR_QUOTAS") == "full"

@@ -86,6 +86,15 @@ pub enum Challenges {
 impl Challenges {
     /// The managed group that challenges while a flood goes on.
     pub const GROUP: &str = "AWSManagedRulesAntiDDoSRuleSet";
+    /// Those that challenge clients which they take for bots, in some of their rules ("AWS Managed
+    /// Rules rule groups list").
+    pub const MORE_GROUPS: [&str; 3] = [
+        "AWSManagedRulesBotControlRuleSet",
+        "AWSManagedRulesATPRuleSet",
+        "AWSManagedRulesACFPRuleSet",
+    ];
+    /// The rule of the group against floods that challenges.
+    pub const RULE: &str = "ChallengeAllDuringEvent";
 }
 
 impl WebAcl {
@@ -120,8 +129,10 @@ impl WebRule {
             return Self {
                 name,
                 managed_group: None,
-                // Statements of other kinds may speak of what only AWS knows.
-                unknown: ![Some(rule), statement, action].into_iter().all(is_whole),
+                // Statements of other kinds may speak of what only AWS knows, and what another rule
+                // group does is not read.
+                unknown: ![Some(rule), statement, action].into_iter().all(is_whole)
+                    || rule.at("Statement.RuleGroupReferenceStatement").is_some(),
                 limited: false,
                 exceptions: Vec::new(),
                 challenges: match action.is_some_and(challenges_by) {
@@ -210,9 +221,18 @@ fn is_known(node: &Node) -> bool {
     }
 }
 
-/// What the group against floods does to a request that it suspects, while one goes on.
+/// What a managed group challenges: by an override, by itself, or as the group against floods does to
+/// a request that it suspects, while one goes on.
 fn challenges(group: &Node) -> Challenges {
-    if group.get("Name").and_then(Node::as_text) != Some(Challenges::GROUP) {
+    let name = group.get("Name").and_then(Node::as_text);
+    let overrides = group.get("RuleActionOverrides").and_then(Node::as_list);
+    let by_override = |item: &Node| item.get("ActionToUse").is_some_and(challenges_by);
+    if overrides.unwrap_or_default().iter().any(by_override)
+        || name.is_some_and(|name| Challenges::MORE_GROUPS.contains(&name))
+    {
+        return Challenges::Some;
+    }
+    if name != Some(Challenges::GROUP) {
         return Challenges::None;
     }
     let configs = group.get("ManagedRuleGroupConfigs").and_then(Node::as_list);

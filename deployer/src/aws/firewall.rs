@@ -88,7 +88,12 @@ fn rule(rule: &types::Rule) -> WebRule {
     let statement = rule.statement();
     let group = statement.and_then(|statement| statement.managed_rule_group_statement());
     let Some(group) = group else {
-        return other(rule.name().to_owned(), own_challenges(rule));
+        let named = statement.and_then(|statement| statement.rule_group_reference_statement());
+        return WebRule {
+            // What another rule group does is not read.
+            unknown: named.is_some(),
+            ..other(rule.name().to_owned(), own_challenges(rule))
+        };
     };
     let counts = rule
         .override_action()
@@ -111,6 +116,14 @@ fn rule(rule: &types::Rule) -> WebRule {
 }
 
 fn challenges(group: &types::ManagedRuleGroupStatement) -> Challenges {
+    let mut overrides = group.rule_action_overrides().iter();
+    let by_override = |one: &types::RuleActionOverride| {
+        let action = one.action_to_use();
+        action.is_some_and(challenges_by)
+    };
+    if overrides.any(by_override) || Challenges::MORE_GROUPS.contains(&group.name()) {
+        return Challenges::Some;
+    }
     if group.name() != Challenges::GROUP {
         return Challenges::None;
     }

@@ -149,7 +149,9 @@ pub async fn prepare(
     }
     let changes = change_set.changes.clone();
     let mut plan = Plan::new(request, changes, old, live.as_deref().map(without_record));
-    plan.retags &= change_set.status != "FAILED";
+    if change_set.status == "FAILED" {
+        plan.drop_ineffective();
+    }
     Ok(Prepared {
         plan,
         name: name.to_owned(),

@@ -11,9 +11,9 @@ use std::io::{Read as _, Write as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use flate2::{Compression, Crc};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -55,8 +55,9 @@ struct Record {
 enum Kept {
     /// As earlier builds wrote it.
     Whole(String),
-    /// What makes it out of the template that carries this.
-    Edits { edits: Vec<Edit> },
+    /// What makes it out of the template that carries this, and the CRC-32 of what it makes: who
+    /// edits the template by hand leaves the comment as it is.
+    Edits { edits: Vec<Edit>, crc: u32 },
 }
 
 /// Why a deployment carries no record of the one before.
@@ -118,7 +119,10 @@ impl PreviousDeployment {
         let template = match record.template {
             None => None,
             Some(Kept::Whole(template)) => Some(template),
-            Some(Kept::Edits { edits }) => Some(applied(without_record(live_template), &edits)?),
+            Some(Kept::Edits { edits, crc }) => {
+                let made = applied(without_record(live_template), &edits)?;
+                Some(made).filter(|made| crc_of(made) == crc).map(Some)?
+            }
         };
         Some(Self {
             template,
@@ -163,6 +167,7 @@ pub fn carrying(
     let record = Record {
         template: before.map(|before| Kept::Edits {
             edits: edits(carrier, &before),
+            crc: crc_of(&before),
         }),
         parameters: previous.parameters,
         origin: previous.origin,
@@ -174,6 +179,12 @@ pub fn carrying(
     let size = Some(Unkept::TooLarge(whole.len()));
     let carrying = Some(with_origin).filter(fits);
     (carrying.unwrap_or_else(|| template.to_owned()), size)
+}
+
+fn crc_of(text: &str) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(text.as_bytes());
+    crc.sum()
 }
 
 fn line_end(text: &str) -> &'static str {
@@ -268,6 +279,18 @@ mod tests {
         assert!(other.len() < template.len() + 3000, "{}", other.len());
         let found = PreviousDeployment::of(&other).expect("it is carried");
         assert_eq!(found.template(&other), older);
+    }
+
+    #[test]
+    fn a_template_that_was_edited_by_hand_brings_nothing_back() {
+        let live = carried(
+            previous("Resources:\n  A: 1\n  B: 2\n"),
+            "Resources:\n  A: 1\n  B: 3\n",
+        );
+        assert!(PreviousDeployment::of(&live).is_some());
+        for edited in [format!("# by hand\n{live}"), live.replace("A: 1", "A: 9")] {
+            assert_eq!(PreviousDeployment::of(&edited), None, "{edited}");
+        }
     }
 
     #[test]

@@ -97,10 +97,10 @@ impl KeyFile {
         kept: Option<&Path>,
     ) -> Result<Self, Error> {
         let path = keys(directory, pid);
+        open_directory(directory)?;
+        // One of a process that is gone, and had the same id: it may lead to another stack's keys.
+        let _ = fs::remove_file(&path);
         if let Some(kept) = kept {
-            open_directory(directory)?;
-            // One of a process that is gone, and had the same id.
-            let _ = fs::remove_file(&path);
             let kept = std::path::absolute(kept);
             kept.and_then(|kept| symlink(kept, &path))
                 .map_err(|source| Error::Directory {

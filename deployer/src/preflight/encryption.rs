@@ -35,8 +35,10 @@ fn judge(keys: &Keys<'_>) -> Option<Finding> {
         None
     } else if keys.has_store {
         Some(store(keys.before))
+    } else if keys.after.is_empty() {
+        Some(taken_out(keys))
     } else {
-        keys.after.is_empty().then(|| taken_out(keys))
+        (!keys.before.is_empty()).then(|| replaced(keys))
     }
 }
 
@@ -75,6 +77,22 @@ fn taken_out(keys: &Keys<'_>) -> Finding {
     Finding::warning("secrets", message, cure)
 }
 
+/// "If you don't have permission to use the previous key, existing versions are not re-encrypted"
+/// (Secrets Manager, "Change the encryption key for a secret"); the update succeeds all the same.
+fn replaced(keys: &Keys<'_>) -> Finding {
+    let message = format!(
+        "`kms_key` changes, and Secrets Manager encrypts the secrets anew only if the role that \
+         deploys may decrypt with {}: else tasks that start later cannot read them",
+        keys.before
+    );
+    let cure = format!(
+        "deploy that role's stack with `KmsKeys={},{}` before; `deployer redeploy` afterwards shows \
+         that tasks start",
+        keys.before, keys.after
+    );
+    Finding::warning("secrets", message, cure)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,7 +124,10 @@ mod tests {
     #[test]
     fn without_a_store_the_key_changes_and_is_not_taken_out_unnoticed() {
         assert_eq!(found(false, "", KEY), None);
-        assert_eq!(found(false, KEY, "other"), None);
+        let replaced = found(false, KEY, "other").expect("a finding");
+        assert_eq!(replaced.level, Level::Warning);
+        let both = format!("KmsKeys={KEY},other");
+        assert!(replaced.cure.contains(&both), "{replaced:?}");
         let taken = found(false, KEY, "").expect("a finding");
         assert_eq!(taken.level, Level::Warning);
         assert!(taken.message.contains(KEY), "{taken:?}");

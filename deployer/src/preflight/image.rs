@@ -10,6 +10,16 @@ pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>) -> Looked {
     let Some(image) = wanted.text("Image") else {
         return Ok(Vec::new());
     };
+    if let Some(port) = odd_port(image) {
+        let message = format!(
+            "{image} is in a registry on port {port}, and cloudformation/service.yaml lets tasks \
+             reach port 443 alone"
+        );
+        let cure = "serve the registry on port 443, or add the port to the tasks' security group";
+        return Ok(vec![
+            Finding::warning(SUBJECT, message, cure).at(wanted.place("Image")),
+        ]);
+    }
     let Some(name) = name(image) else {
         let reason = format!("{image} is not in ECR, and no other registry is asked");
         return Err(Unseen::new(SUBJECT, reason));
@@ -63,8 +73,15 @@ fn judge(found: &Image, image: &str, name: &ImageName, processor: &str) -> Optio
     Some(Finding::error(SUBJECT, message, cure))
 }
 
+/// The registry's port, where it is another than 443.
+fn odd_port(image: &str) -> Option<u16> {
+    let (registry, _) = image.split_once('/')?;
+    let port = registry.rsplit_once(':')?.1.parse().ok()?;
+    (port != 443).then_some(port)
+}
+
 /// Where in ECR an image lies; none where it is in another registry.
-fn name(image: &str) -> Option<ImageName> {
+pub(super) fn name(image: &str) -> Option<ImageName> {
     let (registry, rest) = image.split_once('/')?;
     let mut parts = registry.split('.');
     let account = parts.next()?;
@@ -87,6 +104,19 @@ fn name(image: &str) -> Option<ImageName> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registry_may_have_a_port() {
+        let cases = [
+            ("registry.example.com:5000/a/b:1", Some(5000)),
+            ("registry.example.com:443/a:1", None),
+            ("registry.example.com/a:5000", None),
+            ("a:5000", None),
+        ];
+        for (image, port) in cases {
+            assert_eq!(odd_port(image), port, "{image}");
+        }
+    }
 
     const IMAGE: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/acme/drops:1.4.2";
 

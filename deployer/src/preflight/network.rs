@@ -72,9 +72,22 @@ async fn there(
         unfit.extend(network.for_balancer());
     }
     if network.free() < wanted.most_tasks() {
-        unfit.extend(network.for_tasks(Tasks::count(clients, wanted).await));
+        let tasks = Tasks::count(clients, wanted).await;
+        unfit.extend(network.for_tasks(match moves_tasks(wanted) {
+            true => tasks.all_anew(),
+            false => tasks,
+        }));
     }
     Ok((network.there(wanted.region), unfit))
+}
+
+/// Whether the tasks get other subnets than those that they run in.
+fn moves_tasks(wanted: &Wanted<'_>) -> bool {
+    let before = wanted.old.and_then(|old| old.parameters.get("TaskSubnets"));
+    let before = before.map(|list| list.split(',').map(|id| id.trim().to_owned()));
+    before.is_some_and(|before| {
+        before.collect::<BTreeSet<_>>() != wanted.list("TaskSubnets").into_iter().collect()
+    })
 }
 
 impl Network {

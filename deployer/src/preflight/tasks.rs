@@ -35,6 +35,11 @@ impl Tasks {
         }
     }
 
+    /// The same where none that runs is in these subnets.
+    pub(super) fn all_anew(self) -> Self {
+        Self { running: 0, ..self }
+    }
+
     /// Those that certainly start beside the ones that run.
     pub(super) fn starting(self) -> u64 {
         self.least - self.running

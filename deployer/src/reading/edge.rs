@@ -110,9 +110,10 @@ fn no_web_acl(view: &mut View<'_, '_>) {
 /// The names of the rules that refuse plugins, neither counted nor limited to other paths: those of
 /// a managed group, or the rule itself.
 fn refusing(rule: &WebRule) -> Vec<String> {
-    if rule.challenges == Challenges::All && !rule.limited {
+    let is_spared = rule.exceptions.iter().any(|name| name == Challenges::RULE);
+    if rule.challenges == Challenges::All && !rule.limited && !is_spared {
         return vec![match rule.managed_group {
-            Some(_) => "ChallengeAllDuringEvent".to_owned(),
+            Some(_) => Challenges::RULE.to_owned(),
             None => rule.name.clone(),
         }];
     }

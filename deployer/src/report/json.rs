@@ -1,5 +1,7 @@
 //! The report as one JSON document.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use timeouts::{Finding, Origin, Rule, Seen};
 
@@ -20,7 +22,9 @@ impl Report {
             })
             .collect();
         let lateness = self.silent_network_lateness;
-        let lateness = lateness.map(|lateness| lateness.as_millis());
+        // JSON has no larger numbers; nobody waits for longer.
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let lateness = lateness.map(millis);
         json!({
             "schema": 1,
             "type": "check",

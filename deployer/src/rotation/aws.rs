@@ -1,6 +1,6 @@
 //! Rotation on AWS: the stack's secret changes, and fresh tasks read it.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use super::{Args, next, question, show, tell};
 use crate::aws::{Clients, StackState};
@@ -41,6 +41,9 @@ async fn rotated(args: &Args, fresh: &FreshTasks<'_>, output: Output) -> anyhow:
     let mut keys = parse(&old);
     let change = args.change(&mut keys)?;
     confirm(args.yes, &question(&change, fresh.named)).await?;
+    if fresh.clients.secret(secret).await? != old {
+        bail!("the secret {secret} has changed meanwhile; nothing was changed: try again");
+    }
     fresh.told.set(Told::Secret);
     let new = rewrite(&old, &keys);
     let changed = say_waiting(fresh.clients.put_secret(secret, &new)).await;

@@ -49,6 +49,9 @@ pub fn rotate(
             confirm(args.yes, &question).await?;
         }
         let nodes = nodes(&local).await?;
+        if read(&local)? != old {
+            bail!("the keys have changed meanwhile; nothing was changed: try again");
+        }
         state::write_keys(&state::directory(), local.pid, &rewrite(&old, &keys))?;
         for node in &nodes {
             // One that has just ended has nothing to read.

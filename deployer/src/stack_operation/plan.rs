@@ -108,6 +108,13 @@ impl Plan {
         }
     }
 
+    /// CloudFormation finds nothing to do: a parameter that nothing uses, or another comment, is no
+    /// change to it.
+    pub(crate) fn drop_ineffective(&mut self) {
+        self.parameters.clear();
+        (self.text, self.retags) = (false, false);
+    }
+
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use deployer::aws::actions::{
-    CALLS, FIREWALL, Grant, KEYS, NETWORK, POLICIES, RESOURCES, STORE, markdown, policy,
+    CALLS, FIREWALL, Grant, KEYS, KMS_KEYS, NETWORK, POLICIES, RESOURCES, STORE, markdown, policy,
 };
 use regex_lite::Regex;
 use serde_json::{Value, json};
@@ -263,7 +263,8 @@ fn policies() -> Value {
     let parameter = json!({ "Type": "String" });
     let mut template = json!({
         "Parameters": {
-            "Prefix": parameter, "Name": parameter, "Environment": parameter, "KmsKey": parameter,
+            "Prefix": parameter, "Name": parameter, "Environment": parameter,
+            "KmsKeys": { "Type": "CommaDelimitedList" },
         },
         "Resources": {},
     });
@@ -280,7 +281,7 @@ fn policies() -> Value {
 fn documents(template: &Path, more: &[&str]) -> Vec<Value> {
     let template = template.to_string_lossy();
     let mut arguments = vec!["render", "--template", &*template, "--format", "json"];
-    let key = "KmsKey=arn:aws:kms:eu-west-1:111122223333:key/1a2b";
+    let key = "KmsKeys=arn:aws:kms:eu-west-1:111122223333:key/1a2b";
     for parameter in ["Prefix=acme", "Name=drops", "Environment=prod", key]
         .iter()
         .chain(more)
@@ -331,9 +332,10 @@ fn statement(grant: &Grant) -> String {
             format!("{indent}{name}:\n{items}")
         }
     };
-    let value = |text: &&str| match text.contains("${") {
-        true => format!("!Sub \"{text}\""),
-        false => format!("\"{text}\""),
+    let value = |text: &&str| match *text {
+        KMS_KEYS => "!Ref KmsKeys".to_owned(),
+        text if text.contains("${") => format!("!Sub \"{text}\""),
+        text => format!("\"{text}\""),
     };
     let actions = grant.actions.iter().map(|&action| action.to_owned());
     text.push_str(&list("Action", "            ", actions.collect()));

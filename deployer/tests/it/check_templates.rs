@@ -336,3 +336,55 @@ fn a_rule_whose_own_action_is_a_challenge_refuses_plugins() {
     assert_eq!(own("{ Block: {} }", rate), Ok(String::new()));
     assert!(own("!ImportValue action", rate).is_err());
 }
+
+/// What a managed group does by itself, or by an override, may meet handshakes or not.
+#[test]
+fn what_else_may_challenge_is_not_seen() {
+    let group = |name: &str, more: &str| {
+        refused_by(&format!(
+            "{{ Name: g, Statement: {{ ManagedRuleGroupStatement: {{ Name: {name}{more} }} }} }}"
+        ))
+    };
+    let challenged = |rule: &str| {
+        format!(", RuleActionOverrides: [{{ Name: {rule}, ActionToUse: {{ Challenge: {{}} }} }}]")
+    };
+    for (name, more) in [
+        ("AWSManagedRulesBotControlRuleSet", String::new()),
+        ("AWSManagedRulesATPRuleSet", String::new()),
+        ("AWSManagedRulesACFPRuleSet", String::new()),
+        (
+            "AWSManagedRulesAmazonIpReputationList",
+            challenged("AWSManagedIPDDoSList"),
+        ),
+        (
+            "AWSManagedRulesAnonymousIpList",
+            challenged("HostingProviderIPList"),
+        ),
+    ] {
+        let why = group(name, &more).expect_err("nobody knows which requests it meets");
+        assert!(
+            why.contains("may spare the Socket.IO path"),
+            "{name}: {why}"
+        );
+    }
+    let reputation = "AWSManagedRulesAmazonIpReputationList";
+    assert_eq!(group(reputation, ""), Ok(String::new()));
+    let named = "{ Name: own, Statement: { RuleGroupReferenceStatement: { Arn: arn } } }";
+    assert!(refused_by(named).is_err(), "what it does is not read");
+}
+
+#[test]
+fn the_group_against_floods_may_count_its_challenge() {
+    let group = |more: &str| {
+        let config = "{ AWSManagedRulesAntiDDoSRuleSet: { ClientSideActionConfig: { Challenge: { \
+                      UsageOfAction: ENABLED } } } }";
+        refused_by(&format!(
+            "{{ Name: floods, Statement: {{ ManagedRuleGroupStatement: {{ Name: \
+             AWSManagedRulesAntiDDoSRuleSet, ManagedRuleGroupConfigs: [{config}]{more} }} }} }}"
+        ))
+    };
+    assert_eq!(group(""), Ok("ChallengeAllDuringEvent".to_owned()));
+    let counted = ", RuleActionOverrides: [{ Name: ChallengeAllDuringEvent, ActionToUse: { Count: \
+                   {} } }]";
+    assert_eq!(group(counted), Ok(String::new()));
+}

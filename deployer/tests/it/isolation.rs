@@ -127,7 +127,7 @@ fn filled(text: &str, environment: &str) -> String {
         ("${Prefix}", "acme"),
         ("${Name}", "drops"),
         ("${Environment}", environment),
-        ("${KmsKey}", &key),
+        ("${KmsKeys}", &key),
     ];
     let fill = |text: String, (name, value): (&str, &str)| text.replace(name, value);
     values.into_iter().fold(text.to_owned(), fill)

@@ -1,7 +1,7 @@
 //! What AWS's services do with a KMS key of the account's own, for whoever deploys a stack that it
 //! encrypts.
 
-use super::Grant;
+use super::{Grant, KMS_KEYS};
 
 /// The actions beside the others, for a stack with a key of the account's own.
 pub static KEYS: &[Grant] = &[Grant {
@@ -14,7 +14,7 @@ pub static KEYS: &[Grant] = &[Grant {
         "kms:Encrypt", // without it, a secret stays under the key that it had
         "kms:GenerateDataKey",
     ],
-    on: &["${KmsKey}"],
+    on: &[KMS_KEYS],
     // ElastiCache comes under two names ("At-Rest Encryption in ElastiCache").
     only_if: Some((
         "StringEquals",

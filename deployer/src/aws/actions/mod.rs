@@ -28,11 +28,14 @@ pub struct Grant {
     /// `service:Action`, each once.
     pub actions: &'static [&'static str],
     /// ARNs as CloudFormation's `Fn::Sub` takes them: `${AWS::Region}`, `${Prefix}`, `${Name}`,
-    /// `${Environment}`, `${KmsKey}`.
+    /// `${Environment}`; or [`KMS_KEYS`].
     pub on: &'static [&'static str],
     /// A condition beside: operator, key, values.
     pub only_if: Option<(&'static str, &'static str, &'static [&'static str])>,
 }
+
+/// The keys of the environment, a list: one, or the old and the new one while it changes.
+pub const KMS_KEYS: &str = "${KmsKeys}";
 
 /// The policies by name. Each fits into a managed policy (6,144 characters without white space,
 /// "IAM and AWS STS quotas"), of which a role takes ten.
@@ -109,7 +112,9 @@ fn statement(grant: &Grant) -> Value {
 }
 
 fn substituted(text: &str) -> Value {
-    if text.contains("${") {
+    if text == KMS_KEYS {
+        json!({ "Ref": "KmsKeys" })
+    } else if text.contains("${") {
         json!({ "Fn::Sub": text })
     } else {
         json!(text)

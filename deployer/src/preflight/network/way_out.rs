@@ -3,6 +3,7 @@
 
 use super::{Clients, Endpoint, Finding, Looked, Routes, Unseen, Wanted, unseen};
 use crate::aws::Way;
+use crate::preflight::image;
 
 const SUBJECT: &str = "ways out of the network";
 /// The services that a task needs before the server runs: image, log and secrets ("Amazon ECR
@@ -24,6 +25,7 @@ pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>, vpc: &str) -> L
         &ways(&routes, wanted.list("TaskSubnets"))?,
         &endpoints,
         is_public,
+        has_image_of_region(wanted),
     );
     let place = wanted.place("TaskSubnets");
     findings.extend(found.into_iter().map(|one| one.at(place)));
@@ -96,13 +98,18 @@ fn ways_in(ways: &[(String, &Way)]) -> Vec<Finding> {
 }
 
 /// The tasks' subnets from which no task gets at its image.
-fn ways_out(ways: &[(String, &Way)], endpoints: &[Endpoint], is_public: bool) -> Vec<Finding> {
+fn ways_out(
+    ways: &[(String, &Way)],
+    endpoints: &[Endpoint],
+    is_public: bool,
+    has_image_of_region: bool,
+) -> Vec<Finding> {
     let has = |service: &&&str| {
         let mut known = endpoints.iter();
         known.any(|endpoint| endpoint.service == **service)
     };
     let missing: Vec<_> = SERVICES.iter().filter(|one| !has(one)).copied().collect();
-    if missing.is_empty() {
+    if missing.is_empty() && has_image_of_region {
         return Vec::new();
     }
     let way_out = |way: &Way| match way {
@@ -115,6 +122,9 @@ fn ways_out(ways: &[(String, &Way)], endpoints: &[Endpoint], is_public: bool) ->
         true => "route to an internet gateway or a NAT gateway",
         false => "route to a NAT gateway",
     };
+    if missing.is_empty() {
+        return elsewhere(&which(ways, Known::Closed, way_out));
+    }
     let missing = missing.join(", ");
     let cure = "add a NAT gateway or those endpoints, or set `network.public_tasks: true` with \
                 public subnets";
@@ -138,6 +148,27 @@ fn ways_out(ways: &[(String, &Way)], endpoints: &[Endpoint], is_public: bool) ->
         findings.push(Finding::warning(SUBJECT, message, cure));
     }
     findings
+}
+
+/// Subnets from which endpoints lead to ECR alone, where the image is in another registry. That may
+/// be in the network itself, so it is no error.
+fn elsewhere(subnets: &[String]) -> Vec<Finding> {
+    if subnets.is_empty() {
+        return Vec::new();
+    }
+    let message = format!(
+        "there is no NAT gateway for {}, and the image is not in this region's ECR: a task gets it \
+         only if the registry is in this network",
+        subnets.join(", ")
+    );
+    let cure = "add a NAT gateway, or copy the image to this region's ECR";
+    vec![Finding::warning(SUBJECT, message, cure)]
+}
+
+/// Whether ECR's endpoints lead to the image.
+fn has_image_of_region(wanted: &Wanted<'_>) -> bool {
+    let name = wanted.text("Image").and_then(image::name);
+    name.is_some_and(|name| name.region == wanted.region)
 }
 
 #[cfg(test)]
@@ -195,11 +226,21 @@ mod tests {
         let out = |subnet: &str, endpoints: &[Endpoint], is_public| {
             let routes = routes();
             let ways = ways(&routes, vec![subnet.to_owned()]).expect("it is known");
-            told(ways_out(&ways, endpoints, is_public))
+            told(ways_out(&ways, endpoints, is_public, true))
         };
         assert_eq!(out("private", &[], false), []);
         assert_eq!(out("public", &[], true), []);
         assert_eq!(out("alone", &all, false), []);
+        let routes = routes();
+        for (subnet, warned) in [("alone", true), ("private", false)] {
+            let ways = ways(&routes, vec![subnet.to_owned()]).expect("it is known");
+            let found = told(ways_out(&ways, &all, false, false));
+            assert_eq!(found.len(), usize::from(warned), "{found:?}");
+            assert!(
+                found.iter().all(|(level, words)| *level == Warning
+                    && words.contains("not in this region's ECR"))
+            );
+        }
         for (subnet, endpoints, is_public, level, words) in [
             (
                 "alone",

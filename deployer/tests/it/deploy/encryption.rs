@@ -78,7 +78,9 @@ async fn log_and_secrets_have_the_key_and_change_it_in_place() {
     let lines = ["BackendKeys", "ExecutionRole", "LogGroup"];
     assert!(in_order(&planned.stdout, &lines), "{planned}");
     assert!(!planned.stdout.contains("REPLACED"), "{planned}");
-    assert!(planned.stderr.contains("0 errors, 0 warnings"), "{planned}");
+    let both = format!("`KmsKeys={OLD},{NEW}`");
+    let told = ["warning: `kms_key` changes", &both, "0 errors, 1 warning"];
+    assert!(in_order(&planned.stderr, &told), "{planned}");
     let changed = site.up(&[]).await;
     assert_eq!(changed.code, 0, "{changed}");
     assert_eq!(
