@@ -188,16 +188,22 @@ export class Plugin {
     this.socket.disconnect();
   }
 
+  /** For good. Another source may have a key of the same name that is valid. */
+  #refuse(reason: string): void {
+    this.#becomes("refused", reason);
+    this.#turn?.leave();
+  }
+
   #listen(): void {
     this.socket.on("connect", () => this.#becomes("online"));
     this.socket.on("disconnect", (reason) => {
       if (this.#connection === "closed" || this.#connection === "standby") return;
       // The library does not come back from this one: the key was revoked, or has expired.
-      if (reason === "io server disconnect") this.#becomes("refused", "the key is no longer valid");
+      if (reason === "io server disconnect") this.#refuse("the key is no longer valid");
       else this.#becomes("offline", reason);
     });
     this.socket.on("connect_error", (error: Error & { data?: { code?: string } }) => {
-      if (error.data?.code) this.#becomes("refused", error.data.code);
+      if (error.data?.code) this.#refuse(error.data.code);
       else this.#becomes("offline", error.message);
     });
     this.socket.onAny((event: string, data: unknown, message: Message, ack?: unknown) => {

@@ -33,10 +33,12 @@ export function takeTurn(name: string, side: Side): Turn {
 /** `wanted`: who waits can be seen. `free`: who has the turn would give way. */
 type Wish = "wanted" | "free";
 
-/** Says a wish once, when it has come up. */
-function wishes(side: Side, active: () => boolean, say: (wish: Wish) => void): () => void {
+/** Says a wish once, when it has come up, until the channel is closed. */
+function wishes(side: Side, active: () => boolean, say: (wish: Wish) => void) {
   let said: Wish | undefined;
-  return () => {
+  let closed = false;
+  const look = () => {
+    if (closed) return;
     let wish: Wish | undefined;
     if (active()) wish = side.idle() ? "free" : undefined;
     else wish = side.seen() ? "wanted" : undefined;
@@ -44,6 +46,7 @@ function wishes(side: Side, active: () => boolean, say: (wish: Wish) => void): (
     said = wish;
     if (wish) say(wish);
   };
+  return { look, close: () => (closed = true) };
 }
 
 /** The browser queues those who wait. Who gives way asks again, behind the others. */
@@ -51,7 +54,11 @@ export function byLock(name: string, side: Side, locks: LockManager = navigator.
   const channel = new BroadcastChannel(name);
   let controller: AbortController;
   let release: (() => void) | undefined;
-  const look = wishes(side, () => release !== undefined, (wish) => channel.postMessage(wish));
+  const { look, close } = wishes(side, () => release !== undefined, (wish) => channel.postMessage(wish));
+  const leave = () => {
+    close();
+    channel.close();
+  };
   const held = () =>
     new Promise<void>((resolve) => {
       release = resolve;
@@ -63,7 +70,7 @@ export function byLock(name: string, side: Side, locks: LockManager = navigator.
     const { signal } = controller;
     locks.request(name, { signal }, held).catch((error: unknown) => {
       if (signal.aborted) return;
-      channel.close();
+      leave();
       throw error;
     });
   };
@@ -85,7 +92,7 @@ export function byLock(name: string, side: Side, locks: LockManager = navigator.
   return {
     look,
     leave() {
-      channel.close();
+      leave();
       giveUp();
     },
   };
@@ -119,7 +126,7 @@ export function byChannel(name: string, side: Side, pace: Pace = PACE): Turn {
   let active = false;
   let unanswered = 0;
   let timer: ReturnType<typeof setInterval> | undefined;
-  const look = wishes(side, () => active, (wish) => say(wish === "free" ? wish : { wanted: me }));
+  const { look, close } = wishes(side, () => active, (wish) => say(wish === "free" ? wish : { wanted: me }));
   const take = () => {
     active = true;
     clearInterval(timer);
@@ -160,6 +167,7 @@ export function byChannel(name: string, side: Side, pace: Pace = PACE): Turn {
     look,
     leave() {
       clearInterval(timer);
+      close();
       channel.close();
     },
   };

@@ -296,6 +296,21 @@ test("a repeat of a message that was skipped is not said to be shown", async () 
   await context.close();
 });
 
+test("a refused source keeps none with a valid key of the same name out", async () => {
+  const key = await stack.key("renewed");
+  const wrong = `${key.slice(0, -4)}xxxx`;
+  const { page, context } = await open("renewed", { key: wrong });
+  await eventually("it is refused", () => page.evaluate(() => plugin.state.connection === "refused"));
+  const next = await open("renewed", { key, context });
+  await stack.connected("renewed");
+  await next.page.evaluate(() => {
+    plugin.close();
+    plugin.close();
+    plugin.pause();
+  });
+  await context.close();
+});
+
 test("a refused key is final, and says why", async () => {
   const { page, context } = await open("refused", { key: "hfk_wrong" });
   await eventually("it says so", () => page.evaluate(() => plugin.state.connection === "refused"));

@@ -329,6 +329,16 @@ for (const [name, take] of [
     await only(a);
     for (const page of [a, b, c]) page.leave();
   });
+
+  test(`${name}, who has left says nothing more`, async () => {
+    const { join, only } = election(take);
+    const page = join({ seen: true });
+    await only(page);
+    page.leave();
+    page.set({ seen: false, idle: true });
+    page.set({ seen: true, idle: false });
+    page.leave();
+  });
 }
 
 test("a machine that wakes up is noticed, and a page that is slowed down is not taken for one", (t) => {

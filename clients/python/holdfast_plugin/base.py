@@ -46,6 +46,7 @@ class Base:
         self._here = {}  # by identity: the entry, and what tells its end
         self._refusal = None
         self._started = False
+        self._reconnects = client.reconnection
         client.on("*", self._receive, namespace=self._namespace)
         client.on("connect_error", self._not_connected, namespace=self._namespace)
         client.on("disconnect", self._disconnected, namespace=self._namespace)

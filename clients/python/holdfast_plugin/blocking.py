@@ -34,6 +34,8 @@ class Plugin(Base):
         """
         self._start()
         for delay in delays():
+            # One at a time: a session that breaks off before it has joined is tried again here.
+            self.client.reconnection = False
             try:
                 self.client.connect(**self._where)
             except ConnectionError as error:
@@ -41,6 +43,7 @@ class Plugin(Base):
                     self.close()
                     raise ConnectionError(f"refused: {self._refusal}") from error
                 log.info("not connected: %s", error)
+            self.client.reconnection = self._reconnects
             if self._closed.is_set():
                 return self.close()
             if self.client.connected or self._closed.wait(delay):
@@ -48,8 +51,11 @@ class Plugin(Base):
 
     def run(self):
         """Connects, and waits until the plugin is closed, or its key is no longer valid."""
-        self.connect()
-        self.client.wait()
+        while not self._closed.is_set():
+            self.connect()
+            self.client.wait()
+            if not self._reconnects:
+                break
         self.close()
 
     def close(self):

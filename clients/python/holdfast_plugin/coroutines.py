@@ -31,6 +31,8 @@ class AsyncPlugin(Base):
             self._started = True
             self._lease = asyncio.create_task(self._keep_lease())
         for delay in delays():
+            # One at a time: a session that breaks off before it has joined is tried again here.
+            self.client.reconnection = False
             try:
                 await self.client.connect(**self._where)
             except ConnectionError as error:
@@ -38,6 +40,7 @@ class AsyncPlugin(Base):
                     await self.close()
                     raise ConnectionError(f"refused: {self._refusal}") from error
                 log.info("not connected: %s", error)
+            self.client.reconnection = self._reconnects
             if self._closed.is_set():
                 return await self.close()
             if self.client.connected or await self._closes_within(delay):
@@ -45,8 +48,11 @@ class AsyncPlugin(Base):
 
     async def run(self):
         """Connects, and waits until the plugin is closed, or its key is no longer valid."""
-        await self.connect()
-        await self.client.wait()
+        while not self._closed.is_set():
+            await self.connect()
+            await self.client.wait()
+            if not self._reconnects:
+                break
         await self.close()
 
     async def close(self):

@@ -86,6 +86,7 @@ class Wire:
     def __init__(self, server, delay=0.0):
         self._target = server.url.removeprefix("http://").split(":")
         self._delay = delay
+        self.breaks = 0  # so many connections, once the server has opened a session on them
         self._open = []
         self._cut = False
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -114,6 +115,9 @@ class Wire:
             while data := source.recv(65_536):
                 time.sleep(self._delay)
                 sink.sendall(data)
+                if b'"sid"' in data and self.breaks > 0:
+                    self.breaks -= 1
+                    break
         except OSError:
             pass
         self._end(source)

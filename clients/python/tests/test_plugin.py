@@ -143,6 +143,18 @@ class Both(unittest.TestCase):
             wire.cut(False)
             self.assertFalse(running.plugin.client.connected)
 
+    def test_a_session_that_breaks_off_before_it_has_joined_is_tried_again(self):
+        # By WebSocket: a session over polling outlives its connections.
+        wire, channel = Wire(self.server), "breaks"
+        wire.breaks = 1
+        handle = lambda data, message: None
+        running = Coroutines(wire.url, self.server.key(channel), handle, connect=False)
+        ended = running.begin()
+        self.server.publish(channel, "m")
+        self.server.becomes(channel, "m", "acknowledged")
+        self.assertEqual(wire.breaks, 0)
+        running.stop(ended)
+
     def test_a_slow_network_is_connected_through_and_after_a_break(self):
         for kind, channel, key in self.each("slow"):
             wire, handled = Wire(self.server, delay=0.6), []

@@ -7,7 +7,7 @@ use crate::spread::Spread;
 /// Points of a line at most.
 const POINTS: usize = 160;
 
-/// See the module. Moments are in ms since the epoch.
+/// What happened in a run, and when. Moments are in ms since the epoch.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Course {
     /// When messages came, and by how much too late, in ms.

@@ -10,6 +10,7 @@ import type { About, ChannelEntry, Page } from "./types";
 import { VirtualList } from "./virtual";
 
 const PATIENCE = 200;
+const RETRY = 3000;
 
 export function Channels({ about }: { about: About }) {
   const namespaces = useNamespaces(about);
@@ -97,6 +98,7 @@ function useChannels(search: string): Loaded {
   });
   const busy = useRef(false);
   const current = useRef(search);
+  const again = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const load = async (cursor: string | null) => {
     if (busy.current && cursor !== null) return;
     busy.current = true;
@@ -112,15 +114,19 @@ function useChannels(search: string): Loaded {
         trouble: null,
       }));
     } catch (error) {
-      if (current.current === search) set({ items: [], next: null, trouble: words(error) });
+      if (current.current !== search) return;
+      set((old) => ({ ...old, trouble: words(error) }));
+      again.current = setTimeout(() => void load(cursor), RETRY);
     } finally {
       busy.current = false;
     }
   };
   useEffect(() => {
     current.current = search;
-    const timer = setTimeout(() => void load(null), search ? PATIENCE : 0);
-    return () => clearTimeout(timer);
+    // A cursor is of its search.
+    set((old) => ({ ...old, next: null }));
+    again.current = setTimeout(() => void load(null), search ? PATIENCE : 0);
+    return () => clearTimeout(again.current);
   }, [search]);
   const more = () => {
     if (state.next !== null) void load(state.next);

@@ -35,13 +35,19 @@ export function Dialog({ title, verb, destroys = false, run, close, children }: 
     }
   };
   return (
-    <dialog ref={element} onClose={close} aria-label={title}>
+    <dialog
+      ref={element}
+      // What is under way is waited for: what came of it would be lost.
+      onCancel={(event) => busy && event.preventDefault()}
+      onClose={close}
+      aria-label={title}
+    >
       <form onSubmit={submit}>
         <h2>{title}</h2>
         {children}
         <Trouble>{trouble}</Trouble>
         <p class="buttons">
-          <button type="button" onClick={close} autofocus={destroys}>
+          <button type="button" onClick={close} disabled={busy} autofocus={destroys}>
             Cancel
           </button>
           <button class={destroys ? "danger" : "primary"} disabled={busy}>

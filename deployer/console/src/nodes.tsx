@@ -86,7 +86,7 @@ function NodeTable({ round, about, ask }: { round: Round; about: About; ask: (de
             <Raw>{name}</Raw>
           </th>
           <td>
-            <State heard={heard} local={local} about={about} />
+            <State heard={heard} local={local} known={round.local?.nodes !== undefined} about={about} />
           </td>
           {heard ? <Cells node={heard} /> : <td colSpan={6}>no answer yet</td>}
           {about.local && <td>{local && <Buttons node={local} ask={ask} />}</td>}
@@ -96,9 +96,17 @@ function NodeTable({ round, about, ask }: { round: Round; about: About; ask: (de
   );
 }
 
-function State({ heard, local, about }: { heard: FeedNode | undefined; local: LocalNode | undefined; about: About }) {
+interface StateProps {
+  heard: FeedNode | undefined;
+  local: LocalNode | undefined;
+  /** Whether the local stack says which nodes it has. */
+  known: boolean;
+  about: About;
+}
+
+function State({ heard, local, known, about }: StateProps) {
   const silent = heard?.silent && <Pill kind="bad">no answer for {span(heard.age)}</Pill>;
-  if (about.local && !local) return <><Pill kind="bad">gone</Pill> {silent}</>;
+  if (about.local && known && !local) return <><Pill kind="bad">gone</Pill> {silent}</>;
   if (!local) return silent || <Pill kind="good">answers</Pill>;
   const well = local.state === "running" && local.health === "healthy";
   return (

@@ -1,7 +1,7 @@
 //! `deployer console`: a page about the server and its stack.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use cloudformation::node::Node;
@@ -114,6 +114,12 @@ async fn url_of(named: &Named) -> anyhow::Result<String> {
     url.context("the stack has no output Url: give --url")
 }
 
+/// Opens a browser, where there is one.
+fn opened(address: &str, directory: &Path) -> anyhow::Result<Option<console::Redirect>> {
+    state::open(directory)?;
+    Ok(console::open(address, directory)?)
+}
+
 async fn serve(args: &Args, console: Console, output: Output) -> anyhow::Result<Exit> {
     let mut signals = Signals::take()?;
     let place = (Ipv4Addr::LOCALHOST, args.port);
@@ -130,11 +136,13 @@ async fn serve(args: &Args, console: Console, output: Output) -> anyhow::Result<
     let directory = state::directory();
     let opened = match args.no_open {
         true => None,
-        false => {
-            state::open(&directory)?;
-            console::open(&address, &directory)
-                .context("cannot open a browser; open the address")?
-        }
+        false => match opened(&address, &directory) {
+            Ok(opened) => opened,
+            Err(error) => {
+                say(&format!("cannot open a browser: {error:#}"))?;
+                None
+            }
+        },
     };
     say(match opened {
         Some(_) => "The console opens in your browser, or open the address above. Ctrl-C ends it.",

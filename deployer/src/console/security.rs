@@ -44,7 +44,11 @@ impl Guard {
             let _ = write!(text, "{byte:02x}");
             text
         });
-        let hosts = ["127.0.0.1", "localhost"].map(|name| format!("{name}:{port}"));
+        // Clients leave out the port that is HTTP's own.
+        let hosts = ["127.0.0.1", "localhost"].map(|name| match port {
+            80 => name.to_owned(),
+            port => format!("{name}:{port}"),
+        });
         Ok(Self { token, hosts })
     }
 

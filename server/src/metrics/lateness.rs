@@ -14,7 +14,7 @@ const FINENESS: f64 = 4.0;
 /// From 128 µs to 1,074 s and beyond.
 const BINS: usize = 94;
 
-/// See the module.
+/// How late messages were emitted.
 pub struct Lateness {
     pub(super) histogram: Histogram,
     bins: [AtomicU64; BINS],

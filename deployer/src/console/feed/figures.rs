@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::exposition::Values;
 use super::window::Sums;
 
-/// See the module. Rates are a second's, times in milliseconds.
+/// What the page shows of a node, or of all. Rates are a second's, times in milliseconds.
 #[derive(Debug, Serialize)]
 pub(super) struct Figures {
     connections: f64,

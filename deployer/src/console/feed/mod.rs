@@ -17,7 +17,7 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::nodes::Nodes;
@@ -26,8 +26,10 @@ use crate::local::control::{Answer, Command, call};
 
 /// From one round of questions to the next.
 const PERIOD: Duration = Duration::from_secs(1);
+/// How long a local stack may take to say how it stands.
+const WITHIN: Duration = Duration::from_secs(2);
 
-/// See the module. Dropping it ends it.
+/// Asks while somebody listens. Dropping it ends it.
 #[derive(Debug)]
 pub(super) struct Feed {
     latest: Arc<watch::Sender<Arc<str>>>,
@@ -100,7 +102,10 @@ async fn status(socket: &std::path::Path) -> Value {
             .next()
             .await
     };
-    match asked.await {
+    let Ok(answer) = timeout(WITHIN, asked).await else {
+        return json!({ "trouble": "the local stack does not answer" });
+    };
+    match answer {
         Ok(Answer::Done { status, .. }) => status,
         Ok(_) => json!({ "trouble": "the stack gave another answer than its state" }),
         Err(error) => json!({ "trouble": error.to_string() }),

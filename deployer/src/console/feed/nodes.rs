@@ -52,11 +52,11 @@ impl Nodes {
             let mut is_new = false;
             for answer in join_all(calls).await {
                 match answer {
-                    Ok((node, text)) => {
-                        wanted.remove(&node);
-                        is_new |= !self.0.contains_key(&node);
-                        let window = self.0.entry(node).or_default();
-                        window.add(Instant::now(), parse(&text));
+                    Ok(answer) => {
+                        wanted.remove(&answer.node);
+                        is_new |= !self.0.contains_key(&answer.node);
+                        let window = self.0.entry(answer.node).or_default();
+                        window.add(answer.at, parse(&answer.text));
                     }
                     Err(error) => failures.push(error),
                 }
@@ -103,14 +103,26 @@ impl Nodes {
     }
 }
 
-/// The node that answered, and its page.
-async fn call(api: &Api) -> Result<(String, String), String> {
+/// What a node answered.
+struct Answered {
+    node: String,
+    at: Instant,
+    /// Its page.
+    text: String,
+}
+
+async fn call(api: &Api) -> Result<Answered, String> {
     let what = (Method::GET, "/v1/metrics");
     let reply = api.send(what, Bytes::new(), WITHIN).await;
     let reply = reply.map_err(|error| error.to_string())?;
+    let answered = |node: &str| Answered {
+        node: node.to_owned(),
+        at: Instant::now(),
+        text: reply.text(),
+    };
     match (reply.status, reply.header("x-node-id")) {
-        (200, "") => Ok(("a node without a name".to_owned(), reply.text())),
-        (200, node) => Ok((node.to_owned(), reply.text())),
+        (200, "") => Ok(answered("a node without a name")),
+        (200, node) => Ok(answered(node)),
         (401 | 403, _) => Err(
             "this backend key may not read metrics: it needs the scope `read`, for \
                                every namespace"

@@ -9,6 +9,8 @@ use super::exposition::{Series, Values};
 const HISTOGRAMS: Duration = Duration::from_secs(60);
 /// How far back rates go.
 const RATES: Duration = Duration::from_secs(10);
+/// Two answers of a node that are nearer to each other are of one round: the later one counts.
+const ROUND: Duration = Duration::from_millis(500);
 
 /// The samples of one node, the oldest first.
 #[derive(Debug, Default)]
@@ -26,9 +28,13 @@ pub(super) struct Sums {
 }
 
 impl Window {
-    /// Takes a sample.
+    /// Takes a sample. Samples may come in any order.
     pub(super) fn add(&mut self, at: Instant, values: Values) {
-        self.0.push_back((at, values));
+        match self.0.back_mut() {
+            Some((last, _)) if at <= *last => return,
+            Some(last) if at - last.0 < ROUND => *last = (at, values),
+            _ => self.0.push_back((at, values)),
+        }
         while self.0.len() > 2
             && self
                 .0
@@ -111,6 +117,26 @@ mod tests {
         let mut both = sums.clone();
         both.add(&sums);
         assert_eq!((value(&both.now), value(&both.rates)), (1000.0, 10.0));
+    }
+
+    #[test]
+    fn two_answers_of_one_round_are_one_sample() {
+        let start = Instant::now();
+        let micros = Duration::from_micros(50);
+        let mut window = Window::default();
+        window.add(start, parse("a_total 100\n"));
+        window.add(
+            start + Duration::from_secs(20) + micros,
+            parse("a_total 300\n"),
+        );
+        // The older page may be read later.
+        window.add(start + Duration::from_secs(20), parse("a_total 299\n"));
+        window.add(
+            start + Duration::from_secs(20) + 2 * micros,
+            parse("a_total 301\n"),
+        );
+        let sums = window.sums();
+        assert_eq!((value(&sums.now), value(&sums.rates)), (301.0, 0.0));
     }
 
     #[test]

@@ -68,25 +68,26 @@ async fn a_key_that_replaces_another_keeps_its_receipts() {
     let (_redis, servers) = servers().await;
     for server in &servers {
         let (old, key) = issue(server, json!({})).await;
-        let mut first = Client::start(server, &Options::new(&key));
+        let acknowledge = |id: &str| json!({ "do": "emit", "arguments": ["ack", id] });
+        let mut first = Client::start(server, &Options::new(&key).unacknowledging());
         publish(server, "a").await;
         first.wait_for("message").await;
+        first.tell(acknowledge("a")).await;
         server.becomes("c", "a", "acknowledged").await;
         let (new, key) = issue(server, json!({ "replaces": old })).await;
         let mut second = Client::start(server, &Options::new(&key).unacknowledging());
         second.wait_for("connected").await;
-        // Both are connected: what one acknowledges, the other has.
+        // Both are connected, and both are shown it. What one has acknowledged, the other has.
         publish(server, "b").await;
         assert_eq!(second.messages(1).await, ["b"], "a is settled already");
-        first.wait_for("message").await;
+        assert_eq!(first.messages(1).await, ["b"]);
+        first.tell(acknowledge("b")).await;
         server.becomes("c", "b", "acknowledged").await;
         server.revoke(&old).await;
         first.wait_for("disconnected").await;
         publish(server, "d").await;
         assert_eq!(second.messages(1).await, ["d"]);
-        second
-            .tell(json!({ "do": "emit", "arguments": ["ack", "d"] }))
-            .await;
+        second.tell(acknowledge("d")).await;
         server.becomes("c", "d", "acknowledged").await;
         for id in ["a", "b", "d"] {
             let message = server.message("c", id).await;
