@@ -1,17 +1,23 @@
 //! The network between clients and the load balancer, which can go silent: connections stay open,
-//! and nothing passes any more. New ones pass.
+//! and nothing passes any more. New ones pass, but for those of the first moment: a client between
+//! two polls may have no connection that could go silent.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
+/// For how long new connections are silent, too. No client has noticed anything by then.
+const MOMENT: Duration = Duration::from_millis(500);
+
 /// The network. It is gone when dropped.
 pub(crate) struct Network {
     address: SocketAddr,
-    silences: watch::Sender<u32>,
+    /// When it went silent last.
+    silences: watch::Sender<Option<Instant>>,
     task: AbortHandle,
 }
 
@@ -23,7 +29,7 @@ impl Network {
     pub(crate) async fn start(target: SocketAddr) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let (silences, heard) = watch::channel(0);
+        let (silences, heard) = watch::channel(None);
         let accept = async move {
             // They end with this task.
             let mut connections = JoinSet::new();
@@ -46,7 +52,7 @@ impl Network {
 
     /// From now on nothing passes on the connections that are open.
     pub(crate) fn swallow(&self) {
-        self.silences.send_modify(|silences| *silences += 1);
+        self.silences.send_replace(Some(Instant::now()));
     }
 }
 
@@ -56,8 +62,15 @@ impl Drop for Network {
     }
 }
 
-async fn pass(mut client: TcpStream, target: SocketAddr, mut silences: watch::Receiver<u32>) {
-    silences.mark_unchanged();
+async fn pass(
+    mut client: TcpStream,
+    target: SocketAddr,
+    mut silences: watch::Receiver<Option<Instant>>,
+) {
+    let last = *silences.borrow_and_update();
+    if last.is_some_and(|silence| silence.elapsed() < MOMENT) {
+        return std::future::pending().await;
+    }
     let Ok(mut server) = TcpStream::connect(target).await else {
         return;
     };

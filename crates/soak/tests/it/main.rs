@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 /// How long a scenario may take on a busy machine before it counts as hung.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 static ONE: Mutex<()> = Mutex::const_new(());
 
