@@ -165,7 +165,7 @@ pub(super) fn disconnect(namespace: &str) -> String {
     format!("1/{namespace},")
 }
 
-/// That the node leaves. A backend's event of this name carries a message, this one nothing.
+/// That the node leaves. A backend's event of this name carries a message.
 pub(super) fn moved(namespace: &str) -> String {
     format!("2/{namespace},[\"moved\"]")
 }
