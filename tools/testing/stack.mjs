@@ -57,6 +57,7 @@ export class Stack {
       const document = JSON.parse(line);
       if (document.type !== "ready") continue;
       Object.assign(stack, { url: document.url, backendKey: document.backend_key });
+      stack.pluginKey = document.plugin_key;
       stack.process.stdout.resume();
       return stack;
     }
