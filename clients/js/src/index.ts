@@ -3,17 +3,19 @@
 import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
 import { Clock } from "./clock.js";
 import { Connection, type Side } from "./connection.js";
+import { type Entry, identity, type Outcome } from "./entry.js";
 import { nameOf } from "./name.js";
 import { Outbox } from "./outbox.js";
 import { watchReturn, watchVisibility } from "./presence.js";
 import { Queue, type Showing } from "./queue.js";
 import { best, type Seen } from "./seen.js";
 import { takeTurn, type Turn } from "./turn.js";
-import { type Entry, identity, type Message, type Outcome } from "./wire.js";
+import type { Message } from "./wire.js";
 
 export { indexedDb, local, memory, type Seen } from "./seen.js";
 export type { Showing } from "./queue.js";
-export type { Message, Outcome, Status } from "./wire.js";
+export type { Outcome } from "./entry.js";
+export type { Message, Status } from "./wire.js";
 
 /** Shows a message. It is shown when the promise resolves; when it rejects, it is tried again. */
 export type Handler = (data: any, message: Message, showing: Showing) => unknown;

@@ -1,6 +1,7 @@
 // Acknowledgements on their way: each is sent until the service has answered, on any connection.
 import type { Connection } from "./connection.js";
-import type { Entry, Status } from "./wire.js";
+import type { Entry } from "./entry.js";
+import type { Status } from "./wire.js";
 
 /** For how long an answer is waited for, in milliseconds. */
 const PATIENCE = 10_000;
