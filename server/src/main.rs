@@ -18,6 +18,11 @@ use server::task_metadata;
 use server::tasks::{Ended, Tasks};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// Its own threads give freed memory back to the system, also while nothing happens.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// It could not start: settings, file limit, addresses or the store.
 const CANNOT_RUN: u8 = 2;
 /// The drain was not complete, or a task has ended that the process lives by.
