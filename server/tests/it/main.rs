@@ -50,3 +50,4 @@ mod supervision;
 mod tokens;
 mod waiting_polls;
 mod why;
+mod wire;
