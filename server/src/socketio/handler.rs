@@ -81,6 +81,14 @@ impl Handler {
         self.context.metrics.draining.set(1);
     }
 
+    /// The node's metrics in the OpenMetrics text format, as they are now.
+    #[must_use]
+    pub fn metrics_page(&self) -> String {
+        self.sessions.count(&self.context.metrics);
+        self.admission.measure();
+        self.context.metrics.encode()
+    }
+
     /// Takes a session that has just been opened.
     pub(super) fn open(
         self: &Arc<Self>,
