@@ -38,5 +38,6 @@ pub mod settings;
 pub mod socketio;
 pub mod store;
 pub mod task_metadata;
+mod task_protection;
 pub mod tasks;
 pub mod tokens;

@@ -321,6 +321,8 @@ settings! {
     Cpu: Count("service.cpu", "CPU units").aws("Cpu");
     /// Memory of a task.
     Memory: Mebibytes("service.memory", "memory").aws("Memory");
+    /// Memory that the containers beside the server may take of a task's.
+    OtherMemory: Mebibytes("service.other_memory", "memory of other containers").not_in_file();
     /// The fewest tasks that the service may have.
     TasksMin: Count("service.tasks.min", "fewest tasks").aws("MinCapacity").range(0, 5_000);
     /// The most tasks that the service may have.
