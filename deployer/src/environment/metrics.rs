@@ -43,7 +43,7 @@ impl Metrics {
     /// The template's parameters.
     pub(super) fn parameters(&self) -> Vec<(&'static str, Node)> {
         let peer = self.fetched_from.as_ref();
-        let peer = peer.map(|peer| ("MetricsFrom", peer.node(|peer| peer.0.clone())));
+        let peer = peer.map(|peer| (peer.value.parameter(), peer.node(|peer| peer.0.clone())));
         let image = self.collector_image.as_ref();
         let image = image.map(|image| ("Collector", image.node(|image| image.0.clone())));
         let url = self.remote_write.as_ref();
@@ -103,13 +103,22 @@ pub(super) fn collector_port(server: &Server) -> Option<(&'static str, Node)> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer(pub String);
 
+impl Peer {
+    fn parameter(&self) -> &'static str {
+        match self.0.contains('/') {
+            true => "MetricsRange",
+            false => "MetricsGroup",
+        }
+    }
+}
+
 impl FromNode for Peer {
     fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
         let expected = "a security group or a range, `sg-0f1e2d3c4b5a69788` or `10.0.0.0/16` for \
                         instance";
         parsed(node, expected, mistakes, |text| {
             let group = text.strip_prefix("sg-").is_some_and(|id| {
-                !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+                [8, 17].contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit())
             });
             let range = text.split_once('/').is_some_and(|(address, bits)| {
                 let bits = bits.parse::<u8>();
@@ -121,7 +130,7 @@ impl FromNode for Peer {
 }
 
 inline_schema!([] Peer, "Peer", json_schema!({
-    "type": "string", "pattern": "^(sg-[0-9a-f]+|[0-9]+\\.[0-9]+\\.[0-9]+\\.[0-9]+/[0-9]+)$"
+    "type": "string", "pattern": "^(sg-([0-9a-f]{8}|[0-9a-f]{17})|[0-9]+\\.[0-9]+\\.[0-9]+\\.[0-9]+/[0-9]+)$"
 }));
 
 /// Where a Prometheus takes remote writes: an HTTPS URL without credentials.
