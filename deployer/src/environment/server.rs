@@ -44,6 +44,12 @@ impl Server {
         self.node(setting)?.as_text()
     }
 
+    /// Whether the file names a URL for the key set of signed tokens.
+    pub(super) fn has_token_keys_url(&self) -> bool {
+        let url = self.node(Setting::PluginTokenKeysUrl);
+        url.is_some_and(|node| node.as_text() != Some(""))
+    }
+
     /// A namespace without acknowledgements that is no namespace: the server would not start.
     fn unknown_namespace(&self) -> Option<Mistake> {
         let stated = |wanted| {
