@@ -11,7 +11,7 @@ const REMOTE: &str =
     "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1/api/v1/remote_write";
 
 /// A directory with an environment `prod` that says this too.
-fn environment(test: &str, more: &str) -> PathBuf {
+pub(crate) fn environment(test: &str, more: &str) -> PathBuf {
     let directory = directory(&format!("telemetry-{test}"));
     for file in ["defaults.yaml", "prod.yaml"] {
         let path = project().join("environments").join(file);

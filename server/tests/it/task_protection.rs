@@ -10,7 +10,7 @@ use axum::routing::put;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::timeout;
 
 use crate::harness::{Client, Options, PATIENCE, Server, eventually};
@@ -18,13 +18,13 @@ use crate::harness::{Client, Options, PATIENCE, Server, eventually};
 /// The endpoint of the ECS agent in a task.
 struct Agent {
     uri: String,
-    asked: UnboundedReceiver<Value>,
+    asked: Receiver<Value>,
 }
 
 struct Serving {
     /// How many requests are refused before one is done.
     refuses: AtomicUsize,
-    asked: UnboundedSender<Value>,
+    asked: Sender<Value>,
 }
 
 const ARN: &str = "arn:aws:ecs:eu-west-1:123456789012:task/drops/0123456789abcdef";
@@ -42,7 +42,7 @@ async fn update(
     let less = |left: usize| left.checked_sub(1);
     let order = Ordering::SeqCst;
     let refused = serving.refuses.fetch_update(order, order, less).is_ok();
-    let _ = serving.asked.send(body.clone());
+    let _ = serving.asked.send(body.clone()).await;
     if refused {
         let error = json!({
             "Arn": ARN, "Code": "AccessDeniedException",
@@ -61,7 +61,7 @@ impl Agent {
     async fn start(refuses: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let uri = format!("http://{}/api/0123abcd", listener.local_addr().unwrap());
-        let (sender, asked) = unbounded_channel();
+        let (sender, asked) = channel(64);
         let serving = Arc::new(Serving {
             refuses: refuses.into(),
             asked: sender,

@@ -7,4 +7,5 @@ mod nodes;
 mod redis;
 mod rollout;
 mod stack;
+mod telemetry;
 mod why;
