@@ -122,7 +122,9 @@ impl FromNode for Peer {
             });
             let range = text.split_once('/').is_some_and(|(address, bits)| {
                 let bits = bits.parse::<u8>();
-                address.parse::<Ipv4Addr>().is_ok() && bits.is_ok_and(|bits| bits <= 32)
+                // A network of a VPC's has 8 at least; all addresses are no answer to "who".
+                let is_network = bits.is_ok_and(|bits| (8..=32).contains(&bits));
+                address.parse::<Ipv4Addr>().is_ok() && is_network
             });
             (group || range).then(|| Self(text.to_owned()))
         })

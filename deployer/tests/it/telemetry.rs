@@ -287,6 +287,10 @@ fn mistakes_are_named() {
             "a security group or a range",
         ),
         (
+            "metrics: { fetched_from: 0.0.0.0/0 }\n",
+            "a security group or a range",
+        ),
+        (
             "metrics: { fetched_from: 10.0.0.0/33 }\n",
             "a security group or a range",
         ),
