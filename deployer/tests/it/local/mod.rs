@@ -8,4 +8,5 @@ mod nodes;
 mod redis;
 mod rollout;
 mod stack;
+mod telemetry;
 mod why;
