@@ -19,6 +19,11 @@ use server::tasks::{Ended, Tasks};
 use telemetry::Telemetry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// Its own threads give freed memory back to the system, also while nothing happens.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// It could not start: settings, file limit, addresses or the store.
 const CANNOT_RUN: u8 = 2;
 /// The drain was not complete, or a task has ended that the process lives by.

@@ -51,3 +51,4 @@ mod task_protection;
 mod tokens;
 mod waiting_polls;
 mod why;
+mod wire;
