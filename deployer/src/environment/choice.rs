@@ -79,6 +79,16 @@ choice! {
 }
 
 choice! {
+    /// Who reaches the backends' interface.
+    Api {
+        /// Whoever reaches the load balancer that clients use.
+        Public = "public",
+        /// Those within the networks that reach the VPC.
+        Internal = "internal",
+    }
+}
+
+choice! {
     /// The addresses that a load balancer has for its clients.
     IpAddressType {
         /// IPv4 alone.

@@ -8,6 +8,9 @@ use crate::loaded_environment::Loaded;
 const NEARLY: usize = 95;
 
 pub(super) fn look(loaded: &Loaded) -> Vec<Finding> {
+    if loaded.options.artifacts.is_some() {
+        return Vec::new();
+    }
     judge(loaded.template.text_as_written().len())
 }
 
@@ -19,7 +22,7 @@ fn judge(length: usize) -> Vec<Finding> {
         "the template is {length} bytes long, of {LARGEST_TEMPLATE} that CloudFormation takes with the \
          call"
     );
-    let cure = "shorten it before it grows: comments count too";
+    let cure = "name a bucket for it in `artifacts.bucket`, or shorten it: comments count too";
     vec![Finding::warning("template", message, cure)]
 }
 

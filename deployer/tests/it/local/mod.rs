@@ -6,5 +6,5 @@ mod keys;
 mod nodes;
 mod redis;
 mod rollout;
-mod stack;
+pub(crate) mod stack;
 mod why;
