@@ -39,9 +39,14 @@ impl Environment {
         parameters.extend(boundary.map(|node| ("PermissionsBoundary", node)));
         let key = self.kms_key.as_ref();
         parameters.extend(key.map(|key| ("KmsKey", key.node(|arn| arn.0.clone()))));
-        let secret = self.service.registry_credentials.as_ref();
-        let secret = secret.map(|secret| secret.node(|arn| arn.0.clone()));
-        parameters.extend(secret.map(|node| ("RegistryCredentials", node)));
+        for (parameter, secret) in [
+            ("RegistryCredentials", &self.service.registry_credentials),
+            ("TokenKeysSecret", &self.service.plugin_token_keys),
+        ] {
+            let secret = secret.as_ref();
+            let arn = secret.map(|secret| secret.node(|arn| arn.0.clone()));
+            parameters.extend(arn.map(|node| (parameter, node)));
+        }
         parameters.extend(self.network());
         parameters.extend(self.balancer());
         parameters.extend(self.waf());

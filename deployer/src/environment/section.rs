@@ -190,6 +190,9 @@ section! {
         log_retention_days: Setting<Retention>,
         /// The secret with `username` and `password` for a private registry that is not ECR.
         registry_credentials: Option<Setting<SecretArn>>,
+        /// The secret that is the key set (JWKS) of signed tokens, in place of a URL: a set with
+        /// shared secrets (HS256) may not be public.
+        plugin_token_keys: Option<Setting<SecretArn>>,
     }
 }
 
@@ -220,6 +223,7 @@ impl Environment {
             ignore.check(mistakes);
         }
         self.check_key(mistakes);
+        self.check_token_keys(mistakes);
         let tasks = &self.service.tasks;
         if tasks.min.value.0 > tasks.max.value.0 {
             let message = format!(
@@ -249,6 +253,24 @@ impl Environment {
                 help: Some(format!(
                     "name a key of {wanted}; a multi-Region key has replicas"
                 )),
+            });
+        }
+    }
+}
+
+impl Environment {
+    /// The server takes one source of token keys.
+    fn check_token_keys(&self, mistakes: &mut Mistakes) {
+        let Some(secret) = &self.service.plugin_token_keys else {
+            return;
+        };
+        if self.server.has_token_keys_url() {
+            mistakes.push(Mistake {
+                message: "the token keys have a secret and a URL, \
+                          `server.plugin_token_keys_url`"
+                    .to_owned(),
+                place: secret.origin.first().cloned(),
+                help: Some("keep one of the two".to_owned()),
             });
         }
     }

@@ -32,6 +32,14 @@ impl Server {
 }
 
 impl Server {
+    /// Whether the file names a URL for the key set of signed tokens.
+    pub(super) fn has_token_keys_url(&self) -> bool {
+        let mut stated = self.0.iter();
+        stated.any(|(setting, node)| {
+            *setting == Setting::PluginTokenKeysUrl && node.as_text() != Some("")
+        })
+    }
+
     /// A namespace without acknowledgements that is no namespace: the server would not start.
     fn unknown_namespace(&self) -> Option<Mistake> {
         let stated = |wanted| {

@@ -94,3 +94,20 @@ fn the_image_is_pulled_with_the_credentials_and_ecs_reads_them() {
     );
     lint::accepted(&[path]);
 }
+
+#[test]
+fn the_set_of_token_keys_may_be_a_secret() {
+    const SET: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:jwks-a1B2c3";
+    let more = format!("service: {{ plugin_token_keys: '{SET}' }}");
+    let (template, path) = rendered("encryption-token-keys", &more);
+    let definition = &template["Resources"]["TaskDefinition"]["Properties"];
+    let container = &definition["ContainerDefinitions"][0];
+    let given = json!({ "Name": "PLUGIN_TOKEN_KEYS", "ValueFrom": SET });
+    let list = |of: &Value| of.as_array().expect("a list").clone();
+    assert!(
+        list(&container["Secrets"]).contains(&given),
+        "{container:#}"
+    );
+    assert!(list(&secrets(&template)).contains(&json!(SET)));
+    lint::accepted(&[path]);
+}

@@ -19,7 +19,7 @@ const OPTIONS: [&[&str]; 12] = [
     ],
     &[
         "",
-        "service: { registry_credentials: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry-a1B2c3' }",
+        "service: { registry_credentials: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry-a1B2c3', plugin_token_keys: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:jwks-a1B2c3' }",
     ],
     &["", "hosted_zone: Z0123456789EXAMPLE"],
     &[
