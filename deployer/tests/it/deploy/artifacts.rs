@@ -15,7 +15,13 @@ async fn s3(aws: &Emulator, method: Method, path: &str) -> String {
                  SignedHeaders=host, Signature=none";
     headers.insert("authorization", scope.parse().expect("a header"));
     let address = aws.url.parse().expect("an address");
-    let (what, body) = ((method, path), bytes::Bytes::new());
+    let region = "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint>\
+                  </CreateBucketConfiguration>";
+    let body = match method {
+        Method::PUT => bytes::Bytes::from_static(region.as_bytes()),
+        _ => bytes::Bytes::new(),
+    };
+    let what = (method, path);
     let reply = socketio_client::request(&address, what, &headers, body, super::PATIENCE);
     let reply = reply.await.expect("an answer");
     assert_eq!(reply.status, 200, "{}", reply.text());
