@@ -83,6 +83,8 @@ choice! {
     Api {
         /// Whoever reaches the load balancer that clients use.
         Public = "public",
+        /// Both of them, each by a load balancer of its own, while backends move.
+        Both = "both",
         /// Those within the networks that reach the VPC.
         Internal = "internal",
     }

@@ -37,9 +37,10 @@ section! {
         hosted_zone: Option<Setting<Text>>,
         /// Who reaches the backends' interface, `/v1`: everyone who reaches the load balancer
         /// (`public`, unless given), or those within the networks that reach the VPC (`internal`),
-        /// through a load balancer of its own. Production wants `internal`.
+        /// through a load balancer of its own. Production wants `internal`; `both` is for the time in
+        /// which backends move there.
         api: Option<Setting<Api>>,
-        /// The host name that backends use where `api` is `internal`. The certificate covers it too,
+        /// The host name that backends use where `api` is not `public`. The certificate covers it too,
         /// and the hosted zone has it as an alias. Without it they use the internal load balancer's
         /// own name, by HTTP.
         api_domain: Option<Setting<Text>>,

@@ -55,13 +55,13 @@ impl<'a> Wanted<'a> {
 
     /// Whether backends have a load balancer of their own.
     pub(super) fn has_internal_api(&self) -> bool {
-        self.text("Api") == Some("internal")
+        self.text("Api").is_some_and(|api| api != "public")
     }
 
     /// Load balancers that would be made, each with its target group.
     pub(super) fn new_balancers(&self) -> u64 {
         let had = self.old.and_then(|old| old.parameters.get("Api"));
-        let had = had.is_some_and(|api| api == "internal");
+        let had = had.is_some_and(|api| api != "public");
         u64::from(self.creates()) + u64::from(self.has_internal_api() && !had)
     }
 

@@ -75,6 +75,9 @@ fn backends_have_a_way_of_their_own() {
         let [clients, backends] = ["ECSTG", "ApiTG"].map(|name| properties(template, name));
         assert_ne!(clients["Name"], backends["Name"]);
     }
+    // While backends move, both are there.
+    let (both, _) = rendered("api-both", "staging", "api: both");
+    assert!(both["Resources"]["ApiALB"].is_object() && both["Resources"]["ApiRefusal"].is_null());
     // Whoever has it public keeps what he has.
     let names = public["Resources"].as_object().expect("resources").keys();
     let own: Vec<_> = names.filter(|name| name.starts_with("Api")).collect();

@@ -24,6 +24,7 @@ const OPTIONS: [&[&str]; 12] = [
     &["", "hosted_zone: Z0123456789EXAMPLE"],
     &[
         "",
+        "api: both",
         "api: internal",
         "api: internal\napi_domain: api.example.com",
     ],
