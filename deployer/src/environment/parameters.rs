@@ -1,7 +1,8 @@
 //! An environment as parameters of the template: the one way in which its values travel.
 
+use super::metrics::collector_port;
 use super::section::Environment;
-use super::{Setting, Sticky, Store, Switch, Text};
+use super::{Metrics, Setting, Sticky, Store, Switch, Text};
 use cloudformation::node::{Node, Origin, Scalar, Value};
 use cloudformation::template::Inputs;
 
@@ -52,6 +53,8 @@ impl Environment {
         parameters.extend(self.waf());
         parameters.extend(self.service());
         parameters.extend(self.store());
+        parameters.extend(self.metrics.iter().flat_map(Metrics::parameters));
+        parameters.extend(collector_port(&self.server));
         inputs.parameters = parameters
             .into_iter()
             .map(|(name, node)| (name.to_owned(), node))

@@ -8,6 +8,7 @@ use super::choice::{Api, Architecture, IpAddressType, Retention, Scheme, Switch,
 use super::duration::{Seconds, Sticky};
 use super::field::{Setting, section};
 use super::image::Image;
+use super::metrics::Metrics;
 use super::server::Server;
 use super::size::Mebibytes;
 use super::store::Store;
@@ -54,6 +55,8 @@ section! {
         server: Server,
         /// The ECS service and its tasks, on Fargate.
         service: Service,
+        /// Who fetches the metrics of the tasks, and where their collector writes them.
+        metrics: Option<Metrics>,
         /// Where messages are kept: `memory`, `redis` or `{ redis: { node_type: … } }`, `{ url:
         /// rediss://… }`, `{ file: DIR }`.
         store: Setting<Store>,
@@ -224,6 +227,9 @@ impl Environment {
             ignore.check(mistakes);
         }
         self.check_key(mistakes);
+        if let Some(metrics) = &self.metrics {
+            metrics.check(&self.server, mistakes);
+        }
         self.check_token_keys(mistakes);
         let tasks = &self.service.tasks;
         if tasks.min.value.0 > tasks.max.value.0 {

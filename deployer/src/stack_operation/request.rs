@@ -1,7 +1,9 @@
 //! What is asked of CloudFormation: a template with its parameters, the stack's name, and who asks.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::compact::compact;
 use crate::aws::StackState;
 use crate::history::LARGEST_TEMPLATE;
 use crate::loaded_environment::StackOptions;
@@ -83,7 +85,10 @@ impl Request {
         if !missing.is_empty() {
             return Err(Unfit::Missing(missing));
         }
-        let text = template.text_as_written();
+        let text = match options.artifacts {
+            Some(_) => Cow::Borrowed(template.text_as_written()),
+            None => compact(template),
+        };
         let length = text.len();
         if length > LARGEST_IN_BUCKET {
             return Err(Unfit::TooLongForBucket(length));
@@ -116,7 +121,7 @@ impl Request {
         Ok(Self {
             stack,
             region,
-            template: text.to_owned(),
+            template: text.into_owned(),
             secrets: declared
                 .iter()
                 .filter(|(_, parameter)| parameter.secret)

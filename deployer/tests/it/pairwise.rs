@@ -7,7 +7,7 @@ use std::process::Command;
 use super::{deployer, directory, project, write};
 
 /// Options with their values: lines of an environment file.
-const OPTIONS: [&[&str]; 12] = [
+const OPTIONS: [&[&str]; 13] = [
     &["", "tags: { team: drops }"],
     &[
         "",
@@ -39,7 +39,18 @@ const OPTIONS: [&[&str]; 12] = [
         "load_balancer: { certificate: null }",
     ],
     &["", "network: { public_tasks: true }"],
-    &["", "server: { telemetry: emf }"],
+    &[
+        "",
+        "server: { telemetry: emf }",
+        "server: { telemetry: otlp }",
+        "server: { telemetry: otlp }\nmetrics: { remote_write: 'https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1/api/v1/remote_write' }",
+        "server: { telemetry: otlp, otlp_endpoint: 'http://collector.internal:4318' }",
+    ],
+    &[
+        "",
+        "metrics: { fetched_from: 10.0.0.0/16 }",
+        "metrics: { fetched_from: sg-0f1e2d3c4b5a69788 }",
+    ],
     &[
         "",
         "service: { architecture: ARM64, tasks: { min: 3, max: 9 } }",
