@@ -7,6 +7,8 @@
 )]
 
 pub mod actions;
+mod alarms;
+mod artifacts;
 mod balancer;
 mod caller;
 mod certificate;
@@ -44,11 +46,13 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_cloudformation::primitives::DateTime;
 
+pub use alarms::Alarm;
+pub use artifacts::Location;
 pub use certificate::Certificate;
-pub use change_set::{Change, ChangeSet, Detail, NewChangeSet, Recreation};
+pub use change_set::{Body, Change, ChangeSet, Detail, NewChangeSet, Recreation};
 use error::failed;
 pub use error::{Error, Kind};
-pub use events::Event;
+pub use events::{Event, Operation};
 pub use network::{Endpoint, Subnet};
 pub use node::RunningTask;
 pub use quota::Quota;

@@ -11,7 +11,7 @@ use deployer::loaded_environment::Loaded;
 use deployer::local::api::Api;
 use deployer::local::state;
 use deployer::named_stack::Named;
-use deployer::server_target::{backend_key, local};
+use deployer::server_target::{api_url, backend_key, local};
 use deployer::terminal::{Exit, Output, Signals, line, print, runtime, say};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -85,7 +85,7 @@ impl Args {
         Ok(Console {
             api: Api {
                 backend_key: backend_key(self.backend_key_file.as_ref(), Some(url))?,
-                address: url.parse()?,
+                address: api_url(url).parse()?,
             },
             name: self.env.clone(),
             namespaces,
@@ -110,7 +110,7 @@ async fn url_of(named: &Named) -> anyhow::Result<String> {
     let Some(stack) = clients.stack(&named.name).await? else {
         bail!("{}", named.absent());
     };
-    let url = stack.outputs.get("Url").cloned();
+    let url = stack.api_url().map(str::to_owned);
     url.context("the stack has no output Url: give --url")
 }
 

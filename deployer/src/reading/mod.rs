@@ -11,6 +11,7 @@ mod network;
 mod routes;
 mod server;
 mod service;
+mod sides;
 mod store;
 mod task;
 mod view;
@@ -165,6 +166,7 @@ fn read_model(model: &Model, flags: &Flags) -> Result<Readings, Mistakes> {
     }
     let mut places = Places::default();
     let readings = ways.iter().map(|way| {
+        let service = way.service_id();
         let mut reading = way.read(model, &mut places);
         flags.apply(way.service_id(), &services, &mut reading);
         match model.source {
@@ -172,10 +174,11 @@ fn read_model(model: &Model, flags: &Flags) -> Result<Readings, Mistakes> {
             Source::Terraform => unlike_terraforms_files(&mut reading),
             Source::Live => unlike_a_template(&mut reading, model),
         }
-        reading
+        (service, reading)
     });
+    let readings = sides::leave_out(readings.collect());
     Ok(Readings {
-        readings: readings.collect(),
+        readings,
         places,
         inapplicable: match model.source {
             Source::Terraform => &OF_CLOUDFORMATION,

@@ -33,6 +33,7 @@ mod encryption;
 mod environment_mistakes;
 mod firewall;
 mod init;
+mod internal_api;
 mod isolation;
 mod lint;
 mod local;

@@ -55,10 +55,11 @@ pub static CALLS: &[Grant] = &[
     },
     Grant {
         sid: "Read",
-        why: "read the task definition, the load balancer, the health of its targets, and what \
-              scales the service; AWS limits none of these to a resource",
+        why: "read the task definition, the load balancer, the health of its targets, the alarms \
+              that ring, and what scales the service; AWS limits none of these to a resource",
         actions: &[
             "application-autoscaling:DescribeScalableTargets",
+            "cloudwatch:DescribeAlarms",
             "ecs:DescribeTaskDefinition",
             "elasticloadbalancing:DescribeListeners",
             "elasticloadbalancing:DescribeLoadBalancerAttributes",
