@@ -15,6 +15,7 @@ mod metrics;
 mod notice;
 mod origins;
 mod publish;
+mod refusals;
 mod timeline;
 mod why;
 
@@ -95,6 +96,7 @@ fn backend(app: &App) -> Router<App> {
         )
         .route("/channels", get(channels::list))
         .route("/metrics", get(metrics::show))
+        .route("/refusals", get(refusals::show))
         .route("/keys", post(keys::issue).get(keys::list))
         .route("/keys/{id}", get(keys::show).delete(keys::revoke))
         .fallback(async || Problem::not_found("See /openapi.json for the paths of this server"))
