@@ -6,17 +6,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use cloudformation::node::Node;
 use deployer::aws::Clients;
-use deployer::console::{self, Console, Guard, Load};
+use deployer::console::{self, Console, Door, Guard, Load};
 use deployer::loaded_environment::Loaded;
 use deployer::local::api::Api;
 use deployer::local::state;
 use deployer::named_stack::Named;
-use deployer::server_target::{backend_key, local};
+use deployer::server_target::{backend_key, local, path};
 use deployer::terminal::{Exit, Output, Signals, line, print, runtime, say};
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::{environment, stack};
+
+/// The path of Socket.IO where nothing says another.
+const SOCKET_PATH: &str = "/websockets";
 
 /// Show the nodes, the channels and the messages of a server, and the stack that they run in, as a
 /// page in a browser. Without --env and --url, those of the local stack that is running.
@@ -77,12 +80,19 @@ impl Args {
             .env
             .as_ref()
             .map(|env| environment::Args::of(env, &self.environments));
-        let namespaces = match (&here, &which) {
-            (Some(here), _) => here.namespaces.clone(),
-            (None, Some(which)) => namespaces(&which.load()?),
-            (None, None) => Vec::new(),
+        let (namespaces, path) = match (&here, &which) {
+            (Some(here), _) => (here.namespaces.clone(), here.path.clone()),
+            (None, Some(which)) => {
+                let loaded = which.load()?;
+                (namespaces(&loaded), socket_path(&loaded))
+            }
+            (None, None) => (Vec::new(), SOCKET_PATH.to_owned()),
         };
         Ok(Console {
+            door: Door {
+                address: url.parse()?,
+                path,
+            },
             api: Api {
                 backend_key: backend_key(self.backend_key_file.as_ref(), Some(url))?,
                 address: url.parse()?,
@@ -94,6 +104,13 @@ impl Args {
             stack,
         })
     }
+}
+
+/// The path of Socket.IO that a template gives the server.
+fn socket_path(loaded: &Loaded) -> String {
+    let given = loaded.rendered.parameters.get("SocketPath");
+    let given = given.and_then(Node::as_text).unwrap_or(SOCKET_PATH);
+    path(given)
 }
 
 /// The namespaces that a template gives the server.
@@ -148,9 +165,7 @@ async fn serve(args: &Args, console: Console, output: Output) -> anyhow::Result<
         Some(_) => "The console opens in your browser, or open the address above. Ctrl-C ends it.",
         None => "Open the address above in a browser on this machine. Ctrl-C ends it.",
     })?;
-    tokio::select! {
-        served = console::serve(listener, guard, console) => served.context("the console broke")?,
-        () = signals.next() => {}
-    }
+    let served = console::serve(listener, guard, console, signals.next()).await;
+    served.context("the console broke")?;
     Ok(Exit::Well)
 }
