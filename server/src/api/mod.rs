@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Extension, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware;
@@ -74,6 +74,7 @@ pub fn router(app: &App, gate: Gate) -> Router {
 
 /// What only backends may call.
 fn backend(app: &App) -> Router<App> {
+    let latest = Arc::new(metrics::Latest::default());
     let channel = "/namespaces/{namespace}/channels/{channel}";
     Router::new()
         .route(
@@ -95,7 +96,7 @@ fn backend(app: &App) -> Router<App> {
             get(messages::show).delete(messages::cancel),
         )
         .route("/channels", get(channels::list))
-        .route("/metrics", get(metrics::show))
+        .route("/metrics", get(metrics::show).layer(Extension(latest)))
         .route("/refusals", get(refusals::show))
         .route("/keys", post(keys::issue).get(keys::list))
         .route("/keys/{id}", get(keys::show).delete(keys::revoke))
