@@ -32,7 +32,7 @@ impl Latest {
         match &*latest {
             Some((at, page)) if at.elapsed() < FRESH => page.clone(),
             _ => latest
-                .insert((Instant::now(), encode(app).into()))
+                .insert((Instant::now(), app.metrics_page().into()))
                 .1
                 .clone(),
         }
@@ -56,11 +56,5 @@ pub(super) async fn show(
 
 /// The node's metrics of this moment, without asking who reads them.
 pub(crate) async fn page(State(app): State<App>) -> Response {
-    ([(CONTENT_TYPE, FORMAT)], encode(&app)).into_response()
-}
-
-fn encode(app: &App) -> String {
-    app.sessions.count(&app.context.metrics);
-    app.admission.measure();
-    app.context.metrics.encode()
+    ([(CONTENT_TYPE, FORMAT)], app.metrics_page()).into_response()
 }
