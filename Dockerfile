@@ -3,6 +3,9 @@
 
 FROM docker.io/library/rust:1.95.0-slim-bookworm AS build
 WORKDIR /src
+# The allocator is written in C, and is built by make.
+RUN command -v make >/dev/null \
+    || { apt-get update && apt-get install -y --no-install-recommends make=4.3-* && rm -rf /var/lib/apt/lists/*; }
 COPY Cargo.toml Cargo.lock ./
 COPY crates crates
 COPY server server

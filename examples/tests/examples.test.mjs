@@ -51,16 +51,21 @@ function start(command, args, environment) {
   return { lines, stop: () => child.kill("SIGKILL") };
 }
 
-for (const [name, command, file] of [
-  ["node", process.execPath, "node/plugin.mjs"],
-  ["python", PYTHON, "python/plugin.py"],
-  ["python-async", PYTHON, "python/plugin_async.py"],
+/** Where the official Java client and what it needs are; the tests' registries do not have them. */
+const JARS = process.env.HOLDFAST_JAVA_CLASSPATH;
+const withoutJars = !JARS && "HOLDFAST_JAVA_CLASSPATH names no jars: see examples/README.md";
+
+for (const [name, [command, ...more], file, skip = false] of [
+  ["node", [process.execPath], "node/plugin.mjs"],
+  ["python", [PYTHON], "python/plugin.py"],
+  ["python-async", [PYTHON], "python/plugin_async.py"],
+  ["java", ["java", "-cp", JARS], "java/Plugin.java", withoutJars],
 ]) {
-  test(`${file}: every client gets its message, on any node`, async () => {
+  test(`${file}: every client gets its message, on any node`, { skip }, async () => {
     const key = await stack.key(name);
     const clients = [];
     for (let n = 0; n < CLIENTS; n += 1) {
-      clients.push(start(command, [example(file)], { PLUGIN_KEY: key }));
+      clients.push(start(command, [...more, example(file)], { PLUGIN_KEY: key }));
     }
     try {
       await stack.connected(name, CLIENTS);

@@ -86,6 +86,15 @@ pub struct KeyUse {
     pub client: ClientInfo,
 }
 
+impl KeyUse {
+    /// Whether this is the end of an earlier connection than the one that `last` says is there: a
+    /// client may open its next connection before it leaves.
+    #[must_use]
+    pub fn is_over_before(&self, last: &Self) -> bool {
+        self.left_at.is_some() && last.left_at.is_none() && last.joined_at > self.joined_at
+    }
+}
+
 /// Where a client is, and what it speaks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientInfo {

@@ -2,21 +2,27 @@
 
 mod health;
 mod logging;
+mod telemetry;
 
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use axum::http::Uri;
 use server::delivery::Tuning;
-use server::emf::Emf;
 use server::log_queue::LogQueue;
 use server::node::{Node, open_store};
-use server::settings::{ProcessEnvironment, Settings, Telemetry};
+use server::settings::{ProcessEnvironment, Settings};
 use server::task_metadata;
 use server::tasks::{Ended, Tasks};
+use telemetry::Telemetry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Its own threads give freed memory back to the system, also while nothing happens.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// It could not start: settings, file limit, addresses or the store.
 const CANNOT_RUN: u8 = 2;
@@ -74,7 +80,10 @@ async fn live(settings: Settings, log: &LogQueue) -> ExitCode {
         Err(error) => return refuse(&format!("{error:#}")),
     };
     log.count_in(node.handler().context.metrics.log_lines_dropped.clone());
-    let emf = tell_cloudwatch(&node, log);
+    let telemetry = match Telemetry::start(&node, log) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return refuse(&format!("OTLP_ENDPOINT: {error:#}")),
+    };
     let signal = tokio::select! {
         signal = asked_to_leave(&node, &mut signals, metadata.as_ref()) => signal,
         ended = node.ended() => return give_up(&ended),
@@ -96,28 +105,8 @@ async fn live(settings: Settings, log: &LogQueue) -> ExitCode {
             ExitCode::from(INTERRUPTED)
         }
     };
-    if let Some(emf) = emf {
-        // What happened since the last line.
-        log.write_line(emf.line().as_bytes());
-    }
+    telemetry.tell_last(log).await;
     code
-}
-
-/// Writes the metrics to the log from now on, where the settings want it.
-fn tell_cloudwatch(node: &Node, log: &LogQueue) -> Option<Arc<Emf>> {
-    let (settings, context) = (&node.handler().settings, &node.handler().context);
-    if settings.telemetry != Telemetry::Emf {
-        return None;
-    }
-    let emf = Emf::new(
-        context.metrics.clone(),
-        &settings.service_name,
-        &settings.node_id,
-    );
-    let (emf, log) = (Arc::new(emf), log.clone());
-    let running = emf.clone().run(move |line| log.write_line(line.as_bytes()));
-    context.tasks.spawn("emf", running);
-    Some(emf)
 }
 
 /// Says why the process ends by itself. Its clients come back to other nodes, or to the process

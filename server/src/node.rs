@@ -26,6 +26,7 @@ use crate::purge;
 use crate::settings::{Settings, StoreSettings};
 use crate::socketio::{Gate, Handler};
 use crate::store::{Embedded, Redis, Store, Timed};
+use crate::task_protection;
 use crate::tasks::{Ended, Tasks};
 
 /// Mailboxes that are read for sockets at the same time.
@@ -105,6 +106,7 @@ impl Node {
         let (address, admin_address) = (listener.address()?, admin.local_addr()?);
 
         let handler = assemble(settings, admission, store, metrics, tasks, tuning).await?;
+        tasks.spawn("look_ahead", task_protection::run(handler.clone())?);
         let gate = Gate::new(handler.clone());
         let router = api::router(&handler, gate);
         let stop = CancellationToken::new();

@@ -32,13 +32,15 @@ server:
 `;
 
 export class Stack {
-  /** Starts one. `server` is settings of the environment file's section, a line each. */
-  static async start({ server = [] } = {}) {
+  /**
+   * Starts one. `server` is settings of the section that `environment` ends with, a line each.
+   */
+  static async start({ server = [], environment = THREE_NODES } = {}) {
     const stack = new Stack();
     stack.directory = mkdtempSync(join(tmpdir(), "stack-"));
     const environments = join(stack.directory, "environments");
     cpSync(join(PROJECT, "environments"), environments, { recursive: true });
-    const text = THREE_NODES + server.map((line) => `  ${line}\n`).join("");
+    const text = environment + server.map((line) => `  ${line}\n`).join("");
     writeFileSync(join(environments, "test.yaml"), text);
     const temporary = join(stack.directory, "tmp");
     mkdirSync(temporary);
@@ -55,6 +57,7 @@ export class Stack {
       const document = JSON.parse(line);
       if (document.type !== "ready") continue;
       Object.assign(stack, { url: document.url, backendKey: document.backend_key });
+      stack.pluginKey = document.plugin_key;
       stack.process.stdout.resume();
       return stack;
     }

@@ -2,17 +2,20 @@
 // when it is shown.
 import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
 import { Clock } from "./clock.js";
+import { Connection, type Side } from "./connection.js";
+import { type Entry, identity, type Outcome } from "./entry.js";
 import { nameOf } from "./name.js";
 import { Outbox } from "./outbox.js";
 import { watchReturn, watchVisibility } from "./presence.js";
 import { Queue, type Showing } from "./queue.js";
 import { best, type Seen } from "./seen.js";
 import { takeTurn, type Turn } from "./turn.js";
-import { type Entry, identity, type Message, type Outcome } from "./wire.js";
+import type { Message } from "./wire.js";
 
 export { indexedDb, local, memory, type Seen } from "./seen.js";
 export type { Showing } from "./queue.js";
-export type { Message, Outcome, Status } from "./wire.js";
+export type { Outcome } from "./entry.js";
+export type { Message, Status } from "./wire.js";
 
 /** Shows a message. It is shown when the promise resolves; when it rejects, it is tried again. */
 export type Handler = (data: any, message: Message, showing: Showing) => unknown;
@@ -64,13 +67,12 @@ export function connect(url: string, options: Options): Plugin {
 }
 
 export class Plugin {
-  /** The connection, for what a plugin does not do by itself. */
-  readonly socket: Socket;
   #handlers = new Map<string, Handler>();
   #listeners = new Set<(state: State) => void>();
   #outcomes = new Set<(message: Message, outcome: Outcome) => void>();
-  #connection: State["connection"] = "standby";
+  #state: State["connection"] = "standby";
   #reason: string | undefined;
+  #connection: Connection;
   #clock = new Clock();
   #queue: Queue;
   #outbox: Outbox;
@@ -84,16 +86,20 @@ export class Plugin {
     const namespace = options.namespace ?? "dropcodes";
     const scope = `${namespace} ${nameOf(options.key)}`;
     this.#seen = options.seen ?? best(scope);
-    this.socket = io(`${url.replace(/\/$/, "")}/${namespace}`, {
+    const address = `${url.replace(/\/$/, "")}/${namespace}`;
+    const socket: Partial<ManagerOptions & SocketOptions> = {
       path: options.path ?? "/websockets",
       auth: { key: options.key },
       transports: ["websocket", "polling"],
       tryAllTransports: true,
       withCredentials: true,
       ...options.socket,
+      query: { ...options.socket?.query, moved: 1 },
       autoConnect: false,
-    });
-    this.#outbox = new Outbox(this.socket, () => this.#reconnect());
+    };
+    const make = (forceNew: boolean) => io(address, forceNew ? { ...socket, forceNew } : socket);
+    this.#connection = new Connection(make, this.#side());
+    this.#outbox = new Outbox(this.#connection, () => this.#reconnect());
     this.#queue = new Queue({
       concurrency: options.concurrency ?? 1,
       attempts: options.attempts ?? 3,
@@ -102,7 +108,6 @@ export class Plugin {
       left: (entry) => this.#clock.left(entry.message),
       settled: (entry, outcome) => void this.#settled(entry, outcome),
     });
-    this.#listen();
     if (options.holdWhileHidden ?? true) {
       this.#ends.push(watchVisibility((visible) => this.#visible(visible)));
     }
@@ -119,6 +124,11 @@ export class Plugin {
     } else this.#begin();
     const lease = setInterval(() => this.#keepLease(), LEASE);
     this.#ends.push(() => clearInterval(lease));
+  }
+
+  /** The connection of now, for what a plugin does not do by itself. Each may be the last. */
+  get socket(): Socket {
+    return this.#connection.socket;
   }
 
   /** Shows the messages of an event with a handler; `*` is for events without one of their own. */
@@ -143,7 +153,7 @@ export class Plugin {
   get state(): State {
     const { held, waiting } = this.#queue;
     const reason = this.#reason === undefined ? {} : { reason: this.#reason };
-    return { connection: this.#connection, ...reason, held, waiting };
+    return { connection: this.#state, ...reason, held, waiting };
   }
 
   /** The service's time, in milliseconds since 1970, once a message has come. */
@@ -171,7 +181,7 @@ export class Plugin {
   close(): void {
     this.#becomes("closed");
     this.#queue.close();
-    this.socket.disconnect();
+    this.#connection.disconnect();
     for (const end of this.#ends.splice(0)) end();
   }
 
@@ -185,7 +195,7 @@ export class Plugin {
     this.#queue.clear();
     this.#here.clear();
     this.#becomes("standby");
-    this.socket.disconnect();
+    this.#connection.disconnect();
   }
 
   /** For good. Another source may have a key of the same name that is valid. */
@@ -194,25 +204,21 @@ export class Plugin {
     this.#turn?.leave();
   }
 
-  #listen(): void {
-    this.socket.on("connect", () => this.#becomes("online"));
-    this.socket.on("disconnect", (reason) => {
-      if (this.#connection === "closed" || this.#connection === "standby") return;
-      // The library does not come back from this one: the key was revoked, or has expired.
-      if (reason === "io server disconnect") this.#refuse("the key is no longer valid");
-      else this.#becomes("offline", reason);
-    });
-    this.socket.on("connect_error", (error: Error & { data?: { code?: string } }) => {
-      if (error.data?.code) this.#refuse(error.data.code);
-      else this.#becomes("offline", error.message);
-    });
-    this.socket.onAny((event: string, data: unknown, message: Message, ack?: unknown) => {
-      if (typeof message?.id !== "string") return;
-      this.#clock.hear(message.sent_at);
-      const acknowledged = ack !== undefined;
-      const cameOn = this.socket.id;
-      void this.#receive({ event, data, message, acknowledged, cameOn, failures: 0 });
-    });
+  #side(): Side {
+    const ended = () => this.#state === "closed" || this.#state === "standby";
+    return {
+      online: () => {
+        this.#outbox.resend();
+        this.#becomes("online");
+      },
+      offline: (reason) => ended() || this.#becomes("offline", reason),
+      refused: (reason) => ended() || this.#refuse(reason),
+      leaving: () => this.#keepLease(),
+      received: (message, came) => {
+        this.#clock.hear(message.sent_at);
+        void this.#receive({ message, ...came, failures: 0 });
+      },
+    };
   }
 
   async #receive(entry: Entry): Promise<void> {
@@ -278,8 +284,8 @@ export class Plugin {
 
   /** The network is back, or the machine was asleep: what looks like a connection may be none. */
   #reconnect(): void {
-    if (["standby", "refused", "closed"].includes(this.#connection)) return;
-    this.socket.disconnect();
+    if (["standby", "refused", "closed"].includes(this.#state)) return;
+    this.#connection.disconnect();
     this.#begin();
   }
 
@@ -291,7 +297,7 @@ export class Plugin {
   }
 
   #becomes(connection: State["connection"], reason?: string): void {
-    this.#connection = connection;
+    this.#state = connection;
     this.#reason = reason;
     this.#tell();
   }

@@ -1,6 +1,7 @@
 // Acknowledgements on their way: each is sent until the service has answered, on any connection.
-import type { Socket } from "socket.io-client";
-import type { Entry, Status } from "./wire.js";
+import type { Connection } from "./connection.js";
+import type { Entry } from "./entry.js";
+import type { Status } from "./wire.js";
 
 /** For how long an answer is waited for, in milliseconds. */
 const PATIENCE = 10_000;
@@ -17,12 +18,13 @@ export class Outbox {
 
   /** `silent` is called when the connection must be dead. */
   constructor(
-    private readonly socket: Socket,
+    private readonly connection: Connection,
     private readonly silent: () => void,
-  ) {
-    socket.on("connect", () => {
-      for (const id of this.#waiting.keys()) this.#send(id);
-    });
+  ) {}
+
+  /** Sends what is under way on a connection that has just begun. */
+  resend(): void {
+    for (const id of this.#waiting.keys()) this.#send(id);
   }
 
   /** Whether an acknowledgement of this message is under way. */
@@ -38,21 +40,23 @@ export class Outbox {
 
   /** Says that a message is here and waits: it is not to be repeated yet. */
   inProgress(id: string): void {
-    if (this.socket.connected) this.socket.emit("in_progress", id);
+    const { socket } = this.connection;
+    if (socket.connected) socket.emit("in_progress", id);
   }
 
   #send(id: string): void {
     const sending = this.#waiting.get(id);
-    if (!sending || !this.socket.connected) return;
+    const { socket } = this.connection;
+    if (!sending || !socket.connected) return;
     const more = sending.status ? [{ status: sending.status }] : [];
     const answered = (error: Error | null) => {
       if (!error) this.#waiting.delete(id);
-      // After a reconnect `connect` sends it.
-      else if (!this.socket.connected) return;
+      // The next connection sends it.
+      else if (!socket.connected) return;
       // What came on this connection is answered at once; anything else when the store is there.
-      else if (sending.cameOn === this.socket.id) this.silent();
+      else if (sending.cameOn === socket.id) this.silent();
       else this.#send(id);
     };
-    this.socket.timeout(PATIENCE).emit("ack", id, ...more, answered);
+    socket.timeout(PATIENCE).emit("ack", id, ...more, answered);
   }
 }

@@ -1,5 +1,5 @@
 // Messages that wait to be shown, one after the other. It knows no socket and no page.
-import type { Entry, Outcome } from "./wire.js";
+import type { Entry, Outcome } from "./entry.js";
 
 /** What a handler may look at while it shows a message. */
 export interface Showing {

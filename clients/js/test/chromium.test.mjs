@@ -49,10 +49,19 @@ const outcomes = (page) => page.evaluate(() => outcomes);
 const done = (page, count) =>
   eventually(`${count} outcomes`, async () => (await outcomes(page)).length >= count);
 
-/** Publishes messages named by number. */
+/**
+ * Publishes messages named by number. They are due in this order: of messages that are due at once,
+ * each node takes the moment from its own measure of the time.
+ */
 async function publish(channel, count, more = {}) {
   const ids = Array.from({ length: count }, (_, n) => `m${n}`);
-  for (const id of ids) await stack.publish(channel, { id, data: { code: id }, ...more });
+  const soon = Date.now() + 2000;
+  await Promise.all(
+    ids.map((id, n) => {
+      const deliver_at = new Date(soon + 10 * n).toISOString();
+      return stack.publish(channel, { id, data: { code: id }, deliver_at, ...more });
+    }),
+  );
   return ids;
 }
 

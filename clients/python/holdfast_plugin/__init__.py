@@ -2,5 +2,6 @@
 
 from .blocking import Plugin
 from .coroutines import AsyncPlugin
+from .wire import Message, Status
 
-__all__ = ["AsyncPlugin", "Plugin"]
+__all__ = ["AsyncPlugin", "Message", "Plugin", "Status"]

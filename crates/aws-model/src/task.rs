@@ -33,6 +33,8 @@ pub struct Container {
     pub name: Field<String>,
     /// The ports that it maps.
     pub ports: Field<Vec<u16>>,
+    /// The most memory that it may take, in MiB.
+    pub memory: Field<u64>,
     /// From SIGTERM to SIGKILL.
     pub stop_timeout: Field<Duration>,
     /// Open files that its processes may have: the soft limit.
@@ -104,6 +106,7 @@ impl Container {
                 Some(ports) => Field::Stated(ports, mappings.origin.clone()),
                 None => only_aws_knows(mappings),
             }),
+            memory: container.field("Memory"),
             stop_timeout: container.field("StopTimeout"),
             nofile: match (limits.filter(|limits| limits.as_list().is_none()), nofile) {
                 (Some(limits), _) => only_aws_knows(limits),

@@ -3,7 +3,6 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -49,17 +48,4 @@ pub(crate) fn child_command(program: impl AsRef<OsStr>, log: &Path) -> anyhow::R
         .stderr(log)
         .kill_on_drop(true);
     Ok(command)
-}
-
-/// An address on this machine that nobody listens on, at a port below those that Linux gives to
-/// outgoing connections: one of them could take it before the process that it is for.
-///
-/// # Errors
-/// When all that were tried are busy.
-pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
-    let free = (0..100).find_map(|_| {
-        let port = fastrand::u16(15_000..32_000);
-        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()
-    });
-    Ok(free.context("no port is free")?.local_addr()?)
 }

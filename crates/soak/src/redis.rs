@@ -3,15 +3,14 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
 use crate::clock::WallClock;
-use crate::process::{child_command, free_address};
 
 /// How long it may take to start, or to load its data.
 const STARTING: Duration = Duration::from_secs(30);
@@ -23,10 +22,9 @@ const COMMAND: Duration = Duration::from_secs(30);
 /// A Redis with a directory of its own. Killed when dropped.
 pub(crate) struct Redis {
     pub(crate) address: SocketAddr,
-    directory: PathBuf,
     master: Option<SocketAddr>,
     clock: Option<WallClock>,
-    child: Option<Child>,
+    process: testkit::redis::Redis,
 }
 
 impl Redis {
@@ -47,16 +45,27 @@ impl Redis {
     }
 
     async fn start_with(clock: Option<WallClock>, directory: PathBuf) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(&directory)?;
-        let mut redis = Self {
-            address: free_address()?,
-            directory,
-            master: None,
-            clock,
-            child: None,
-        };
+        let mut redis = Self::new(&directory, None, clock)?;
         redis.restart().await?;
         Ok(redis)
+    }
+
+    fn new(
+        directory: &Path,
+        master: Option<SocketAddr>,
+        clock: Option<WallClock>,
+    ) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(directory)?;
+        let mut process = testkit::redis::Redis::new(directory);
+        if let Some(clock) = &clock {
+            process = process.within(&clock.environment());
+        }
+        Ok(Self {
+            address: process.address,
+            master,
+            clock,
+            process,
+        })
     }
 
     /// Starts a replica of this one, and waits until it has all that its master has.
@@ -64,14 +73,7 @@ impl Redis {
     /// # Errors
     /// When it does not come that far.
     pub(crate) async fn replica(&self, directory: PathBuf) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(&directory)?;
-        let mut replica = Self {
-            address: free_address()?,
-            directory,
-            master: Some(self.address),
-            clock: self.clock.clone(),
-            child: None,
-        };
+        let mut replica = Self::new(&directory, Some(self.address), self.clock.clone())?;
         replica.restart().await?;
         replica.in_sync().await?;
         Ok(replica)
@@ -123,7 +125,7 @@ impl Redis {
 
     /// Where it is.
     pub(crate) fn url(&self) -> String {
-        format!("redis://{}", self.address)
+        self.process.url()
     }
 
     /// Makes it nobody's replica when it is started again.
@@ -141,60 +143,26 @@ impl Redis {
     /// # Errors
     /// When it does not.
     pub(crate) async fn restart(&mut self) -> anyhow::Result<()> {
-        self.kill().await?;
-        let (host, port) = (
-            self.address.ip().to_string(),
-            self.address.port().to_string(),
-        );
-        let mut command = child_command("redis-server", &self.directory.join("redis.log"))?;
-        command.args(["--bind", &host, "--port", &port, "--dir"]);
-        command.arg(&self.directory);
-        command.args([
-            "--appendonly",
-            "yes",
-            "--save",
-            "",
-            "--maxmemory-policy",
-            "noeviction",
-        ]);
+        let mut options = vec!["--appendonly", "yes", "--save", ""];
+        options.extend(["--maxmemory-policy", "noeviction"]);
         // So that a hang can be tried, and a replica need not wait for others to sync with.
-        command.args([
-            "--enable-debug-command",
-            "local",
-            "--repl-diskless-sync-delay",
-            "0",
-        ]);
-        if let Some(master) = self.master {
-            command.args([
-                "--replicaof",
-                &master.ip().to_string(),
-                &master.port().to_string(),
-            ]);
+        options.extend(["--enable-debug-command", "local"]);
+        options.extend(["--repl-diskless-sync-delay", "0"]);
+        let master = self
+            .master
+            .map(|at| (at.ip().to_string(), at.port().to_string()));
+        if let Some((host, port)) = &master {
+            options.extend(["--replicaof", host, port]);
         }
-        if let Some(clock) = &self.clock {
-            command.envs(clock.environment());
-        }
-        let log = self.directory.join("redis.log");
-        command.arg("--logfile").arg(&log);
-        self.child = Some(command.spawn().context("cannot start redis-server")?);
-        let answers = async {
-            while self.command(&["PING"]).await.ok().as_deref() != Some("PONG") {
-                sleep(LOOK).await;
-            }
-        };
-        let answered = timeout(STARTING, answers).await;
-        answered.with_context(|| format!("Redis does not answer; see {}", log.display()))
+        Ok(self.process.start(&options).await?)
     }
 
-    /// Kills it with -9.
+    /// Kills it with SIGKILL.
     ///
     /// # Errors
     /// When it cannot be killed.
     pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
-        match self.child.take() {
-            Some(mut child) => child.kill().await.context("cannot kill Redis"),
-            None => Ok(()),
-        }
+        self.process.kill().await.context("cannot kill Redis")
     }
 
     /// Sends one command, and returns what redis-cli prints.
@@ -251,6 +219,6 @@ impl Redis {
 
     /// Its process.
     pub(crate) fn pid(&self) -> Option<u32> {
-        self.child.as_ref().and_then(Child::id)
+        self.process.pid()
     }
 }

@@ -10,4 +10,5 @@
 pub mod backend;
 pub mod balancer;
 pub mod port;
+pub mod redis;
 pub mod stall;

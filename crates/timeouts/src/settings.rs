@@ -134,11 +134,24 @@ settings! {
     NodeId: Text("server.node_id", "node's name")
         .not_in_file().variable("NODE_ID").grammar(Grammar::Name);
     /// How metrics leave the server: `prometheus` fetches them from the admin listener; `emf` adds
-    /// a line a minute to the log, of which CloudWatch makes metrics.
+    /// a line a minute to the log, of which CloudWatch makes metrics; `otlp` sends them to an
+    /// OpenTelemetry collector, for which each task has a container of its own.
     Telemetry: Text("server.telemetry", "telemetry")
         .variable("TELEMETRY").default("prometheus")
-        .grammar(Grammar::Word(&["prometheus", "emf"]));
-    /// The service's name in CloudWatch's metrics.
+        .grammar(Grammar::Word(&["prometheus", "emf", "otlp"]));
+    /// Where metrics are sent with `otlp`, as OTLP over HTTP: to `/v1/metrics` below this URL. On
+    /// AWS, any other than the default is a collector elsewhere, and the task has none.
+    OtlpEndpoint: Text("server.otlp_endpoint", "OTLP endpoint")
+        .variable("OTLP_ENDPOINT").default("http://127.0.0.1:4318").grammar(Grammar::HttpUrl);
+    /// From one sending of the metrics to the next, with `otlp`.
+    OtlpInterval: Duration("server.otlp_interval", "OTLP interval")
+        .variable("OTLP_INTERVAL").range(1_000, HOUR * 1000).default("60s");
+    /// The deliveries that a node has to make within the next minute from which it asks ECS not to
+    /// stop its task when the service scales in, for ten minutes in a row at most. `none` never
+    /// asks.
+    PeakDeliveries: Text("server.peak_deliveries", "deliveries that make a peak")
+        .variable("PEAK_DELIVERIES").default("1000").grammar(Grammar::Limit);
+    /// The service's name in CloudWatch's metrics and in OTLP.
     MetricsService: Text("server.service_name", "service's name in metrics")
         .not_in_file().variable("SERVICE_NAME").default("holdfast").grammar(Grammar::Name);
     /// How log lines are written: `json`, or `text` for people.
@@ -325,6 +338,8 @@ settings! {
     Cpu: Count("service.cpu", "CPU units").aws("Cpu");
     /// Memory of a task.
     Memory: Mebibytes("service.memory", "memory").aws("Memory");
+    /// Memory that the containers beside the server may take of a task's.
+    OtherMemory: Mebibytes("service.other_memory", "memory of other containers").not_in_file();
     /// The fewest tasks that the service may have.
     TasksMin: Count("service.tasks.min", "fewest tasks").aws("MinCapacity").range(0, 5_000);
     /// The most tasks that the service may have.

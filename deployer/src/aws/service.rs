@@ -232,6 +232,7 @@ fn container(container: &types::ContainerDefinition, place: &Origin) -> Containe
     let mut limits = container.ulimits().iter();
     let nofile = limits.find(|limit| limit.name() == &types::UlimitName::Nofile);
     let nofile = nofile.and_then(|limit| u64::try_from(limit.soft_limit()).ok());
+    let memory = container.memory().and_then(|n| u64::try_from(n).ok());
     let stop_timeout = container.stop_timeout().and_then(|n| u64::try_from(n).ok());
     let labels = container.docker_labels().into_iter().flatten();
     // Names alone: what a secret holds is nobody's business here.
@@ -239,6 +240,7 @@ fn container(container: &types::ContainerDefinition, place: &Origin) -> Containe
     Container {
         name: text(container.name(), place),
         ports: Field::live(ports, place),
+        memory: Field::live_or_unset(memory, place),
         stop_timeout: Field::live_or_unset(stop_timeout.map(Duration::from_secs), place),
         nofile: Field::live_or_unset(nofile, place),
         environment: stated(container.environment().iter().map(variable), place),

@@ -11,6 +11,7 @@ mod field;
 mod file;
 mod image;
 mod init;
+mod metrics;
 mod parameters;
 mod redis;
 mod schema;
@@ -29,6 +30,7 @@ pub use field::Setting;
 pub use file::{DEFAULTS, find, load, parse};
 pub use image::Image;
 pub use init::{Answers, check_answer};
+pub use metrics::{Metrics, Peer, WriteUrl};
 pub use redis::{NodeType, Redis};
 pub use schema::schema;
 pub use section::{

@@ -1,7 +1,8 @@
 //! An environment as parameters of the template: the one way in which its values travel.
 
+use super::metrics::collector_port;
 use super::section::Environment;
-use super::{Setting, Sticky, Store, Switch, Text};
+use super::{Metrics, Setting, Sticky, Store, Switch, Text};
 use cloudformation::node::{Node, Origin, Scalar, Value};
 use cloudformation::template::Inputs;
 
@@ -36,14 +37,21 @@ impl Environment {
         parameters.extend(boundary.map(|node| ("PermissionsBoundary", node)));
         let key = self.kms_key.as_ref();
         parameters.extend(key.map(|key| ("KmsKey", key.node(|arn| arn.0.clone()))));
-        let secret = self.service.registry_credentials.as_ref();
-        let secret = secret.map(|secret| secret.node(|arn| arn.0.clone()));
-        parameters.extend(secret.map(|node| ("RegistryCredentials", node)));
+        for (parameter, secret) in [
+            ("RegistryCredentials", &self.service.registry_credentials),
+            ("TokenKeysSecret", &self.service.plugin_token_keys),
+        ] {
+            let secret = secret.as_ref();
+            let arn = secret.map(|secret| secret.node(|arn| arn.0.clone()));
+            parameters.extend(arn.map(|node| (parameter, node)));
+        }
         parameters.extend(self.network());
         parameters.extend(self.balancer());
         parameters.extend(self.waf());
         parameters.extend(self.service());
         parameters.extend(self.store());
+        parameters.extend(self.metrics.iter().flat_map(Metrics::parameters));
+        parameters.extend(collector_port(&self.server));
         inputs.parameters = parameters
             .into_iter()
             .map(|(name, node)| (name.to_owned(), node))

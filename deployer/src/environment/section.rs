@@ -8,6 +8,7 @@ use super::choice::{Architecture, IpAddressType, Retention, Scheme, Switch, Targ
 use super::duration::{Seconds, Sticky};
 use super::field::{Setting, section};
 use super::image::Image;
+use super::metrics::Metrics;
 use super::server::Server;
 use super::size::Mebibytes;
 use super::store::Store;
@@ -45,6 +46,8 @@ section! {
         server: Server,
         /// The ECS service and its tasks, on Fargate.
         service: Service,
+        /// Who fetches the metrics of the tasks, and where their collector writes them.
+        metrics: Option<Metrics>,
         /// Where messages are kept: `memory`, `redis` or `{ redis: { node_type: … } }`, `{ url:
         /// rediss://… }`, `{ file: DIR }`.
         store: Setting<Store>,
@@ -171,6 +174,9 @@ section! {
         log_retention_days: Setting<Retention>,
         /// The secret with `username` and `password` for a private registry that is not ECR.
         registry_credentials: Option<Setting<SecretArn>>,
+        /// The secret that is the key set (JWKS) of signed tokens, in place of a URL: a set with
+        /// shared secrets (HS256) may not be public.
+        plugin_token_keys: Option<Setting<SecretArn>>,
     }
 }
 
@@ -201,6 +207,10 @@ impl Environment {
             ignore.check(mistakes);
         }
         self.check_key(mistakes);
+        if let Some(metrics) = &self.metrics {
+            metrics.check(&self.server, mistakes);
+        }
+        self.check_token_keys(mistakes);
         let tasks = &self.service.tasks;
         if tasks.min.value.0 > tasks.max.value.0 {
             let message = format!(
@@ -230,6 +240,24 @@ impl Environment {
                 help: Some(format!(
                     "name a key of {wanted}; a multi-Region key has replicas"
                 )),
+            });
+        }
+    }
+}
+
+impl Environment {
+    /// The server takes one source of token keys.
+    fn check_token_keys(&self, mistakes: &mut Mistakes) {
+        let Some(secret) = &self.service.plugin_token_keys else {
+            return;
+        };
+        if self.server.has_token_keys_url() {
+            mistakes.push(Mistake {
+                message: "the token keys have a secret and a URL, \
+                          `server.plugin_token_keys_url`"
+                    .to_owned(),
+                place: secret.origin.first().cloned(),
+                help: Some("keep one of the two".to_owned()),
             });
         }
     }

@@ -32,6 +32,24 @@ impl Server {
 }
 
 impl Server {
+    /// What the file says of a setting.
+    pub(super) fn node(&self, setting: Setting) -> Option<&Node> {
+        let mut stated = self.0.iter();
+        let stated = stated.find(|(known, _)| *known == setting);
+        stated.map(|(_, node)| node)
+    }
+
+    /// The same as text.
+    pub(super) fn text(&self, setting: Setting) -> Option<&str> {
+        self.node(setting)?.as_text()
+    }
+
+    /// Whether the file names a URL for the key set of signed tokens.
+    pub(super) fn has_token_keys_url(&self) -> bool {
+        let url = self.node(Setting::PluginTokenKeysUrl);
+        url.is_some_and(|node| node.as_text() != Some(""))
+    }
+
     /// A namespace without acknowledgements that is no namespace: the server would not start.
     fn unknown_namespace(&self) -> Option<Mistake> {
         let stated = |wanted| {

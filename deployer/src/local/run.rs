@@ -50,6 +50,11 @@ pub fn run(args: &Args, loaded: &Loaded, output: Output) -> anyhow::Result<Exit>
     {
         say("the web ACL does not run on this machine; the server's own limits do")?;
     }
+    for other in &setup.task.others {
+        say(&format!(
+            "the container `{other}` does not run on this machine"
+        ))?;
+    }
     let supervisor = std::env::current_exe().context("cannot find the deployer's own program")?;
     let server = args
         .server_bin

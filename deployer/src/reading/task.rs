@@ -53,6 +53,7 @@ pub(super) fn read<'a>(
         .find(|container| server::is_ours(container))
         .or(balanced)
         .or(only)?;
+    others_memory(view, containers, server);
     let direct = balanced.is_some_and(|balanced| std::ptr::eq(balanced, server));
     view.field(StopTimeout, &server.stop_timeout);
     view.field_or(Nofile, &server.nofile, Value::Unset);
@@ -60,6 +61,21 @@ pub(super) fn read<'a>(
     server
         .variable("STORE")
         .filter(|variable| !variable.value.is_not_stated())
+}
+
+/// Records what the containers beside the server may take, as far as they are limited.
+fn others_memory(view: &mut View<'_, '_>, containers: &[Container], server: &Container) {
+    let others = containers
+        .iter()
+        .filter(|container| !std::ptr::eq(*container, server));
+    let limits = others.filter_map(|container| match &container.memory {
+        Field::Stated(limit, place) => Some((*limit, place)),
+        _ => None,
+    });
+    let (limits, places): (Vec<u64>, Vec<&Origin>) = limits.unzip();
+    if let Some(place) = places.first() {
+        view.see(OtherMemory, limits.iter().sum::<u64>(), place);
+    }
 }
 
 /// Records what is known of all containers, or that it is not known of one.

@@ -2,11 +2,12 @@
 //! written, and as rendered.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::{deployer, project};
+use super::{deployer, project, telemetry};
 
 /// Templates with the parameters that bring out their other sides.
 const CASES: [(&str, &[(&str, &str)]); 12] = [
@@ -252,9 +253,83 @@ fn the_template_stands_alone() {
     }
 }
 
+#[test]
+fn a_collector_is_in_the_task() {
+    let more = "server: { telemetry: otlp }\nmetrics: { fetched_from: 10.0.0.0/16 }\n";
+    let place = telemetry::environment("emulated", more);
+    let run = deployer(&place, &["render", "--env", "prod", "--format", "json"]);
+    assert_eq!(run.code, 0, "{run}");
+    let source = std::fs::read_to_string(project().join("cloudformation/service.yaml"))
+        .expect("it is there");
+    let parameters = parameters_of(&place, "prod");
+    for report in reports(&[case("otlp", &source, &parameters, &run.stdout)]) {
+        let stack = &report["source"];
+        assert_eq!(stack["status"], "CREATE_COMPLETE", "{report:#}");
+        assert_eq!(report["rendered"], *stack, "two different stacks");
+        let containers = &stack["tasks"][0]["containerDefinitions"];
+        assert_eq!(containers[1]["name"], "collector", "{containers:#}");
+        assert_eq!(containers[1]["essential"], false, "{containers:#}");
+    }
+}
+
+#[test]
+fn the_stack_of_alarms() {
+    let path = "observability/cloudwatch/alarms.yaml";
+    let topic = "arn:aws:sns:eu-west-1:123456789012:oncall";
+    let given = [("Service", "acme-drops-prod"), ("Topic", topic)];
+    let options = given.map(|(name, value)| format!("{name}={value}"));
+    let mut args = vec!["render", "--template", path, "--region", "eu-west-1"];
+    args.extend(["--format", "json"]);
+    for option in &options {
+        args.extend(["--parameter", option]);
+    }
+    let run = deployer(&project(), &args);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let rendered: Value = serde_json::from_str(&run.stdout).expect("a template");
+    let resources = rendered["Resources"].as_object().expect("resources");
+    let mut alarmed = Vec::new();
+    for alarm in resources.values().map(|resource| &resource["Properties"]) {
+        let Some(metric) = alarm["MetricName"].as_str() else {
+            continue;
+        };
+        alarmed.push(metric);
+        for told in ["AlarmActions", "OKActions"] {
+            assert_eq!(alarm[told], json!([topic]), "{alarm:#}");
+        }
+    }
+    alarmed.sort_unstable();
+    // What a user feels, each once, and that nodes are there at all.
+    let expected = [
+        "Connections",
+        "ConnectionsUsed",
+        "ExpiredUnacknowledged",
+        "Lateness",
+        "MemoryUsed",
+        "RefusedValidKeys",
+        "StoreErrors",
+    ];
+    assert_eq!(alarmed, expected);
+    let source = std::fs::read_to_string(project().join(path)).expect("it is there");
+    let parameters: serde_json::Map<_, _> = given
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect();
+    for report in reports(&[case("alarms", &source, &parameters.into(), &run.stdout)]) {
+        assert_eq!(report["source"]["status"], "CREATE_COMPLETE", "{report:#}");
+        assert_eq!(report["rendered"], report["source"], "two different stacks");
+        let made = report["source"]["resources"].as_object().expect("a map");
+        assert_eq!(made.len(), expected.len() + 1, "and a dashboard: {made:?}");
+    }
+}
+
 /// The parameters that an environment gives, as the command line of AWS would take them.
 fn parameters(environment: &str) -> Value {
-    let path = project().join(format!("environments/{environment}.yaml"));
+    parameters_of(&project(), environment)
+}
+
+/// The same of an environment in another directory.
+fn parameters_of(place: &Path, environment: &str) -> Value {
+    let path = place.join(format!("environments/{environment}.yaml"));
     let name = environment;
     let environment = deployer::environment::load(&path, |_| ()).expect("it is accepted");
     let template = deployer::render::service_template().expect("it is accepted");

@@ -74,9 +74,9 @@ fn the_key_encrypts_what_the_stack_keeps_and_ecs_uses_it() {
         "Condition": { "StringEquals": { "kms:ViaService": services } },
     });
     assert_eq!(of_key, [expected]);
-    // The server calls nothing of AWS's.
-    let task_role = &template["Resources"]["TaskRole"]["Properties"];
-    assert!(task_role.get("Policies").is_none(), "{task_role:#}");
+    // The task's own role has no use of it.
+    let task_role = template["Resources"]["TaskRole"].to_string();
+    assert!(!task_role.contains("kms:"), "{task_role}");
     lint::accepted(&[path]);
 }
 
@@ -92,5 +92,22 @@ fn the_image_is_pulled_with_the_credentials_and_ecs_reads_them() {
         read.as_array().expect("a list").contains(&json!(REGISTRY)),
         "{read:#}"
     );
+    lint::accepted(&[path]);
+}
+
+#[test]
+fn the_set_of_token_keys_may_be_a_secret() {
+    const SET: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:jwks-a1B2c3";
+    let more = format!("service: {{ plugin_token_keys: '{SET}' }}");
+    let (template, path) = rendered("encryption-token-keys", &more);
+    let definition = &template["Resources"]["TaskDefinition"]["Properties"];
+    let container = &definition["ContainerDefinitions"][0];
+    let given = json!({ "Name": "PLUGIN_TOKEN_KEYS", "ValueFrom": SET });
+    let list = |of: &Value| of.as_array().expect("a list").clone();
+    assert!(
+        list(&container["Secrets"]).contains(&given),
+        "{container:#}"
+    );
+    assert!(list(&secrets(&template)).contains(&json!(SET)));
     lint::accepted(&[path]);
 }

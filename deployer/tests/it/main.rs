@@ -47,6 +47,7 @@ mod running;
 mod setup;
 mod sound;
 mod stack_named;
+mod telemetry;
 mod template_mistakes;
 mod trials;
 mod up;

@@ -7,7 +7,7 @@ use std::process::Command;
 use super::{deployer, directory, project, write};
 
 /// Options with their values: lines of an environment file.
-const OPTIONS: [&[&str]; 11] = [
+const OPTIONS: [&[&str]; 12] = [
     &["", "tags: { team: drops }"],
     &[
         "",
@@ -19,7 +19,7 @@ const OPTIONS: [&[&str]; 11] = [
     ],
     &[
         "",
-        "service: { registry_credentials: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry-a1B2c3' }",
+        "service: { registry_credentials: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry-a1B2c3', plugin_token_keys: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:jwks-a1B2c3' }",
     ],
     &["", "hosted_zone: Z0123456789EXAMPLE"],
     &[
@@ -33,7 +33,18 @@ const OPTIONS: [&[&str]; 11] = [
         "load_balancer: { certificate: null }",
     ],
     &["", "network: { public_tasks: true }"],
-    &["", "server: { telemetry: emf }"],
+    &[
+        "",
+        "server: { telemetry: emf }",
+        "server: { telemetry: otlp }",
+        "server: { telemetry: otlp }\nmetrics: { remote_write: 'https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1/api/v1/remote_write' }",
+        "server: { telemetry: otlp, otlp_endpoint: 'http://collector.internal:4318' }",
+    ],
+    &[
+        "",
+        "metrics: { fetched_from: 10.0.0.0/16 }",
+        "metrics: { fetched_from: sg-0f1e2d3c4b5a69788 }",
+    ],
     &[
         "",
         "service: { architecture: ARM64, tasks: { min: 3, max: 9 } }",

@@ -28,7 +28,5 @@ pub(super) async fn show(
 
 /// The node's metrics, without asking who reads them.
 pub(crate) async fn page(State(app): State<App>) -> Response {
-    app.sessions.count(&app.context.metrics);
-    app.admission.measure();
-    ([(CONTENT_TYPE, FORMAT)], app.context.metrics.encode()).into_response()
+    ([(CONTENT_TYPE, FORMAT)], app.metrics_page()).into_response()
 }

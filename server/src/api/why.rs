@@ -1,6 +1,7 @@
 //! Why a message is where it is, in a code and in words: from what the store knows of it, of its
 //! channel's keys and of their sockets, at the time of asking.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -8,7 +9,7 @@ use serde::Serialize;
 use super::App;
 use crate::clock::Millis;
 use crate::keys::{KeyRecord, KeyUse};
-use crate::message::{Happening, Mailbox, Message, State, Status};
+use crate::message::{Happening, Mailbox, Message, Position, State, Status};
 use crate::receipts::Outcome;
 use crate::store::{self, Result, Store};
 
@@ -269,18 +270,21 @@ fn absent(uses: &[KeyUse], status: &Status) -> Why {
     why("not_connected", detail)
 }
 
-/// Earlier messages that fill the window, if they do.
+/// Earlier messages that fill the window, if they do: those to the channel and those to everyone.
 async fn behind(app: &App, status: &Status, uses: &[KeyUse]) -> Result<Option<Why>> {
     let message = &status.message;
-    let at = Some(message.position());
-    let earlier = app
-        .context
-        .store
-        .list(&message.mailbox, at, EARLIER)
-        .await?;
+    let store = &app.context.store;
+    let at = message.position();
+    let mut earlier = store.list(&message.mailbox, Some(at), EARLIER).await?;
+    let everyone = Mailbox::everyone(message.mailbox.namespace());
+    if message.mailbox != everyone {
+        // Sequence numbers are a mailbox's own.
+        let at = Position { seq: 0, ..at };
+        earlier.extend(store.list(&everyone, Some(at), EARLIER).await?);
+        earlier.sort_unstable_by_key(|earlier| Reverse(earlier.message.deliver_at));
+    }
     let in_flight = |earlier: &&Status| {
-        earlier.delivered_keys > 0
-            && earlier.acknowledged_keys == 0
+        earlier.delivered_keys > earlier.acknowledged_keys
             && earlier.message.expires_at > message.deliver_at
     };
     let blocking: Vec<_> = earlier.iter().filter(in_flight).collect();

@@ -53,6 +53,14 @@ impl Channel {
         sockets.filter(|subscriber| !subscriber.key.watch).count()
     }
 
+    /// How many times a message that falls due soon is to be emitted.
+    pub(super) fn deliveries_ahead(&self) -> u64 {
+        match self.upcoming.len() {
+            0 => 0,
+            messages => (messages * self.recipients()) as u64,
+        }
+    }
+
     /// What the next sweep has to ask.
     pub(super) fn question(&self) -> Question {
         Question {

@@ -229,6 +229,14 @@ impl Hub {
         channel.is_some_and(|channel| channel.recipients() > 0)
     }
 
+    /// How many times a message is to be emitted within the horizon.
+    #[must_use]
+    pub fn deliveries_ahead(&self) -> u64 {
+        let state = self.lock();
+        let ahead = state.channels.values().map(Channel::deliveries_ahead);
+        ahead.sum()
+    }
+
     /// The key's sockets on this node.
     #[must_use]
     pub fn sockets_of(&self, key: &str) -> Vec<Arc<Subscriber>> {

@@ -160,6 +160,15 @@ pub struct Metrics {
     ///
     /// Worry: never by itself.
     pub memory_limit: Gauge,
+    /// Deliveries that the node has to make within the next minute: each message that falls due,
+    /// once for each of its sockets.
+    ///
+    /// Worry: never by itself.
+    pub deliveries_ahead: Gauge,
+    /// Whether ECS was asked not to stop the task when the service scales in.
+    ///
+    /// Worry when it is 1 for longer than a deployment should wait.
+    pub protected: Gauge,
     /// Whether the node leaves.
     ///
     /// Worry when it stays 1 for longer than `DRAIN`.
@@ -225,6 +234,8 @@ impl Metrics {
             store_errors: Counter::default(),
             memory: Gauge::default(),
             memory_limit: Gauge::default(),
+            deliveries_ahead: Gauge::default(),
+            protected: Gauge::default(),
             draining: Gauge::default(),
             clock_correction: Family::default(),
             clock_leaps: Family::default(),

@@ -156,6 +156,16 @@ impl Metrics {
             Unit::Bytes,
             self.memory_limit.clone(),
         );
+        r.register(
+            "deliveries_ahead",
+            "Deliveries to be made within the next minute",
+            self.deliveries_ahead.clone(),
+        );
+        r.register(
+            "protected",
+            "1 while ECS does not scale this task in",
+            self.protected.clone(),
+        );
         r.register("draining", "1 while the node leaves", self.draining.clone());
         r.register_with_unit(
             "clock_correction",

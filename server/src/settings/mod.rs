@@ -126,12 +126,23 @@ pub enum LogFormat {
 }
 
 /// How metrics leave the process, beside `/metrics`, which is always there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Telemetry {
     /// Prometheus fetches them.
     Prometheus,
     /// A line a minute in the log, of which CloudWatch makes metrics.
     Emf,
+    /// They are sent to an OpenTelemetry collector.
+    Otlp(OtlpSettings),
+}
+
+/// Where and how often metrics are sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtlpSettings {
+    /// Where they are posted.
+    pub url: Uri,
+    /// From one sending to the next.
+    pub interval: Duration,
 }
 
 /// Settings of one server process, checked.
@@ -183,7 +194,11 @@ pub struct Settings {
     pub task_metadata: Option<Uri>,
     /// How metrics leave the process.
     pub telemetry: Telemetry,
-    /// The service's name in CloudWatch.
+    /// Deliveries within the next minute from which ECS must not stop the task to scale in.
+    pub peak_deliveries: Option<u32>,
+    /// Where the ECS agent takes that; ECS sets `ECS_AGENT_URI`.
+    pub ecs_agent: Option<Uri>,
+    /// The service's name in CloudWatch and in OTLP.
     pub service_name: String,
     /// How log lines are written.
     pub log_format: LogFormat,
@@ -224,6 +239,8 @@ impl Settings {
             node_id: r.node_id(),
             task_metadata: r.address_of("ECS_CONTAINER_METADATA_URI_V4"),
             telemetry: r.telemetry(),
+            peak_deliveries: r.limit(Setting::PeakDeliveries),
+            ecs_agent: r.address_of("ECS_AGENT_URI"),
             service_name: r.text(Setting::MetricsService),
             log_format: r.log_format(),
             log_level: r.text(Setting::LogLevel),

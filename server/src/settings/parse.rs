@@ -9,7 +9,8 @@ use timeouts::grammar::Store;
 use timeouts::{Setting, Value};
 
 use super::{
-    Environment, LogFormat, Mistakes, RedisSettings, StoreSettings, Telemetry, Transports,
+    Environment, LogFormat, Mistakes, OtlpSettings, RedisSettings, StoreSettings, Telemetry,
+    Transports,
 };
 use crate::backends::{BACKEND_KEY_MIN, BackendKeys};
 
@@ -240,9 +241,15 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn telemetry(&mut self) -> Telemetry {
+        let url = self.setting(Setting::OtlpEndpoint, Uri::default(), |text, _| {
+            let base = text.trim_end_matches('/');
+            format!("{base}/v1/metrics").parse().ok()
+        });
+        let interval = self.duration(Setting::OtlpInterval);
         self.setting(Setting::Telemetry, Telemetry::Prometheus, |text, _| {
             Some(match text {
                 "emf" => Telemetry::Emf,
+                "otlp" => Telemetry::Otlp(OtlpSettings { url, interval }),
                 _ => Telemetry::Prometheus,
             })
         })

@@ -104,10 +104,7 @@ impl Gate {
                 };
                 self.go_on(request, client, query.transport, session).await
             }
-            None => {
-                self.open(request, client, query.protocol, query.transport)
-                    .await
-            }
+            None => self.open(request, client, query).await,
         }
     }
 
@@ -177,9 +174,14 @@ impl Gate {
         &self,
         mut request: Request<Body>,
         client: Client,
-        protocol: Protocol,
-        transport: Transport,
+        query: Query,
     ) -> Result<Response<Body>, Refusal> {
+        let Query {
+            protocol,
+            transport,
+            takes_moved,
+            ..
+        } = query;
         let headers = request.headers();
         tracing::debug!(%client, ?protocol, ?transport, headers = ?Masked(headers), "handshake");
         if request.method() != Method::GET {
@@ -198,7 +200,12 @@ impl Gate {
         self.handler.admission.arrive(client, shows_key)?;
         let key = self.header_key(headers, client, protocol).await?;
         let place = self.handler.admission.handshake(client, key.as_deref())?;
-        let handshake = Handshake { key, client, place };
+        let handshake = Handshake {
+            key,
+            client,
+            place,
+            takes_moved,
+        };
         let (handler, config) = (self.handler.clone(), &self.handler.engine);
         match transport {
             Transport::Polling => {

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
+use tokio::sync::Notify;
+
 use super::handshake::Handshake;
 use super::packet::{self, Incoming};
 use super::pressure::Pressure;
@@ -32,6 +34,7 @@ pub struct Handler {
     /// Every session.
     pub sessions: Sessions,
     draining: AtomicBool,
+    began_draining: Notify,
     pressure: Arc<Pressure>,
 }
 
@@ -60,6 +63,7 @@ impl Handler {
             recipients: Recipients::default(),
             sessions: Sessions::default(),
             draining: AtomicBool::new(false),
+            began_draining: Notify::new(),
         })
     }
 
@@ -79,6 +83,20 @@ impl Handler {
     pub fn start_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
         self.context.metrics.draining.set(1);
+        self.began_draining.notify_one();
+    }
+
+    /// Waits until the draining begins; for one waiter.
+    pub(crate) async fn began_draining(&self) {
+        self.began_draining.notified().await;
+    }
+
+    /// The node's metrics in the OpenMetrics text format, as they are now.
+    #[must_use]
+    pub fn metrics_page(&self) -> String {
+        self.sessions.count(&self.context.metrics);
+        self.admission.measure();
+        self.context.metrics.encode()
     }
 
     /// Takes a session that has just been opened.

@@ -13,4 +13,6 @@ pub(super) struct Handshake {
     pub(super) client: Client,
     /// The place that the session takes.
     pub(super) place: Permit,
+    /// Whether the client is told before its session is moved.
+    pub(super) takes_moved: bool,
 }

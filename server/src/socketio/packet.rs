@@ -165,6 +165,11 @@ pub(super) fn disconnect(namespace: &str) -> String {
     format!("1/{namespace},")
 }
 
+/// That the node leaves. A backend's event of this name carries a message.
+pub(super) fn moved(namespace: &str) -> String {
+    format!("2/{namespace},[\"moved\"]")
+}
+
 thread_local! {
     /// Where a worker writes what differs from socket to socket.
     static AROUND: RefCell<String> = const { RefCell::new(String::new()) };

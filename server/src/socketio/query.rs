@@ -9,6 +9,8 @@ pub(super) struct Query {
     pub(super) sid: Option<Sid>,
     pub(super) protocol: Protocol,
     pub(super) transport: Transport,
+    /// Whether the client opens its next connection when it gets `moved`, before this one ends.
+    pub(super) takes_moved: bool,
 }
 
 impl Query {
@@ -37,6 +39,7 @@ impl Query {
             sid: value("sid").map(|sid| sid.parse().unwrap_or(Sid::ZERO)),
             protocol,
             transport,
+            takes_moved: value("moved") == Some("1"),
         })
     }
 }
@@ -53,8 +56,11 @@ mod tests {
                 sid: "AAAAAAAAAAAAAAAB".parse().ok(),
                 protocol: Protocol::V3,
                 transport: Transport::WebSocket,
+                takes_moved: false,
             })
         );
+        let moved = Query::read("moved=1&EIO=4&transport=polling").unwrap();
+        assert!(moved.takes_moved);
         // An empty id is one that nobody has, not a wish for a new session.
         let empty = Query::read("EIO=4&transport=polling&sid=").unwrap();
         assert_eq!(empty.sid, Some(Sid::ZERO));

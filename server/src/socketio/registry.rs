@@ -56,14 +56,34 @@ impl Sessions {
     }
 
     /// Ends all sessions, spread evenly over `spread`, so that their clients do not come back all
-    /// at once.
+    /// at once. A client that takes `moved` is told in the first half, and has half of `spread`
+    /// for its next connection.
     pub async fn drain(&self, spread: Duration) {
-        let sessions = self.list();
         let start = Instant::now();
-        let total = u32::try_from(sessions.len()).unwrap_or(u32::MAX);
-        for (index, session) in (0u32..).zip(&sessions) {
+        let (told, others): (Vec<_>, Vec<_>) = self.list().into_iter().partition(|s| s.takes_moved);
+        let half = spread / 2;
+        let close = |session: &Session| session.engine.close(How::Moved, "draining");
+        tokio::join!(
+            evenly(&others, start, spread, close),
+            evenly(&told, start, half, Session::tell_moved),
+            evenly(&told, start + half, half, close),
+        );
+    }
+}
+
+/// Does something with each session in turn, evenly over `spread` from `start` on, and waits for
+/// none that has ended.
+async fn evenly(
+    sessions: &[Arc<Session>],
+    start: Instant,
+    spread: Duration,
+    act: impl Fn(&Session),
+) {
+    let total = u32::try_from(sessions.len()).unwrap_or(u32::MAX);
+    for (index, session) in (0u32..).zip(sessions) {
+        if !session.has_ended() {
             tokio::time::sleep_until(start + spread * index / total.max(1)).await;
-            session.engine.close(How::Moved, "draining");
+            act(session);
         }
     }
 }

@@ -39,6 +39,8 @@ pub struct Session {
     pub client: Client,
     /// The place that it takes.
     pub(super) place: Permit,
+    /// Whether the client is told before its session is moved.
+    pub(super) takes_moved: bool,
     has_joined: AtomicBool,
     noise: DefaultDirectRateLimiter,
     pub(super) metrics: Arc<Metrics>,
@@ -80,6 +82,7 @@ impl Session {
             client: handshake.client,
             place: handshake.place,
             sockets: Mutex::new(Some(Vec::new())),
+            takes_moved: handshake.takes_moved,
             has_joined: AtomicBool::new(false),
             noise: RateLimiter::direct(
                 Quota::per_second(NOISE_PER_SECOND).allow_burst(NOISE_BURST),
@@ -117,6 +120,17 @@ impl Session {
         if self.has_no_socket() {
             self.engine.close(How::Gone, cause);
         }
+    }
+
+    /// Tells the client that this node leaves: its next connection reaches another one.
+    pub(super) fn tell_moved(&self) {
+        for joined in lock(&self.sockets).iter().flatten() {
+            self.send(&packet::moved(&joined.namespace));
+        }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        lock(&self.sockets).is_none()
     }
 
     pub(super) fn has_no_socket(&self) -> bool {

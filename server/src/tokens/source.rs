@@ -4,17 +4,13 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use axum::body::Bytes;
 use axum::http::Uri;
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http_body_util::{BodyExt as _, Limited};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
 use super::TokenKeys;
+use crate::http_client::{HttpClient, http_client};
 use crate::keys::sha256;
 
 /// From one look at a file to the next. SIGHUP makes it look at once.
@@ -62,7 +58,7 @@ pub fn watch(keys: TokenKeys) -> anyhow::Result<impl Future<Output = ()> + Send>
     let reader = match &keys.source {
         Source::Text(_) => None,
         Source::File(file) => Some(Reader::File(file.clone())),
-        Source::Url(url) => Some(Reader::Url(Box::new(client()?), url.clone())),
+        Source::Url(url) => Some(Reader::Url(Box::new(http_client(url)?), url.clone())),
     };
     Ok(async move {
         match reader {
@@ -75,10 +71,7 @@ pub fn watch(keys: TokenKeys) -> anyhow::Result<impl Future<Output = ()> + Send>
 /// What reads the set.
 enum Reader {
     File(PathBuf),
-    Url(
-        Box<Client<HttpsConnector<HttpConnector>, Empty<Bytes>>>,
-        Uri,
-    ),
+    Url(Box<HttpClient>, Uri),
 }
 
 impl Reader {
@@ -102,20 +95,6 @@ impl Reader {
             Self::Url(..) => FETCH_AGAIN,
         }
     }
-}
-
-fn client() -> anyhow::Result<Client<HttpsConnector<HttpConnector>, Empty<Bytes>>> {
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let tls = rustls::ClientConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()?
-        .with_native_roots()?
-        .with_no_client_auth();
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http()
-        .enable_http1()
-        .build();
-    Ok(Client::builder(TokioExecutor::new()).build(connector))
 }
 
 async fn look(keys: TokenKeys, reader: Reader, mut hangup: Signal) {

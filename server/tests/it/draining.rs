@@ -91,6 +91,39 @@ async fn every_client_comes_back_to_the_next_process() {
 }
 
 #[tokio::test]
+async fn a_client_that_asks_for_it_is_told_before_its_session_ends() {
+    let mut server = Server::start(&[("DRAIN", "4s")]).await;
+    let (_, key) = server.key("c").await;
+    let start = async |transport, namespace| {
+        let options = Options::new(&key).transports(&[transport]);
+        let mut client = Client::start(&server, &options.namespace(namespace));
+        client.wait_for("connected").await;
+        client
+    };
+    let mut plain = start("websocket", "/dropcodes").await;
+    let mut told = vec![];
+    for transport in ["polling", "websocket"] {
+        told.push(start(transport, "/dropcodes?moved=1").await);
+    }
+    server.signal("TERM");
+    for client in &mut told {
+        let moved = client.wait_for("message").await;
+        let (event, nothing) = (&moved["event"], moved.get("data"));
+        assert_eq!((event, nothing), (&json!("moved"), None));
+        let gone = client.wait_for("disconnected").await;
+        assert_ne!(gone["reason"], "io server disconnect");
+    }
+    assert!(server.ended().await.success());
+    loop {
+        let event = plain.next().await;
+        assert_ne!(event["type"], "message", "a client that has not asked");
+        if event["type"] == "disconnected" {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_stopped_client_does_not_hold_the_process() {
     let mut server = Server::start(&[("DRAIN", "3s")]).await;
     let (_, key) = server.key("c").await;

@@ -1,16 +1,14 @@
 //! A store as the project's template makes it: TLS alone, and one user who may do what the template
 //! says. What of ElastiCache no Redis has is left to AWS.
 
-use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::process::Stdio;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
+use testkit::redis::Redis;
+use tokio::process::Command;
 
-use crate::harness::{Client, Options, Server, eventually, free_port};
+use crate::harness::{Client, Options, Server};
 use crate::image::Container;
 
 const PASSWORD: &str = "a-password-of-the-stores-user";
@@ -27,44 +25,35 @@ fn access() -> String {
 /// A Redis that speaks TLS alone, with a certificate of an authority of its own. Killed when
 /// dropped.
 struct Encrypted {
-    port: u16,
+    redis: Redis,
     directory: TempDir,
-    _child: Child,
 }
 
 impl Encrypted {
     async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         certify(&directory).await;
-        let port = free_port();
-        let config = format!(
-            "port 0\ntls-port {port}\nbind 127.0.0.1\nsave \"\"\ntls-auth-clients no\n\
-             tls-cert-file redis.crt\ntls-key-file redis.key\ntls-ca-cert-file ca.crt\n\
-             user default off\nuser server {} >{PASSWORD}\n",
-            access()
-        );
-        std::fs::write(directory.path().join("redis.conf"), config).unwrap();
-        let child = Command::new("redis-server")
-            .arg("redis.conf")
-            .current_dir(&directory)
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("`make tools` installs it");
-        eventually("Redis listens", async || {
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()
-        })
-        .await;
-        Self {
-            port,
-            directory,
-            _child: child,
-        }
+        let mut redis = Redis::new(directory.path());
+        let port = redis.address.port().to_string();
+        let password = format!(">{PASSWORD}");
+        let access = access();
+        let mut options = vec!["--port", "0", "--tls-port", &port, "--save", ""];
+        options.extend(["--tls-auth-clients", "no", "--tls-ca-cert-file", "ca.crt"]);
+        options.extend([
+            "--tls-cert-file",
+            "redis.crt",
+            "--tls-key-file",
+            "redis.key",
+        ]);
+        options.extend(["--user", "default", "off", "--user", "server", &password]);
+        options.extend(access.split_whitespace());
+        redis.start(&options).await.unwrap();
+        Self { redis, directory }
     }
 
     /// By name, since a certificate is for a name.
     fn url(&self) -> String {
-        format!("rediss://localhost:{}", self.port)
+        format!("rediss://localhost:{}", self.redis.address.port())
     }
 
     fn authority(&self) -> PathBuf {

@@ -32,11 +32,18 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 /// A WebSocket without a key, past its handshake.
 async fn websocket(server: SocketAddr) -> TcpStream {
+    upgraded(server, "").await
+}
+
+/// A WebSocket whose handshake has these headers, each with its end of line.
+async fn upgraded(server: SocketAddr, headers: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server).await.unwrap();
     let head = "GET /websockets/?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\n\
                 upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: \
-                dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+                dGhlIHNhbXBsZSBub25jZQ==\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(headers.as_bytes()).await.unwrap();
+    stream.write_all(b"\r\n").await.unwrap();
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\n") {
         answer.push(stream.read_u8().await.unwrap());
@@ -225,4 +232,29 @@ async fn who_acknowledges_many_messages_is_not_cut() {
     }))
     .await;
     assert_eq!(server.metric(NOISY).await, 0.0);
+}
+
+/// A minute later the node has about what it had before, though thousands were connected.
+#[tokio::test]
+async fn memory_goes_back_after_a_flood_of_connections() {
+    let limits = [
+        ("CONNECTIONS_PER_ADDRESS", "10000"),
+        ("HANDSHAKES_PER_ADDRESS", "100000"),
+        ("MAX_UNJOINED", "10000"),
+        ("SOCKETS_PER_KEY", "10000"),
+        ("JOINS_PER_KEY", "100000"),
+        ("JOIN_TIMEOUT", "10m"),
+    ];
+    let server = Server::start(&limits).await;
+    let (_, key) = server.key("c").await;
+    let key = format!("authorization: ApiKey {key}\r\n");
+    let before = server.memory();
+    let flood = join_all((0..3_000).map(|_| upgraded(server.address, &key))).await;
+    let with = server.memory();
+    assert!(with > before * 2, "{before} KiB, {with} KiB with the flood");
+    drop(flood);
+    eventually("the memory goes back", async || {
+        (server.memory() * 5 < before * 6 || server.memory() < before + 4_096).then_some(())
+    })
+    .await;
 }

@@ -47,6 +47,8 @@ mod store;
 mod store_faults;
 mod strangers;
 mod supervision;
+mod task_protection;
 mod tokens;
 mod waiting_polls;
 mod why;
+mod wire;

@@ -1,27 +1,21 @@
 //! A Redis of a test's own: a real process on a free port, which can be stopped, killed and started
 //! again.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::process::Stdio;
+use std::net::SocketAddr;
 
 use server::backends::BackendKeys;
 use server::settings::RedisSettings;
 use server::tasks::Tasks;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
 
-use crate::harness::{BACKEND_KEY, eventually, free_port, signal};
+use crate::harness::{BACKEND_KEY, signal};
 
 /// A real Redis process. Killed when dropped.
 pub(crate) struct Redis {
     pub(crate) address: SocketAddr,
-    directory: TempDir,
     options: Vec<String>,
-    /// The process's environment, beside the test's own.
-    environment: Vec<(String, String)>,
-    child: Child,
+    process: testkit::redis::Redis,
+    _directory: TempDir,
 }
 
 impl Redis {
@@ -42,26 +36,21 @@ impl Redis {
 
     /// A Redis with these variables and options.
     pub(crate) async fn within(environment: &[(&str, &str)], options: &[&str]) -> Self {
-        let environment = environment.iter().map(|(n, v)| ((*n).into(), (*v).into()));
-        let environment: Vec<(String, String)> = environment.collect();
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let directory = tempfile::tempdir().unwrap();
-        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-        let child = spawn(address, &directory, &options, &environment);
-        let redis = Self {
-            address,
-            directory,
-            options,
-            environment,
-            child,
+        let process = testkit::redis::Redis::new(directory.path()).within(environment);
+        let mut redis = Self {
+            address: process.address,
+            options: options.iter().map(|&option| option.to_owned()).collect(),
+            process,
+            _directory: directory,
         };
-        redis.listens().await;
+        redis.revive().await;
         redis
     }
 
     /// Its URL, as `STORE` takes it.
     pub(crate) fn url(&self) -> String {
-        format!("redis://{}", self.address)
+        self.process.url()
     }
 
     pub(crate) fn settings(&self) -> RedisSettings {
@@ -78,19 +67,18 @@ impl Redis {
 
     /// Ends it at once.
     pub(crate) async fn kill(&mut self) {
-        self.child.kill().await.unwrap();
+        self.process.kill().await.unwrap();
     }
 
     /// Starts it again, at the same address and in the same directory.
     pub(crate) async fn revive(&mut self) {
-        let (options, environment) = (&self.options, &self.environment);
-        self.child = spawn(self.address, &self.directory, options, environment);
-        self.listens().await;
+        let options: Vec<&str> = self.options.iter().map(String::as_str).collect();
+        self.process.start(&options).await.unwrap();
     }
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, name: &str) {
-        signal(self.child.id().expect("Redis runs"), name);
+        signal(self.process.pid().expect("Redis runs"), name);
     }
 
     /// Carries out a command, as an operator would.
@@ -107,18 +95,6 @@ impl Redis {
             .await
             .unwrap()
     }
-
-    async fn listens(&self) {
-        eventually("Redis listens", async || {
-            let mut stream = TcpStream::connect(self.address).await.ok()?;
-            stream.write_all(b"GET x\r\n").await.ok()?;
-            let mut answer = [0; 16];
-            let length = stream.read(&mut answer).await.ok()?;
-            // It may want credentials, but has loaded its data.
-            (length > 0 && !answer.starts_with(b"-LOADING")).then_some(())
-        })
-        .await;
-    }
 }
 
 /// The store in a Redis, as a node opens it.
@@ -128,27 +104,4 @@ pub(crate) async fn open(
 ) -> anyhow::Result<server::store::Redis> {
     let keys = BackendKeys::parse(BACKEND_KEY).unwrap();
     server::store::Redis::connect(settings, &keys, tasks).await
-}
-
-fn spawn(
-    address: SocketAddr,
-    directory: &TempDir,
-    options: &[String],
-    environment: &[(String, String)],
-) -> Child {
-    Command::new("redis-server")
-        .envs(environment.iter().map(|(name, value)| (name, value)))
-        .args([
-            "--bind",
-            "127.0.0.1",
-            "--port",
-            &address.port().to_string(),
-            "--dir",
-        ])
-        .arg(directory.path())
-        .args(options)
-        .stdout(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("redis-server is installed")
 }

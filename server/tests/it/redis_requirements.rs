@@ -11,7 +11,7 @@ use server::settings::RedisSettings;
 
 use crate::faulty_store::{call, node, url};
 use crate::forwarder::Forwarder;
-use crate::harness::{Client, Options, eventually};
+use crate::harness::{Client, Options, eventually, free_port};
 use crate::redis::Redis;
 use crate::redis_faults::Pair;
 
@@ -102,7 +102,10 @@ async fn a_redis_that_cannot_do_the_work_is_refused_at_the_start() {
     let primary = Redis::start().await;
     let port = primary.address.port().to_string();
     let replica = Redis::with(&["--save", "", "--replicaof", "127.0.0.1", &port]).await;
-    let cluster = Redis::with(&["--save", "", "--cluster-enabled", "yes"]).await;
+    // Its bus has a port of its own, among those of outgoing connections unless it is told one.
+    let bus = free_port().to_string();
+    let bus = ["--cluster-enabled", "yes", "--cluster-port", &bus];
+    let cluster = Redis::with(&bus).await;
     primary
         .ask(&["ACL", "SETUSER", "hf", "on", ">pw", "~hf:*", "+@all"])
         .await;

@@ -1,6 +1,7 @@
 //! Why a streamer did not get a message: each reason is brought about, and told by its code.
 
 mod several;
+mod waiting;
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -163,6 +163,22 @@ async fn a_cookie_of_nobodys_is_replaced() {
     assert_eq!(reply.seen().headers["cookie"], "AWSALB=garbage; other=kept");
 }
 
+/// Some HTTP libraries put a value with `=` or `/` in quotes. AWS does not say what becomes of it;
+/// here it cannot be decoded, the worse of the two for a client.
+#[tokio::test]
+async fn a_cookie_in_quotes_is_not_honoured() {
+    let (a, b) = (echo().await, echo().await);
+    let stack = Stack::start(config(sticky(HOUR)), &[a.address, b.address]).await;
+    let first = get(stack.address, "/", &[]).await;
+    let quoted = first.cookie("AWSALB").replacen('=', "=\"", 1) + "\"";
+    let mut targets = vec![];
+    for _ in 0..2 {
+        let reply = get(stack.address, "/", &[("cookie", &quoted)]).await;
+        targets.push(reply.seen().target);
+    }
+    assert_ne!(targets[0], targets[1]);
+}
+
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-action-types.html#forward-actions>:
 /// weights; "the load balancer … generates a cookie named AWSALBTG".
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod proxies;
 mod store;
+mod url;
 
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ pub enum Grammar {
     Proxies,
     /// Where a key set is fetched from, or nothing.
     KeySetUrl,
+    /// An HTTP or HTTPS URL without credentials, query or fragment.
+    HttpUrl,
     /// An address and a port.
     Address,
     /// Anything.
@@ -93,7 +96,8 @@ impl Grammar {
             Self::Limit => limit(text),
             Self::Proxies => Proxies::parse(text).map(|_| text.into()),
             Self::LogFilter => log_filter(text),
-            Self::KeySetUrl => key_set_url(text),
+            Self::KeySetUrl => url::key_set(text),
+            Self::HttpUrl => url::http(text),
             Self::Text => Ok(text.into()),
             Self::Words(_) | Self::Names | Self::NamesOrNone | Self::Origins => {
                 self.list(items(text))
@@ -162,6 +166,7 @@ impl Grammar {
             ),
             Self::SocketPath => Some("^(/[A-Za-z0-9._~-]+)+$"),
             Self::KeySetUrl => Some("^(https?://[^ @#]+)?$"),
+            Self::HttpUrl => Some("^https?://[A-Za-z0-9.:\\[\\]-]+(/[A-Za-z0-9._~/-]*)?$"),
             Self::Origins => Some("^https?://[a-z0-9.:\\[\\]-]+$"),
             _ => None,
         }
@@ -248,30 +253,6 @@ fn log_filter(text: &str) -> Result<Value, String> {
             "expected error, warn, info, debug or trace, or directives such as info,server=debug"
                 .to_owned(),
         )
-    }
-}
-
-/// A URL whose answer nobody on the way can change: HTTPS, or this machine.
-fn key_set_url(text: &str) -> Result<Value, String> {
-    let secure = text.strip_prefix("https://");
-    let own = ["127.0.0.1", "localhost", "[::1]"];
-    let host = secure.or_else(|| {
-        let rest = text.strip_prefix("http://")?;
-        own.iter()
-            .any(|host| {
-                rest.strip_prefix(host)
-                    .is_some_and(|rest| rest.starts_with([':', '/']))
-            })
-            .then_some(rest)
-    });
-    let sound = |rest: &str| !rest.is_empty() && !rest.contains([' ', '@', '#']);
-    match text.is_empty() || host.is_some_and(sound) {
-        true => Ok(text.into()),
-        false => Err(
-            "expected a URL such as https://id.example.com/.well-known/jwks.json; \
-                      http:// only to this machine, and no credentials"
-                .to_owned(),
-        ),
     }
 }
 

@@ -117,3 +117,28 @@ fn a_store_names_no_secret() {
         assert!(Store::parse(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn an_http_url_has_a_host_and_no_credentials() {
+    let right = [
+        "http://127.0.0.1:4318",
+        "https://otlp.example.com/tenant-1/otlp/",
+        "http://[::1]:4318",
+    ];
+    accepts(Grammar::HttpUrl, &right.map(|url| (url, url)));
+    let pattern = Grammar::HttpUrl.pattern();
+    assert!(pattern.is_some());
+    refuses(
+        Grammar::HttpUrl,
+        &[
+            "",
+            "collector:4318",
+            "http://",
+            "http:///v1",
+            "grpc://collector:4317",
+            "http://user:secret@collector",
+            "http://collector/?key=1",
+            "http://collector/ x",
+        ],
+    );
+}

@@ -10,6 +10,7 @@ mod rules;
 mod schema;
 mod settings;
 mod summary;
+mod wire;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ const COMMAND: &str = "cargo run -p xtask -- docs";
 
 /// One generated file.
 pub(crate) struct Page {
-    /// Where it lies, from `docs/src`.
+    /// Where it lies, from `docs/src`; some are no pages, and lie elsewhere.
     path: PathBuf,
     text: String,
 }
@@ -98,6 +99,7 @@ fn pages(root: &Path, deployer: &Path) -> anyhow::Result<Vec<Page>> {
     pages.push(metrics::page(root)?);
     pages.push(api::page(root)?);
     pages.push(cli::page(deployer)?);
+    pages.extend(wire::pages(root)?);
     pages.push(summary::page(root)?);
     Ok(pages)
 }

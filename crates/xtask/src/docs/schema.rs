@@ -4,10 +4,13 @@ use serde_json::Value;
 
 use crate::markdown::code;
 
-/// Follows `$ref`, and the `allOf` of one that only adds a description.
+/// Follows `$ref`, the `allOf` of one that only adds a description, and the `anyOf` that also
+/// takes null.
 pub(super) fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
-    let inner = match schema["allOf"].as_array().map(Vec::as_slice) {
-        Some([only]) => only,
+    let list = |key: &str| schema[key].as_array().map(Vec::as_slice);
+    let inner = match (list("allOf"), list("anyOf")) {
+        (Some([only]), _) => only,
+        (_, Some([only, null])) if null["type"] == "null" => only,
         _ => schema,
     };
     let target = inner["$ref"]

@@ -19,6 +19,8 @@ pub struct Task {
     pub environment: Vec<(String, String)>,
     /// The store that the template names.
     pub store: Store,
+    /// The names of the task's other containers, which do not run here.
+    pub others: Vec<String>,
     /// From SIGTERM to SIGKILL: 30 s unless stated.
     pub stop_timeout: Duration,
     /// How long a new task may fail its health checks.
@@ -85,6 +87,9 @@ pub(super) fn convert(model: &Model) -> Result<Task, Mistakes> {
         return Err(mistake(None, &definition.place, message).into());
     };
     let (environment, store) = environment(definition, container)?;
+    let others = definition.containers.items().iter();
+    let others = others.filter(|other| !std::ptr::eq(*other, container));
+    let names = others.filter_map(|other| other.name.value().cloned());
     let deployment = &service.deployment;
     let number = |field: &Field<u64>| field.value().and_then(|n| usize::try_from(*n).ok());
     // As many as the service starts with: its own number, or the least that scaling keeps.
@@ -97,6 +102,7 @@ pub(super) fn convert(model: &Model) -> Result<Task, Mistakes> {
         group: group.id.clone(),
         environment,
         store,
+        others: names.collect(),
         stop_timeout: container
             .stop_timeout
             .value()

@@ -96,6 +96,10 @@ async fn mistakes_are_told_with_their_line() {
             "service: { registry_credentials: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry' }",
             SECRET,
         ),
+        (
+            "server: { plugin_token_keys_url: 'https://example.com/jwks' }\nservice: { plugin_token_keys: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:jwks-a1B2c3' }",
+            "the token keys have a secret and a URL",
+        ),
     ] {
         site.environment(line);
         let refused = site.run(&["plan", "--env", "staging"]).await;

@@ -1,10 +1,12 @@
 //! `deployer local` as its user meets it: from another terminal, on a running stack of real
 //! servers.
 
+mod beside;
 mod keeping;
 mod keys;
 mod nodes;
 mod redis;
 mod rollout;
 mod stack;
+mod telemetry;
 mod why;

@@ -140,18 +140,14 @@ async fn a_redis_can_be_stopped_and_restarted_and_goes_with_the_stack() {
 /// A password reaches the server apart from the URL, and is shown nowhere.
 #[tokio::test]
 async fn a_redis_of_the_users_own_can_have_a_password() {
-    let address = std::net::SocketAddr::from(([127, 0, 0, 1], testkit::port::free_port()));
-    let _redis = tokio::process::Command::new("redis-server")
-        .args(["--port", &address.port().to_string(), "--bind", "127.0.0.1"])
-        .args(["--save", "", "--requirepass", "a/secret"])
-        .stdout(std::process::Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
+    let directory = crate::running::directory();
+    let mut redis = testkit::redis::Redis::new(directory.path());
+    let address = redis.address;
+    let options = ["--save", "", "--requirepass", "a/secret"];
+    redis
+        .start(&options)
+        .await
         .expect("`make tools` installs it");
-    super::stack::until("Redis listens", async || {
-        std::net::TcpStream::connect(address).is_ok()
-    })
-    .await;
     let url = format!("redis://:a%2Fsecret@{address}");
     let stack = Stack::start_with(THREE, &["--redis", &url]).await;
     let status = stack.local(&["status"]).await.document;

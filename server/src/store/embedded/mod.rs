@@ -304,7 +304,11 @@ impl Store for Embedded {
         let mut known = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, used) in uses {
             if contents.keys().get(&id).is_some() {
-                let first = known.get(&id).map_or(used.first_at, |u| u.first_at);
+                let last = known.get(&id);
+                if last.is_some_and(|last| used.is_over_before(last)) {
+                    continue;
+                }
+                let first = last.map_or(used.first_at, |u| u.first_at);
                 let used = KeyUse {
                     first_at: first,
                     ..used

@@ -16,6 +16,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 pub(crate) use client::{Client, Options};
+pub(crate) use testkit::port::free_port;
 
 /// A backend key that every test server knows.
 pub(crate) const BACKEND_KEY: &str = "test-backend-key-of-32-characters";
@@ -220,17 +221,6 @@ impl Server {
             .await
             .expect("the server ends in time")
             .unwrap()
-    }
-}
-
-/// A port that nobody listens on, below those that Linux gives to outgoing connections: one of them
-/// could take it before the process that it is for.
-pub(crate) fn free_port() -> u16 {
-    loop {
-        let port = 15_000 + (getrandom::u32().unwrap() % 17_000) as u16;
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What operators see the server by: a real Prometheus with the alerts and the dashboard, and the
-//! lines from which CloudWatch makes metrics.
+//! lines from which CloudWatch makes metrics, and what a collector receives.
 
 mod cloudwatch;
+mod otlp;
 mod prometheus;
 
 use std::path::PathBuf;

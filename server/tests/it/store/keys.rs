@@ -103,16 +103,24 @@ async fn uses_of_keys_are_kept_while_they_are_keys(store: Arc<dyn Store>) {
         },
     };
     let ids = [key.id.clone(), other.id.clone(), "nobody".into()];
-    let uses = [used(5, None), used(9, Some(12))].map(|used| (key.id.clone(), used));
-    for one in uses {
+    // The second connection begins before the first one ends.
+    let uses = [
+        used(5, None),
+        used(9, None),
+        used(5, Some(11)),
+        used(9, Some(12)),
+    ];
+    let lasts = [(5, None), (9, None), (9, None), (9, Some(12))];
+    let uses = uses.map(|used| (key.id.clone(), used));
+    for (one, (joined, left)) in uses.into_iter().zip(lasts) {
         let nobody = ("nobody".into(), used(1, None));
         store.record_uses(vec![one, nobody]).await.unwrap();
+        let last = KeyUse {
+            first_at: Millis(5),
+            ..used(joined, left)
+        };
+        assert_eq!(store.uses(&ids).await.unwrap(), [Some(last), None, None]);
     }
-    let last = KeyUse {
-        first_at: Millis(5),
-        ..used(9, Some(12))
-    };
-    assert_eq!(store.uses(&ids).await.unwrap(), [Some(last), None, None]);
     store.revoke_key(&key.id).await.unwrap();
     assert_eq!(store.uses(&ids).await.unwrap(), [None, None, None]);
     assert!(store.uses(&[]).await.unwrap().is_empty());

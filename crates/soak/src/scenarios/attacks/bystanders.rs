@@ -22,6 +22,8 @@ const MESSAGE: Duration = Duration::from_millis(50);
 /// What a newcomer counts as prompt within, and how long it tries at all.
 const PROMPT: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a message lives, in ms: what is left of memory after the attacks is not theirs.
+const TTL: u64 = 30_000;
 /// Between two tries, as client libraries wait.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -153,7 +155,7 @@ async fn publish(backend: Backend, shared: Arc<Shared>) {
         number += 1;
         let audience = Audience::Channel(number % LISTENERS);
         let body = json!({ "event": "e", "data": number, "id": format!("m{number}"),
-            "deliver_in": 300, "ttl": 600_000 });
+            "deliver_in": 300, "ttl": TTL });
         lock(&shared.totals).published += 1;
         // The same id again is the same message.
         while !matches!(

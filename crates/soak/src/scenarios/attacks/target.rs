@@ -1,17 +1,19 @@
 //! The server that is attacked: one process, which takes `X-Forwarded-For` from whoever connects.
-//! Its log goes into a pipe that nobody reads.
+//! Its log goes into a pipe that nobody reads before the attacks are over.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use tokio::process::{Child, Command};
+use testkit::port::free_port;
+use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::{Instant, sleep};
 
 use super::memory::Group;
 use crate::backend::Backend;
-use crate::process::{beside, free_address};
+use crate::process::beside;
 
 /// How long it may take to start.
 const START: Duration = Duration::from_secs(30);
@@ -26,15 +28,17 @@ pub(super) struct Target {
     http: reqwest::Client,
     pid: u32,
     group: Option<Group>,
+    log: Mutex<Option<ChildStderr>>,
     _child: Child,
 }
 
 impl Target {
     /// Starts it with so much memory, in KiB.
     pub(super) async fn start(memory: u64) -> anyhow::Result<Self> {
-        let (address, admin) = (free_address()?, free_address()?);
+        let free = || SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let (address, admin) = (free(), free());
         let key = format!("{:032x}", fastrand::u128(..));
-        let child = Command::new("setpriv")
+        let mut child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL"])
             .arg(beside("server")?)
             .stdin(Stdio::null())
@@ -57,6 +61,7 @@ impl Target {
             http,
             pid,
             group: Group::holding(pid, memory << 10),
+            log: Mutex::new(child.stderr.take()),
             _child: child,
         };
         let since = Instant::now();
@@ -74,6 +79,18 @@ impl Target {
         let url = format!("http://{}/healthcheck", self.address);
         let answer = self.http.get(url).send().await;
         answer.is_ok_and(|answer| answer.status() == 200)
+    }
+
+    /// Reads its log from now on, and throws it away.
+    pub(super) fn read_log(&self) {
+        let log = self
+            .log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(mut log) = log {
+            tokio::spawn(async move { tokio::io::copy(&mut log, &mut tokio::io::sink()).await });
+        }
     }
 
     /// Whether it is killed if it takes more memory than it may.
