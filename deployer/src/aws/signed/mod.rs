@@ -1,5 +1,5 @@
 //! Calls of services from which the deployer wants one answer or two: certificates, images,
-//! networks, hosted zones, alarms and quotas.
+//! networks, distributions, hosted zones, alarms, buckets and quotas.
 //!
 //! They go through the SDK's own orchestrator, with its signatures, retries and time limits, and
 //! without the crates of those services: EC2's alone takes longer to build than the deployer.
@@ -79,6 +79,13 @@ impl Service {
             signing: Signing::Usual,
         }
     }
+
+    const fn global(name: &'static str) -> Self {
+        Self {
+            global: true,
+            ..Self::regional(name, name, "")
+        }
+    }
 }
 
 pub(super) static ACM: Service = Service::regional("acm", "acm", "CertificateManager");
@@ -88,25 +95,11 @@ pub(super) static ECR: Service =
     Service::regional("api.ecr", "ecr", "AmazonEC2ContainerRegistry_V20150921");
 pub(super) static SERVICEQUOTAS: Service =
     Service::regional("servicequotas", "servicequotas", "ServiceQuotasV20190624");
-pub(super) static CLOUDFRONT: Service = Service {
-    endpoint: "cloudfront",
-    signs: "cloudfront",
-    target: "",
-    global: true,
-};
-pub(super) static ROUTE53: Service = Service {
-    endpoint: "route53",
-    signs: "route53",
-    target: "",
-    global: true,
-    signing: Signing::Usual,
-};
+pub(super) static CLOUDFRONT: Service = Service::global("cloudfront");
+pub(super) static ROUTE53: Service = Service::global("route53");
 pub(super) static S3: Service = Service {
-    endpoint: "s3",
-    signs: "s3",
-    target: "",
-    global: false,
     signing: Signing::S3,
+    ..Service::regional("s3", "s3", "")
 };
 
 /// What is sent.
