@@ -1,12 +1,13 @@
 // Draws the pictures of the book: the console of three real nodes under load, of which one has been
-// killed; and the timeouts of an environment that violates rules. `make test` does not run it.
+// killed, then flooded, then without their Redis; and the timeouts of an environment that violates
+// rules. `make test` does not run it.
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
 import { browser } from "../../tools/testing/browser.mjs";
 import { PROJECT, Stack, eventually } from "../../tools/testing/stack.mjs";
-import { open, startConsole } from "./test/console.mjs";
+import { attack, open, startConsole } from "./test/console.mjs";
 
 const { io } = createRequire(join(PROJECT, "tools/package.json"))("socket.io-client");
 const PLUGINS = 60;
@@ -22,7 +23,7 @@ async function plugin(stack, number) {
   socket.onAny((_event, _data, message, ack) => ack(message.id));
 }
 
-const stack = await Stack.start();
+const stack = await Stack.start({ server: ["handshakes_per_address: 5", "failed_keys_per_address: 10"] });
 const chromium = await browser();
 const shown = await startConsole(["--env", "test", "--url", stack.url], stack);
 for (let number = 0; number < PLUGINS; number++) await plugin(stack, number);
@@ -35,6 +36,35 @@ for (let number = 0; Date.now() < end; number++) {
 await stack.local("kill", "node-2");
 await page.getByText("node-4 answers").waitFor();
 await page.screenshot({ path: picture("console-nodes.png") });
+
+/** Publishes until what it returns is called. */
+function load() {
+  let over = false;
+  const done = (async () => {
+    for (let number = 0; !over; number++) {
+      await stack.publish(`streamer-${number % PLUGINS}`, { data: { code: `CD-${number}` } }).catch(() => {});
+    }
+  })();
+  return () => ((over = true), done);
+}
+
+const [quiet, calm] = [load(), attack(stack)];
+const refused = page.getByRole("region", { name: "Who is refused" });
+for (const text of [/banned after too many wrong keys/, /too many handshakes from one address/]) {
+  await refused.getByRole("cell", { name: text }).first().waitFor();
+}
+await refused.scrollIntoViewIfNeeded();
+await refused.screenshot({ path: picture("console-flood.png") });
+await calm();
+await quiet();
+await stack.local("redis", "kill");
+await page.getByText("Redis is ended").first().waitFor();
+await eventually("its absence is counted", async () => {
+  void stack.publish("streamer-1", { data: 1 }).catch(() => {});
+  return page.getByText(/errors\/s/).nth(1).isVisible();
+});
+await page.evaluate(() => scrollTo(0, 0));
+await page.screenshot({ path: picture("console-redis.png") });
 
 const broken = "extends: local-cluster\nload_balancer: { idle_timeout: 50s }\nserver: { drain: 10s }\n";
 writeFileSync(join(stack.directory, "environments/broken.yaml"), broken);

@@ -15,6 +15,7 @@ pub mod deployment;
 pub mod environment;
 pub mod foreign;
 pub mod history;
+pub mod lateness;
 pub mod linked_stacks;
 pub mod loaded_environment;
 pub mod local;

@@ -54,6 +54,9 @@ enum Args {
     Bench {
         /// What is to be measured; everything unless given.
         benches: Vec<Bench>,
+        /// Draw the figures into this file; of `nodes` or `console`.
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
     },
 }
 
@@ -67,7 +70,7 @@ async fn main() -> ExitCode {
                 size,
                 svg,
             } => soak(&scenarios, size, svg.as_deref()).await,
-            Args::Bench { benches } => bench(&benches).await.map(|()| true),
+            Args::Bench { benches, svg } => bench(&benches, svg.as_deref()).await.map(|()| true),
         }
     };
     let ran = tokio::select! {
@@ -119,9 +122,13 @@ async fn soak(scenarios: &[Scenario], size: Size, svg: Option<&Path>) -> anyhow:
     Ok(well)
 }
 
-async fn bench(benches: &[Bench]) -> anyhow::Result<()> {
+async fn bench(benches: &[Bench], svg: Option<&Path>) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        svg.is_none() || benches.len() == 1,
+        "--svg draws one bench: name one"
+    );
     for bench in or_all(benches) {
-        bench.run().await?;
+        bench.run(svg).await?;
     }
     Ok(())
 }

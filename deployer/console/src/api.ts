@@ -52,7 +52,7 @@ function parsed(text: string): unknown {
 }
 
 /** A problem's words, with the fields that are wrong. */
-function said(document: unknown, status: number): string {
+export function said(document: unknown, status: number): string {
   if (typeof document !== "object" || document === null) return `Answered with ${status}`;
   const { detail, title, errors } = document as {
     detail?: string;

@@ -10,6 +10,7 @@ import { Pill, Raw, Trouble } from "./parts";
 import { link } from "./route";
 import { Send } from "./send";
 import type { About } from "./types";
+import { Watch } from "./watch";
 
 const PERIOD = 2000;
 
@@ -22,6 +23,7 @@ export function Channel({ namespace, channel, about }: { namespace: string; chan
   const path = channelPath(namespace, channel);
   const { value: glance, trouble, again } = useLook<Glance>(path, PERIOD);
   const [sending, send] = useState(false);
+  const [watching, watch] = useState(false);
   return (
     <>
       <p>
@@ -34,6 +36,9 @@ export function Channel({ namespace, channel, about }: { namespace: string; chan
         <button class="primary" onClick={() => send(true)}>
           Send …
         </button>
+        <button aria-pressed={watching} onClick={() => watch(!watching)}>
+          {watching ? "Stop watching" : "Watch live"}
+        </button>
       </div>
       <Trouble>{trouble}</Trouble>
       {glance && (
@@ -43,6 +48,7 @@ export function Channel({ namespace, channel, about }: { namespace: string; chan
           </Pill>
         </p>
       )}
+      {watching && <Watch namespace={namespace} channel={channel} />}
       <Messages namespace={namespace} channel={channel} />
       <Keys namespace={namespace} channel={channel} about={about} />
       {sending && <Send namespace={namespace} channel={channel} sent={again} close={() => send(false)} />}

@@ -2,8 +2,9 @@
 // nodes are asked for nobody.
 import { useEffect, useState } from "preact/hooks";
 
-import { Refusal, request, words } from "./api";
+import { words } from "./api";
 import { type Happening, happened } from "./happenings";
+import { listen } from "./sse";
 import type { Round } from "./types";
 
 export interface Feed {
@@ -34,24 +35,10 @@ export function useFeed(): Feed {
   return shown;
 }
 
-function take(text: string): void {
-  const round = JSON.parse(text) as Round;
+function take(document: unknown): void {
+  const round = document as Round;
   const news = happened(state.round, round);
   set({ round, trouble: null, happenings: [...news, ...state.happenings].slice(0, KEPT) });
-}
-
-async function listen(signal: AbortSignal): Promise<void> {
-  const answer = await request("/feed", { signal });
-  if (!answer.ok || !answer.body) throw new Refusal(answer.status, `The feed was refused with ${answer.status}`);
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) throw new Error("The console went away: does `deployer console` still run?");
-    const events = (text + value).split("\n\n");
-    text = events.pop() ?? "";
-    for (const event of events) if (event.startsWith("data: ")) take(event.slice(6));
-  }
 }
 
 /** Listens for as long as the page is shown. */
@@ -64,7 +51,7 @@ export async function keepListening(): Promise<never> {
     const stop = new AbortController();
     const hide = () => document.hidden && stop.abort();
     addEventListener("visibilitychange", hide);
-    await listen(stop.signal).catch((error) => {
+    await listen("/feed", stop.signal, take).catch((error) => {
       if (!stop.signal.aborted) set({ trouble: words(error) });
     });
     removeEventListener("visibilitychange", hide);

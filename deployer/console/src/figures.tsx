@@ -1,14 +1,16 @@
 // Figures of all nodes together.
-import { millis, number, rate, spaced, within } from "./format";
+import { millis, number, plural, rate, spaced, within } from "./format";
 import { Raw, Table, Tile } from "./parts";
-import type { Counted, Figures, Histogram } from "./types";
+import type { Counted, Figures, Histogram, Round } from "./types";
 
 const sum = (counted: Counted[]) => counted.reduce((total, { rate: more }) => total + more, 0);
 
-export function Tiles({ all, nodes }: { all: Figures; nodes: number }) {
+export function Tiles({ round: { all, refusing }, nodes }: { round: Round; nodes: number }) {
   const sockets = all.sockets.reduce((total, { count }) => total + count, 0);
   const of = (state: string) => all.messages.find(({ name }) => name === state)?.rate ?? 0;
   const refused = sum(all.refusals);
+  // Nodes tell each other of bans: their counts do not add up.
+  const banned = refusing?.banned.reduce((total, { addresses }) => total + addresses, 0) ?? 0;
   return (
     <dl class="tiles">
       <Tile name="Nodes" value={number(nodes)} />
@@ -26,7 +28,7 @@ export function Tiles({ all, nodes }: { all: Figures; nodes: number }) {
         note={`${rate(all.store_errors)} errors/s`}
         bad={all.store_errors > 0}
       />
-      <Tile name="Refused" value={`${rate(refused)}/s`} note={`${number(all.banned)} addresses banned`} bad={refused > 1} />
+      <Tile name="Refused" value={`${rate(refused)}/s`} note={`${plural(banned, "address", "addresses")} banned`} bad={refused > 1} />
     </dl>
   );
 }

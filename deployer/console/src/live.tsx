@@ -1,8 +1,12 @@
-// A stack on AWS as `deployer status` has it: troubles, deployments, tasks and their targets.
-import { useLook } from "./hooks";
+// A stack on AWS as `deployer status` has it: troubles, alarms, deployments, tasks and their targets;
+// and where it differs from its template, as `deployer check --live` finds it.
+import { ago, moment } from "./format";
+import { useLook, useNow } from "./hooks";
 import { Pill, Raw, Table, Trouble } from "./parts";
 
 const PERIOD = 5000;
+/** What differs changes seldom, and many calls find it. */
+const COMPARED = 30_000;
 
 interface Target {
   address: string;
@@ -15,6 +19,8 @@ interface Live {
   troubles: string[];
   unseen: string[];
   stack: { status: string; reason: string | null };
+  alarms?: { name: string; reason: string; since: string | null }[];
+  deployments?: { began: string; ended: string | null; status: string }[];
   services: {
     name: string;
     desired: number;
@@ -43,6 +49,9 @@ export function LiveStack({ name }: { name: string }) {
           {live.troubles.map((text) => (
             <Trouble key={text}>{text}</Trouble>
           ))}
+          <Alarms alarms={live.alarms ?? []} />
+          <Drift />
+          <Deployments deployments={live.deployments ?? []} />
           {live.services.map((service) => (
             <Service key={service.name} service={service} />
           ))}
@@ -51,6 +60,82 @@ export function LiveStack({ name }: { name: string }) {
           ))}
         </>
       )}
+    </section>
+  );
+}
+
+/** The alarms that ring: those of the stack, and those of others that are named after it. */
+function Alarms({ alarms }: { alarms: NonNullable<Live["alarms"]> }) {
+  const now = useNow(1000);
+  if (alarms.length === 0) return <p>No alarm rings.</p>;
+  return (
+    <Table name="Alarms" head={["Alarm", "State", "Since", "Why"]}>
+      {alarms.map(({ name, reason, since }) => (
+        <tr key={name}>
+          <th scope="row">
+            <Raw>{name}</Raw>
+          </th>
+          <td>
+            <Pill kind="bad">rings</Pill>
+          </td>
+          <td>{since ? `${moment(since)}, ${ago(since, now)}` : "–"}</td>
+          <td>
+            <Raw>{reason}</Raw>
+          </td>
+        </tr>
+      ))}
+    </Table>
+  );
+}
+
+function Deployments({ deployments }: { deployments: NonNullable<Live["deployments"]> }) {
+  if (deployments.length === 0) return null;
+  return (
+    <Table name="Last deployments" head={["Began", "Ended", "Status"]}>
+      {deployments.map(({ began, ended, status }) => (
+        <tr key={began}>
+          <td>{moment(began)}</td>
+          <td>{ended ? moment(ended) : "under way"}</td>
+          <td>
+            <Raw>{status}</Raw>
+          </td>
+        </tr>
+      ))}
+    </Table>
+  );
+}
+
+interface Compared {
+  drifts: { message: string; template: string; live: string }[];
+  findings: { rule: string; level: string; message: string }[];
+}
+
+function Drift() {
+  const { value, trouble } = useLook<Compared>("/drift", COMPARED);
+  return (
+    <section aria-label="Drift">
+      <h3>Drift</h3>
+      <Trouble>{trouble && `What is live is not compared: ${trouble}`}</Trouble>
+      {!value && !trouble && <p>What is live is compared with the template …</p>}
+      {value && value.drifts.length === 0 && (
+        <p>
+          <Pill kind="good">✓</Pill> What is live is as the template has it.
+        </p>
+      )}
+      {value?.drifts.map(({ message, template, live }) => (
+        <p key={message + live}>
+          <Pill kind="bad">drift</Pill> <Raw>{message}</Raw>
+          <small>
+            {" "}
+            <Raw>{live}</Raw>; <Raw>{template}</Raw>
+          </small>
+        </p>
+      ))}
+      {value?.findings.map(({ rule, level, message }) => (
+        <p key={rule + message}>
+          <Pill kind={level === "error" ? "bad" : "warn"}>{level}</Pill> {rule}: <Raw>{message}</Raw>
+        </p>
+      ))}
     </section>
   );
 }

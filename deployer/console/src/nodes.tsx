@@ -5,6 +5,7 @@ import { call } from "./api";
 import { Dialog } from "./dialog";
 import { useFeed } from "./feed";
 import { Bars, Refusals, Sockets, Tiles } from "./figures";
+import { Refused } from "./refused";
 import { number, plural, rate, span, within } from "./format";
 import { useNow } from "./hooks";
 import { Pill, Raw, Table, Trouble } from "./parts";
@@ -25,13 +26,14 @@ export function Nodes({ about }: { about: About }) {
   if (!round) return <p>The nodes are asked …</p>;
   return (
     <>
-      <Tiles all={round.all} nodes={round.nodes.filter((node) => !node.silent).length} />
+      <Tiles round={round} nodes={round.nodes.filter((node) => !node.silent).length} />
       <section>
         <h2>Nodes</h2>
         <Trouble>{round.local?.trouble ?? null}</Trouble>
         <NodeTable round={round} about={about} ask={ask} />
         {about.local && <Redis local={round.local} ask={ask} />}
       </section>
+      <Refused round={round} />
       <div class="columns">
         <Bars title="Lateness, last minute" histogram={round.all.lateness} />
         <Bars title="Store latency, last minute" histogram={round.all.store} />

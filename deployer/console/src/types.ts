@@ -30,6 +30,7 @@ export interface Figures {
   sockets: { transport: string; protocol: string; namespace: string; count: number }[];
   connects: number;
   refusals: Counted[];
+  refused: number;
   disconnects: Counted[];
   messages: Counted[];
   redeliveries: number;
@@ -60,9 +61,18 @@ export interface Local {
   deployment?: unknown;
 }
 
+/** Who is refused and banned, while somebody is. */
+export interface Refusing {
+  refused: { reason: string; network: string | null; count: number }[];
+  banned: { network: string; addresses: number; until: string }[];
+  other_banned_networks: number;
+  trouble: string | null;
+}
+
 export interface Round {
   nodes: FeedNode[];
   all: Figures;
+  refusing: Refusing | null;
   trouble: string | null;
   local: Local | null;
 }

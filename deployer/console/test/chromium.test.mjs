@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 
 import { browser } from "../../../tools/testing/browser.mjs";
 import { PROJECT, Stack, eventually } from "../../../tools/testing/stack.mjs";
-import { open, startConsole } from "./console.mjs";
+import { open, plugin as connect, startConsole } from "./console.mjs";
 
 const { io } = createRequire(join(PROJECT, "tools/package.json"))("socket.io-client");
 let stack, chromium, console_;
@@ -24,25 +24,7 @@ after(async () => {
   await stack?.stop();
 });
 
-/** A plugin that acknowledges; what it has received is in `received`. */
-async function plugin(channel, key) {
-  const socket = io(`${stack.url}/dropcodes`, {
-    path: "/websockets",
-    auth: { key: key ?? (await stack.key(channel)) },
-    transports: ["websocket"],
-    forceNew: true,
-  });
-  socket.received = [];
-  socket.onAny((event, data, message, ack) => {
-    socket.received.push({ event, data });
-    ack(message.id);
-  });
-  await new Promise((resolve, reject) => {
-    socket.once("connect", resolve);
-    socket.once("connect_error", reject);
-  });
-  return socket;
-}
+const plugin = (channel, key) => connect(stack, channel, key);
 
 /** Opens the page on a view. */
 async function at(view, options) {
@@ -188,6 +170,31 @@ test("hostile events and data are text", async () => {
     scripts: document.querySelectorAll("script").length,
   }));
   assert.deepEqual(found, { hacked: null, images: 0, scripts: 1 });
+  await close(page);
+});
+
+test("a channel is watched live: messages, receipts and hostile data; the key goes with the watch", async () => {
+  const keys = async () => (await stack.call("GET", "/v1/keys?channel=watched")).items;
+  const page = await at(channel("watched"));
+  await page.getByRole("button", { name: "Watch live" }).click();
+  const live = page.getByRole("region", { name: "Live", exact: true });
+  await live.getByText(/watching through node-\d/).waitFor();
+  assert.deepEqual((await keys()).map(({ watch }) => watch), [true]);
+  const data = { text: `</td><img src=x onerror="window.hacked=1"><script>window.hacked=1</script>\u202Eevil` };
+  await stack.publish("watched", { id: "seen", event: "<b>alert</b>", data });
+  const seen = row(page, "Live messages", /seen <b>alert<\/b>/);
+  await seen.getByText(JSON.stringify(data)).waitFor();
+  // To nobody but the watcher, whose acknowledgement counts nowhere.
+  await seen.getByText("0 of 0 acknowledged").waitFor();
+  const socket = await plugin("watched");
+  await seen.getByText("1 of 1 acknowledged").waitFor();
+  await seen.getByText("acknowledged", { exact: true }).waitFor();
+  const found = await page.evaluate(() => [window.hacked ?? null, document.querySelectorAll("main img, main script, main b").length]);
+  assert.deepEqual(found, [null, 0]);
+  await page.getByRole("button", { name: "Stop watching" }).click();
+  await live.waitFor({ state: "detached" });
+  await eventually("the watcher's key is revoked", async () => (await keys()).every(({ watch }) => !watch));
+  socket.close();
   await close(page);
 });
 

@@ -1,13 +1,15 @@
 // A running `deployer console`, and its page in Chromium.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { Agent, createServer, get } from "node:http";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 import { PATIENCE, PROJECT } from "../../../tools/testing/stack.mjs";
 
+const { io } = createRequire(join(PROJECT, "tools/package.json"))("socket.io-client");
 const DEPLOYER = join(PROJECT, "target/debug/deployer");
 
 /** Starts one; `stack` says where, else this process's directory. */
@@ -63,5 +65,55 @@ export async function fakeServer(answer) {
       server.close();
       rmSync(directory, { recursive: true, force: true });
     },
+  };
+}
+
+/** A plugin that acknowledges; what it has received is in `received`. */
+export async function plugin(stack, channel, key) {
+  const socket = io(`${stack.url}/dropcodes`, {
+    path: "/websockets",
+    auth: { key: key ?? (await stack.key(channel)) },
+    transports: ["websocket"],
+    forceNew: true,
+  });
+  socket.received = [];
+  socket.onAny((event, data, message, ack) => {
+    socket.received.push({ event, data });
+    ack(message.id);
+  });
+  await new Promise((resolve, reject) => {
+    socket.once("connect", resolve);
+    socket.once("connect_error", reject);
+  });
+  return socket;
+}
+
+/** Floods a stack, from 127.66.0.9 with wrong keys and from 127.77.0.5 with handshakes, until what it
+ * returns is called. */
+export function attack(stack) {
+  let over = false;
+  const until = async (work) => {
+    while (!over) await work();
+  };
+  const settings = { path: "/websockets", auth: { key: "hfk_wrong" }, transports: ["websocket"], reconnection: false };
+  const guess = () =>
+    new Promise((resolve) => {
+      const socket = io(`${stack.url}/dropcodes`, { ...settings, forceNew: true, localAddress: "127.66.0.9" });
+      // Refused is what it is to be; the breath is for a machine of two cores.
+      socket.once("connect_error", () => setTimeout(resolve, 50, socket.close()));
+    });
+  const agent = new Agent({ keepAlive: true, maxSockets: 4, localAddress: "127.77.0.5" });
+  const handshake = () =>
+    new Promise((resolve) => {
+      const done = () => setTimeout(resolve, 10);
+      get(`${stack.url}/websockets/?EIO=4&transport=polling`, { agent }, (answer) => {
+        answer.resume().once("end", done);
+      }).once("error", done);
+    });
+  const all = [guess, guess, handshake, handshake, handshake].map(until);
+  return async () => {
+    over = true;
+    await Promise.all(all);
+    agent.destroy();
   };
 }

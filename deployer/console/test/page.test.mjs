@@ -159,6 +159,49 @@ test("violated pairs are red in the picture, joined, and explained", async () =>
   await close(page);
 });
 
+/** Opens the page as that of a stack on AWS, which says this. */
+async function onAws(live, drift) {
+  const page = await open(chromium, console_.url);
+  const answers = { about: { ...(await about(page)), aws: "acme-drops-prod" }, live, drift };
+  for (const [name, json] of Object.entries(answers)) await page.route(`**/api/${name}`, (route) => route.fulfill({ json }));
+  await page.reload();
+  await page.getByRole("link", { name: "Stack" }).click();
+  return page;
+}
+
+const about = (page) =>
+  page.evaluate(async () => {
+    const headers = { "x-console-token": sessionStorage.getItem("console-token") };
+    return (await fetch("/api/about", { headers })).json();
+  });
+
+const WELL = { ok: true, troubles: [], unseen: [], services: [], stack: { status: "UPDATE_COMPLETE", reason: null } };
+
+test("alarms that ring, deployments and drift of a stack on AWS are told", async () => {
+  const since = new Date(Date.now() - 3 * 60_000).toISOString();
+  const alarm = { name: "acme-drops-prod-store-away", reason: "Threshold Crossed: <b>1</b> > 0", since };
+  const deployment = { began: "2026-01-31T18:00:00Z", ended: null, status: "UPDATE_IN_PROGRESS" };
+  const drift = { message: "load_balancer.idle_timeout is 60s on AWS, and 310s in the template", template: "t", live: "l" };
+  const finding = { rule: "idle-timeout-not-above-ping-interval", level: "error", message: "idle timeout 60s" };
+  const live = { ...WELL, alarms: [alarm], deployments: [deployment] };
+  const page = await onAws(live, { drifts: [drift], findings: [finding] });
+  const row = (table, name) => page.getByRole("region", { name: table }).getByRole("row", { name });
+  await row("Alarms", /^acme-drops-prod-store-away rings .*, 3 min.* ago Threshold Crossed: <b>1<\/b> > 0$/).waitFor();
+  await row("Last deployments", /under way UPDATE_IN_PROGRESS$/).waitFor();
+  const differs = page.getByRole("region", { name: "Drift" });
+  await differs.getByText(`drift ${drift.message}`).waitFor();
+  await differs.getByText("error idle-timeout-not-above-ping-interval: idle timeout 60s").waitFor();
+  assert.equal(await page.locator("main b").count(), 0);
+  const least = await page.evaluate(leastContrast);
+  assert.ok(least.contrast >= 4.5, JSON.stringify(least));
+  await close(page);
+
+  const well = await onAws({ ...WELL, alarms: [] }, { drifts: [], findings: [] });
+  await well.getByText("No alarm rings.").waitFor();
+  await well.getByText("What is live is as the template has it.").waitFor();
+  await close(well);
+});
+
 /** The least contrast of text on the page, by WCAG, and where it is. */
 function leastContrast() {
   const parse = (colour) => colour.match(/[\d.]+/g).map(Number);

@@ -6,17 +6,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use cloudformation::node::Node;
 use deployer::aws::Clients;
-use deployer::console::{self, Console, Guard, Load};
+use deployer::console::{self, Console, Door, Guard, Load};
 use deployer::loaded_environment::Loaded;
 use deployer::local::api::Api;
 use deployer::local::state;
 use deployer::named_stack::Named;
-use deployer::server_target::{api_url, backend_key, local};
+use deployer::server_target::{api_url, backend_key, local, path};
 use deployer::terminal::{Exit, Output, Signals, line, print, runtime, say};
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::{environment, stack};
+
+/// The path of Socket.IO where nothing says another.
+const SOCKET_PATH: &str = "/websockets";
 
 /// Show the nodes, the channels and the messages of a server, and the stack that they run in, as a
 /// page in a browser. Without --env and --url, those of the local stack that is running.
@@ -49,13 +52,30 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let stack = args.stack()?;
-    let url = match (&args.url, &stack) {
-        (Some(url), _) => url.clone(),
-        (None, Some(named)) => runtime()?.block_on(url_of(named))?,
-        (None, None) => local(None)?.url,
+    let server = match (&args.url, &stack) {
+        (Some(url), _) => Server::at(url.clone()),
+        (None, Some(named)) => runtime()?.block_on(server_of(named))?,
+        (None, None) => Server::at(local(None)?.url),
     };
-    let console = args.console(&url, stack)?;
+    let console = args.console(&server, stack)?;
     runtime()?.block_on(serve(args, console, output))
+}
+
+/// The addresses of a server, which may be the same.
+struct Server {
+    /// Where clients connect.
+    clients: String,
+    /// Where backends call.
+    backends: String,
+}
+
+impl Server {
+    fn at(url: String) -> Self {
+        Self {
+            backends: api_url(&url),
+            clients: url,
+        }
+    }
 }
 
 impl Args {
@@ -71,21 +91,29 @@ impl Args {
         }
     }
 
-    fn console(&self, url: &str, stack: Option<Named>) -> anyhow::Result<Console> {
+    fn console(&self, server: &Server, stack: Option<Named>) -> anyhow::Result<Console> {
+        let url = server.clients.as_str();
         let here = local(Some(url)).ok();
         let which = self
             .env
             .as_ref()
             .map(|env| environment::Args::of(env, &self.environments));
-        let namespaces = match (&here, &which) {
-            (Some(here), _) => here.namespaces.clone(),
-            (None, Some(which)) => namespaces(&which.load()?),
-            (None, None) => Vec::new(),
+        let (namespaces, path) = match (&here, &which) {
+            (Some(here), _) => (here.namespaces.clone(), here.path.clone()),
+            (None, Some(which)) => {
+                let loaded = which.load()?;
+                (namespaces(&loaded), socket_path(&loaded))
+            }
+            (None, None) => (Vec::new(), SOCKET_PATH.to_owned()),
         };
         Ok(Console {
+            door: Door {
+                address: url.parse()?,
+                path,
+            },
             api: Api {
                 backend_key: backend_key(self.backend_key_file.as_ref(), Some(url))?,
-                address: api_url(url).parse()?,
+                address: server.backends.parse()?,
             },
             name: self.env.clone(),
             namespaces,
@@ -96,6 +124,13 @@ impl Args {
     }
 }
 
+/// The path of Socket.IO that a template gives the server.
+fn socket_path(loaded: &Loaded) -> String {
+    let given = loaded.rendered.parameters.get("SocketPath");
+    let given = given.and_then(Node::as_text).unwrap_or(SOCKET_PATH);
+    path(given)
+}
+
 /// The namespaces that a template gives the server.
 fn namespaces(loaded: &Loaded) -> Vec<String> {
     let given = loaded.rendered.parameters.get("Namespaces");
@@ -104,14 +139,18 @@ fn namespaces(loaded: &Loaded) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// Where the clients of a stack connect.
-async fn url_of(named: &Named) -> anyhow::Result<String> {
+/// The addresses of a stack's server.
+async fn server_of(named: &Named) -> anyhow::Result<Server> {
     let clients = Clients::new(named.region.clone()).await;
     let Some(stack) = clients.stack(&named.name).await? else {
         bail!("{}", named.absent());
     };
-    let url = stack.api_url().map(str::to_owned);
-    url.context("the stack has no output Url: give --url")
+    let url = stack.outputs.get("Url").cloned();
+    let url = url.context("the stack has no output Url: give --url")?;
+    Ok(Server {
+        backends: stack.api_url().unwrap_or(&url).to_owned(),
+        clients: url,
+    })
 }
 
 /// Opens a browser, where there is one.
@@ -148,9 +187,7 @@ async fn serve(args: &Args, console: Console, output: Output) -> anyhow::Result<
         Some(_) => "The console opens in your browser, or open the address above. Ctrl-C ends it.",
         None => "Open the address above in a browser on this machine. Ctrl-C ends it.",
     })?;
-    tokio::select! {
-        served = console::serve(listener, guard, console) => served.context("the console broke")?,
-        () = signals.next() => {}
-    }
+    let served = console::serve(listener, guard, console, signals.next()).await;
+    served.context("the console broke")?;
     Ok(Exit::Well)
 }

@@ -10,6 +10,7 @@ mod picture;
 mod proxy;
 mod security;
 mod stack;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::named_stack::Named;
 
 pub use browser::{Redirect, open};
 pub use security::{Guard, TOKEN_HEADER};
+pub use watch::Door;
 
 /// Reads an environment anew.
 pub type Load = Box<dyn Fn() -> anyhow::Result<Loaded> + Send + Sync>;
@@ -35,6 +37,8 @@ pub type Load = Box<dyn Fn() -> anyhow::Result<Loaded> + Send + Sync>;
 pub struct Console {
     /// The server, with a backend's key.
     pub api: Api,
+    /// Where plugins connect.
+    pub door: Door,
     /// The environment's name, where there is one.
     pub name: Option<String>,
     /// The namespaces, where they are known.
@@ -52,11 +56,12 @@ struct Parts {
     console: Console,
     feed: feed::Feed,
     live: Option<stack::Live>,
+    watches: watch::Watches,
 }
 
 type App = Arc<Parts>;
 
-/// Serves a console until the future is dropped.
+/// Serves a console until `stop`.
 ///
 /// # Errors
 /// The listener broke.
@@ -64,6 +69,7 @@ pub async fn serve(
     listener: TcpListener,
     guard: Guard,
     mut console: Console,
+    stop: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
     let feed = feed::Feed::start(console.api.clone(), console.control.clone());
     let live = console.stack.take().map(stack::Live::new);
@@ -71,16 +77,19 @@ pub async fn serve(
         console,
         feed,
         live,
+        watches: watch::Watches::default(),
     });
     let calls = Router::new()
         .route("/about", get(about))
         .route("/feed", get(listen))
         .route("/rules", get(stack::rules))
         .route("/live", get(stack::live))
+        .route("/drift", get(stack::drift))
         .route("/local", post(actions::local))
+        .route("/watch", get(watch::watch))
         .route("/v1/{*path}", any(proxy::forward))
         .fallback(nothing)
-        .with_state(app)
+        .with_state(Arc::clone(&app))
         .layer(middleware::from_fn_with_state(
             guard.clone(),
             security::known,
@@ -90,7 +99,12 @@ pub async fn serve(
         .merge(assets::router())
         .fallback(nothing)
         .layer(middleware::from_fn_with_state(guard, security::own));
-    axum::serve(listener, router).await
+    let served = tokio::select! {
+        served = axum::serve(listener, router).into_future() => served,
+        () = stop => Ok(()),
+    };
+    app.watches.end().await;
+    served
 }
 
 async fn nothing() -> axum::response::Response {

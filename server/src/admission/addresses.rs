@@ -9,7 +9,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::{Mutex, PoisonError};
 
-use super::client::Group;
+use super::client::{Group, Prefix};
 use super::rate::{Arrival, Nanos};
 
 /// Parts of the table with a lock of their own. A power of two.
@@ -61,6 +61,16 @@ impl Address {
             self.bans = 0;
         }
     }
+}
+
+/// A network with banned addresses.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Banned {
+    pub(super) network: Prefix,
+    /// How many are banned.
+    pub(super) addresses: usize,
+    /// When the last of their bans ends.
+    pub(super) until: Nanos,
 }
 
 type Shard = HashMap<Group, Address>;
@@ -137,6 +147,33 @@ impl Addresses {
             (shard.len(), banned)
         });
         counts.fold((0, 0), |(all, banned), (a, b)| (all + a, banned + b))
+    }
+
+    /// The networks of banned addresses: how many of each are, and when the last of them ends. The
+    /// `most` that end last, and how many others there are.
+    pub(super) fn banned(&self, now: Nanos, most: usize) -> (Vec<Banned>, usize) {
+        let mut networks: HashMap<Prefix, (usize, Nanos)> = HashMap::new();
+        for shard in &self.shards {
+            for (group, address) in lock(shard).iter() {
+                if address.banned_until > now {
+                    let (count, until) = networks.entry(group.prefix()).or_default();
+                    *count += 1;
+                    *until = address.banned_until.max(*until);
+                }
+            }
+        }
+        let mut all: Vec<_> = networks
+            .into_iter()
+            .map(|(network, (addresses, until))| Banned {
+                network,
+                addresses,
+                until,
+            })
+            .collect();
+        all.sort_unstable_by_key(|banned| std::cmp::Reverse((banned.until, banned.network)));
+        let others = all.len().saturating_sub(most);
+        all.truncate(most);
+        (all, others)
     }
 
     /// Bytes that the table takes.
@@ -244,6 +281,29 @@ mod tests {
                 .count()
         };
         assert!(kept(10, 0) > 2_400, "{}", kept(10, 0));
+    }
+
+    #[test]
+    fn banned_addresses_are_told_by_network() {
+        let table = Addresses::new(100);
+        for (number, until) in [(1, 20), (2, 30), (300, 10), (600, 0)] {
+            table.with(group(number), 0, |address| {
+                address.banned_until = until * SECOND
+            });
+        }
+        let told = |most| {
+            let (banned, others) = table.banned(SECOND, most);
+            let banned: Vec<_> = banned
+                .into_iter()
+                .map(|one| (one.network.to_string(), one.addresses, one.until / SECOND))
+                .collect();
+            (banned, others)
+        };
+        let first = ("0.0.0.0/24".to_owned(), 2, 30);
+        let second = ("0.0.1.0/24".to_owned(), 1, 10);
+        assert_eq!(told(10), (vec![first.clone(), second], 0));
+        assert_eq!(told(1), (vec![first], 1));
+        assert_eq!(table.banned(40 * SECOND, 10), (vec![], 0));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod permit;
 mod places;
 mod rate;
 mod refusal;
+mod refusing;
 mod requests;
 mod summary;
 
@@ -34,6 +35,7 @@ pub use client::{Client, TrustedProxies};
 pub use limits::Limits;
 pub use permit::Permit;
 pub use refusal::{Reason, Refused};
+pub use refusing::Refusing;
 pub(crate) use requests::InFlight;
 pub use requests::{admit_request, drained};
 

@@ -15,6 +15,7 @@ mod metrics;
 mod notice;
 mod origins;
 mod publish;
+mod refusals;
 mod timeline;
 mod why;
 
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Extension, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware;
@@ -73,6 +74,7 @@ pub fn router(app: &App, gate: Gate) -> Router {
 
 /// What only backends may call.
 fn backend(app: &App) -> Router<App> {
+    let latest = Arc::new(metrics::Latest::default());
     let channel = "/namespaces/{namespace}/channels/{channel}";
     Router::new()
         .route(
@@ -94,7 +96,8 @@ fn backend(app: &App) -> Router<App> {
             get(messages::show).delete(messages::cancel),
         )
         .route("/channels", get(channels::list))
-        .route("/metrics", get(metrics::show))
+        .route("/metrics", get(metrics::show).layer(Extension(latest)))
+        .route("/refusals", get(refusals::show))
         .route("/keys", post(keys::issue).get(keys::list))
         .route("/keys/{id}", get(keys::show).delete(keys::revoke))
         .fallback(async || Problem::not_found("See /openapi.json for the paths of this server"))

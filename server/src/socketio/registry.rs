@@ -43,10 +43,25 @@ impl Sessions {
     /// Counts the sockets for `/metrics`: here, because a session changes its transport without a
     /// word.
     pub fn count(&self, metrics: &Metrics) {
-        let mut counts: HashMap<SocketLabels, i64> = HashMap::new();
+        // A few kinds among thousands of sessions: a list is searched without making labels anew for
+        // each of them.
+        let mut counts: Vec<(SocketLabels, i64)> = Vec::new();
         for session in self.list() {
-            for joined in lock(&session.sockets).iter().flatten() {
-                *counts.entry(session.labels(&joined.namespace)).or_default() += 1;
+            let sockets = lock(&session.sockets);
+            if sockets.as_ref().is_none_or(Vec::is_empty) {
+                continue;
+            }
+            let transport = session.engine.transport().name();
+            let protocol = session.engine.protocol.socketio();
+            for joined in sockets.iter().flatten() {
+                let kind = counts.iter_mut().find(|(kind, _)| {
+                    (kind.transport, kind.protocol) == (transport, protocol)
+                        && kind.namespace == joined.namespace
+                });
+                match kind {
+                    Some((_, count)) => *count += 1,
+                    None => counts.push((session.labels(&joined.namespace), 1)),
+                }
             }
         }
         metrics.sockets.clear();

@@ -1,5 +1,7 @@
 //! An address that one node bans is refused by all that share the store.
 
+use serde_json::Value;
+
 use crate::harness::{BACKEND_KEY, Server, eventually};
 use crate::redis::Redis;
 
@@ -61,4 +63,46 @@ async fn a_forged_ban_is_not_believed() {
     })
     .await;
     assert_eq!(ask(&server, victim, "wrong").await, 401);
+}
+
+#[tokio::test]
+async fn a_backend_is_told_who_is_refused_and_until_when_who_is_banned() {
+    let server = Server::start(&SETTINGS).await;
+    let (attacker, slow) = ("203.0.113.9", "198.51.100.1");
+    assert_eq!(ask(&server, slow, "wrong").await, 401);
+    eventually("the attacker is banned", async || {
+        (ask(&server, attacker, "wrong").await == 429).then_some(())
+    })
+    .await;
+    let url = format!("http://{}/v1/refusals", server.address);
+    let request = reqwest::Client::new()
+        .get(url)
+        .header("authorization", format!("ApiKey {BACKEND_KEY}"));
+    let told: Value = request.send().await.unwrap().json().await.unwrap();
+    let counts: Vec<_> = told["refused"].as_array().unwrap().iter().collect();
+    let count = |reason: &str, network: &str| {
+        let of = |one: &&&Value| one["reason"] == reason && one["network"] == network;
+        counts.iter().find(of).and_then(|one| one["count"].as_u64())
+    };
+    assert_eq!(
+        count("invalid_backend_key", "198.51.100.0/24"),
+        Some(1),
+        "{told}"
+    );
+    // As many as it may try, and the one that was too much; the next was refused for the ban.
+    assert_eq!(
+        count("invalid_backend_key", "203.0.113.0/24"),
+        Some(4),
+        "{told}"
+    );
+    assert_eq!(count("banned", "203.0.113.0/24"), Some(1), "{told}");
+    let banned = told["banned"].as_array().unwrap();
+    assert_eq!(
+        (banned.len(), &banned[0]["network"], &banned[0]["addresses"]),
+        (1, &"203.0.113.0/24".into(), &1.into())
+    );
+    let until: jiff::Timestamp = banned[0]["until"].as_str().unwrap().parse().unwrap();
+    let left = until.duration_since(jiff::Timestamp::now()).as_secs();
+    assert!(left <= 10, "a first ban is of ten seconds: {told}");
+    assert!(!told.to_string().contains(attacker), "{told}");
 }

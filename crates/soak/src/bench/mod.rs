@@ -4,12 +4,15 @@
 
 mod announcements;
 mod commands;
+mod console;
 mod memory;
 mod nodes;
+mod plot;
 mod sample;
 mod store;
 
 use std::io::Write as _;
+use std::path::Path;
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -22,21 +25,28 @@ pub(crate) enum Bench {
     Store,
     /// CPU of a node for announcements of channels that it does not have.
     Announcements,
+    /// What a console costs a node with 9,000 connections and 1,000 messages a second.
+    Console,
     /// Redis's memory for a live message, an ended one, a receipt and a key.
     Memory,
 }
 
 impl Bench {
-    /// Measures and prints.
+    /// Measures and prints; with `svg`, draws into this file too.
     ///
     /// # Errors
-    /// When something does not start, or breaks.
-    pub(crate) async fn run(self) -> anyhow::Result<()> {
+    /// When something does not start, or breaks; or its figures are no picture.
+    pub(crate) async fn run(self, svg: Option<&Path>) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            svg.is_none() || matches!(self, Self::Nodes | Self::Console),
+            "--svg draws the figures of `nodes` or of `console`"
+        );
         match self {
-            Self::Nodes => nodes::run().await,
+            Self::Nodes => nodes::run(svg).await,
             Self::Commands => commands::run().await,
             Self::Store => store::run().await,
             Self::Announcements => announcements::run().await,
+            Self::Console => console::run(svg).await,
             Self::Memory => memory::run().await,
         }
     }

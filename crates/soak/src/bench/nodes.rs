@@ -1,9 +1,11 @@
 //! The same load on 1, 2, 4 and 8 nodes: what a message costs them, and Redis.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::plot::Plot;
 use super::print;
 use super::sample::Sample;
 use crate::publisher::Load;
@@ -21,11 +23,12 @@ const BUSY: Duration = Duration::from_secs(15);
 /// Until the load is steady.
 const WARM: Duration = Duration::from_secs(3);
 
-pub(super) async fn run() -> anyhow::Result<()> {
+pub(super) async fn run(svg: Option<&Path>) -> anyhow::Result<()> {
     print(&format!(
         "cost of a message, {RATE} messages/s to two WebSockets each, by number of nodes:"
     ))?;
     let mut first = None;
+    let (mut of_nodes, mut of_redis) = (Vec::new(), Vec::new());
     for nodes in NODES {
         let (idle, busy) = measure(nodes).await?;
         let seconds = BUSY.as_secs_f64();
@@ -34,6 +37,8 @@ pub(super) async fn run() -> anyhow::Result<()> {
         let redis_background = idle.redis_cpu / IDLE.as_secs_f64() * seconds;
         let redis_cpu = (busy.redis_cpu - redis_background) / busy.accepted * 1e6;
         let operations = busy.operations / busy.accepted;
+        of_nodes.push((nodes as f64, cpu));
+        of_redis.push((nodes as f64, redis_cpu));
         let (one_cpu, one_operations) = *first.get_or_insert((cpu, operations));
         print(&format!(
             "  {nodes} nodes: {cpu:.0} µs CPU per delivered message (x {:.2}), {operations:.1} Redis operations per message \
@@ -45,7 +50,15 @@ pub(super) async fn run() -> anyhow::Result<()> {
             idle.operations / IDLE.as_secs_f64(),
         ))?;
     }
-    Ok(())
+    let plot = Plot {
+        title: "what a message costs",
+        axes: ("nodes", "µs of CPU"),
+        lines: &[
+            ("nodes, each delivery", of_nodes),
+            ("Redis, each message", of_redis),
+        ],
+    };
+    svg.map_or(Ok(()), |file| plot.draw(file))
 }
 
 /// Idle, and under load.

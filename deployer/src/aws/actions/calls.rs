@@ -90,9 +90,15 @@ pub static CALLS: &[Grant] = &[
         only_if: None,
     },
     Grant {
-        sid: "Firewall",
-        why: "read the web ACL of the load balancer for `check --live`",
-        actions: &["wafv2:GetWebACL", "wafv2:GetWebACLForResource"],
+        sid: "Front",
+        why: "read for `check --live` the web ACL of the load balancer, the CloudFront \
+              distributions that may be before it, and the security groups on the way",
+        actions: &[
+            "cloudfront:ListDistributions",
+            "ec2:DescribeSecurityGroups",
+            "wafv2:GetWebACL",
+            "wafv2:GetWebACLForResource",
+        ],
         on: &["*"],
         only_if: None,
     },

@@ -88,6 +88,12 @@ pub(super) static ECR: Service =
     Service::regional("api.ecr", "ecr", "AmazonEC2ContainerRegistry_V20150921");
 pub(super) static SERVICEQUOTAS: Service =
     Service::regional("servicequotas", "servicequotas", "ServiceQuotasV20190624");
+pub(super) static CLOUDFRONT: Service = Service {
+    endpoint: "cloudfront",
+    signs: "cloudfront",
+    target: "",
+    global: true,
+};
 pub(super) static ROUTE53: Service = Service {
     endpoint: "route53",
     signs: "route53",
@@ -121,15 +127,17 @@ impl Signed {
         Self(config.clone())
     }
 
-    /// One that reaches nobody, for clients that ask nothing here.
-    #[cfg(test)]
-    pub(crate) fn unconfigured() -> Self {
-        Self(SdkConfig::builder().build())
-    }
-
     /// One whose calls are answered by a function of the target or path, and the body.
     #[cfg(test)]
     pub(crate) fn answering(answer: impl Fn(&str, &str) -> String + Send + Sync + 'static) -> Self {
+        Self::answering_with(move |target, body| (200, answer(target, body)))
+    }
+
+    /// The same, with the status of each answer.
+    #[cfg(test)]
+    pub(crate) fn answering_with(
+        answer: impl Fn(&str, &str) -> (u16, String) + Send + Sync + 'static,
+    ) -> Self {
         use aws_credential_types::Credentials;
         use aws_credential_types::provider::SharedCredentialsProvider;
         let client = aws_smithy_http_client::test_util::infallible_client_fn(
@@ -139,7 +147,10 @@ impl Signed {
                 let target = target.unwrap_or(request.uri().path());
                 let body = request.body().bytes().expect("it is whole");
                 let body = String::from_utf8_lossy(body);
-                http::Response::new(SdkBody::from(answer(target, &body)))
+                let (status, text) = answer(target, &body);
+                let mut response = http::Response::new(SdkBody::from(text));
+                *response.status_mut() = status.try_into().expect("it is a status");
+                response
             },
         );
         let credentials = Credentials::new("key", "secret", None, None, "test");
@@ -390,7 +401,8 @@ fn answer(response: &HttpResponse) -> Result<String, OrchestratorError<Refusal>>
     }
 }
 
-fn unreadable(what: &'static str, error: &serde_json::Error) -> Error {
+/// An answer that is not what the service would say.
+pub(super) fn unreadable(what: &'static str, error: &impl std::fmt::Display) -> Error {
     Error::Call {
         what,
         reason: format!("the answer is not AWS's: {error}"),

@@ -16,6 +16,8 @@ pub(super) struct Figures {
     sockets: Vec<Sockets>,
     connects: f64,
     refusals: Vec<Counted>,
+    /// Within the last minute.
+    refused: f64,
     disconnects: Vec<Counted>,
     messages: Vec<Counted>,
     redeliveries: f64,
@@ -54,6 +56,11 @@ struct Histogram {
 }
 
 impl Figures {
+    /// Whether somebody was refused of late, or is banned.
+    pub(super) fn refuses(&self) -> bool {
+        self.banned > 0.0 || self.refused > 0.0
+    }
+
     /// What the values say.
     pub(super) fn of(sums: &Sums) -> Self {
         let gauge = |name: &str| total(&sums.now, name);
@@ -70,6 +77,7 @@ impl Figures {
             banned: gauge("holdfast_banned_addresses"),
             sockets: sockets(&sums.now),
             connects: total(&sums.rates, "holdfast_connects_total"),
+            refused: total(&sums.minute, "holdfast_refusals_total"),
             refusals: counted("holdfast_refusals_total", "reason"),
             disconnects: counted("holdfast_disconnects_total", "reason"),
             messages: counted("holdfast_messages_total", "state"),

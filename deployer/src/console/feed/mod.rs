@@ -1,9 +1,11 @@
 //! What the page hears about each second, as server-sent events, while it listens: the nodes'
-//! figures, and how a local stack stands. While nobody listens, nobody is asked.
+//! figures, who is refused, and how a local stack stands. While nobody listens, nobody is asked.
 
+mod asking;
 mod exposition;
 mod figures;
 mod nodes;
+mod refusing;
 mod window;
 
 use std::convert::Infallible;
@@ -21,6 +23,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::nodes::Nodes;
+use self::refusing::Refusing;
 use crate::local::api::Api;
 use crate::local::control::{Answer, Command, call};
 
@@ -82,7 +85,13 @@ async fn run(
             None => Value::Null,
         };
         let (each, all) = nodes.tell(running(&local).as_deref());
-        let document = json!({ "nodes": each, "all": all, "trouble": trouble, "local": local });
+        let refusing = match all.refuses() {
+            true => Some(Refusing::ask(&api, nodes.live()).await),
+            false => None,
+        };
+        let document = json!({
+            "nodes": each, "all": all, "trouble": trouble, "local": local, "refusing": refusing,
+        });
         latest.send_replace(document.to_string().into());
         sleep_until(next).await;
     }

@@ -6,11 +6,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::Page;
 use crate::running::{Up, command, directory};
 
-const CALLS: [(Method, &str); 8] = [
+const CALLS: [(Method, &str); 10] = [
     (Method::GET, "/api/about"),
     (Method::GET, "/api/feed"),
     (Method::GET, "/api/rules"),
     (Method::GET, "/api/live"),
+    (Method::GET, "/api/drift"),
+    (Method::GET, "/api/watch?namespace=dropcodes&channel=demo"),
     (Method::POST, "/api/local"),
     (Method::GET, "/api/v1/channels"),
     (Method::DELETE, "/api/v1/keys/x"),
@@ -60,6 +62,7 @@ async fn nothing_is_answered_without_the_token_and_nothing_has_a_secret() {
         "/api/v1/keys",
         "/api/v1/channels",
         "/api/v1/metrics",
+        "/api/v1/refusals",
     ] {
         let reply = page.call(Method::GET, path, "").await;
         assert_eq!(reply.status, 200, "{path}: {}", reply.text());

@@ -59,11 +59,21 @@ async fn a_stack_on_aws_stands_as_status_says() {
         serde_json::from_str(&ran.stdout).unwrap()
     };
     let live = page.get("/api/live").await;
-    for name in ["ok", "troubles", "stack", "services"] {
+    for name in [
+        "ok",
+        "troubles",
+        "stack",
+        "services",
+        "alarms",
+        "deployments",
+    ] {
         assert_eq!(live[name], told[name], "{name}");
     }
     assert_eq!(page.get("/api/rules").await["errors"], 0);
-    for path in ["/api/about", "/api/live", "/api/rules"] {
+    // Nobody has changed anything behind the stack's back.
+    let drift = page.get("/api/drift").await;
+    assert_eq!(drift["drifts"], serde_json::json!([]), "{drift}");
+    for path in ["/api/about", "/api/live", "/api/rules", "/api/drift"] {
         let told = page.get(path).await.to_string();
         assert!(
             !told.contains(CREDENTIALS[0].1) && !told.contains(CREDENTIALS[1].1),

@@ -5,6 +5,7 @@ mod access;
 mod aws;
 mod opening;
 mod shown;
+mod watched;
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -109,12 +110,17 @@ struct Feed(tokio::io::Lines<BufReader<tokio::net::TcpStream>>);
 
 impl Feed {
     async fn open(page: &Page) -> Self {
+        Self::of(page, "/api/feed").await
+    }
+
+    /// The events of a path.
+    async fn of(page: &Page, path: &str) -> Self {
         use tokio::io::AsyncWriteExt as _;
         let authority = page.address.authority();
         let mut stream = tokio::net::TcpStream::connect(&authority).await.unwrap();
         let (name, token) = (deployer::console::TOKEN_HEADER, &page.token);
         let request =
-            format!("GET /api/feed HTTP/1.1\r\nhost: {authority}\r\n{name}: {token}\r\n\r\n");
+            format!("GET {path} HTTP/1.1\r\nhost: {authority}\r\n{name}: {token}\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut lines = BufReader::new(stream).lines();
         let status = lines.next_line().await.unwrap().unwrap();

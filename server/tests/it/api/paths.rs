@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::harness::eventually;
 
 #[tokio::test]
 async fn paths_and_methods_that_are_none_say_so() {
@@ -116,6 +117,31 @@ async fn a_backend_reads_the_metrics_of_the_node_that_answers() {
     );
     assert!(here.contains(&"holdfast_lateness_seconds histogram".to_owned()));
     assert!(answer.text.ends_with("# EOF\n"), "{}", answer.text);
+    // A page is told again for half a second, and no longer.
+    let refused = async || {
+        let answer = send(
+            &server,
+            "GET",
+            "/v1/metrics",
+            &[("authorization", &key)],
+            "",
+        )
+        .await;
+        answer.text.contains(r#"reason="invalid_backend_key"} 1"#)
+    };
+    assert_eq!(
+        send(
+            &server,
+            "GET",
+            "/v1/keys",
+            &[("authorization", "ApiKey x")],
+            ""
+        )
+        .await
+        .status,
+        401
+    );
+    eventually("a new page is made", async || refused().await.then_some(())).await;
     assert_eq!(
         send(&server, "GET", "/v1/metrics", &[], "").await.status,
         401
