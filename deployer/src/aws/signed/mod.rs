@@ -93,6 +93,7 @@ pub(super) static CLOUDFRONT: Service = Service {
     signs: "cloudfront",
     target: "",
     global: true,
+    signing: Signing::Usual,
 };
 pub(super) static ROUTE53: Service = Service {
     endpoint: "route53",
