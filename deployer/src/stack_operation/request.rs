@@ -1,6 +1,5 @@
 //! What is asked of CloudFormation: a template with its parameters, the stack's name, and who asks.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::compact::compact;
@@ -85,10 +84,7 @@ impl Request {
         if !missing.is_empty() {
             return Err(Unfit::Missing(missing));
         }
-        let text = match options.artifacts {
-            Some(_) => Cow::Borrowed(template.text_as_written()),
-            None => compact(template),
-        };
+        let text = compact(template);
         let length = text.len();
         if length > LARGEST_IN_BUCKET {
             return Err(Unfit::TooLongForBucket(length));
