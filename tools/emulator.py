@@ -3,7 +3,7 @@
 It takes numbers only as numbers, while every parameter of a template is a text, which CloudFormation turns into what a
 property is; it hands back a container's limits, secrets and registry credentials as a template writes them, forgets a
 service's grace period and rebalancing, and puts punctuation into a secret that should have none. Types of Application
-Auto Scaling, and a security group's rule by itself, exist here without an effect. A change set says nothing of what a
+Auto Scaling exist here without an effect, and a security group's rule by itself is added to its group. A change set says nothing of what a
 condition leaves out and may change outputs alone; one that reverts drift compares a load balancer's live attributes, as
 AWS does with everything. It has the network, certificates and image that the shipped environments name, and a hosted zone for them, where MINISTACK_ACCOUNT_ID is their account, and the quotas of a new account. Its settings are environment variables:
 BIND_HOST, GATEWAY_PORT, MINISTACK_REGION, and EMULATOR_QUOTAS=full for an account that has reached its quotas.
@@ -92,7 +92,6 @@ wrap("AWS::SecretsManager::Secret", secret, lambda arn, props: arn)
 for kind in (
     "AWS::ApplicationAutoScaling::ScalableTarget",
     "AWS::ApplicationAutoScaling::ScalingPolicy",
-    "AWS::EC2::SecurityGroupIngress",
 ):
     handlers.setdefault(
         kind,
@@ -102,6 +101,26 @@ for kind in (
             "delete": lambda id, props: None,
         },
     )
+
+
+def ingress(logical_id, props, stack):
+    group = ec2._security_groups.get(props.get("GroupId"))
+    if group:
+        group["IpPermissions"].extend(provisioners._ec2_sg_permissions([props]))
+    return f"{stack}-{logical_id}", {}
+
+
+def no_ingress(id, props):
+    group = ec2._security_groups.get(props.get("GroupId"))
+    for rule in provisioners._ec2_sg_permissions([props]) if group else []:
+        if rule in group["IpPermissions"]:
+            group["IpPermissions"].remove(rule)
+
+
+handlers.setdefault(
+    "AWS::EC2::SecurityGroupIngress",
+    {"create": ingress, "update": lambda id, old, new, stack: (id, {}), "delete": no_ingress},
+)
 
 
 def stubborn(id, old, new, *rest):

@@ -7,6 +7,8 @@
 pub mod aws;
 pub mod backend_keys;
 #[cfg(feature = "aws")]
+pub mod connections;
+#[cfg(feature = "aws")]
 pub mod console;
 #[cfg(feature = "aws")]
 pub mod deployment;

@@ -38,6 +38,8 @@ pub struct StackOptions {
     pub role: Option<String>,
     /// The topics that hear of it; none leaves those that it has.
     pub topics: Option<Vec<String>>,
+    /// The bucket for templates that are too long for the call.
+    pub artifacts: Option<String>,
 }
 
 impl StackOptions {
@@ -51,6 +53,10 @@ impl StackOptions {
                 .role_arn
                 .as_ref()
                 .map(|role| role.value.0.clone()),
+            artifacts: environment
+                .artifacts
+                .as_ref()
+                .map(|artifacts| artifacts.bucket.value.0.clone()),
             topics: environment.notification_arns.as_ref().map(|topics| {
                 let arns = topics.value.0.iter();
                 arns.map(|arn| arn.0.clone()).collect()

@@ -20,21 +20,22 @@ const TEMPLATE: &str = include_str!("../../cloudformation/service.yaml");
 /// The names that must change with whatever replaces their resource, by the parameter that ends
 /// them, the resource's logical id and the properties whose change replaces it ("Update requires:
 /// Replacement" in the resource's reference).
-const REVISIONS: [(&str, &str, &[&str]); 2] = [
+const REVISIONS: [(&str, &str, &[&str]); 3] = [
     ("LoadBalancerRevision", "ECSALB", &["Type", "Scheme"]),
-    (
-        "TargetGroupRevision",
-        "ECSTG",
-        &[
-            "Port",
-            "Protocol",
-            "ProtocolVersion",
-            "TargetType",
-            "VpcId",
-            "IpAddressType",
-        ],
-    ),
+    ("TargetGroupRevision", "ECSTG", &OF_TARGET_GROUP),
+    ("ApiTargetGroupRevision", "ApiTG", &OF_TARGET_GROUP),
 ];
+/// Those of a target group.
+const OF_TARGET_GROUP: [&str; 6] = [
+    "Port",
+    "Protocol",
+    "ProtocolVersion",
+    "TargetType",
+    "VpcId",
+    "IpAddressType",
+];
+/// Of two target groups that are alike, this one has another name.
+const API: &str = "ApiTargetGroupRevision";
 
 /// Reads the template of the service: the project's own in the current directory, or else the one
 /// built in.
@@ -73,7 +74,8 @@ pub fn render(
             .iter()
             .filter_map(|name| Some((*name, json(resource.properties.get(name)?))))
             .collect();
-        let revision = hash(&serde_json::json!(fixed).to_string());
+        let salt = if *parameter == API { API } else { "" };
+        let revision = hash(&format!("{salt}{}", serde_json::json!(fixed)));
         let value = Value::Scalar(Scalar::text(revision));
         inputs.parameters.insert(
             (*parameter).to_owned(),

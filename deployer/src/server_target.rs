@@ -14,6 +14,12 @@ pub fn local(url: Option<&str>) -> anyhow::Result<Local> {
     Ok(state::find(&state::directory(), url)?)
 }
 
+/// Where backends call: at the local stack's own address for them, or at this URL.
+#[must_use]
+pub fn api_url(url: &str) -> String {
+    local(Some(url)).map_or_else(|_| url.to_owned(), |here| here.api().to_owned())
+}
+
 /// The backend's key: from a file, or the local stack's.
 ///
 /// # Errors

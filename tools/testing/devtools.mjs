@@ -21,9 +21,10 @@ export async function devtools(more = []) {
     [...fixed, `--user-data-dir=${directory}`, ...more, "about:blank"],
     { stdio: ["ignore", "ignore", "pipe"] },
   );
-  const stop = async () => {
+  /** Asked to close, it waits for the processes that write into the directory. */
+  const stop = async (close) => {
     const ended = once(child, "exit");
-    child.kill("SIGKILL");
+    await close();
     await ended;
     rmSync(directory, { recursive: true, force: true, maxRetries: 20 });
   };
@@ -31,7 +32,8 @@ export async function devtools(more = []) {
     const address = /DevTools listening on (ws:\S+)/.exec(line)?.[1];
     if (!address) continue;
     child.stderr.resume();
-    return { ...(await speak(address)), stop };
+    const { open, close } = await speak(address);
+    return { open, stop: () => stop(close) };
   }
   throw new Error("Chromium did not start");
 }
@@ -55,6 +57,7 @@ async function speak(address) {
     });
   await once(socket, "open");
   return {
+    close: () => send("Browser.close"),
     /** Opens a page as a tab of the one window. */
     async open(url) {
       const { targetId } = await send("Target.createTarget", { url });

@@ -1,8 +1,7 @@
-// An overlay that Chromium itself hides, through a deployment. Its timers fire once a minute, as
-// those of a page that is hidden for long:
-// <https://developer.chrome.com/blog/timer-throttling-in-chrome-88>.
-// That begins after seconds here. `HIDDEN_MINUTES=10 node --test hidden.test.mjs` hides the page for
-// ten minutes instead, with Chromium as it comes.
+// An overlay that Chromium itself hides, through a deployment. The timers of a page that is hidden
+// for long fire once a minute: <https://developer.chrome.com/blog/timer-throttling-in-chrome-88>.
+// A flag makes that begin after seconds here. `HIDDEN_MINUTES=10 node --test hidden.test.mjs` hides
+// the page for ten minutes instead, with Chromium as it comes.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -59,19 +58,37 @@ const WATCH = `{
   plugin.onState(({ connection }) => states.push(connection));
 }`;
 
-test("hidden, a deployment, eight alerts: each is shown once, none after its expiry", async () => {
+/**
+ * Hides the page behind the other one. Its timers fire once a second at first, and once a minute
+ * after `MINUTES`. With the flag Chromium begins after seconds, though not each time: then they fire
+ * once a second to the end. Returns which it is.
+ */
+async function hide(page, other) {
+  const throttled = () => page.evaluate("Date.now() - ticks.at(-1) > 6000");
+  await other.front();
+  await eventually("it is hidden", () => page.evaluate("document.visibilityState === 'hidden'"));
+  if (MINUTES) {
+    await new Promise((resolve) => setTimeout(resolve, MINUTES * 60_000));
+    return eventually("its timers fire once a minute", throttled);
+  }
+  for (const end = Date.now() + 15_000; Date.now() < end; ) {
+    if (await throttled()) return true;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return false;
+}
+
+test("hidden, a deployment, eight alerts: each is shown once, none after its expiry", async (t) => {
   const key = await stack.key("c");
   const settings = `key=${key}&url=${stack.url}&seconds=${SHOWN / 1000}`;
   const page = await chromium.open(`http://127.0.0.1:${pages.port}/#${settings}`);
   await stack.connected("c");
   await page.evaluate(WATCH);
+  await stack.publish("c", { id: "first", data: { code: "first" } });
+  await stack.becomes("c", "first", "acknowledged");
   const other = await chromium.open("about:blank");
-  await other.front();
-  await eventually("it is hidden", () => page.evaluate("document.visibilityState === 'hidden'"));
-  await new Promise((resolve) => setTimeout(resolve, MINUTES * 60_000));
-  // A hidden page's timers fire once a second at first, and once a minute when this throttling
-  // has begun.
-  await eventually("its timers are throttled", () => page.evaluate("Date.now() - ticks.at(-1) > 6000"));
+  const throttled = await hide(page, other);
+  t.diagnostic(`its timers fire once a ${throttled ? "minute" : "second"}`);
 
   const { steps } = await stack.local("deploy");
   assert.ok(steps.some(({ type }) => type === "deployment_ended"), JSON.stringify(steps));
@@ -84,7 +101,7 @@ test("hidden, a deployment, eight alerts: each is shown once, none after its exp
   }
   for (const id of ids) await stack.becomes("c", id, "delivered");
   await stack.becomes("c", "brief", "expired");
-  assert.deepEqual(await page.evaluate("log"), []);
+  assert.deepEqual(await page.evaluate("log.splice(0).map(({ id }) => id)"), ["first"]);
   // The node that left told its client, which no timer had to remind.
   const states = await page.evaluate("states");
   assert.deepEqual([...new Set(states)], ["online"], "it was never away");
@@ -106,5 +123,5 @@ test("hidden, a deployment, eight alerts: each is shown once, none after its exp
     const latest = log[n + 1]?.off ?? off + PATIENCE;
     assert.ok(said > off - APART && said < latest + APART, `${id}: ${off}, ${said}, ${latest}`);
   }
-  if (MINUTES) console.log(await page.evaluate("ticks.length"), "seconds of its timer");
+  if (MINUTES) t.diagnostic(`its timer of a second fired ${await page.evaluate("ticks.length")} times`);
 });

@@ -6,6 +6,7 @@ use cloudformation::node::{Node, Origin};
 
 use crate::action::Action;
 use crate::attributes::Attributes;
+use crate::certificate::{self, Region};
 use crate::field::{Field, only_aws_knows};
 use crate::properties::{Id, Properties};
 
@@ -22,6 +23,8 @@ pub struct Listener {
     pub protocol: Field<String>,
     /// The port that it listens on.
     pub port: Field<u64>,
+    /// The region of each certificate that it names.
+    pub certificates: Field<Vec<Field<Region>>>,
     /// What it does where no rule matches.
     pub actions: Field<Vec<Action>>,
     /// `routing.http.response.access_control_allow_origin.header_value`.
@@ -39,6 +42,7 @@ impl Listener {
             load_balancer: properties.reference("LoadBalancerArn"),
             protocol: properties.field("Protocol"),
             port: properties.field("Port"),
+            certificates: certificate::regions(properties),
             actions: properties.each("DefaultActions", Action::read),
             allow_origin: attributes
                 .get("routing.http.response.access_control_allow_origin.header_value"),

@@ -6,14 +6,16 @@ use cloudformation::node::Origin;
 use cloudformation::template::{Rendered, Truth};
 
 use crate::balancer::{LoadBalancer, TargetGroup};
-use crate::edge::{Alias, Distribution, WebAcl};
+use crate::certificate::MoreCertificates;
+use crate::edge::{Alias, Distribution};
 use crate::field::Field;
+use crate::firewall::WebAcl;
 use crate::listener::{Listener, ListenerRule};
 use crate::network::SecurityGroup;
 use crate::pattern::Same;
 use crate::properties::{Id, Properties, mentioned};
 use crate::scaling::{ScalableTarget, Scaling};
-use crate::service::Service;
+use crate::service::{Express, Service};
 use crate::store::ReplicationGroup;
 use crate::task::TaskDefinition;
 use crate::unread::{self, Unread};
@@ -39,6 +41,10 @@ pub enum Part {
     Scaling,
     /// Web ACLs of load balancers.
     WebAcls,
+    /// Security groups.
+    SecurityGroups,
+    /// CloudFront distributions.
+    Distributions,
 }
 
 /// The resources of a template or of a live stack, each type in the source's order.
@@ -50,12 +56,18 @@ pub struct Model {
     pub load_balancers: Vec<LoadBalancer>,
     /// Listeners.
     pub listeners: Vec<Listener>,
+    /// Certificates that are added to listeners.
+    pub more_certificates: Vec<MoreCertificates>,
+    /// The region, where it is known.
+    pub region: Option<Field<String>>,
     /// Listener rules.
     pub rules: Vec<ListenerRule>,
     /// Target groups.
     pub target_groups: Vec<TargetGroup>,
     /// ECS services.
     pub services: Vec<Service>,
+    /// Services of ECS Express Mode.
+    pub express: Vec<Express>,
     /// Task definitions.
     pub task_definitions: Vec<TaskDefinition>,
     /// What scales services.
@@ -97,6 +109,12 @@ impl From<&Rendered> for Model {
                 LoadBalancer::read,
             ),
             listeners: all(rendered, &format!("{ELB}::Listener"), Listener::read),
+            more_certificates: all(
+                rendered,
+                &format!("{ELB}::ListenerCertificate"),
+                MoreCertificates::read,
+            ),
+            region: rendered.region.as_ref().map(Field::text),
             rules: all(
                 rendered,
                 &format!("{ELB}::ListenerRule"),
@@ -104,6 +122,7 @@ impl From<&Rendered> for Model {
             ),
             target_groups: all(rendered, &format!("{ELB}::TargetGroup"), TargetGroup::read),
             services: all(rendered, "AWS::ECS::Service", Service::read),
+            express: all(rendered, "AWS::ECS::ExpressGatewayService", Express::read),
             task_definitions: all(rendered, "AWS::ECS::TaskDefinition", TaskDefinition::read),
             scalable_targets: all(
                 rendered,

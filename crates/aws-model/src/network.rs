@@ -1,7 +1,7 @@
 //! Security groups and what they let through.
 
-use cloudformation::node::Node;
-use cloudformation::template::Resource;
+use cloudformation::node::{self, Node};
+use cloudformation::template::{Rendered, Resource};
 
 use crate::field::{Field, only_aws_knows};
 use crate::properties::{Id, Properties, written};
@@ -11,8 +11,11 @@ pub type PortRange = (u16, u16);
 
 const GROUP: &str = "AWS::EC2::SecurityGroup";
 
-/// Why security groups are not seen that another stack has, or that were not asked for.
+/// Why security groups are not seen that another stack has.
 pub const GROUPS_ELSEWHERE: &str = "security groups that are not in this template";
+
+/// Every address of IPv4, by which load balancers reach targets.
+const ALL_ADDRESSES: &str = "0.0.0.0/0";
 
 /// All ports.
 pub const ALL_PORTS: PortRange = (0, u16::MAX);
@@ -43,8 +46,10 @@ pub struct GroupRule {
 pub enum Peer {
     /// A security group; none where it is not in the template.
     Group(Option<Id>),
-    /// Address ranges or prefix lists.
-    Addresses,
+    /// Every address.
+    Anybody,
+    /// An address range, a prefix list or a group that only AWS knows: it may hold the other side.
+    Unclear,
 }
 
 /// The TCP ports of a rule.
@@ -84,7 +89,7 @@ impl SecurityGroup {
             inline
                 .iter()
                 .chain(apart)
-                .map(|rule| read_rule(rule, peer))
+                .map(|rule| read_rule(rule, peer, properties.rendered))
                 .collect()
         };
         Self {
@@ -126,16 +131,49 @@ fn all_same(zones: &[(String, bool)]) -> bool {
     zones.windows(2).all(|two| two.first() == two.last())
 }
 
+/// The only network of a template. Load balancer, tasks and store are in it.
+fn the_vpc(rendered: &Rendered) -> Option<&Resource> {
+    let mut all = rendered.of_type("AWS::EC2::VPC");
+    all.next().filter(|_| all.next().is_none())
+}
+
+/// Whether a range is the whole of a network, by reference or as it is written there.
+fn is_of_the_vpc(block: &Node, vpc: Option<&Resource>) -> bool {
+    let Some(vpc) = vpc.filter(|vpc| !vpc.may_not_exist()) else {
+        return false;
+    };
+    let block = node::json(block).to_string();
+    let own = vpc.properties.get("CidrBlock");
+    block == format!(r#"{{"Fn::GetAtt":["{}","CidrBlock"]}}"#, vpc.logical_id)
+        || own.is_some_and(|own| node::json(own).to_string() == block)
+}
+
 /// A rule; none for a function in the place of a whole rule.
-fn read_rule(rule: &Node, peer: &str) -> Option<GroupRule> {
+fn read_rule(rule: &Node, peer: &str, rendered: &Rendered) -> Option<GroupRule> {
     let map = rule.as_map()?;
+    let address = rule.get("CidrIp");
+    let anybody = |block: &Node| {
+        block.as_text() == Some(ALL_ADDRESSES) || is_of_the_vpc(block, the_vpc(rendered))
+    };
+    let group = map.get(peer).map(|entry| &entry.node);
     Some(GroupRule {
-        peer: match map.get(peer) {
-            Some(group) => Peer::Group(group.node.refers_to().map(str::to_owned)),
-            None => Peer::Addresses,
+        peer: match group {
+            Some(group) => the_group(group, rendered),
+            None if address.is_some_and(anybody) => Peer::Anybody,
+            None => Peer::Unclear,
         },
         ports: ports(rule).unwrap_or(Ports::Unknown),
     })
+}
+
+/// A group that a rule names. One by its id on AWS is none of the template's.
+fn the_group(group: &Node, rendered: &Rendered) -> Peer {
+    let named = rendered.referred(group);
+    match named {
+        Some(named) => Peer::Group(Some(named.logical_id.clone())),
+        None if group.as_text().is_some() => Peer::Group(None),
+        None => Peer::Unclear,
+    }
 }
 
 fn ports(rule: &Node) -> Option<Ports> {

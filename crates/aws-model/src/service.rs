@@ -49,6 +49,24 @@ pub struct Service {
     pub created_after: Vec<Id>,
 }
 
+/// A service of ECS Express Mode, which makes all but the container itself.
+#[derive(Clone, Debug)]
+pub struct Express {
+    /// Its logical id.
+    pub id: Id,
+    /// Its place.
+    pub place: Origin,
+}
+
+impl Express {
+    pub(crate) fn read(properties: Properties<'_>) -> Self {
+        Self {
+            id: properties.id(),
+            place: properties.place(),
+        }
+    }
+}
+
 /// An entry of a service's load balancers.
 #[derive(Clone, Debug)]
 pub struct Target {

@@ -7,6 +7,9 @@ use crate::Setting::{
 use crate::logic::{Fact, all, any, not};
 use crate::reading::{NotSeen, Reading};
 
+/// What stands for the region of a certificate that is the load balancer's, whichever it is.
+pub const OWN_REGION: &str = "the load balancer's";
+
 /// Clients may use HTTP long polling.
 pub(crate) fn polling(r: &Reading) -> Fact {
     Ok(r.list(Transports)?

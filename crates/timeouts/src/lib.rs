@@ -15,6 +15,7 @@ mod settings;
 mod sources;
 mod value;
 
+pub use facts::OWN_REGION;
 pub use place::{Origin, Place};
 pub use presets::{PRESETS, Preset, preset};
 pub use reading::{NotSeen, Reading, Seen, Sight};

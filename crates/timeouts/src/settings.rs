@@ -303,6 +303,15 @@ settings! {
         .not_in_file().aws("TargetControlPort").range(1, 65_535)
         .aws_default(DefaultValue::Unset);
 
+    /// The certificates that a listener names itself.
+    ListenerCertificates: Count("load_balancer.certificates", "certificates of a listener")
+        .not_in_file().aws("Certificates");
+    /// The regions of the certificates that a listener serves.
+    CertificateRegions: List("load_balancer.certificate_regions", "certificates' regions")
+        .not_in_file();
+    /// The load balancer's region.
+    BalancerRegion: Text("load_balancer.region", "load balancer's region").not_in_file();
+
     // The network.
     /// The load balancer's subnets.
     Subnets: List("network.subnets", "load balancer's subnets").aws("Subnets");
@@ -313,8 +322,16 @@ settings! {
     /// Ports on which the load balancer reaches the tasks through the security groups.
     BalancerToTask: Ports("network.balancer_to_task", "ports open from load balancer to task")
         .not_in_file();
+    /// Ports that security groups open to address ranges, which may hold the load balancer.
+    PerhapsBalancerToTask: Ports(
+        "network.perhaps_balancer_to_task", "ports perhaps open from load balancer to task")
+        .not_in_file();
     /// Ports on which the tasks reach the store through the security groups.
     TaskToStore: Ports("network.task_to_store", "ports open from task to store").not_in_file();
+    /// Ports that security groups open to address ranges, which may hold the tasks.
+    PerhapsTaskToStore: Ports(
+        "network.perhaps_task_to_store", "ports perhaps open from task to store")
+        .not_in_file();
 
     // The service and its tasks.
     /// CPU units of a task.
@@ -348,6 +365,8 @@ settings! {
     /// The share of tasks that may run during a deployment, in percent.
     MaximumPercent: Count("service.deployment.maximum_percent", "maximum percent")
         .aws("MaximumPercent").aws_default(DefaultValue::Count(200));
+    /// Whether it is a service of ECS Express Mode, which makes load balancer and alarms itself.
+    ExpressMode: Flag("service.express_mode", "Express Mode").not_in_file();
     /// Who deploys: `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
     DeploymentController: Text("service.deployment.controller", "deployment controller")
         .not_in_file().aws("DeploymentController Type").aws_default(DefaultValue::Text("ECS"));

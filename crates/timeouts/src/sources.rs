@@ -11,6 +11,12 @@ macro_rules! sources {
 sources! {
     ALB_ATTRIBUTES = "Elastic Load Balancing API, \
                       LoadBalancerAttribute", "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html";
+    ACM_REGIONS = "AWS Certificate Manager, supported \
+                   regions", "https://docs.aws.amazon.com/acm/latest/userguide/acm-regions.html";
+    CREATE_LISTENER = "Elastic Load Balancing API, \
+                       CreateListener", "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateListener.html";
+    ECS_EXPRESS = "Amazon ECS, updating an Express Mode \
+                   service", "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/express-service-update-full.html";
     ALB_IDLE = "Application Load Balancers, connection idle \
                 timeout", "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html";
     ALB_TROUBLE = "Application Load Balancers, troubleshooting (HTTP \

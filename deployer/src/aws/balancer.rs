@@ -1,14 +1,13 @@
 //! Load balancers, listeners and target groups as they are.
 
 use aws_model::{
-    Attributes, Field, GROUPS_ELSEWHERE, HealthCheck, Listener, ListenerRule, LoadBalancer,
-    NotSeen, TargetGroup,
+    Attributes, Field, HealthCheck, Listener, ListenerRule, LoadBalancer, TargetGroup,
 };
 use aws_sdk_elasticloadbalancingv2::types;
 use cloudformation::node::Origin;
 
 use super::live::{Live, number, seconds, text};
-use super::{Clients, Error, failed, firewall, listener};
+use super::{Clients, Error, distribution, failed, firewall, listener};
 
 const ASK: &str = "describe the load balancer";
 
@@ -78,6 +77,7 @@ pub(super) async fn balancers(
         .send()
         .await
         .map_err(|error| failed(ASK)(error).of_the_stack("a load balancer"))?;
+    let mut fronts = Vec::new();
     for balancer in found.load_balancers() {
         let arn = balancer.load_balancer_arn().unwrap_or_default();
         let answer = clients
@@ -98,7 +98,7 @@ pub(super) async fn balancers(
         let names = zones.filter_map(|zone| zone.zone_name());
         live.model.load_balancers.push(LoadBalancer {
             name: text(balancer.load_balancer_name(), &place),
-            security_groups: Field::NotSeen(NotSeen::Because(GROUPS_ELSEWHERE)),
+            security_groups: Field::Stated(balancer.security_groups().to_vec(), place.clone()),
             subnets: Field::Stated(subnets.map(str::to_owned).collect(), place.clone()),
             zones: Field::Stated(names.map(str::to_owned).collect(), place.clone()),
             ..LoadBalancer::new(id, place, attributes)
@@ -107,8 +107,13 @@ pub(super) async fn balancers(
         // Web ACLs protect Application Load Balancers alone.
         if balancer.r#type() == Some(&types::LoadBalancerTypeEnum::Application) {
             firewall::read(clients, arn, live).await;
+            fronts.push(distribution::Balancer {
+                id: live.stack.name(arn),
+                dns_name: balancer.dns_name().unwrap_or_default().to_owned(),
+            });
         }
     }
+    distribution::read(clients, &fronts, live).await;
     Ok(())
 }
 
@@ -132,6 +137,7 @@ async fn listeners(clients: &Clients, balancer: &str, live: &mut Live) -> Result
             load_balancer: live.reference(Some(balancer), &place),
             protocol: text(listener.protocol().map(|name| name.as_str()), &place),
             port: number(listener.port(), &place),
+            certificates: Field::live(None, &place),
             actions: listener::actions(listener.default_actions(), live, &place),
             allow_origin: text(None, &place),
             tcp_idle_timeout: text(None, &place).parse(),

@@ -8,6 +8,15 @@ use aws_sdk_cloudformation::types::{
 
 use super::{Clients, Error, Kind, failed};
 
+/// A template for a change set.
+#[derive(Clone, Copy, Debug)]
+pub enum Body<'a> {
+    /// Its text; 51,200 bytes at most.
+    Text(&'a str),
+    /// The URL of an object in S3; 1,000,000 bytes at most.
+    At(&'a str),
+}
+
 /// A change set to be made.
 #[derive(Clone, Debug)]
 pub struct NewChangeSet<'a> {
@@ -17,8 +26,8 @@ pub struct NewChangeSet<'a> {
     pub name: &'a str,
     /// Whether the stack is a new one.
     pub creates: bool,
-    /// The template's text; 51,200 bytes at most.
-    pub template: &'a str,
+    /// The template.
+    pub template: Body<'a>,
     /// Parameters by name.
     pub parameters: &'a [(String, String)],
     /// Tags of the stack, and so of all its resources; none leaves those that it has.
@@ -126,6 +135,10 @@ impl Clients {
         } else {
             ChangeSetType::Update
         };
+        let (text, url) = match new.template {
+            Body::Text(text) => (Some(text), None),
+            Body::At(url) => (None, Some(url)),
+        };
         let request = self
             .stacks
             .create_change_set()
@@ -135,7 +148,8 @@ impl Clients {
             .change_set_type(kind)
             // A creation that failed leaves nothing behind.
             .set_on_stack_failure(new.creates.then_some(OnStackFailure::Delete))
-            .template_body(new.template)
+            .set_template_body(text.map(str::to_owned))
+            .set_template_url(url.map(str::to_owned))
             .set_parameters(Some(new.parameters.iter().map(parameter).collect()))
             .set_tags(new.tags.map(|tags| tags.iter().map(tag).collect()))
             .set_role_arn(new.role.map(str::to_owned))

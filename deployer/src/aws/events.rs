@@ -52,7 +52,63 @@ impl Event {
     }
 }
 
+/// Something that was done to a stack as a whole: a deployment, a roll-back, a removal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// When it began.
+    pub began: SystemTime,
+    /// When the stack came to rest; none while it goes on.
+    pub ended: Option<SystemTime>,
+    /// How it stands, or ended: `UPDATE_COMPLETE`.
+    pub status: String,
+}
+
+/// The operations that these events tell of, newest first, as the events are.
+fn operations(events: impl IntoIterator<Item = Event>, most: usize) -> Vec<Operation> {
+    let mut found = Vec::new();
+    let mut newest: Option<Event> = None;
+    let of_stack = events.into_iter().filter(|event| event.of_stack);
+    for event in of_stack {
+        let began = event.begins().then_some(event.at);
+        // What is newer says how it stands now.
+        let last = newest.get_or_insert(event);
+        if let Some(began) = began {
+            found.push(Operation {
+                began,
+                ended: last.rests().then_some(last.at),
+                status: last.status.clone(),
+            });
+            newest = None;
+            if found.len() == most {
+                break;
+            }
+        }
+    }
+    found
+}
+
 impl Clients {
+    /// The last operations on a stack, newest first, `most` at most, as far as two pages of its
+    /// events tell of them.
+    ///
+    /// # Errors
+    /// There is no such stack, or AWS refuses a call.
+    pub async fn operations(&self, stack: &str, most: usize) -> Result<Vec<Operation>, Error> {
+        let mut events = Vec::new();
+        let mut next = None;
+        for _ in 0..2 {
+            let request = self.stacks.describe_stack_events().stack_name(stack);
+            let page = request.set_next_token(next).send().await;
+            let page = page.map_err(failed("read the stack's events"))?;
+            events.extend(page.stack_events().iter().map(event_of));
+            next = page.next_token;
+            if next.is_none() {
+                break;
+            }
+        }
+        Ok(operations(events, most))
+    }
+
     /// The newest event of a stack, if there is one.
     ///
     /// # Errors
@@ -86,7 +142,7 @@ impl Clients {
                 if after.is_some() && found.event_id() == after {
                     break 'pages;
                 }
-                let event = event(found);
+                let event = event_of(found);
                 let begins = after.is_none() && event.begins();
                 events.push(event);
                 if begins {
@@ -103,7 +159,7 @@ impl Clients {
     }
 }
 
-fn event(event: &StackEvent) -> Event {
+fn event_of(event: &StackEvent) -> Event {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     Event {
         id: text(event.event_id()),
@@ -138,5 +194,75 @@ fn reason(event: &StackEvent) -> String {
             format!("{reason}{colon}{hook} says: {said}")
         }
         _ => reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn of_stack(at: u64, status: &str) -> Event {
+        Event {
+            id: String::new(),
+            at: SystemTime::UNIX_EPOCH + Duration::from_secs(at),
+            logical_id: "acme".to_owned(),
+            physical_id: "arn".to_owned(),
+            kind: "AWS::CloudFormation::Stack".to_owned(),
+            status: status.to_owned(),
+            reason: String::new(),
+            of_stack: true,
+            refused: false,
+            token: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_a_hook_said_is_read() {
+        let said = |mode, status| {
+            let event = StackEvent::builder()
+                .event_id("1")
+                .resource_status_reason("The following hook(s) failed: [Acme::Names::Hook]")
+                .hook_type("Acme::Names::Hook")
+                .hook_status(status)
+                .hook_failure_mode(mode)
+                .hook_status_reason("names begin with acme-");
+            event_of(&event.build())
+        };
+        let refused = said(HookFailureMode::Fail, HookStatus::HookCompleteFailed);
+        assert!(refused.refused, "{refused:?}");
+        let words = "Acme::Names::Hook says: names begin with acme-";
+        assert!(refused.reason.ends_with(words), "{refused:?}");
+        let warned = said(HookFailureMode::Warn, HookStatus::HookCompleteFailed);
+        assert!(!warned.refused && warned.reason.ends_with(words));
+        let passed = said(HookFailureMode::Fail, HookStatus::HookCompleteSucceeded);
+        assert!(!passed.refused);
+    }
+
+    #[test]
+    fn operations_end_as_their_newest_event_says() {
+        let events = [
+            (90, "UPDATE_IN_PROGRESS"),
+            (60, "UPDATE_ROLLBACK_COMPLETE"),
+            (55, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"),
+            (50, "UPDATE_ROLLBACK_IN_PROGRESS"),
+            (40, "UPDATE_IN_PROGRESS"),
+            (20, "CREATE_COMPLETE"),
+            (10, "CREATE_IN_PROGRESS"),
+            (5, "REVIEW_IN_PROGRESS"),
+        ];
+        let events = events.map(|(at, status)| of_stack(at, status));
+        let found = operations(events.clone(), 5);
+        let found: Vec<_> = found
+            .iter()
+            .map(|one| (&*one.status, one.ended.is_some()))
+            .collect();
+        let expected = [
+            ("UPDATE_IN_PROGRESS", false),
+            ("UPDATE_ROLLBACK_COMPLETE", true),
+            ("CREATE_COMPLETE", true),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(operations(events, 2).len(), 2);
     }
 }

@@ -1,10 +1,10 @@
 //! The web ACL of a live load balancer. A role that may not ask leaves it unknown.
 
-use aws_model::{Challenges, Field, Part, WebAcl, WebRule};
+use aws_model::{Challenges, Field, Part, WebAcl, WebAction, WebRule};
 use aws_sdk_wafv2::types;
 
 use super::live::Live;
-use super::{Clients, Error, failed};
+use super::{Clients, Error, failed, statement};
 
 const ACTIONS: &str = "wafv2:GetWebACLForResource and wafv2:GetWebACL";
 
@@ -31,9 +31,16 @@ pub(super) async fn read(clients: &Clients, balancer: &str, live: &mut Live) {
     if !before.is_empty() || !after.is_empty() {
         rules.push(WebRule {
             unknown: true,
-            ..other(String::new(), Challenges::None)
+            priority: Some(0),
+            ..WebRule::default_action(WebAction::Continue)
         });
     }
+    let default = acl.default_action();
+    let blocks = default.is_some_and(|action| action.block().is_some());
+    rules.push(WebRule::default_action(match blocks {
+        true => WebAction::Block,
+        false => WebAction::Allow,
+    }));
     live.model.web_acls.push(WebAcl {
         id,
         protects: vec![live.stack.name(balancer)],
@@ -42,26 +49,12 @@ pub(super) async fn read(clients: &Clients, balancer: &str, live: &mut Live) {
     });
 }
 
-/// A rule that uses no managed group.
-fn other(name: String, challenges: Challenges) -> WebRule {
-    WebRule {
-        name,
-        managed_group: None,
-        unknown: false,
-        limited: false,
-        exceptions: Vec::new(),
-        challenges,
-    }
-}
-
-/// What a rule's own action challenges.
-fn own_challenges(rule: &types::Rule) -> Challenges {
-    if !rule.action().is_some_and(challenges_by) {
-        return Challenges::None;
-    }
-    match rule.statement().is_some_and(matches_each_path) {
-        true => Challenges::All,
-        false => Challenges::Some,
+fn action(action: &types::RuleAction) -> WebAction {
+    match action {
+        action if action.allow().is_some() => WebAction::Allow,
+        action if action.block().is_some() => WebAction::Block,
+        action if challenges_by(action) => WebAction::Challenge,
+        _ => WebAction::Continue,
     }
 }
 
@@ -70,34 +63,24 @@ fn challenges_by(action: &types::RuleAction) -> bool {
     action.challenge().is_some() || action.captcha().is_some()
 }
 
-/// Whether a statement matches requests of every path: a rate of all requests, or a path that
-/// begins with `/`.
-fn matches_each_path(statement: &types::Statement) -> bool {
-    if let Some(rate) = statement.rate_based_statement() {
-        return rate.scope_down_statement().is_none();
-    }
-    statement.byte_match_statement().is_some_and(|bytes| {
-        let field = bytes.field_to_match();
-        field.is_some_and(|field| field.uri_path().is_some())
-            && *bytes.positional_constraint() == types::PositionalConstraint::StartsWith
-            && bytes.search_string().as_ref() == b"/"
-    })
-}
-
 fn rule(rule: &types::Rule) -> WebRule {
     let statement = rule.statement();
     let group = statement.and_then(|statement| statement.managed_rule_group_statement());
+    let own = WebRule {
+        name: rule.name().to_owned(),
+        priority: u64::try_from(rule.priority()).ok(),
+        statement: statement::read(statement),
+        action: rule.action().map_or(WebAction::Continue, action),
+        ..WebRule::default_action(WebAction::Continue)
+    };
     let Some(group) = group else {
         let named = statement.and_then(|statement| statement.rule_group_reference_statement());
         return WebRule {
             // What another rule group does is not read.
             unknown: named.is_some(),
-            ..other(rule.name().to_owned(), own_challenges(rule))
+            ..own
         };
     };
-    let counts = rule
-        .override_action()
-        .is_some_and(|to| to.count().is_some());
     let lets_through = |one: &&types::RuleActionOverride| {
         let action = one.action_to_use();
         action.is_some_and(|action| action.count().is_some() || action.allow().is_some())
@@ -106,12 +89,15 @@ fn rule(rule: &types::Rule) -> WebRule {
     let overrides = overrides.filter(lets_through).map(|one| one.name());
     let excluded = group.excluded_rules().iter().map(|one| one.name());
     WebRule {
-        name: rule.name().to_owned(),
         managed_group: Some(group.name().to_owned()),
-        unknown: false,
-        limited: counts || group.scope_down_statement().is_some(),
+        unknown: WebRule::is_foreign(Some(group.vendor_name()), group.name()),
+        statement: statement::scope(group.scope_down_statement()),
+        counts: rule
+            .override_action()
+            .is_some_and(|to| to.count().is_some()),
         exceptions: overrides.chain(excluded).map(str::to_owned).collect(),
         challenges: challenges(group),
+        ..own
     }
 }
 

@@ -7,14 +7,18 @@
 )]
 
 pub mod actions;
+mod alarms;
+mod artifacts;
 mod balancer;
 mod caller;
 mod certificate;
 mod change_set;
+mod distribution;
 mod endpoint;
 mod error;
 mod events;
 mod firewall;
+mod groups;
 mod listener;
 mod live;
 mod logs;
@@ -33,6 +37,7 @@ mod service;
 mod signed;
 mod stack;
 mod stack_state;
+mod statement;
 mod task;
 mod zone;
 
@@ -44,11 +49,13 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_cloudformation::primitives::DateTime;
 
+pub use alarms::Alarm;
+pub use artifacts::Location;
 pub use certificate::Certificate;
-pub use change_set::{Change, ChangeSet, Detail, NewChangeSet, Recreation};
+pub use change_set::{Body, Change, ChangeSet, Detail, NewChangeSet, Recreation};
 use error::failed;
 pub use error::{Error, Kind};
-pub use events::Event;
+pub use events::{Event, Operation};
 pub use network::{Endpoint, Subnet};
 pub use node::RunningTask;
 pub use quota::Quota;

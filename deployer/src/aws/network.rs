@@ -1,8 +1,8 @@
 //! Networks of EC2: subnets, their routes, and the endpoints of AWS's services within them.
 
 use super::routes::{Routes, way};
-use super::signed::{EC2, Xml, items, text};
-use super::{Clients, Error, Kind};
+use super::signed::{EC2, Xml, items, text, unreadable};
+use super::{Clients, Error};
 
 /// A subnet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,15 +46,8 @@ impl Clients {
     /// # Errors
     /// AWS refuses the call.
     pub async fn subnets(&self, ids: &[String]) -> Result<Vec<Subnet>, Error> {
-        let names: Vec<_> = (1..=ids.len())
-            .map(|n| format!("Filter.1.Value.{n}"))
-            .collect();
-        let values = names.iter().map(String::as_str);
-        let values = values.zip(ids.iter().map(String::as_str));
-        let filter: Vec<_> = [("Filter.1.Name", "subnet-id")]
-            .into_iter()
-            .chain(values)
-            .collect();
+        let filter = filter("subnet-id", ids);
+        let filter: Vec<_> = filter.iter().map(borrowed).collect();
         let answer = self
             .signed
             .query(&EC2, "DescribeSubnets", "read the subnets", &filter)
@@ -126,17 +119,25 @@ impl Clients {
     }
 }
 
+/// A filter of EC2's: a name, and the values of which one must be there.
+pub(super) fn filter(name: &str, values: &[String]) -> Vec<(String, String)> {
+    let name = ("Filter.1.Name".to_owned(), name.to_owned());
+    let values = values.iter().zip(1..);
+    let values = values.map(|(value, n)| (format!("Filter.1.Value.{n}"), value.clone()));
+    std::iter::once(name).chain(values).collect()
+}
+
+/// A parameter as it is sent.
+pub(super) fn borrowed((name, value): &(String, String)) -> (&str, &str) {
+    (name, value)
+}
+
 /// Reads each item of a list of EC2's.
-fn list<T>(
+pub(super) fn list<T>(
     answer: &str,
     name: &str,
     read: impl Fn(roxmltree::Node<'_, '_>) -> T,
 ) -> Result<Vec<T>, Error> {
-    let document = Xml::parse(answer).map_err(|error| Error::Call {
-        what: "read EC2's answer",
-        reason: error.to_string(),
-        code: None,
-        kind: Kind::Unreachable,
-    })?;
+    let document = Xml::parse(answer).map_err(|error| unreadable("read EC2's answer", &error))?;
     Ok(items(document.root_element(), name).map(read).collect())
 }

@@ -4,7 +4,7 @@ use aws_model::{Model, Source};
 
 use super::live::Live;
 use super::stack::Stack;
-use super::{Clients, Error, balancer, service};
+use super::{Clients, Error, balancer, groups, service};
 
 /// The live resources of a stack that the rules look at, whoever changed them last.
 ///
@@ -28,6 +28,7 @@ pub async fn read_stack(clients: &Clients, name: &str) -> Result<Model, Error> {
     let mut balancers = of_type(&live, &format!("{ELB}::LoadBalancer"));
     balancers.extend(balancer::target_groups(clients, &unique(groups), &mut live).await?);
     balancer::balancers(clients, &unique(balancers), &mut live).await?;
+    groups::read(clients, &mut live).await;
     Ok(live.model)
 }
 

@@ -6,7 +6,7 @@ use aws_model::{Model, Source};
 use super::error::Kind;
 use super::live::Live;
 use super::stack::Stack;
-use super::{Clients, Error, balancer, failed, service};
+use super::{Clients, Error, balancer, failed, groups, service};
 
 impl Live {
     /// Nothing yet, and no stack that gives names to it.
@@ -35,6 +35,7 @@ pub async fn read_service(clients: &Clients, cluster: &str, name: &str) -> Resul
     }
     let balancers = balancer::target_groups(clients, &groups, &mut live).await?;
     balancer::balancers(clients, &balancers, &mut live).await?;
+    groups::read(clients, &mut live).await;
     Ok(live.model)
 }
 
@@ -79,5 +80,6 @@ pub async fn read_balancer(clients: &Clients, name: &str) -> Result<Model, Error
         .collect();
     balancer::target_groups(clients, &groups, &mut live).await?;
     balancer::balancers(clients, &[arn.to_owned()], &mut live).await?;
+    groups::read(clients, &mut live).await;
     Ok(live.model)
 }

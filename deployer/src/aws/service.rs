@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use aws_model::{
-    Container, Deployment, Field, GROUPS_ELSEWHERE, NotSeen, Pattern, Service, Target,
-    TaskDefinition, Variable, minutes,
+    Container, Deployment, Field, Pattern, Service, Target, TaskDefinition, Variable, minutes,
 };
 use aws_sdk_ecs::types;
 use cloudformation::node::Origin;
@@ -128,6 +127,9 @@ fn service(service: &types::Service, zones: Vec<String>, arn: &str, live: &Live)
         .collect();
     let launch_type = service.launch_type().map(|kind| kind.as_str().to_owned());
     let rebalancing = service.availability_zone_rebalancing();
+    let network = service.network_configuration();
+    let network = network.and_then(|network| network.awsvpc_configuration());
+    let groups = network.map(|network| network.security_groups().to_vec());
     Service {
         id,
         name: text(service.service_name(), place),
@@ -144,8 +146,7 @@ fn service(service: &types::Service, zones: Vec<String>, arn: &str, live: &Live)
         capacity_providers: Field::live_or_unset(unless_empty(providers), place),
         az_rebalancing: text(rebalancing.map(|rebalancing| rebalancing.as_str()), place),
         zones: Field::live_or_unset(unless_empty(zones), place),
-        // No template's group is compared with what is live.
-        security_groups: Field::NotSeen(NotSeen::Because(GROUPS_ELSEWHERE)),
+        security_groups: Field::live_or_unset(groups, place),
         deployment: deployment(service, place),
         created_after: Vec::new(),
         place: place.clone(),

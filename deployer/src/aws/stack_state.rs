@@ -33,6 +33,14 @@ pub struct StackState {
 }
 
 impl StackState {
+    /// Where backends call: an address of their own, or the one that clients use.
+    #[must_use]
+    pub fn api_url(&self) -> Option<&str> {
+        let outputs = ["ApiUrl", "Url"].into_iter();
+        let mut found = outputs.filter_map(|name| self.outputs.get(name));
+        found.next().map(String::as_str)
+    }
+
     /// Whether CloudFormation works on it now.
     #[must_use]
     pub fn is_busy(&self) -> bool {

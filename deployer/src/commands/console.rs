@@ -11,7 +11,7 @@ use deployer::loaded_environment::Loaded;
 use deployer::local::api::Api;
 use deployer::local::state;
 use deployer::named_stack::Named;
-use deployer::server_target::{backend_key, local, path};
+use deployer::server_target::{api_url, backend_key, local, path};
 use deployer::terminal::{Exit, Output, Signals, line, print, runtime, say};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -52,13 +52,30 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let stack = args.stack()?;
-    let url = match (&args.url, &stack) {
-        (Some(url), _) => url.clone(),
-        (None, Some(named)) => runtime()?.block_on(url_of(named))?,
-        (None, None) => local(None)?.url,
+    let server = match (&args.url, &stack) {
+        (Some(url), _) => Server::at(url.clone()),
+        (None, Some(named)) => runtime()?.block_on(server_of(named))?,
+        (None, None) => Server::at(local(None)?.url),
     };
-    let console = args.console(&url, stack)?;
+    let console = args.console(&server, stack)?;
     runtime()?.block_on(serve(args, console, output))
+}
+
+/// The addresses of a server, which may be the same.
+struct Server {
+    /// Where clients connect.
+    clients: String,
+    /// Where backends call.
+    backends: String,
+}
+
+impl Server {
+    fn at(url: String) -> Self {
+        Self {
+            backends: api_url(&url),
+            clients: url,
+        }
+    }
 }
 
 impl Args {
@@ -74,7 +91,8 @@ impl Args {
         }
     }
 
-    fn console(&self, url: &str, stack: Option<Named>) -> anyhow::Result<Console> {
+    fn console(&self, server: &Server, stack: Option<Named>) -> anyhow::Result<Console> {
+        let url = server.clients.as_str();
         let here = local(Some(url)).ok();
         let which = self
             .env
@@ -95,7 +113,7 @@ impl Args {
             },
             api: Api {
                 backend_key: backend_key(self.backend_key_file.as_ref(), Some(url))?,
-                address: url.parse()?,
+                address: server.backends.parse()?,
             },
             name: self.env.clone(),
             namespaces,
@@ -121,14 +139,18 @@ fn namespaces(loaded: &Loaded) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// Where the clients of a stack connect.
-async fn url_of(named: &Named) -> anyhow::Result<String> {
+/// The addresses of a stack's server.
+async fn server_of(named: &Named) -> anyhow::Result<Server> {
     let clients = Clients::new(named.region.clone()).await;
     let Some(stack) = clients.stack(&named.name).await? else {
         bail!("{}", named.absent());
     };
     let url = stack.outputs.get("Url").cloned();
-    url.context("the stack has no output Url: give --url")
+    let url = url.context("the stack has no output Url: give --url")?;
+    Ok(Server {
+        backends: stack.api_url().unwrap_or(&url).to_owned(),
+        clients: url,
+    })
 }
 
 /// Opens a browser, where there is one.

@@ -10,7 +10,7 @@ use deployer::local::api::Api;
 use serde_json::{Value, json};
 use socketio_client::{Address, Error, Incoming, Session, Settings};
 
-use deployer::server_target::{backend_key, local, path, with_slash};
+use deployer::server_target::{api_url, backend_key, local, path, with_slash};
 use deployer::terminal::{Exit, Output, line, print, say};
 use deployer::terminal::{Signals, runtime};
 
@@ -126,8 +126,8 @@ async fn target(args: &Args) -> anyhow::Result<Target> {
     let url = args.url.as_deref();
     let stack = local(url);
     let url = match (url, &stack) {
-        (Some(url), _) => url.to_owned(),
-        (None, Ok(stack)) => stack.url.clone(),
+        (_, Ok(stack)) => stack.url.clone(),
+        (Some(url), Err(_)) => url.to_owned(),
         (None, Err(_)) => return Err(stack.err().context("no stack")?),
     };
     let address: Address = url.parse()?;
@@ -145,7 +145,7 @@ async fn target(args: &Args) -> anyhow::Result<Target> {
         (None, Some(channel)) => {
             let backend_key = backend_key(args.backend_key_file.as_ref(), Some(&url))?;
             let api = Api {
-                address: address.clone(),
+                address: api_url(&url).parse()?,
                 backend_key,
             };
             let namespace = args.namespace.trim_start_matches('/');

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
+use deployer::connections::Connections;
+use deployer::local::api::Api;
 use deployer::local::control::{Answer, Command, Order, RedisAction, Rollout, call};
-use deployer::local::state;
+use deployer::local::state::{self, Local};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -31,7 +33,7 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Show the nodes: address, process, health and state.
+    /// Show the nodes: address, process, health, state and connections.
     Status {
         /// Wait until every node is healthy and nothing is being replaced.
         #[arg(long)]
@@ -170,7 +172,8 @@ impl How {
 
 pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     let command = args.verb.command()?;
-    let socket = state::socket(&state::directory(), local(args.url.as_deref())?.pid);
+    let here = local(args.url.as_deref())?;
+    let socket = state::socket(&state::directory(), here.pid);
     runtime()?.block_on(async {
         let mut signals = Signals::take()?;
         let mut answers = call(&socket, &command).await?;
@@ -192,10 +195,35 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
             () = signals.next() => return Err(goes_on(&command).context(Ended(Exit::Interrupted))),
         };
         match last {
-            Ok(answer) => end(&command, answer?, &steps, output),
+            Ok(answer) => {
+                let mut answer = answer?;
+                if let (Command::Status { .. }, Answer::Done { text, status }) =
+                    (&command, &mut answer)
+                {
+                    let connections = connections(&here, status).await;
+                    status["connections"] = connections.json();
+                    text.push_str(&format!("\n\nconnections\n{}", connections.text("")));
+                    text.truncate(text.trim_end().len());
+                }
+                end(&command, answer, &steps, output)
+            }
             Err(_) => Err(goes_on(&command).context(Ended(Exit::StillRunning))),
         }
     })
+}
+
+/// What each node that runs holds, asked at its own address.
+async fn connections(here: &Local, status: &Value) -> Connections {
+    let nodes = status["nodes"].as_array().into_iter().flatten();
+    let running = nodes.filter(|node| node["state"] == "running");
+    let addresses = running.filter_map(|node| node["address"].as_str());
+    let apis = addresses.filter_map(|address| {
+        Some(Api {
+            address: format!("http://{address}").parse().ok()?,
+            backend_key: here.backend_key.clone(),
+        })
+    });
+    Connections::of_each(apis).await
 }
 
 /// What to say when nobody waits any more.

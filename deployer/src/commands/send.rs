@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 use deployer::local::api::Api;
 use serde_json::{Value, json};
 
-use deployer::server_target::{backend_key, local};
+use deployer::server_target::{api_url, backend_key, local};
 use deployer::terminal::runtime;
 use deployer::terminal::{Exit, Output, line, print, say};
 
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
         }
     };
     let api = Api {
-        address: url.parse()?,
+        address: api_url(&url).parse()?,
         backend_key,
     };
     let message = message(args)?;

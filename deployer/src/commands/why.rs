@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use deployer::local::api::Api;
-use deployer::server_target::{backend_key, local};
+use deployer::server_target::{api_url, backend_key, local};
 use deployer::terminal::{Exit, Output, line, print, runtime};
 use deployer::why::Report;
 
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args, output: Output) -> anyhow::Result<Exit> {
     };
     let backend_key = backend_key(args.backend_key_file.as_ref(), Some(&url))?;
     let api = Api {
-        address: url.parse()?,
+        address: api_url(&url).parse()?,
         backend_key,
     };
     let place = (&*args.namespace, &*args.channel);

@@ -3,12 +3,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::aws::{ChangeSet, Clients, NewChangeSet, StackState};
-use crate::history::{Origin, PreviousDeployment, carrying, without_record};
+use crate::aws::{Body, ChangeSet, Clients, NewChangeSet, StackState};
+use crate::history::{LARGEST_TEMPLATE, Origin, PreviousDeployment, carrying, without_record};
 use crate::reading::{Flags, read};
 use crate::report::Report;
 use crate::stack_operation::{Plan, Request};
 use anyhow::{Context as _, bail};
+use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep};
 
 use crate::loaded_environment::Loaded;
@@ -34,9 +35,14 @@ pub fn request(loaded: &Loaded) -> anyhow::Result<Request> {
         "the template has no parameters Prefix, Name and Environment, by which its stack is named",
     )?;
     let region = loaded.region.clone().unwrap_or_default();
-    let mut request = Request::new(stack, region, &loaded.template, &loaded.rendered)?;
-    request.options = loaded.options.clone();
-    Ok(request)
+    let options = loaded.options.clone();
+    Ok(Request::new(
+        stack,
+        region,
+        &loaded.template,
+        &loaded.rendered,
+        options,
+    )?)
 }
 
 /// The rules over the template.
@@ -120,17 +126,19 @@ pub async fn prepare(
         None => None,
     };
     let previous = previous(request, old, live.as_deref(), how);
-    let (template, unkept) = carrying(&request.template, origin, previous);
+    let largest = request.largest_template();
+    let (template, unkept) = carrying(&request.template, origin, previous, largest);
     if let Some(unkept) = unkept {
         say(&format!(
             "`deployer rollback` will not be possible: {unkept}"
         ))?;
     }
+    let place = uploaded(clients, request, &template).await?;
     let new = NewChangeSet {
         stack: &request.stack,
         name,
         creates,
-        template: &template,
+        template: place.as_deref().map_or(Body::Text(&template), Body::At),
         parameters: &parameters,
         tags: tags.as_deref(),
         role: request.options.role.as_deref(),
@@ -139,7 +147,16 @@ pub async fn prepare(
         named_iam: request.named_iam,
         reverts_drift: how.reverts_drift && !creates,
     };
-    let (id, _) = clients.create_change_set(&new).await?;
+    let created = clients.create_change_set(&new).await;
+    let (id, _) = match &place {
+        Some(url) => created.with_context(|| {
+            format!(
+                "CloudFormation makes no change set of the template at {url}, which it reads with \
+                 the caller's s3:GetObject"
+            )
+        })?,
+        None => created?,
+    };
     let mut change_set = made(clients, &id).await?;
     if change_set.status == "FAILED" {
         if !has_no_changes(&change_set.reason) {
@@ -157,6 +174,26 @@ pub async fn prepare(
         name: name.to_owned(),
         change_set,
     })
+}
+
+/// The URL of a template that is too long for the call, once it lies in the environment's bucket.
+/// Its name is the template's hash: one that is sent again is the same object.
+async fn uploaded(
+    clients: &Clients,
+    request: &Request,
+    template: &str,
+) -> anyhow::Result<Option<String>> {
+    let Some(bucket) = &request.options.artifacts else {
+        return Ok(None);
+    };
+    if template.len() <= LARGEST_TEMPLATE {
+        return Ok(None);
+    }
+    let hash = Sha256::digest(template);
+    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let key = format!("{}/{hash}.template", request.stack);
+    let url = clients.put_template(bucket, &key, template).await?;
+    Ok(Some(url))
 }
 
 /// Why CloudFormation refuses a change: what its validation found, or its own summary.

@@ -8,6 +8,7 @@ mod apply;
 mod arguments;
 pub mod change_set;
 pub mod commit;
+mod facts;
 mod interrupted;
 mod look_ahead;
 mod restore;
@@ -16,8 +17,7 @@ mod verify;
 
 use std::cell::{Cell, RefCell};
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use crate::aws::{ChangeSet, Clients, Error};
 use crate::stack_operation::{
@@ -30,8 +30,8 @@ use tokio::time::Instant;
 
 use crate::terminal::colour::is_able;
 use crate::terminal::say_waiting;
-pub use arguments::role;
 pub(crate) use arguments::watching;
+pub use arguments::{Options, role};
 use change_set::{check, request};
 
 use crate::history::Origin;
@@ -72,30 +72,6 @@ impl Args {
             .into_iter()
             .find_map(|(given, flag)| given.then_some(flag))
     }
-}
-
-/// How a deployment is carried out, onwards or back.
-#[derive(clap::Args)]
-#[group(skip)]
-pub struct Options {
-    /// Do not ask before anything is changed.
-    #[arg(long)]
-    pub yes: bool,
-    /// How long to watch; the deployment goes on after that.
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = watching)]
-    pub timeout: Duration,
-    /// End the deployment, and undo it, once this many of its tasks have failed.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    abort_on_task_failures: Option<u32>,
-    /// Do not open real sessions through the load balancer in the end.
-    #[arg(long)]
-    no_probe: bool,
-    /// The role with which CloudFormation works, instead of the environment file's `role_arn`.
-    #[arg(long, value_name = "ARN", value_parser = role)]
-    role_arn: Option<String>,
-    /// A file with a backend key for the probe; the stack's own secret is read unless given.
-    #[arg(long, value_name = "FILE")]
-    pub backend_key_file: Option<PathBuf>,
 }
 
 /// What a deployment is to whoever wants it.

@@ -46,11 +46,13 @@ pub(super) fn back(
     // The region as the stack's ARN has it: the environment file may name none.
     let region = stack.id.split(':').nth(3).map(str::to_owned);
     let rendered = render_with(&template, &parameters, region.as_deref())?;
-    let mut request = Request::new(
+    // Tags, role, topics and bucket are those of now, not of what ran before.
+    let request = Request::new(
         stack.name.clone(),
         region.clone().unwrap_or_default(),
         &template,
         &rendered,
+        named.options.clone(),
     )?;
     let loaded = Loaded {
         name: named.environment.clone(),
@@ -62,8 +64,6 @@ pub(super) fn back(
         ignores: named.ignores.clone(),
         options: named.options.clone(),
     };
-    // Tags, role and topics are those of now, not of what ran before.
-    request.options = loaded.options.clone();
     Ok((
         loaded,
         request,

@@ -147,13 +147,27 @@ impl Deployment<'_> {
         let address = url
             .parse()
             .with_context(|| format!("the stack's output Url is {url}"))?;
+        let given = self.options.api_url.as_deref();
+        let backends = given.or(stack.api_url()).unwrap_or(url);
         let api = Api {
-            address,
+            address: backends
+                .parse()
+                .with_context(|| format!("backends cannot call {backends}"))?,
             backend_key: key,
         };
+        // From outside of its network nobody reaches it: that says nothing of the deployment.
+        let internal = given.is_none() && stack.outputs.contains_key("ApiUrl");
         self.stage(format!("probing {url}"));
         let (id, key) = match self.issue(&api, namespace).await {
             Ok(issued) => issued,
+            Err(ApiError::Http(error)) if internal => {
+                self.stage(format!(
+                    "not probed: no key could be issued, since {backends} is internal and not \
+                     reached from here ({error}); run it within the VPC, give --api-url, or give a \
+                     plugin's key to `deployer probe`"
+                ));
+                return Ok(true);
+            }
             Err(error) => {
                 let name = stack
                     .outputs
@@ -168,7 +182,7 @@ impl Deployment<'_> {
             }
         };
         let settings = Settings {
-            address: api.address.clone(),
+            address,
             path: path.to_owned(),
             namespace: with_slash(namespace),
             key: Some(key),
@@ -309,10 +323,13 @@ impl Deployment<'_> {
         let url = stack.outputs.get("Url").map(String::as_str);
         let host = stack.outputs.get("LoadBalancerName").map(String::as_str);
         let image = stack.parameters.get("Image").map(String::as_str);
+        let facts = self.facts(&stack).await;
         if self.output == Output::Json {
-            print(&line(&json!({
+            let mut document = json!({
                 "type": "done", "stack": stack.name, "status": stack.status, "changed": changed, "well": well, "url": url, "host": host, "image": image,
-            })))?;
+            });
+            facts.into(&mut document);
+            print(&line(&document))?;
         } else {
             let what = if changed {
                 self.purpose.done
@@ -330,7 +347,7 @@ impl Deployment<'_> {
                     text.push_str(&format!("\n  {name:<5}  {value}"));
                 }
             }
-            print(&format!("{text}\n"))?;
+            print(&format!("{text}{}\n", facts.text()))?;
         }
         Ok(if well { Exit::Well } else { Exit::Failed })
     }

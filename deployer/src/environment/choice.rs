@@ -79,6 +79,18 @@ choice! {
 }
 
 choice! {
+    /// Who reaches the backends' interface.
+    Api {
+        /// Whoever reaches the load balancer that clients use.
+        Public = "public",
+        /// Both of them, each by a load balancer of its own, while backends move.
+        Both = "both",
+        /// Those within the networks that reach the VPC.
+        Internal = "internal",
+    }
+}
+
+choice! {
     /// The addresses that a load balancer has for its clients.
     IpAddressType {
         /// IPv4 alone.

@@ -91,6 +91,16 @@ impl Answers {
             "",
             "the Route 53 zone in which the domain is made",
         );
+        page.setting(
+            "api",
+            "",
+            "public; production wants internal, where /v1 is within the VPC alone",
+        );
+        page.setting(
+            "api_domain",
+            "",
+            "where api is internal, the host name that backends use",
+        );
         page.text("network:");
         page.setting("  vpc", &plain(&self.vpc), "");
         page.setting(

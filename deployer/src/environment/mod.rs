@@ -24,7 +24,7 @@ mod text;
 mod unit;
 
 pub use arn::{KeyArn, PolicyArn, RoleArn, SecretArn, TopicArn};
-pub use choice::{Architecture, IpAddressType, Retention, Scheme, Switch, Target};
+pub use choice::{Api, Architecture, IpAddressType, Retention, Scheme, Switch, Target};
 pub use duration::{Seconds, Sticky};
 pub use field::Setting;
 pub use file::{DEFAULTS, find, load, parse};
@@ -34,11 +34,11 @@ pub use metrics::{Metrics, Peer, WriteUrl};
 pub use redis::{NodeType, Redis};
 pub use schema::schema;
 pub use section::{
-    Deployment, Environment, HealthCheck, Ignore, LoadBalancer, Network, Service, Tasks,
+    Artifacts, Deployment, Environment, HealthCheck, Ignore, LoadBalancer, Network, Service, Tasks,
 };
 pub use server::Server;
 pub use size::Mebibytes;
 pub use store::{Store, StoreUrl};
 pub use tags::{Tags, Topics};
-pub use text::{Account, Path, Region, Slug, Text};
+pub use text::{Account, Bucket, Path, Region, Slug, Text};
 pub use unit::{NonEmpty, Number};

@@ -32,6 +32,9 @@ impl Environment {
         ];
         parameters.extend(optional("Domain", self.domain.as_ref()));
         parameters.extend(optional("HostedZone", self.hosted_zone.as_ref()));
+        let api = self.api.as_ref();
+        parameters.extend(api.map(|api| ("Api", api.node(|api| api.word().to_owned()))));
+        parameters.extend(optional("ApiDomain", self.api_domain.as_ref()));
         let boundary = self.permissions_boundary.as_ref();
         let boundary = boundary.map(|boundary| boundary.node(|arn| arn.0.clone()));
         parameters.extend(boundary.map(|node| ("PermissionsBoundary", node)));

@@ -4,7 +4,7 @@
 //! Ranges are checked here where no rule speaks of them: a rule says more about what would break.
 
 use super::arn::{KeyArn, PolicyArn, RoleArn, SecretArn};
-use super::choice::{Architecture, IpAddressType, Retention, Scheme, Switch, Target};
+use super::choice::{Api, Architecture, IpAddressType, Retention, Scheme, Switch, Target};
 use super::duration::{Seconds, Sticky};
 use super::field::{Setting, section};
 use super::image::Image;
@@ -13,7 +13,7 @@ use super::server::Server;
 use super::size::Mebibytes;
 use super::store::Store;
 use super::tags::{Tags, Topics};
-use super::text::{Account, Path, Region, Slug, Text};
+use super::text::{Account, Bucket, Path, Region, Slug, Text};
 use super::unit::{NonEmpty, Number};
 use cloudformation::diagnostic::{Mistake, Mistakes, nearest};
 
@@ -36,6 +36,15 @@ section! {
         domain: Option<Setting<Text>>,
         /// The Route 53 hosted zone in which the domain becomes an alias of the load balancer.
         hosted_zone: Option<Setting<Text>>,
+        /// Who reaches the backends' interface, `/v1`: everyone who reaches the load balancer
+        /// (`public`, unless given), or those within the networks that reach the VPC (`internal`),
+        /// through a load balancer of its own. Production wants `internal`; `both` is for the time in
+        /// which backends move there.
+        api: Option<Setting<Api>>,
+        /// The host name that backends use where `api` is not `public`. The certificate covers it too,
+        /// and the hosted zone has it as an alias. Without it they use the internal load balancer's
+        /// own name, by HTTP.
+        api_domain: Option<Setting<Text>>,
         /// Where in the network it runs.
         network: Network,
         /// The Application Load Balancer and its target group.
@@ -62,6 +71,8 @@ section! {
         /// The KMS key that encrypts the log, the stack's own secrets and its Valkey, instead of keys
         /// of AWS's. A Valkey that is there keeps its key: AWS cannot give it another.
         kms_key: Option<Setting<KeyArn>>,
+        /// Where templates lie that are too long for CloudFormation's call.
+        artifacts: Option<Artifacts>,
         /// SNS topics to which CloudFormation tells what happens to the stack, five at most.
         notification_arns: Option<Setting<Topics>>,
         /// Rules that `check` and `up` pass over here, each with a reason.
@@ -76,6 +87,15 @@ section! {
         rule: Setting<Text>,
         /// Why it does not matter here.
         reason: Setting<Text>,
+    }
+}
+
+section! {
+    /// Where templates lie that are too long for CloudFormation's call, 51,200 bytes.
+    Artifacts {
+        /// The S3 bucket, in the stack's region. Objects are named for the stack and the template's
+        /// SHA-256; nothing removes them.
+        bucket: Setting<Bucket>,
     }
 }
 

@@ -93,6 +93,27 @@ inline_schema!([] Account, "Account", json_schema!({
     ]
 }));
 
+/// A bucket of S3's: 3 to 63 lower-case letters, digits, dots and hyphens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket(pub String);
+
+impl FromNode for Bucket {
+    fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
+        let expected = "the name of an S3 bucket: 3 to 63 lower-case letters, digits, `.` and `-`";
+        parsed(node, expected, mistakes, |text| {
+            let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
+            let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+            let fits = (3..=63).contains(&text.len())
+                && text.chars().all(inner)
+                && edge(text.chars().next())
+                && edge(text.chars().next_back());
+            fits.then(|| Self(text.to_owned()))
+        })
+    }
+}
+
+inline_schema!([] Bucket, "Bucket", json_schema!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$" }));
+
 /// A path of a URL, without pattern or query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path(pub String);

@@ -64,8 +64,8 @@ enum Kept {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unkept {
     /// The template leaves no room for it.
-    #[error("the template is too large to carry what ran before: {0} bytes of {LARGEST_TEMPLATE}")]
-    TooLarge(usize),
+    #[error("the template is too large to carry what ran before: {0} bytes of {1}")]
+    TooLarge(usize, usize),
     /// JSON has no comments.
     #[error("a template in JSON cannot carry what ran before; one in YAML can")]
     Json,
@@ -144,19 +144,20 @@ pub fn without_record(live_template: &str) -> &str {
 /// far as it can carry that.
 ///
 /// The second part says why it cannot carry what ran before: the deployment can go on, but has no
-/// way back by itself.
+/// way back by itself. `largest` is the longest template that can be sent, in bytes.
 #[must_use]
 pub fn carrying(
     template: &str,
     origin: &Origin,
     previous: Option<PreviousDeployment>,
+    largest: usize,
 ) -> (String, Option<Unkept>) {
     let template = without_record(template);
     if template.trim_start().starts_with('{') {
         return (template.to_owned(), previous.map(|_| Unkept::Json));
     }
     let with_origin = format!("{template}{}{}", line_end(template), origin.comment());
-    let fits = |text: &String| text.len() <= LARGEST_TEMPLATE;
+    let fits = |text: &String| text.len() <= largest;
     let Some(previous) = previous else {
         let carrying = Some(with_origin).filter(fits);
         return (carrying.unwrap_or_else(|| template.to_owned()), None);
@@ -176,7 +177,7 @@ pub fn carrying(
     if fits(&whole) {
         return (whole, None);
     }
-    let size = Some(Unkept::TooLarge(whole.len()));
+    let size = Some(Unkept::TooLarge(whole.len(), largest));
     let carrying = Some(with_origin).filter(fits);
     (carrying.unwrap_or_else(|| template.to_owned()), size)
 }
@@ -238,7 +239,7 @@ mod tests {
     }
 
     fn carried(previous: PreviousDeployment, template: &str) -> String {
-        let (carrying, unkept) = carrying(template, &origin(), Some(previous));
+        let (carrying, unkept) = carrying(template, &origin(), Some(previous), LARGEST_TEMPLATE);
         assert_eq!(unkept, None);
         carrying
     }
@@ -246,7 +247,7 @@ mod tests {
     #[test]
     fn what_ran_before_comes_back_whole() {
         let old = "Resources: { A: { Type: 'AWS::SNS::Topic' } }\n";
-        let (first, _) = carrying(old, &origin(), None);
+        let (first, _) = carrying(old, &origin(), None, LARGEST_TEMPLATE);
         assert_eq!(Origin::of(&first), Some(origin()));
         assert_eq!(PreviousDeployment::of(&first), None);
         let live = carried(previous(&first), "Resources: {}\n");
@@ -326,12 +327,12 @@ mod tests {
     fn what_cannot_be_carried_is_said() {
         let json = " { \"Resources\": {} }";
         assert_eq!(
-            carrying(json, &origin(), Some(previous(""))),
+            carrying(json, &origin(), Some(previous("")), LARGEST_TEMPLATE),
             (json.to_owned(), Some(Unkept::Json))
         );
         let large = "x".repeat(LARGEST_TEMPLATE);
-        let (sent, unkept) = carrying(&large, &origin(), Some(previous("")));
-        assert!(sent == large && matches!(unkept, Some(Unkept::TooLarge(_))));
+        let (sent, unkept) = carrying(&large, &origin(), Some(previous("")), LARGEST_TEMPLATE);
+        assert!(sent == large && matches!(unkept, Some(Unkept::TooLarge(..))));
         for odd in ["Resources: {}", &format!("{MARK}AAAA"), &format!("{MARK}!")] {
             assert_eq!(PreviousDeployment::of(odd), None, "{odd}");
             assert_eq!(Origin::of(odd), None, "{odd}");

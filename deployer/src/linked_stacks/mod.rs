@@ -5,6 +5,7 @@
 //! construct where CDK wrote it.
 
 mod assembly;
+mod order;
 mod rewrite;
 mod stack;
 
@@ -16,6 +17,7 @@ use cloudformation::template::{Inputs, Rendered, Resource};
 use indexmap::IndexMap;
 
 use crate::source_file::read_template;
+use order::Order;
 use rewrite::Scope;
 use stack::Stack;
 
@@ -65,7 +67,8 @@ pub fn read(paths: &[PathBuf], given: &Given<'_>) -> Result<Rendered, Mistakes> 
     }
     let mut whole = Whole::default();
     for stack in &stacks {
-        let added = whole.add(stack, given, &IndexMap::new(), &[]);
+        whole.order.next();
+        let added = whole.add(stack, given, &Handed::default(), &[]);
         mistakes.keep(added);
     }
     let joined = whole.joined();
@@ -108,11 +111,22 @@ fn twice(path: &Path) -> Mistakes {
     Mistake::nowhere(message).into()
 }
 
+/// What a parent gives to a stack that it nests.
+#[derive(Default)]
+struct Handed {
+    /// Values of its parameters.
+    values: IndexMap<String, Node>,
+    /// The resources that are created before any of its own.
+    before: Vec<String>,
+}
+
 /// The resources of all stacks so far.
 #[derive(Default)]
 struct Whole {
+    order: Order,
     resources: IndexMap<String, Resource>,
     parameters: IndexMap<String, Node>,
+    region: Option<Node>,
     unset: Vec<String>,
     exports: IndexMap<String, Node>,
     adding_macro: Option<cloudformation::node::Origin>,
@@ -120,20 +134,19 @@ struct Whole {
 }
 
 impl Whole {
-    /// Adds a stack, and gives back its outputs. `handed` are the values that a parent hands to its
-    /// parameters; `parents` are the files that nest it.
+    /// Adds a stack, and gives back its outputs. `parents` are the files that nest it.
     fn add(
         &mut self,
         stack: &Stack,
         given: &Given<'_>,
-        handed: &IndexMap<String, Node>,
+        handed: &Handed,
         parents: &[&Path],
     ) -> Result<IndexMap<String, Node>, Mistakes> {
-        let inputs = inputs(stack, given, handed);
+        let inputs = inputs(stack, given, &handed.values);
         let rendered = stack.template.render(&inputs)?;
         let mut scope = Scope {
             names: names(stack, &rendered),
-            values: handed.clone(),
+            values: handed.values.clone(),
             outputs: IndexMap::new(),
         };
         let chain = [parents, &[stack.path.as_path()]].concat();
@@ -149,21 +162,23 @@ impl Whole {
             nested.region.clone_from(&stack.region);
             let parameters = resource.properties.get("Parameters").and_then(Node::as_map);
             let parameters = parameters.into_iter().flatten();
-            let handed = parameters
-                .map(|(name, entry)| (name.clone(), scope.rewrite(&entry.node)))
-                .collect();
-            let outputs = self.add(&nested, given, &handed, &chain)?;
+            let before = resource.depends_on.iter().map(|id| scope.name(id));
+            let inner = Handed {
+                values: parameters
+                    .map(|(name, entry)| (name.clone(), scope.rewrite(&entry.node)))
+                    .collect(),
+                before: handed.before.iter().cloned().chain(before).collect(),
+            };
+            let outputs = self.add(&nested, given, &inner, &chain)?;
             scope.outputs.insert(resource.logical_id.clone(), outputs);
         }
         // A nested stack that was read is what it holds.
         let is_read = |resource: &&Resource| scope.outputs.contains_key(&resource.logical_id);
         for resource in rendered.resources.values().filter(|r| !is_read(r)) {
             let name = scope.name(&resource.logical_id);
-            let depends_on = resource
-                .depends_on
-                .iter()
-                .map(|id| scope.name(id))
-                .collect();
+            self.order.has(&name);
+            let own = resource.depends_on.iter().map(|id| scope.name(id));
+            let depends_on = own.chain(handed.before.iter().cloned()).collect();
             let resource = Resource {
                 logical_id: name.clone(),
                 properties: scope.rewrite(&resource.properties),
@@ -186,6 +201,7 @@ impl Whole {
                 .as_ref()
                 .and_then(|name| scope.rewrite(name).as_text().map(str::to_owned));
             if let Some(export) = export {
+                self.order.exports(&export);
                 self.exports.insert(export, value.clone());
             }
             outputs.insert(name.clone(), value);
@@ -194,10 +210,17 @@ impl Whole {
             rendered
                 .unset
                 .iter()
-                .filter(|name| !handed.contains_key(*name))
+                .filter(|name| !handed.values.contains_key(*name))
                 .cloned(),
         );
         self.parameters.extend(rendered.parameters);
+        // Stacks of several regions have none in common.
+        let same = |one: &Node, other: &Node| one.as_text() == other.as_text();
+        self.region = match (self.region.take(), rendered.region) {
+            (None, own) if self.order.is_first() => own,
+            (Some(all), Some(own)) if same(&all, &own) => Some(all),
+            _ => None,
+        };
         self.adding_macro = self.adding_macro.take().or(rendered.adding_macro);
         self.rewriting_macro = self.rewriting_macro.take().or(rendered.rewriting_macro);
         Ok(outputs)
@@ -207,11 +230,13 @@ impl Whole {
     fn joined(self) -> Rendered {
         let exports = self.exports;
         let mut resources = self.resources;
+        self.order.apply(&mut resources);
         for resource in resources.values_mut() {
             resource.properties = rewrite::import(&resource.properties, &exports, 0);
         }
         let mut joined = Rendered::of(resources);
         joined.parameters = self.parameters;
+        joined.region = self.region;
         joined.unset = self.unset;
         joined.adding_macro = self.adding_macro;
         joined.rewriting_macro = self.rewriting_macro;

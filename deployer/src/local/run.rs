@@ -27,6 +27,10 @@ pub struct Args {
     /// The load balancer's port on this machine; 0 for any.
     #[arg(long, default_value_t = 8080)]
     port: u16,
+    /// The port of the load balancer that backends have for themselves, where `api` is `internal`; 0
+    /// for any.
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    api_port: u16,
     /// The server binary; the one beside the deployer unless given.
     #[arg(long, value_name = "FILE")]
     server_bin: Option<PathBuf>,
@@ -64,6 +68,7 @@ pub fn run(args: &Args, loaded: &Loaded, output: Output) -> anyhow::Result<Exit>
         server,
         supervisor,
         port: args.port,
+        api_port: args.api_port,
         redis: args.redis.clone(),
         directory: state::directory(),
         kept: kept(loaded)?.map(Arc::new),
@@ -159,12 +164,16 @@ fn ready(stack: &Stack, local: &Local, env: &str, output: Output) -> anyhow::Res
             .map(|node| stack.describe(node))
             .collect();
         return print(&line(&json!({
-            "type": "ready", "url": url, "backend_key": backend_key, "channel": channel, "plugin_key": plugin_key,
+            "type": "ready", "url": url, "api_url": local.api(), "backend_key": backend_key, "channel": channel, "plugin_key": plugin_key,
             "nodes": nodes,
         })));
     }
     let overlay = pages::overlay(local);
     let node = stack.nodes.first().map_or("node-1", Node::name);
+    let backends = match &local.api_url {
+        Some(api) => format!("\n  backends     {api}"),
+        None => String::new(),
+    };
     let namespace = namespaces.first().map_or("dropcodes", String::as_str);
     // As it was typed: `make up` does not put it on the PATH.
     let deployer = std::env::args()
@@ -173,7 +182,7 @@ fn ready(stack: &Stack, local: &Local, env: &str, output: Output) -> anyhow::Res
     print(&format!(
         "
 Ready.
-  URL          {url}
+  URL          {url}{backends}
   backend key  {backend_key}
   channel      {channel}
   plugin key   {plugin_key}

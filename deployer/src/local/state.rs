@@ -17,6 +17,9 @@ use crate::backend_keys;
 pub struct Local {
     /// The balancer's URL.
     pub url: String,
+    /// The URL of the balancer that backends have for themselves, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_url: Option<String>,
     /// A backend's key.
     pub backend_key: String,
     /// The demo channel.
@@ -29,6 +32,14 @@ pub struct Local {
     pub namespaces: Vec<String>,
     /// The deployer that runs it.
     pub pid: u32,
+}
+
+impl Local {
+    /// Where backends call.
+    #[must_use]
+    pub fn api(&self) -> &str {
+        self.api_url.as_deref().unwrap_or(&self.url)
+    }
 }
 
 /// Why no stack was found.
@@ -224,7 +235,8 @@ pub fn find(directory: &Path, url: Option<&str>) -> Result<Local, Error> {
     match url {
         Some(url) => {
             let wanted = url.trim_end_matches('/');
-            let found = running.into_iter().find(|local| local.url == wanted);
+            let is_at = |local: &Local| local.url == wanted || local.api() == wanted;
+            let found = running.into_iter().find(is_at);
             found.ok_or_else(|| Error::Elsewhere(url.to_owned()))
         }
         None if running.len() > 1 => Err(Error::Several(
@@ -287,6 +299,7 @@ mod tests {
     fn local(url: &str, pid: u32) -> Local {
         Local {
             url: url.into(),
+            api_url: None,
             backend_key: "b".into(),
             channel: "demo".into(),
             plugin_key: "p".into(),

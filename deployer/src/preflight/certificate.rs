@@ -29,7 +29,15 @@ pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>) -> Looked {
     }
     let found = clients.certificate(arn).await;
     let found = found.map_err(unseen(SUBJECT, "acm:DescribeCertificate"))?;
-    let findings = judge(found.as_ref(), arn, wanted.text("Domain"), wanted.now);
+    let mut findings = judge(found.as_ref(), arn, wanted.text("Domain"), wanted.now);
+    let api = wanted
+        .text("ApiDomain")
+        .filter(|_| wanted.has_internal_api());
+    if let (Some(found), Some(domain)) = (&found, api)
+        && !found.names.iter().any(|name| covers(name, domain))
+    {
+        findings.push(uncovered(found, domain, "api_domain"));
+    }
     Ok(findings.into_iter().map(|one| one.at(place)).collect())
 }
 
@@ -95,16 +103,16 @@ fn judge(
     if let Some(domain) = domain
         && !found.names.iter().any(|name| covers(name, domain))
     {
-        findings.push(Finding::error(
-            SUBJECT,
-            format!(
-                "the certificate is for {}, and not for {domain}",
-                found.names.join(", ")
-            ),
-            format!("request one for {domain}, or correct `domain`"),
-        ));
+        findings.push(uncovered(found, domain, "domain"));
     }
     findings
+}
+
+fn uncovered(found: &Certificate, domain: &str, setting: &str) -> Finding {
+    let names = found.names.join(", ");
+    let message = format!("the certificate is for {names}, and not for {domain}");
+    let cure = format!("request one for {domain}, or correct `{setting}`");
+    Finding::error(SUBJECT, message, cure)
 }
 
 /// Whether a certificate's name is for a host: `*` stands for exactly one label (RFC 6125).

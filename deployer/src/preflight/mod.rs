@@ -3,6 +3,7 @@
 //!
 //! It reads and never writes. What the deploying role may not ask is said, and hinders nothing.
 
+mod artifacts;
 mod certificate;
 mod encryption;
 mod finding;
@@ -89,7 +90,8 @@ pub async fn look(
         old,
         now: SystemTime::now(),
     };
-    let (certificate, image, network, zone, quotas) = tokio::join!(
+    let (artifacts, certificate, image, network, zone, quotas) = tokio::join!(
+        within("bucket of the templates", artifacts::look(clients, loaded)),
         within("certificate", certificate::look(clients, &wanted)),
         within("image", image::look(clients, &wanted)),
         network::look(clients, &wanted),
@@ -98,7 +100,7 @@ pub async fn look(
     );
     let size = Ok(size::look(loaded));
     let encryption = Ok(encryption::look(&wanted));
-    let looked = [certificate, image, zone, encryption, size];
+    let looked = [certificate, image, zone, encryption, artifacts, size];
     let looked = looked.into_iter().chain(network).chain(quotas).collect();
     Preflight::new(looked, began.elapsed())
 }

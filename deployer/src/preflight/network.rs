@@ -68,8 +68,9 @@ async fn there(
         subnets: subnets.map_err(unseen(SUBJECT, "ec2:DescribeSubnets"))?,
     };
     let mut unfit = network.fits();
-    if wanted.creates() {
-        unfit.extend(network.for_balancer());
+    let balancers = wanted.new_balancers();
+    if balancers > 0 {
+        unfit.extend(network.for_balancers(balancers));
     }
     if network.free() < wanted.most_tasks() {
         let tasks = Tasks::count(clients, wanted).await;
@@ -159,15 +160,20 @@ impl Network {
     }
 
     /// Whether there are addresses for a load balancer that is new.
-    fn for_balancer(&self) -> Vec<Finding> {
+    fn for_balancers(&self, number: u64) -> Vec<Finding> {
         let subnets = self.subnets.iter();
         let own = subnets.filter(|subnet| self.balancer.contains(&subnet.id));
-        let tight = own.filter(|subnet| subnet.free < FOR_BALANCER);
+        let needed = number * FOR_BALANCER;
+        let tight = own.filter(|subnet| subnet.free < needed);
+        let who = match number {
+            1 => "the load balancer needs",
+            _ => "the load balancers need",
+        };
         let finding = |subnet: &Subnet| {
             Finding::error(
                 SUBJECT,
                 format!(
-                    "{} has {} free addresses, and the load balancer needs {FOR_BALANCER}",
+                    "{} has {} free addresses, and {who} {needed}",
                     subnet.id, subnet.free
                 ),
                 "name a larger subnet, or free addresses in it",
@@ -246,7 +252,7 @@ mod tests {
         let network = network();
         assert_eq!(network.there("eu-west-1"), []);
         assert_eq!(network.fits(), []);
-        assert_eq!(network.for_balancer(), []);
+        assert_eq!(network.for_balancers(2), []);
         assert_eq!(network.for_tasks(Tasks::of(0, 2, 12)), None);
     }
 
@@ -279,7 +285,7 @@ mod tests {
     fn addresses_must_be_free() {
         let mut tight = network();
         tight.subnets[0].free = 7;
-        let told = tight.for_balancer();
+        let told = tight.for_balancers(1);
         assert!(told[0].message.contains("subnet-a has 7 free"), "{told:?}");
         let told = |running, least, most| {
             let found = tight.for_tasks(Tasks::of(running, least, most));

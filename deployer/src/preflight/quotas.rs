@@ -13,10 +13,11 @@ const CURE: &str = "ask for more in Service Quotas, or remove what nobody needs"
 pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>) -> Vec<Looked> {
     let cpus = within(CPUS, cpus(clients, wanted));
     // What a stack has already is counted already.
-    if !wanted.creates() {
+    let more = usize::try_from(wanted.new_balancers()).unwrap_or(usize::MAX);
+    if more == 0 {
         return vec![cpus.await];
     }
-    let (cpus, balancers) = tokio::join!(cpus, within(BALANCERS, balancers(clients)));
+    let (cpus, balancers) = tokio::join!(cpus, within(BALANCERS, balancers(clients, more)));
     vec![cpus, balancers]
 }
 
@@ -73,20 +74,24 @@ fn too_many_cpus(cpu: u64, tasks: Tasks, most: f64) -> Option<Finding> {
     passes(all).then(|| Finding::warning(CPUS, message(all, when), cure("service.tasks.max")))
 }
 
-async fn balancers(clients: &Clients) -> Looked {
+async fn balancers(clients: &Clients, more: usize) -> Looked {
     let action = "elasticloadbalancing:DescribeAccountLimits";
     let found = clients.balancer_quotas().await;
     let [balancers, groups] = found.map_err(unseen(BALANCERS, action))?;
     let full = [
-        full("Application Load Balancers", balancers),
-        full("target groups", groups),
+        full("Application Load Balancers", balancers, more),
+        full("target groups", groups, more),
     ];
     Ok(full.into_iter().flatten().collect())
 }
 
-fn full(what: &str, found: Option<Quota>) -> Option<Finding> {
-    let Quota { used, most } = found.filter(|quota| quota.used >= quota.most)?;
-    let message = format!("the region has {used} {what}, and the account may have {most}");
+/// `more` come beside those that there are.
+fn full(what: &str, found: Option<Quota>, more: usize) -> Option<Finding> {
+    let fits = |quota: &Quota| quota.used + more <= quota.most;
+    let Quota { used, most } = found.filter(|quota| !fits(quota))?;
+    let message = format!(
+        "the region has {used} {what}, and the account may have {most}; this makes {more} more"
+    );
     Some(Finding::error(BALANCERS, message, CURE))
 }
 
@@ -96,9 +101,11 @@ mod tests {
 
     #[test]
     fn a_quota_is_full_when_nothing_fits_any_more() {
-        let told = |used, most| full("target groups", Some(Quota { used, most }));
+        let told = |used, most| full("target groups", Some(Quota { used, most }), 1);
         assert_eq!(told(49, 50), None);
-        assert_eq!(full("target groups", None), None);
+        assert_eq!(full("target groups", None, 1), None);
+        let two = Some(Quota { used: 49, most: 50 });
+        assert!(full("target groups", two, 2).is_some());
         let found = told(50, 50).expect("a finding");
         assert!(found.message.contains("has 50 target groups"), "{found:?}");
     }

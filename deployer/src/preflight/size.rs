@@ -3,12 +3,16 @@
 use super::Finding;
 use crate::history::LARGEST_TEMPLATE;
 use crate::loaded_environment::Loaded;
+use crate::stack_operation::compact;
 
 /// The share of the longest template from which on it is worth a word, in percent.
 const NEARLY: usize = 95;
 
 pub(super) fn look(loaded: &Loaded) -> Vec<Finding> {
-    judge(loaded.template.text_as_written().len())
+    if loaded.options.artifacts.is_some() {
+        return Vec::new();
+    }
+    judge(compact(&loaded.template).len())
 }
 
 fn judge(length: usize) -> Vec<Finding> {
@@ -19,7 +23,7 @@ fn judge(length: usize) -> Vec<Finding> {
         "the template is {length} bytes long, of {LARGEST_TEMPLATE} that CloudFormation takes with the \
          call"
     );
-    let cure = "shorten it before it grows: comments count too";
+    let cure = "name a bucket for it in `artifacts.bucket`, or shorten it";
     vec![Finding::warning("template", message, cure)]
 }
 

@@ -53,6 +53,18 @@ impl<'a> Wanted<'a> {
         self.old.is_none()
     }
 
+    /// Whether backends have a load balancer of their own.
+    pub(super) fn has_internal_api(&self) -> bool {
+        self.text("Api").is_some_and(|api| api != "public")
+    }
+
+    /// Load balancers that would be made, each with its target group.
+    pub(super) fn new_balancers(&self) -> u64 {
+        let had = self.old.and_then(|old| old.parameters.get("Api"));
+        let had = had.is_some_and(|api| api != "public");
+        u64::from(self.creates()) + u64::from(self.has_internal_api() && !had)
+    }
+
     /// The least tasks that run.
     pub(super) fn least_tasks(&self) -> u64 {
         self.number("MinTasks").unwrap_or(1)

@@ -18,8 +18,16 @@ pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>) -> Looked {
     };
     let found = clients.zone(id).await;
     let found = found.map_err(unseen(SUBJECT, "route53:GetHostedZone"))?;
-    let finding = judge(found.as_ref(), id, domain);
-    Ok(finding.into_iter().map(|one| one.at(place)).collect())
+    let mut findings = Vec::from_iter(judge(found.as_ref(), id, domain));
+    let api = wanted
+        .text("ApiDomain")
+        .filter(|_| wanted.has_internal_api());
+    if let (Some(api), Some(zone)) = (api, &found)
+        && !is_within(api, zone)
+    {
+        findings.push(outside(api, zone, "api_domain"));
+    }
+    Ok(findings.into_iter().map(|one| one.at(place)).collect())
 }
 
 fn judge(found: Option<&Zone>, id: &str, domain: &str) -> Option<Finding> {
@@ -31,18 +39,8 @@ fn judge(found: Option<&Zone>, id: &str, domain: &str) -> Option<Finding> {
              domain's records are elsewhere",
         ));
     };
-    // DNS knows no case.
-    let (host, name) = (domain.to_lowercase(), zone.name.to_lowercase());
-    let is_within = host == name || host.ends_with(&format!(".{name}"));
-    if !is_within {
-        return Some(Finding::error(
-            SUBJECT,
-            format!(
-                "{domain} is not within the hosted zone, which is {}",
-                zone.name
-            ),
-            "name the zone of the domain, or correct `domain`",
-        ));
+    if !is_within(domain, zone) {
+        return Some(outside(domain, zone, "domain"));
     }
     zone.private.then(|| {
         Finding::warning(
@@ -54,6 +52,21 @@ fn judge(found: Option<&Zone>, id: &str, domain: &str) -> Option<Finding> {
             "name the public zone of the domain, unless all clients are within its networks",
         )
     })
+}
+
+fn is_within(domain: &str, zone: &Zone) -> bool {
+    // DNS knows no case.
+    let (host, name) = (domain.to_lowercase(), zone.name.to_lowercase());
+    host == name || host.ends_with(&format!(".{name}"))
+}
+
+fn outside(domain: &str, zone: &Zone, setting: &str) -> Finding {
+    let message = format!(
+        "{domain} is not within the hosted zone, which is {}",
+        zone.name
+    );
+    let cure = format!("name the zone of the domain, or correct `{setting}`");
+    Finding::error(SUBJECT, message, cure)
 }
 
 #[cfg(test)]

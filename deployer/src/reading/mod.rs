@@ -5,12 +5,16 @@
 //! another stack has, is recorded as not seen, with the reason.
 
 mod balancer;
+mod certificates;
 mod edge;
+mod express;
+mod firewall;
 mod flags;
 mod network;
 mod routes;
 mod server;
 mod service;
+mod sides;
 mod store;
 mod task;
 mod view;
@@ -88,8 +92,9 @@ fn differences(template: &Reading, live: &Reading) -> Vec<Drift> {
         let strategy = template.text(DeploymentStrategy);
         seen.setting == ForwardGroups && strategy.is_ok_and(|strategy| strategy.value != "ROLLING")
     };
+    let perhaps = |seen: &Seen| [PerhapsBalancerToTask, PerhapsTaskToStore].contains(&seen.setting);
     let drift = |seen: &Seen| {
-        if rewritten(seen) {
+        if rewritten(seen) || perhaps(seen) {
             return None;
         }
         let [there] = live.all(seen.setting) else {
@@ -165,17 +170,21 @@ fn read_model(model: &Model, flags: &Flags) -> Result<Readings, Mistakes> {
     }
     let mut places = Places::default();
     let readings = ways.iter().map(|way| {
+        let service = way.service_id();
         let mut reading = way.read(model, &mut places);
         flags.apply(way.service_id(), &services, &mut reading);
+        // Which path is Socket.IO's may be for a flag to say.
+        let mut reading = way.read_firewall(model, reading, &mut places);
         match model.source {
             Source::Template => {}
             Source::Terraform => unlike_terraforms_files(&mut reading),
             Source::Live => unlike_a_template(&mut reading, model),
         }
-        reading
+        (service, reading)
     });
+    let readings = sides::leave_out(readings.collect());
     Ok(Readings {
-        readings: readings.collect(),
+        readings,
         places,
         inapplicable: match model.source {
             Source::Terraform => &OF_CLOUDFORMATION,
@@ -206,7 +215,7 @@ const OF_CLOUDFORMATION: [&str; 3] = [
 /// Takes back what a template would state and what is live cannot: what AWS has accepted, names
 /// that AWS made, the order of creation, and the bounds of a scaling that the role may not read.
 fn unlike_a_template(reading: &mut Reading, model: &Model) {
-    const ACCEPTED: [Setting; 9] = [
+    const ACCEPTED: [Setting; 11] = [
         LoadBalancerAttribute,
         TargetGroupAttribute,
         LoadBalancerName,
@@ -216,6 +225,8 @@ fn unlike_a_template(reading: &mut Reading, model: &Model) {
         AfterListener,
         DesiredCount,
         Autoscaling,
+        ListenerCertificates,
+        CertificateRegions,
     ];
     for setting in ACCEPTED {
         reading.hide(setting, view::ACCEPTED);

@@ -1,11 +1,13 @@
 //! What security groups let through: from the load balancer to the tasks, from the tasks to the
 //! store.
 
-use timeouts::Setting::{self, BalancerToTask, TaskToStore};
+use timeouts::Setting::{
+    self, BalancerToTask, PerhapsBalancerToTask, PerhapsTaskToStore, TaskToStore,
+};
 use timeouts::Value;
 
 use aws_model::{
-    ALL_PORTS, Field, GROUPS_ELSEWHERE, GroupRule, Id, LoadBalancer, Peer, PortRange, Ports,
+    ALL_PORTS, Field, GROUPS_ELSEWHERE, GroupRule, Id, LoadBalancer, Part, Peer, PortRange, Ports,
     ReplicationGroup, SecurityGroup, Service,
 };
 
@@ -19,83 +21,104 @@ pub(super) fn read(
 ) {
     let tasks = &service.security_groups;
     let balancers = balancer.map(|balancer| &balancer.security_groups);
-    between(view, BalancerToTask, balancers, tasks);
+    let to_task = (BalancerToTask, PerhapsBalancerToTask);
+    between(view, to_task, balancers, tasks);
     if let Some(store) = store {
-        between(view, TaskToStore, Some(tasks), &store.security_groups);
+        let to_store = (TaskToStore, PerhapsTaskToStore);
+        between(view, to_store, Some(tasks), &store.security_groups);
     }
 }
 
-/// Records the ports that one side may reach on the other.
+/// Records the ports that one side reaches on the other, and those that it may reach.
 fn between(
     view: &mut View<'_, '_>,
-    setting: Setting,
+    (surely, perhaps): (Setting, Setting),
     from: Option<&Field<Vec<Id>>>,
     to: &Field<Vec<Id>>,
 ) {
-    let (Some(Field::Stated(sources, _)), Field::Stated(targets, place)) = (from, to) else {
-        view.reading.hide(setting, GROUPS_ELSEWHERE);
+    let not_read = view.model.not_read.get(&Part::SecurityGroups);
+    let (Some(Field::Stated(sources, _)), Field::Stated(targets, place), None) =
+        (from, to, not_read)
+    else {
+        let why = not_read.map_or(GROUPS_ELSEWHERE, String::as_str);
+        view.reading.hide(surely, why);
         return;
     };
     if sources.is_empty() || targets.is_empty() {
-        view.reading.hide(setting, GROUPS_ELSEWHERE);
+        view.reading.hide(surely, GROUPS_ELSEWHERE);
         return;
     }
     let groups = &view.model.security_groups;
-    let let_in = ports(
-        groups,
-        targets,
-        sources,
-        |group| group.ingress.as_ref(),
-        &[],
-    );
-    let let_out = ports(
-        groups,
-        sources,
-        targets,
-        |group| group.egress.as_ref(),
-        &[ALL_PORTS],
-    );
-    match (let_in, let_out) {
-        (Some(let_in), Some(let_out)) => {
-            view.see(setting, Value::Ports(both(&let_in, &let_out)), place);
-        }
-        _ => {
-            _ = view
-                .reading
-                .hide(setting, "a security group rule that only AWS knows");
-        }
+    let ingress = |group: &SecurityGroup| group.ingress.clone();
+    let let_in = Open::of(groups, targets, sources, ingress);
+    // A group that states no rule lets everything out; a live one has that as a rule.
+    let egress = |group: &SecurityGroup| {
+        let everything = GroupRule {
+            peer: Peer::Anybody,
+            ports: Ports::Range(ALL_PORTS),
+        };
+        let rules = group.egress.clone()?;
+        Some(if rules.is_empty() {
+            vec![everything]
+        } else {
+            rules
+        })
+    };
+    let let_out = Open::of(groups, sources, targets, egress);
+    let (Some(let_in), Some(let_out)) = (let_in, let_out) else {
+        let why = "a security group rule that only AWS knows";
+        view.reading.hide(surely, why);
+        return;
+    };
+    let ports = both(&let_in.surely, &let_out.surely);
+    view.see(surely, Value::Ports(ports), place);
+    let ports = both(&let_in.at_most(), &let_out.at_most());
+    view.see(perhaps, Value::Ports(ports), place);
+    if !(let_in.perhaps.is_empty() && let_out.perhaps.is_empty()) {
+        let why = "a security group opens ports to address ranges that may hold the other side";
+        view.reading.partly(surely, why);
     }
 }
 
-/// The ports that some groups allow from or to others; none where a rule is not known. A group
-/// without any rule allows what is `unstated`.
-fn ports(
-    all: &[SecurityGroup],
-    groups: &[Id],
-    others: &[Id],
-    direction: impl Fn(&SecurityGroup) -> Option<&Vec<GroupRule>>,
-    unstated: &[PortRange],
-) -> Option<Vec<PortRange>> {
-    let mut ports = Vec::new();
-    for group in all.iter().filter(|group| groups.contains(&group.id)) {
-        let rules = direction(group)?;
-        if rules.is_empty() {
-            ports.extend(unstated);
-        }
-        // Address ranges and prefix lists may hold the other side, so they count.
-        let concerns = |rule: &&GroupRule| match &rule.peer {
-            Peer::Group(group) => group.as_ref().is_some_and(|group| others.contains(group)),
-            Peer::Addresses => true,
-        };
-        for rule in rules.iter().filter(concerns) {
-            match rule.ports {
-                Ports::Range(range) => ports.push(range),
-                Ports::NotTcp => {}
-                Ports::Unknown => return None,
+/// The ports that some groups open to others.
+#[derive(Default)]
+struct Open {
+    surely: Vec<PortRange>,
+    /// To address ranges and the like, which may hold the other side.
+    perhaps: Vec<PortRange>,
+}
+
+impl Open {
+    /// None where a rule is not known, or a group was not read.
+    fn of(
+        all: &[SecurityGroup],
+        groups: &[Id],
+        others: &[Id],
+        direction: impl Fn(&SecurityGroup) -> Option<Vec<GroupRule>>,
+    ) -> Option<Self> {
+        let mut open = Self::default();
+        for id in groups {
+            let group = all.iter().find(|group| group.id == *id)?;
+            for rule in direction(group)? {
+                let range = match rule.ports {
+                    Ports::Range(range) => range,
+                    Ports::NotTcp => continue,
+                    Ports::Unknown => return None,
+                };
+                match rule.peer {
+                    Peer::Group(Some(other)) if others.contains(&other) => open.surely.push(range),
+                    Peer::Group(_) => {}
+                    Peer::Anybody => open.surely.push(range),
+                    Peer::Unclear => open.perhaps.push(range),
+                }
             }
         }
+        Some(open)
     }
-    Some(ports)
+
+    fn at_most(&self) -> Vec<PortRange> {
+        [self.surely.as_slice(), &self.perhaps].concat()
+    }
 }
 
 /// The ports in both.

@@ -11,6 +11,7 @@ use aws_model::{
 };
 use cloudformation::node::Origin;
 
+use super::certificates;
 use super::view::View;
 
 /// How requests reach a target group.
@@ -164,6 +165,7 @@ fn shown(view: &mut View<'_, '_>, route: &Route<'_>) {
     };
     protocols(view, route);
     let listeners = route.forwards.iter().filter_map(|forward| forward.listener);
+    certificates::read(view, &listeners.clone().collect::<Vec<_>>());
     let stated = |listener: &&Listener| !listener.allow_origin.is_not_stated();
     if let Some(listener) = listeners.clone().find(stated).or(listeners.clone().next()) {
         view.field(AllowOrigin, &listener.allow_origin);

@@ -65,9 +65,14 @@ pub(super) struct View<'a, 'p> {
 
 impl<'a, 'p> View<'a, 'p> {
     pub(super) fn new(model: &'a Model, subject: String, places: &'p mut Places) -> Self {
+        Self::of(model, Reading::new(subject), places)
+    }
+
+    /// Goes on with a reading.
+    pub(super) fn of(model: &'a Model, reading: Reading, places: &'p mut Places) -> Self {
         Self {
             model,
-            reading: Reading::new(subject),
+            reading,
             places,
             recorded: Vec::new(),
         }

@@ -1,18 +1,22 @@
 //! The ways that traffic takes: from a load balancer through a target group to a service.
 
 use timeouts::Reading;
+use timeouts::Setting::ExpressMode;
 
-use aws_model::{Field, Id, LoadBalancer, Model, Service, Source, TargetGroup};
+use aws_model::{Express, Field, Id, LoadBalancer, Model, Service, Source, TargetGroup};
+
+use cloudformation::node::Origin;
 
 use super::routes::{self, Route};
 use super::view::{Places, View};
-use super::{balancer, edge, network, service, store};
+use super::{balancer, edge, express, firewall, network, service, store};
 
 /// A way that traffic takes; what is missing is in another stack, or does not exist.
 pub(super) struct Way<'a> {
     route: Route<'a>,
     group: Option<&'a TargetGroup>,
     service: Option<&'a Service>,
+    express: Option<&'a Express>,
 }
 
 /// The ways to each service behind a target group, one without a service where there is none; then
@@ -27,6 +31,7 @@ pub(super) fn all(model: &Model) -> Vec<Way<'_>> {
         route,
         group: None,
         service,
+        express: None,
     };
     for balancer in model.load_balancers.iter().filter(|one| speaks_http(one)) {
         if !ways.iter().any(|way| way.is_of(balancer)) {
@@ -44,6 +49,10 @@ pub(super) fn all(model: &Model) -> Vec<Way<'_>> {
             ways.push(alone(Route::none(), Some(service)));
         }
     }
+    ways.extend(model.express.iter().map(|express| Way {
+        express: Some(express),
+        ..alone(Route::none(), None)
+    }));
     if ways.is_empty() {
         let services = model.services.iter();
         ways.extend(services.map(|service| alone(Route::none(), Some(service))));
@@ -64,6 +73,7 @@ fn through<'a>(model: &'a Model, group: &'a TargetGroup) -> Vec<Way<'a>> {
         route: Route::to(model, &group.id, service),
         group: Some(group),
         service,
+        express: None,
     };
     services.into_iter().map(way).collect()
 }
@@ -81,7 +91,14 @@ fn speaks_http(balancer: &LoadBalancer) -> bool {
 
 impl<'a> Way<'a> {
     pub(super) fn service_id(&self) -> Option<&'a str> {
-        self.service.map(|service| service.id.as_str())
+        let express = self.express.map(|express| express.id.as_str());
+        self.service.map(|service| service.id.as_str()).or(express)
+    }
+
+    /// Where it is from: its service, or its load balancer.
+    fn place(&self) -> Option<&Origin> {
+        let service = self.service.map(|service| &service.place);
+        service.or(self.route.balancer.map(|balancer| &balancer.place))
     }
 
     fn is_of(&self, balancer: &LoadBalancer) -> bool {
@@ -115,8 +132,29 @@ impl<'a> Way<'a> {
         steps.into_iter().flatten().collect::<Vec<_>>().join(" → ")
     }
 
+    /// Reads what web ACLs refuse of the Socket.IO path that is known by now.
+    pub(super) fn read_firewall(
+        &self,
+        model: &Model,
+        reading: Reading,
+        places: &mut Places,
+    ) -> Reading {
+        let mut view = View::of(model, reading, places);
+        if let Some(balancer) = self.route.balancer {
+            firewall::read(&mut view, &balancer.id);
+        }
+        view.reading
+    }
+
     pub(super) fn read(&self, model: &Model, places: &mut Places) -> Reading {
         let mut view = View::new(model, self.subject(), places);
+        if let Some(express) = self.express {
+            express::read(&mut view, express);
+            return view.reading;
+        }
+        if let Some(place) = self.place() {
+            view.see(ExpressMode, false, place);
+        }
         if let Some(balancer) = self.route.balancer {
             balancer::read_balancer(&mut view, balancer);
             edge::read(&mut view, &balancer.id);

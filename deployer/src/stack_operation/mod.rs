@@ -7,6 +7,7 @@
 
 mod advice;
 mod cause;
+mod compact;
 mod documents;
 mod fresh_tasks;
 mod notice;
@@ -28,6 +29,7 @@ mod wait;
 mod watch;
 
 pub use cause::Cause;
+pub(crate) use compact::compact;
 pub(crate) use documents::{deployment, moment, target};
 pub use fresh_tasks::wait_for_fresh_tasks;
 pub use notice::Notice;

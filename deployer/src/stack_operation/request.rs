@@ -1,15 +1,17 @@
 //! What is asked of CloudFormation: a template with its parameters, the stack's name, and who asks.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::compact::compact;
 use crate::aws::StackState;
+use crate::history::LARGEST_TEMPLATE;
 use crate::loaded_environment::StackOptions;
 use cloudformation::node::Node;
 use cloudformation::template::{Rendered, Template};
 
-/// The longest template that can be sent with the call ("CloudFormation quotas"); a longer one has
-/// to lie in S3.
-const MAX_TEMPLATE: usize = 51_200;
+/// The longest template that CloudFormation takes from S3, in bytes ("CloudFormation quotas").
+const LARGEST_IN_BUCKET: usize = 1_000_000;
 /// The parameter that switches the load balancer's protection against deletion.
 const DELETION_PROTECTION: &str = "DeletionProtection";
 /// Properties that give an IAM resource a name of the template's own, which needs another
@@ -53,11 +55,15 @@ pub enum Unfit {
     /// Parameters have no value.
     #[error("the template's parameters without a value: {}", .0.join(", "))]
     Missing(Vec<String>),
-    /// The template is too long.
+    /// The template is too long for the call.
     #[error(
-        "the template is {0} bytes long, and CloudFormation takes {MAX_TEMPLATE} with the call"
+        "the template is {0} bytes long, and CloudFormation takes {LARGEST_TEMPLATE} with the call: \
+         name a bucket for it in the environment file (`artifacts: {{ bucket: … }}`)"
     )]
     TooLong(usize),
+    /// The template is too long for S3 too.
+    #[error("the template is {0} bytes long, and CloudFormation takes {LARGEST_IN_BUCKET}")]
+    TooLongForBucket(usize),
 }
 
 impl Request {
@@ -70,6 +76,7 @@ impl Request {
         region: String,
         template: &Template,
         rendered: &Rendered,
+        options: StackOptions,
     ) -> Result<Self, Unfit> {
         let missing: Vec<_> = rendered
             .missing(template)
@@ -78,9 +85,16 @@ impl Request {
         if !missing.is_empty() {
             return Err(Unfit::Missing(missing));
         }
-        let text = template.text_as_written();
-        if text.len() > MAX_TEMPLATE {
-            return Err(Unfit::TooLong(text.len()));
+        let text = match options.artifacts {
+            Some(_) => Cow::Borrowed(template.text_as_written()),
+            None => compact(template),
+        };
+        let length = text.len();
+        if length > LARGEST_IN_BUCKET {
+            return Err(Unfit::TooLongForBucket(length));
+        }
+        if length > LARGEST_TEMPLATE && options.artifacts.is_none() {
+            return Err(Unfit::TooLong(length));
         }
         let iam = || {
             let resources = rendered.resources.values();
@@ -107,7 +121,7 @@ impl Request {
         Ok(Self {
             stack,
             region,
-            template: text.to_owned(),
+            template: text.into_owned(),
             secrets: declared
                 .iter()
                 .filter(|(_, parameter)| parameter.secret)
@@ -116,10 +130,19 @@ impl Request {
             iam: iam().next().is_some(),
             named_iam: IAM_NAMES.iter().any(|property| named(property)),
             protects,
-            options: StackOptions::default(),
+            options,
             values,
             declared: declared.keys().cloned().collect(),
         })
+    }
+
+    /// The longest template that can be sent, in bytes.
+    #[must_use]
+    pub fn largest_template(&self) -> usize {
+        match self.options.artifacts {
+            Some(_) => LARGEST_IN_BUCKET,
+            None => LARGEST_TEMPLATE,
+        }
     }
 
     /// The parameters to send. A stack that is created is not protected yet: that would block the
@@ -195,10 +218,15 @@ mod tests {
     use super::*;
     use cloudformation::template::Inputs;
 
-    fn request(template: &str) -> Result<Request, Unfit> {
+    fn request_with(template: &str, options: StackOptions) -> Result<Request, Unfit> {
         let template = Template::parse("t.yaml", template).expect("a template");
         let rendered = template.render(&Inputs::default()).expect("it renders");
-        Request::new("s".to_owned(), "eu-west-1".to_owned(), &template, &rendered)
+        let (stack, region) = ("s".to_owned(), "eu-west-1".to_owned());
+        Request::new(stack, region, &template, &rendered, options)
+    }
+
+    fn request(template: &str) -> Result<Request, Unfit> {
+        request_with(template, StackOptions::default())
     }
 
     #[test]
@@ -232,10 +260,18 @@ mod tests {
             "Parameters: { A: { Type: String } }\nResources: { R: { Type: 'AWS::SNS::Topic' } }\n",
         );
         assert!(matches!(missing, Err(Unfit::Missing(names)) if names == ["A"]));
-        let long = format!(
-            "Description: {}\nResources: {{ R: {{ Type: 'AWS::SNS::Topic' }} }}\n",
-            "x".repeat(MAX_TEMPLATE)
-        );
-        assert!(matches!(request(&long), Err(Unfit::TooLong(_))));
+        let long = |length| {
+            let text = "x".repeat(length);
+            format!("Description: {text}\nResources: {{ R: {{ Type: 'AWS::SNS::Topic' }} }}\n")
+        };
+        let template = long(LARGEST_TEMPLATE);
+        assert!(matches!(request(&template), Err(Unfit::TooLong(_))));
+        let options = StackOptions {
+            artifacts: Some("bucket".to_owned()),
+            ..StackOptions::default()
+        };
+        assert!(request_with(&template, options.clone()).is_ok());
+        let refused = request_with(&long(LARGEST_IN_BUCKET), options);
+        assert!(matches!(refused, Err(Unfit::TooLongForBucket(_))));
     }
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::facts::{alarms_json, operations_json};
 use super::{Node, Service, Status};
+use crate::connections::Connections;
 use crate::stack_operation::{deployment, moment, target};
 
 impl Status {
@@ -36,6 +38,9 @@ impl Status {
             "cause": cause,
             "previous": previous,
             "gone": self.gone,
+            "deployments": operations_json(&self.operations),
+            "alarms": alarms_json(&self.alarms),
+            "connections": self.connections.as_ref().map(Connections::json),
             "unseen": self.unseen,
             "services": self.services.iter().map(Service::json).collect::<Vec<_>>(),
         })

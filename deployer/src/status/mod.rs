@@ -3,14 +3,18 @@
 //!
 //! [`read`] asks AWS; what is made of the answers, as text and as JSON, needs none of it.
 
+mod facts;
 mod json;
+mod paint;
 mod read;
 mod text;
 
-use crate::aws::{RunningTask, ServiceState, StackState, Target};
+use crate::aws::{Alarm, Operation, RunningTask, ServiceState, StackState, Target};
+use crate::connections::Connections;
 use crate::history::{Origin, PreviousDeployment};
 use crate::stack_operation::Cause;
 
+pub use facts::{alarms, alarms_json, alarms_text};
 pub use read::{Names, read};
 
 /// How a stack stands.
@@ -28,6 +32,12 @@ pub struct Status {
     pub services: Vec<Service>,
     /// The services that it should have, by name, and that are not there.
     pub gone: Vec<String>,
+    /// The last operations on it, newest first.
+    pub operations: Vec<Operation>,
+    /// The alarms that ring.
+    pub alarms: Vec<Alarm>,
+    /// What its nodes say of their connections; none where they were not asked.
+    pub connections: Option<Connections>,
     /// What the caller may not see, a line each.
     pub unseen: Vec<String>,
 }
@@ -75,7 +85,16 @@ impl Status {
         for service in &self.services {
             service.troubles(&mut troubles);
         }
+        let rings = |alarm: &Alarm| format!("the alarm {} rings: {}", alarm.name, alarm.reason);
+        troubles.extend(self.alarms.iter().map(rings));
+        troubles.extend(self.connections.iter().flat_map(Connections::troubles));
         troubles
+    }
+
+    /// The names of its nodes, as far as they are known.
+    pub fn node_names(&self) -> impl Iterator<Item = String> {
+        let nodes = self.services.iter().flat_map(|service| &service.nodes);
+        nodes.filter_map(|node| node.name.clone())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::facts::{DEPLOYMENTS, alarms};
 use super::{Node, Service, Status};
 use crate::aws::{Clients, Error, Kind, Resource, RunningTask, StoppedTask, Target};
 use crate::history::{Origin, PreviousDeployment};
@@ -33,6 +34,14 @@ impl Unseen {
             }
             answer => answer,
         }
+    }
+
+    /// The answer, or nothing, and why, where there is none: of what is only worth a glance.
+    fn glance<T: Default>(&mut self, answer: Result<T, Error>) -> T {
+        answer.unwrap_or_else(|error| {
+            self.0.push(error.to_string());
+            T::default()
+        })
     }
 }
 
@@ -89,6 +98,8 @@ pub async fn read(
             gone.push(service.logical_id.clone());
         }
     }
+    let operations = unseen.glance(clients.operations(&stack.id, DEPLOYMENTS).await);
+    let alarms = unseen.glance(alarms(clients, &stack.name, &resources).await);
     let template = match clients.template(&stack.id).await {
         // Of a stack that is only planned.
         Err(error) if error.kind() == Kind::Missing => String::new(),
@@ -101,6 +112,9 @@ pub async fn read(
         cause,
         services,
         gone,
+        operations,
+        alarms,
+        connections: None,
         unseen: unseen.0,
     }))
 }
@@ -131,10 +145,13 @@ impl Service {
         }
         for task in tasks {
             let of_task = |target: &Target| is_at(target, &task.address);
-            let at = self.targets.iter().position(of_task);
+            let targets = std::mem::take(&mut self.targets).into_iter();
+            let (own, others): (Vec<_>, _) = targets.partition(of_task);
+            self.targets = others;
             self.nodes.push(Node {
                 name: names.get(&task.id).cloned(),
-                target: at.map(|at| self.targets.remove(at)),
+                // Of several target groups, the one where it is worse off.
+                target: own.into_iter().min_by_key(|one| one.state == "healthy"),
                 task,
             });
         }

@@ -3,19 +3,18 @@
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
-use console::style;
-
+use super::facts::{alarms_text, connections_text, operations_text};
+use super::paint::Paint;
 use super::{Node, Service, Status};
 use crate::aws::Deployment;
 use crate::stack_operation::Cause;
 use crate::stack_operation::moment;
-use crate::terminal::colour::wanted;
 
 impl Status {
     /// The status as text; `now` is what ages are counted from.
     #[must_use]
     pub fn text(&self, now: SystemTime, colour: bool) -> String {
-        let paint = Paint(wanted(colour));
+        let paint = Paint::new(colour);
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = writeln!(
@@ -27,6 +26,15 @@ impl Status {
         self.about(&mut text, now);
         for service in &self.services {
             service.text(&mut text, now, paint);
+        }
+        text.push_str(&connections_text(self.connections.as_ref()));
+        if !self.operations.is_empty() {
+            text.push_str("\nlast deployments\n");
+            text.push_str(&operations_text(&self.operations));
+        }
+        if !self.alarms.is_empty() {
+            text.push_str("\nalarms\n");
+            text.push_str(&alarms_text(&self.alarms, "  "));
         }
         let whole = self.unseen.is_empty() && !self.stack.is_busy();
         if self.services.is_empty() && self.gone.is_empty() && whole {
@@ -196,38 +204,6 @@ impl Node {
     }
 }
 
-/// Colours, or none.
-#[derive(Clone, Copy)]
-struct Paint(bool);
-
-impl Paint {
-    fn good(self, text: &str) -> String {
-        style(text).green().force_styling(self.0).to_string()
-    }
-
-    fn bad(self, text: &str) -> String {
-        style(text).red().bold().force_styling(self.0).to_string()
-    }
-
-    fn state(self, text: &str, good: &str, bad: &str) -> String {
-        match text {
-            _ if text == good => self.good(text),
-            _ if text == bad => self.bad(text),
-            _ => style(text).yellow().force_styling(self.0).to_string(),
-        }
-    }
-
-    fn stack_status(self, status: &str) -> String {
-        if status.ends_with("_FAILED") || status == "ROLLBACK_COMPLETE" {
-            self.bad(status)
-        } else if status.ends_with("_IN_PROGRESS") || status.contains("ROLLBACK") {
-            self.state(status, "", "")
-        } else {
-            self.good(status)
-        }
-    }
-}
-
 /// How long ago, in the two largest units.
 fn ago(at: SystemTime, now: SystemTime) -> String {
     let age = now.duration_since(at).unwrap_or_default();
@@ -241,7 +217,8 @@ mod tests {
     use super::*;
     use indexmap::IndexMap;
 
-    use crate::aws::{RunningTask, ServiceState, StackState, Target};
+    use crate::aws::{Alarm, Operation, RunningTask, ServiceState, StackState, Target};
+    use crate::connections::{Connections, Load};
 
     fn at(seconds: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
@@ -326,6 +303,23 @@ mod tests {
             cause: None,
             services: vec![service],
             gone: Vec::new(),
+            operations: vec![Operation {
+                began: at(3_000),
+                ended: Some(at(3_185)),
+                status: "UPDATE_COMPLETE".to_owned(),
+            }],
+            alarms: Vec::new(),
+            connections: Some(Connections {
+                nodes: [(
+                    "node-1a2b3c4d".to_owned(),
+                    Load {
+                        open: 12,
+                        limit: 10_000,
+                    },
+                )]
+                .into(),
+                unseen: None,
+            }),
             unseen: Vec::new(),
         }
     }
@@ -355,8 +349,16 @@ mod tests {
             Some(("unhealthy", "Target.Timeout")),
         )];
         service.stopped = vec!["server: exit code 137".to_owned()];
+        status.alarms = vec![Alarm {
+            name: "acme-drops-prod-store-away".to_owned(),
+            reason: "Threshold Crossed: 1 > 0".to_owned(),
+            since: "2026-01-02T03:04:05.678Z".to_owned(),
+            service: None,
+        }];
+        status.connections = Some(Connections::unseen("the role may not read it".to_owned()));
         insta::assert_snapshot!(status.text(at(10_000), false));
         // On the way, missing tasks are no trouble yet.
+        status.alarms.clear();
         let service = &mut status.services[0];
         service
             .state

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::block::Block;
 use super::document::{Document, Found, list, steps};
 use super::edges;
-use super::listener::{listener, rule};
+use super::listener::{listener, more_certificates, rule};
 use super::places::Places;
 use super::service::{scaling, service, task};
 
@@ -45,6 +45,10 @@ fn convert(kind: &str, block: Block<'_>) -> Option<(String, Node)> {
         "aws_lb_target_group" => (elb("TargetGroup"), target_group(block)),
         "aws_lb_listener" => (elb("Listener"), listener(block)),
         "aws_lb_listener_rule" => (elb("ListenerRule"), rule(block)),
+        "aws_lb_listener_certificate" => (elb("ListenerCertificate"), more_certificates(block)),
+        "aws_ecs_express_gateway_service" => {
+            ("AWS::ECS::ExpressGatewayService".to_owned(), block.map([]))
+        }
         "aws_ecs_service" => ("AWS::ECS::Service".to_owned(), service(block)),
         "aws_ecs_task_definition" => ("AWS::ECS::TaskDefinition".to_owned(), task(block)),
         "aws_appautoscaling_target" => {
@@ -188,12 +192,20 @@ fn distribution(front: Block<'_>) -> Node {
             let timeout = custom.get("origin_read_timeout");
             Some(custom.map([("OriginReadTimeout", timeout)]))
         });
+        let within_vpc = origin.one("vpc_origin_config", |own| {
+            let timeout = own.get("origin_read_timeout");
+            Some(own.map([("OriginReadTimeout", timeout)]))
+        });
         origin.map([
             ("DomainName", origin.get("domain_name")),
             ("CustomOriginConfig", custom),
+            ("VpcOriginConfig", within_vpc),
         ])
     };
-    let config = front.map([("Origins", front.each("origin", origin))]);
+    let config = front.map([
+        ("Origins", front.each("origin", origin)),
+        ("WebACLId", front.get("web_acl_id")),
+    ]);
     front.map([("DistributionConfig", Some(config))])
 }
 

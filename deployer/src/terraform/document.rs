@@ -6,13 +6,15 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 
 /// The types that are read; `aws_alb` and its kin are other names of `aws_lb`.
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 15] = [
     "aws_lb",
     "aws_lb_target_group",
     "aws_lb_listener",
     "aws_lb_listener_rule",
     "aws_lb_target_group_attachment",
     "aws_autoscaling_attachment",
+    "aws_lb_listener_certificate",
+    "aws_ecs_express_gateway_service",
     "aws_ecs_service",
     "aws_ecs_task_definition",
     "aws_appautoscaling_target",

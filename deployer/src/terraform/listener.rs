@@ -20,8 +20,22 @@ pub(super) fn listener(listener: Block<'_>) -> Node {
         ("LoadBalancerArn", listener.get("load_balancer_arn")),
         ("Port", listener.get("port")),
         ("Protocol", listener.get("protocol")),
+        ("Certificates", certificate(listener)),
         ("DefaultActions", listener.each("default_action", action)),
         ("ListenerAttributes", listener.attributes(&own)),
+    ])
+}
+
+/// The one certificate that the provider lets a listener have.
+fn certificate(listener: Block<'_>) -> Option<Node> {
+    let arn = listener.get("certificate_arn")?;
+    Some(listener.list(vec![listener.map([("CertificateArn", Some(arn))])]))
+}
+
+pub(super) fn more_certificates(more: Block<'_>) -> Node {
+    more.map([
+        ("ListenerArn", more.get("listener_arn")),
+        ("Certificates", certificate(more)),
     ])
 }
 

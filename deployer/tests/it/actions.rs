@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use deployer::aws::actions::{
-    CALLS, FIREWALL, Grant, KEYS, KMS_KEYS, NETWORK, POLICIES, RESOURCES, STORE, markdown, policy,
+    ARTIFACTS, CALLS, FIREWALL, Grant, KEYS, KMS_KEYS, NETWORK, POLICIES, RESOURCES, STORE,
+    markdown, policy,
 };
 use regex_lite::Regex;
 use serde_json::{Value, json};
@@ -25,7 +26,9 @@ const IAM_NAMES: [(&str, &str); 3] = [
 
 /// Actions that go with a call of another name: a change set with tags tags the stack.
 /// `GetWebACLForResource` also asks for the ACL that it reads.
-const IMPLIED: [&str; 3] = [
+const IMPLIED: [&str; 4] = [
+    // CloudFormation's, with the caller's permissions.
+    "s3:GetObject",
     "cloudformation:TagResource",
     "cloudformation:UntagResource",
     "wafv2:GetWebACL",
@@ -161,7 +164,8 @@ fn actions(grants: &[Grant]) -> BTreeSet<&'static str> {
 
 #[test]
 fn every_call_is_listed_and_no_other() {
-    let (called, listed) = (called(), actions(CALLS));
+    let listed = [CALLS, ARTIFACTS].concat();
+    let (called, listed) = (called(), actions(&listed));
     for (action, path) in &called {
         assert!(
             listed.contains(action.as_str()),
@@ -264,7 +268,7 @@ fn policies() -> Value {
     let mut template = json!({
         "Parameters": {
             "Prefix": parameter, "Name": parameter, "Environment": parameter,
-            "KmsKeys": { "Type": "CommaDelimitedList" },
+            "KmsKeys": { "Type": "CommaDelimitedList" }, "ArtifactsBucket": parameter,
         },
         "Resources": {},
     });
@@ -282,7 +286,8 @@ fn documents(template: &Path, more: &[&str]) -> Vec<Value> {
     let template = template.to_string_lossy();
     let mut arguments = vec!["render", "--template", &*template, "--format", "json"];
     let key = "KmsKeys=arn:aws:kms:eu-west-1:111122223333:key/1a2b";
-    for parameter in ["Prefix=acme", "Name=drops", "Environment=prod", key]
+    let bucket = "ArtifactsBucket=acme-deployments";
+    for parameter in ["Prefix=acme", "Name=drops", "Environment=prod", key, bucket]
         .iter()
         .chain(more)
     {

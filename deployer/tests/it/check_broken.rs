@@ -15,6 +15,8 @@ fn changes() -> Vec<Change> {
         on("az-rebalancing-cuts-connections").line("AvailabilityZoneRebalancing: \
                                                     DISABLED", "AvailabilityZoneRebalancing: \
                                                         ENABLED"),
+        on("certificate-refused").line("arn:aws:acm:${AWS::Region}:111111111111:certificate/${Certificate}\" }]", "arn:aws:acm:us-east-1:111111111111:certificate/x\" }, { CertificateArn: !Ref Certificate }]"),
+        on("express-mode-rolls-back").line("Type: AWS::ECS::Service\n", "Type: AWS::ECS::ExpressGatewayService\n"),
         on("client-keep-alive-out-of-range").line("Value: \"3600\" }\n        - { Key: \
                                                    routing", "Value: \"30\" }\n        - { Key: \
                                                        routing"),

@@ -32,6 +32,7 @@ fn owned(environment: &str) -> Vec<String> {
         arn("cloudformation", &format!("stack/{stack}/{low}")),
         arn("ecs", &format!("task/{stack}/{low}")),
         key(environment),
+        format!("{START}:s3:::acme-deployments/{stack}/{low}.template"),
         arn("elasticache", &format!("cluster:{stack}-001")),
         arn("elasticache", &format!("snapshot:{stack}-storegroup-{low}")),
     ];
@@ -128,6 +129,7 @@ fn filled(text: &str, environment: &str) -> String {
         ("${Name}", "drops"),
         ("${Environment}", environment),
         ("${KmsKeys}", &key),
+        ("${ArtifactsBucket}", "acme-deployments"),
     ];
     let fill = |text: String, (name, value): (&str, &str)| text.replace(name, value);
     values.into_iter().fold(text.to_owned(), fill)

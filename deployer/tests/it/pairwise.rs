@@ -7,7 +7,7 @@ use std::process::Command;
 use super::{deployer, directory, project, write};
 
 /// Options with their values: lines of an environment file.
-const OPTIONS: [&[&str]; 12] = [
+const OPTIONS: [&[&str]; 13] = [
     &["", "tags: { team: drops }"],
     &[
         "",
@@ -22,6 +22,12 @@ const OPTIONS: [&[&str]; 12] = [
         "service: { registry_credentials: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry-a1B2c3', plugin_token_keys: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:jwks-a1B2c3' }",
     ],
     &["", "hosted_zone: Z0123456789EXAMPLE"],
+    &[
+        "",
+        "api: both",
+        "api: internal",
+        "api: internal\napi_domain: api.example.com",
+    ],
     &[
         "",
         "load_balancer: { scheme: internal }",

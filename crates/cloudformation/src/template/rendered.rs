@@ -47,6 +47,8 @@ pub struct Rendered {
     /// Each declared parameter's value; symbolic where it has none, or where AWS looks it up
     /// (`AWS::SSM::…`).
     pub parameters: IndexMap<String, Node>,
+    /// The region, where it is known.
+    pub region: Option<Node>,
     /// Each condition's outcome.
     pub conditions: IndexMap<String, Truth>,
     /// The resources that would exist, by logical id, in the template's order. Those with a false
@@ -123,6 +125,7 @@ impl Rendered {
     pub fn of(resources: IndexMap<String, Resource>) -> Self {
         Self {
             parameters: IndexMap::new(),
+            region: None,
             conditions: IndexMap::new(),
             resources,
             outputs: IndexMap::new(),

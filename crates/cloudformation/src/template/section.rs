@@ -37,6 +37,7 @@ impl Template {
             .collect();
         let mut rendered = Rendered {
             parameters: IndexMap::new(),
+            region: inputs.pseudo.get("AWS::Region").cloned(),
             conditions,
             resources,
             outputs,

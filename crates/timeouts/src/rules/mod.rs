@@ -4,6 +4,7 @@ mod az_rebalancing_cuts_connections;
 mod bake_shorter_than_drain;
 mod bake_times_beyond_limit;
 mod balancer_overrides_cors;
+mod certificate_refused;
 mod circuit_breaker_trips_late;
 mod client_keep_alive_out_of_range;
 mod container_port_mismatch;
@@ -15,6 +16,7 @@ mod deregistration_delay_out_of_range;
 mod deregistration_delay_too_short;
 mod desired_count_with_autoscaling;
 mod early_success_unguarded;
+mod express_mode_rolls_back;
 mod fargate_size_unknown;
 mod fargate_spot;
 mod file_store_on_fargate;
@@ -77,7 +79,7 @@ mod prelude {
     pub(super) use crate::Setting::{self, *};
     pub(super) use crate::facts::*;
     pub(super) use crate::logic::*;
-    pub(super) use crate::reading::{NotSeen, Reading, Seen};
+    pub(super) use crate::reading::{NotSeen, Reading, Seen, Sight};
     pub(super) use crate::rule::Level::{Error, Warning};
     pub(super) use crate::rule::{Rule, Topic, Verdict, Violation};
     pub(super) use crate::sources::*;
@@ -97,6 +99,7 @@ catalogue![
     bake_shorter_than_drain,
     bake_times_beyond_limit,
     balancer_overrides_cors,
+    certificate_refused,
     circuit_breaker_trips_late,
     client_keep_alive_out_of_range,
     container_port_mismatch,
@@ -108,6 +111,7 @@ catalogue![
     deregistration_delay_too_short,
     desired_count_with_autoscaling,
     early_success_unguarded,
+    express_mode_rolls_back,
     fargate_size_unknown,
     fargate_spot,
     file_store_on_fargate,

@@ -10,14 +10,17 @@ pub(super) const RULE: Rule = Rule {
     breaks: "Targets are never healthy, and tasks are replaced in a loop; or the server cannot \
              reach its store and serves in degraded state.",
     holds: "network.balancer_to_task holds service.container_port and the health check port; \
-            network.task_to_store holds store.port",
+            network.task_to_store holds store.port. An address range that may hold the other \
+            side leaves it not seen",
     fix: "allow the port from the other side's security group",
     sources: &[SECURITY_GROUPS],
     settings: &[
         BalancerToTask,
+        PerhapsBalancerToTask,
         ContainerPort,
         HealthCheckPort,
         TaskToStore,
+        PerhapsTaskToStore,
         StorePort,
         NetworkMode,
         Store,
@@ -42,7 +45,8 @@ fn traffic(r: &Reading) -> Verdict {
     };
     each([Some(traffic), health].into_iter().flatten().map(|port| {
         let port = port?;
-        demand(open(ports.value, port.value), || {
+        let is_open = is_open(r, &ports, PerhapsBalancerToTask, port.value)?;
+        demand(is_open, || {
             Violation::error(format!(
                 "the task's security group does not let the load balancer in on port {}",
                 port.value
@@ -57,13 +61,28 @@ fn traffic(r: &Reading) -> Verdict {
     }))
 }
 
+/// Whether a port is open for sure; not seen where it is open to addresses only.
+fn is_open(
+    r: &Reading,
+    surely: &Sight<'_, &[(u16, u16)]>,
+    perhaps: Setting,
+    port: u64,
+) -> Result<bool, NotSeen> {
+    let by_address = r.ports(perhaps).is_ok_and(|ports| open(ports.value, port));
+    match open(surely.value, port) {
+        false if by_address => Err(NotSeen(vec![surely.seen.setting])),
+        is_open => Ok(is_open),
+    }
+}
+
 fn store(r: &Reading) -> Verdict {
     if !redis(r)? {
         return holds();
     }
     let ports = r.ports(TaskToStore)?;
     let port = r.count(StorePort)?;
-    demand(open(ports.value, port.value), || {
+    let is_open = is_open(r, &ports, PerhapsTaskToStore, port.value)?;
+    demand(is_open, || {
         Violation::error(format!(
             "the store's security group does not let tasks in on port {}",
             port.value
@@ -105,6 +124,14 @@ fn cases() {
             (&opened(&[(0, 65_535)], n(9901)), Holds),
             (&opened(&[(80, 80)], u()), Error),
             (&opened(&[(8080, 8080)], n(9901)), Error),
+            (
+                &[
+                    &opened(&[(80, 80)], u())[..],
+                    &[(PerhapsBalancerToTask, p(&[(80, 80), (8080, 8080)]))],
+                ]
+                .concat(),
+                NotSeen,
+            ),
             (&stored(6379), Holds),
             (&stored(6380), Error),
             (

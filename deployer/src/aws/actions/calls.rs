@@ -55,10 +55,11 @@ pub static CALLS: &[Grant] = &[
     },
     Grant {
         sid: "Read",
-        why: "read the task definition, the load balancer, the health of its targets, and what \
-              scales the service; AWS limits none of these to a resource",
+        why: "read the task definition, the load balancer, the health of its targets, the alarms \
+              that ring, and what scales the service; AWS limits none of these to a resource",
         actions: &[
             "application-autoscaling:DescribeScalableTargets",
+            "cloudwatch:DescribeAlarms",
             "ecs:DescribeTaskDefinition",
             "elasticloadbalancing:DescribeListeners",
             "elasticloadbalancing:DescribeLoadBalancerAttributes",
@@ -89,9 +90,15 @@ pub static CALLS: &[Grant] = &[
         only_if: None,
     },
     Grant {
-        sid: "Firewall",
-        why: "read the web ACL of the load balancer for `check --live`",
-        actions: &["wafv2:GetWebACL", "wafv2:GetWebACLForResource"],
+        sid: "Front",
+        why: "read for `check --live` the web ACL of the load balancer, the CloudFront \
+              distributions that may be before it, and the security groups on the way",
+        actions: &[
+            "cloudfront:ListDistributions",
+            "ec2:DescribeSecurityGroups",
+            "wafv2:GetWebACL",
+            "wafv2:GetWebACLForResource",
+        ],
         on: &["*"],
         only_if: None,
     },

@@ -2,6 +2,7 @@
 //! more: what the deployer calls itself, and what CloudFormation does with the caller's
 //! permissions. How calls are made is the business of the modules around this one.
 
+mod artifacts;
 mod calls;
 mod firewall;
 mod keys;
@@ -12,6 +13,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+pub use artifacts::ARTIFACTS;
 pub use calls::CALLS;
 pub use firewall::FIREWALL;
 pub use keys::KEYS;
@@ -28,7 +30,7 @@ pub struct Grant {
     /// `service:Action`, each once.
     pub actions: &'static [&'static str],
     /// ARNs as CloudFormation's `Fn::Sub` takes them: `${AWS::Region}`, `${Prefix}`, `${Name}`,
-    /// `${Environment}`; or [`KMS_KEYS`].
+    /// `${Environment}`, `${ArtifactsBucket}`; or [`KMS_KEYS`].
     pub on: &'static [&'static str],
     /// A condition beside: operator, key, values.
     pub only_if: Option<(&'static str, &'static str, &'static [&'static str])>,
@@ -39,13 +41,14 @@ pub const KMS_KEYS: &str = "${KmsKeys}";
 
 /// The policies by name. Each fits into a managed policy (6,144 characters without white space,
 /// "IAM and AWS STS quotas"), of which a role takes ten.
-pub static POLICIES: [(&str, &[Grant]); 6] = [
+pub static POLICIES: [(&str, &[Grant]); 7] = [
     ("Calls", CALLS),
     ("Network", NETWORK),
     ("Resources", RESOURCES),
     ("Store", STORE),
     ("Firewall", FIREWALL),
     ("Keys", KEYS),
+    ("Artifacts", ARTIFACTS),
 ];
 
 /// Only what is not another stack's. AWS names these resources itself, so that no name tells them

@@ -1,5 +1,5 @@
 //! Calls of services from which the deployer wants one answer or two: certificates, images,
-//! networks, hosted zones and quotas.
+//! networks, hosted zones, alarms and quotas.
 //!
 //! They go through the SDK's own orchestrator, with its signatures, retries and time limits, and
 //! without the crates of those services: EC2's alone takes longer to build than the deployer.
@@ -52,10 +52,21 @@ pub(super) struct Service {
     endpoint: &'static str,
     /// Its name in signatures, which is its name in IAM too.
     signs: &'static str,
-    /// What its targets begin with, for JSON.
+    /// What its targets begin with, for JSON; its version, for forms.
     target: &'static str,
     /// Whether it has one endpoint for all regions.
     global: bool,
+    /// How it is signed.
+    signing: Signing,
+}
+
+/// How calls of a service are signed ("Signature Version 4", General Reference of AWS).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Signing {
+    /// As everywhere.
+    Usual,
+    /// As S3 alone wants it: paths as they are, and the body's hash in a header.
+    S3,
 }
 
 impl Service {
@@ -65,21 +76,37 @@ impl Service {
             signs,
             target,
             global: false,
+            signing: Signing::Usual,
         }
     }
 }
 
 pub(super) static ACM: Service = Service::regional("acm", "acm", "CertificateManager");
-pub(super) static EC2: Service = Service::regional("ec2", "ec2", "");
+pub(super) static EC2: Service = Service::regional("ec2", "ec2", "2016-11-15");
+pub(super) static CLOUDWATCH: Service = Service::regional("monitoring", "monitoring", "2010-08-01");
 pub(super) static ECR: Service =
     Service::regional("api.ecr", "ecr", "AmazonEC2ContainerRegistry_V20150921");
 pub(super) static SERVICEQUOTAS: Service =
     Service::regional("servicequotas", "servicequotas", "ServiceQuotasV20190624");
+pub(super) static CLOUDFRONT: Service = Service {
+    endpoint: "cloudfront",
+    signs: "cloudfront",
+    target: "",
+    global: true,
+};
 pub(super) static ROUTE53: Service = Service {
     endpoint: "route53",
     signs: "route53",
     target: "",
     global: true,
+    signing: Signing::Usual,
+};
+pub(super) static S3: Service = Service {
+    endpoint: "s3",
+    signs: "s3",
+    target: "",
+    global: false,
+    signing: Signing::S3,
 };
 
 /// What is sent.
@@ -100,15 +127,17 @@ impl Signed {
         Self(config.clone())
     }
 
-    /// One that reaches nobody, for clients that ask nothing here.
-    #[cfg(test)]
-    pub(crate) fn unconfigured() -> Self {
-        Self(SdkConfig::builder().build())
-    }
-
     /// One whose calls are answered by a function of the target or path, and the body.
     #[cfg(test)]
     pub(crate) fn answering(answer: impl Fn(&str, &str) -> String + Send + Sync + 'static) -> Self {
+        Self::answering_with(move |target, body| (200, answer(target, body)))
+    }
+
+    /// The same, with the status of each answer.
+    #[cfg(test)]
+    pub(crate) fn answering_with(
+        answer: impl Fn(&str, &str) -> (u16, String) + Send + Sync + 'static,
+    ) -> Self {
         use aws_credential_types::Credentials;
         use aws_credential_types::provider::SharedCredentialsProvider;
         let client = aws_smithy_http_client::test_util::infallible_client_fn(
@@ -118,7 +147,10 @@ impl Signed {
                 let target = target.unwrap_or(request.uri().path());
                 let body = request.body().bytes().expect("it is whole");
                 let body = String::from_utf8_lossy(body);
-                http::Response::new(SdkBody::from(answer(target, &body)))
+                let (status, text) = answer(target, &body);
+                let mut response = http::Response::new(SdkBody::from(text));
+                *response.status_mut() = status.try_into().expect("it is a status");
+                response
             },
         );
         let credentials = Credentials::new("key", "secret", None, None, "test");
@@ -154,7 +186,7 @@ impl Signed {
         serde_json::from_str(&answer).map_err(|error| unreadable(what, &error))
     }
 
-    /// An operation of EC2, which takes a form and answers in XML.
+    /// An operation of a service that takes a form and answers in XML.
     pub(super) async fn query(
         &self,
         service: &'static Service,
@@ -162,7 +194,7 @@ impl Signed {
         what: &'static str,
         parameters: &[(&str, &str)],
     ) -> Result<String, Error> {
-        let mut body = format!("Action={operation}&Version=2016-11-15");
+        let mut body = format!("Action={operation}&Version={}", service.target);
         for (name, value) in parameters {
             let value = percent_encoding::utf8_percent_encode(value, UNRESERVED);
             body.push_str(&format!("&{name}={value}"));
@@ -194,6 +226,23 @@ impl Signed {
             body: String::new(),
         };
         self.call(service, operation, what, call).await
+    }
+
+    /// Puts a text where a path says.
+    pub(super) async fn put(
+        &self,
+        service: &'static Service,
+        operation: &'static str,
+        what: &'static str,
+        (path, body): (String, String),
+    ) -> Result<(), Error> {
+        let call = Call {
+            method: "PUT",
+            path,
+            headers: vec![("content-type", "application/octet-stream".to_owned())],
+            body,
+        };
+        self.call(service, operation, what, call).await.map(drop)
     }
 
     /// A document behind an address that AWS has signed itself.
@@ -260,7 +309,7 @@ impl Signed {
         layer.store_put(SigningName::from_static(service.signs));
         layer.store_put(SigningRegion::from(aws_config::Region::new(region)));
         layer.store_put(SigV4OperationSigningConfig {
-            signing_options: SigningOptions::default(),
+            signing_options: signing_options(service.signing),
             ..SigV4OperationSigningConfig::default()
         });
         layer.store_put(AuthSchemeOptionResolverParams::new(()));
@@ -289,7 +338,7 @@ impl Signed {
     }
 
     /// The configured endpoint, or AWS's own ("AWS service endpoints").
-    fn endpoint(&self, service: &Service) -> String {
+    pub(super) fn endpoint(&self, service: &Service) -> String {
         let key = ServiceConfigKey::builder()
             .service_id(service.signs)
             .env("AWS_ENDPOINT_URL")
@@ -314,6 +363,16 @@ impl Signed {
             false => format!("https://{}.{region}.{suffix}", service.endpoint),
         }
     }
+}
+
+fn signing_options(signing: Signing) -> SigningOptions {
+    let mut options = SigningOptions::default();
+    if signing == Signing::S3 {
+        options.double_uri_encode = false;
+        options.normalize_uri_path = false;
+        options.content_sha256_header = true;
+    }
+    options
 }
 
 /// What stands in a form as it is (RFC 3986, "unreserved").
@@ -342,7 +401,8 @@ fn answer(response: &HttpResponse) -> Result<String, OrchestratorError<Refusal>>
     }
 }
 
-fn unreadable(what: &'static str, error: &serde_json::Error) -> Error {
+/// An answer that is not what the service would say.
+pub(super) fn unreadable(what: &'static str, error: &impl std::fmt::Display) -> Error {
     Error::Call {
         what,
         reason: format!("the answer is not AWS's: {error}"),

@@ -7,16 +7,18 @@ use aws_model::{Field, ListenerRule, LoadBalancer, Model, Stickiness, TargetGrou
 use cloudformation::diagnostic::{Mistake, Mistakes};
 use cloudformation::node::Origin;
 
+use super::backends::Side;
 use super::{action, condition, mistake};
 
 /// The configuration, and the declared port of each of its listeners.
-pub(super) fn convert(model: &Model) -> Result<(Config, Vec<u16>), Mistakes> {
+pub(super) fn convert(model: &Model, side: &Side<'_>) -> Result<(Config, Vec<u16>), Mistakes> {
     let application = |balancer: &&LoadBalancer| {
         let kind = balancer.kind.as_str();
         kind.is_none_or(|kind| kind == "application")
     };
     let balancers: Vec<_> = model.load_balancers.iter().filter(application).collect();
-    let [balancer] = balancers[..] else {
+    let main = balancers.iter().filter(|one| !side.is_of(one));
+    let [balancer] = main.collect::<Vec<_>>()[..] else {
         let message = format!(
             "the template has {} application load balancers; it takes one to run it here",
             balancers.len()
@@ -29,7 +31,8 @@ pub(super) fn convert(model: &Model) -> Result<(Config, Vec<u16>), Mistakes> {
         config.groups.extend(mistakes.keep(target_group(group)));
     }
     for listener in &model.listeners {
-        if listener.load_balancer.as_str() != Some(&balancer.id) {
+        let of_main = listener.load_balancer.as_str() == Some(&balancer.id);
+        if !of_main && !side.has(listener) {
             continue;
         }
         if let Some((port, listener)) = mistakes.keep(self::listener(model, listener)) {

@@ -1,6 +1,7 @@
 //! What of a model runs on this machine: a balancer's configuration, and tasks of a service.
 
 mod action;
+mod backends;
 mod balancer;
 mod condition;
 mod task;
@@ -13,6 +14,7 @@ use cloudformation::diagnostic::{Mistake, Mistakes};
 use cloudformation::node::Origin;
 use cloudformation::template::Rendered;
 
+use backends::Side;
 pub use task::{Store, Task};
 
 /// A template's load balancer and service, ready to run.
@@ -25,6 +27,8 @@ pub struct Setup {
     pub ports: Vec<u16>,
     /// The listener whose rules or default lead to the service: what clients use.
     pub main: usize,
+    /// The listener of a load balancer that backends have for themselves, where there is one.
+    pub backends: Option<usize>,
     /// The service's tasks.
     pub task: Task,
 }
@@ -37,9 +41,10 @@ impl Setup {
     pub fn read(rendered: &Rendered) -> Result<Self, Mistakes> {
         let model = Model::from(rendered);
         let mut mistakes = Mistakes::default();
-        let balancer = mistakes.keep(balancer::convert(&model));
+        let side = Side::of(&model);
+        let balancer = mistakes.keep(balancer::convert(&model, &side));
         let task = mistakes.keep(task::convert(&model));
-        let (Some((balancer, ports)), Some(task)) = (balancer, task) else {
+        let (Some((mut balancer, ports)), Some(task)) = (balancer, task) else {
             return Err(mistakes);
         };
         let leads = |listener: &alb_model::Listener| action::leads_to(listener, &task.group);
@@ -50,10 +55,12 @@ impl Setup {
             );
             return Err(Mistake::nowhere(message).into());
         };
+        let backends = side.move_to(&mut balancer, &task.group);
         Ok(Self {
             balancer,
             ports,
             main,
+            backends,
             task,
         })
     }

@@ -29,14 +29,19 @@ pub(super) fn ended(life: &Life) -> Error {
     }
 }
 
-/// A socket for each listener: the main one on `port`, the others on any.
+/// A socket for each listener: the main one on `port`, that of backends on `api_port`, the others on
+/// any.
 pub(super) async fn listen(
     setup: &Setup,
-    port: u16,
+    (port, api_port): (u16, u16),
 ) -> Result<(Vec<TcpListener>, Vec<u16>), Error> {
     let (mut sockets, mut ports) = (vec![], vec![]);
     for number in 0..setup.balancer.listeners.len() {
-        let port = if number == setup.main { port } else { 0 };
+        let port = match number {
+            _ if number == setup.main => port,
+            _ if Some(number) == setup.backends => api_port,
+            _ => 0,
+        };
         let failed = |source| Error::Port { port, source };
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .await

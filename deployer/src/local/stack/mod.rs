@@ -53,6 +53,8 @@ pub struct Options {
     pub supervisor: PathBuf,
     /// The balancer's port; 0 for any.
     pub port: u16,
+    /// The port of the balancer that backends have for themselves, where there is one; 0 for any.
+    pub api_port: u16,
     /// A Redis instead of AWS's, where the template has one; none: one is started.
     pub redis: Option<String>,
     /// The directory of running stacks, for what their stores hold.
@@ -87,6 +89,8 @@ enum Happened {
 pub struct Stack {
     /// The balancer's URL.
     pub url: String,
+    /// The URL of the balancer that backends have for themselves, where there is one.
+    pub api_url: Option<String>,
     /// A backend's key.
     pub backend_key: String,
     /// Where nodes read it, and those that are rotated in later.
@@ -138,7 +142,7 @@ impl Stack {
         if !options.server.is_file() {
             return Err(Error::NoServer(options.server));
         }
-        let (sockets, ports) = listen(&setup, options.port).await?;
+        let (sockets, ports) = listen(&setup, (options.port, options.api_port)).await?;
         setup.relocate(&ports);
         let failed = |source| Error::Start {
             name: "the stack".to_owned(),
@@ -153,11 +157,13 @@ impl Stack {
         balancer.register(pages::GROUP, pages.address)?;
         let lines = pass_lines(notices.clone());
         let (store, redis, data) = store::open(&setup.task, &options, &lines).await?;
-        let address = Address {
+        let at = |listener: usize| Address {
             secure: false,
             host: Ipv4Addr::LOCALHOST.to_string(),
-            port: ports[setup.main],
+            port: ports[listener],
         };
+        let address = at(setup.main);
+        let api = setup.backends.map(at);
         let (telling, inbox) = mpsc::channel(INBOX);
         let (asking, requests) = mpsc::channel(INBOX);
         let task = &setup.task;
@@ -171,6 +177,7 @@ impl Stack {
         })?;
         let mut stack = Self {
             url: address.to_string(),
+            api_url: api.as_ref().map(Address::to_string),
             backend_key,
             keys,
             channel: CHANNEL.to_owned(),
@@ -207,7 +214,7 @@ impl Stack {
         while !stack.is_steady() {
             stack.step().await?;
         }
-        stack.plugin_key = stack.demo_key(address).await?;
+        stack.plugin_key = stack.demo_key(address, api).await?;
         stack.strict = false;
         stack.pages.tell(&stack.local());
         Ok(stack)
@@ -215,7 +222,7 @@ impl Stack {
 
     /// The demo channel's key: the one that the stack before this one had, where the store still
     /// knows it, or a new one.
-    async fn demo_key(&self, address: Address) -> Result<String, Error> {
+    async fn demo_key(&self, address: Address, api: Option<Address>) -> Result<String, Error> {
         let kept = self.options.kept.as_ref();
         if let Some(key) = kept.and_then(|kept| kept.plugin_key())
             && self.admits(&address, &key).await
@@ -223,7 +230,7 @@ impl Stack {
             return Ok(key);
         }
         let api = Api {
-            address,
+            address: api.unwrap_or(address),
             backend_key: self.backend_key.clone(),
         };
         let plugin = api.create_key(CHANNEL, &self.namespaces()).await?;
@@ -259,6 +266,7 @@ impl Stack {
     pub fn local(&self) -> Local {
         Local {
             url: self.url.clone(),
+            api_url: self.api_url.clone(),
             backend_key: self.backend_key.clone(),
             channel: self.channel.clone(),
             plugin_key: self.plugin_key.clone(),

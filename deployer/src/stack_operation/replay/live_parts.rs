@@ -1,5 +1,5 @@
-//! What `check` reads of AWS only where the role allows it: what scales a service, and the web ACL
-//! of a load balancer.
+//! What `check` reads of AWS only where the role allows it: what scales a service, the web ACL of a
+//! load balancer, security groups, and distributions.
 
 use aws_sdk_applicationautoscaling::Client as Scaling;
 use aws_sdk_ecs::Client as Services;
@@ -11,7 +11,7 @@ use timeouts::{Reading, Setting};
 
 use super::Answers;
 use super::wire::{SERVICE, definition, deployment, service};
-use crate::aws::{read_balancer, read_service};
+use crate::aws::{Signed, read_balancer, read_service};
 use crate::reading::{Flags, read_live};
 
 const DENIED: &str = r#"{"__type":"AccessDeniedException","message":"not allowed"}"#;
@@ -26,9 +26,16 @@ fn scalable(answer: (u16, &str)) -> Rule {
 
 /// What is read of a service with one task, with this answer about what scales it.
 async fn scaled(answer: (u16, &str)) -> Reading {
+    service_among(answer, None).await
+}
+
+/// The same, among these security groups.
+async fn service_among(answer: (u16, &str), signed: Option<Signed>) -> Reading {
     let one = service(&[deployment("PRIMARY", 1, "COMPLETED", (1, 1), "")]);
     let mut one: Value = serde_json::from_str(&one.expect("an answer")).expect("JSON");
     one["services"][0]["desiredCount"] = json!(1);
+    one["services"][0]["networkConfiguration"] =
+        json!({ "awsvpcConfiguration": { "subnets": [], "securityGroups": ["sg-1"] } });
     one["services"][0]["schedulingStrategy"] = json!("REPLICA");
     let services = mock!(Services::describe_services)
         .sequence()
@@ -50,6 +57,7 @@ async fn scaled(answer: (u16, &str)) -> Reading {
     let answers = Answers {
         services: vec![&services, &tasks, &definitions],
         scaling: vec![&scaling],
+        signed,
         ..Answers::default()
     };
     let model = read_service(&answers.clients(), "acme-drops-prod", SERVICE).await;
@@ -100,9 +108,15 @@ fn xml(call: &str, result: &str) -> Option<String> {
 
 /// What is read of a load balancer alone, with this answer about its web ACL.
 async fn protected(answer: (u16, &str)) -> Reading {
+    balancer_behind(answer, None).await
+}
+
+/// The same, behind these distributions.
+async fn balancer_behind(answer: (u16, &str), signed: Option<Signed>) -> Reading {
     let found = format!(
         "<LoadBalancers><member><LoadBalancerArn>{BALANCER}</LoadBalancerArn>\
-         <LoadBalancerName>front</LoadBalancerName><Type>application</Type></member></LoadBalancers>"
+         <LoadBalancerName>front</LoadBalancerName><Type>application</Type>\
+         <DNSName>front-1.eu-west-1.elb.amazonaws.com</DNSName></member></LoadBalancers>"
     );
     let balancers = mock!(Balancers::describe_load_balancers)
         .sequence()
@@ -128,6 +142,7 @@ async fn protected(answer: (u16, &str)) -> Reading {
     let answers = Answers {
         balancers: vec![&balancers, &attributes, &listeners, &groups],
         firewalls: vec![&acl],
+        signed,
         ..Answers::default()
     };
     let model = read_balancer(&answers.clients(), BALANCER).await;
@@ -199,4 +214,56 @@ async fn the_web_acl_of_a_balancer_is_read() {
     let reading = protected((400, DENIED)).await;
     let why = "the role may not call wafv2:GetWebACLForResource and wafv2:GetWebACL";
     assert_eq!(reading.why_not_seen(Setting::WafRules), Some(why));
+}
+
+/// A page of distributions, of which one has this origin.
+fn distributions(origin: &str) -> String {
+    format!(
+        "<DistributionList><IsTruncated>false</IsTruncated><Items><DistributionSummary><Id>E1</Id>\
+         <ARN>arn:aws:cloudfront::1:distribution/E1</ARN><Origins><Items><Origin><DomainName>{origin}\
+         </DomainName><CustomOriginConfig><OriginReadTimeout>45</OriginReadTimeout>\
+         </CustomOriginConfig></Origin></Items></Origins><Enabled>true</Enabled>\
+         <WebACLId></WebACLId></DistributionSummary></Items></DistributionList>"
+    )
+}
+
+#[tokio::test]
+async fn the_distribution_before_a_balancer_is_read() {
+    let behind = |status: u16, text: String| {
+        let signed = Signed::answering_with(move |path, _| {
+            assert_eq!(path, "/2020-05-31/distribution");
+            (status, text.clone())
+        });
+        balancer_behind((200, "{}"), Some(signed))
+    };
+    let timeout = Setting::CloudFrontTimeout;
+    let found = behind(200, distributions("front-1.eu-west-1.elb.amazonaws.com")).await;
+    let seconds = found.duration(timeout).map(|seen| seen.value.as_secs());
+    assert_eq!(seconds, Ok(45));
+    let other = behind(200, distributions("other-1.eu-west-1.elb.amazonaws.com")).await;
+    assert_eq!(other.is_unset(timeout), Ok(true));
+    let perhaps = behind(200, distributions("origin.example.com")).await;
+    let why = perhaps.why_not_seen(timeout).expect("it is not seen");
+    assert!(why.contains("another name"), "{why}");
+    let refused = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>";
+    let denied = behind(403, refused.to_owned()).await;
+    let why = "the role may not call cloudfront:ListDistributions";
+    assert_eq!(denied.why_not_seen(timeout), Some(why));
+    // A distribution has a web ACL of its own.
+    assert_eq!(denied.why_not_seen(Setting::WafRules), Some(why));
+}
+
+#[tokio::test]
+async fn security_groups_that_the_role_may_not_read_are_named() {
+    let signed = Signed::answering_with(|_, body| {
+        assert!(body.contains("Filter.1.Value.1=sg-1"), "{body}");
+        let code = "<Error><Code>UnauthorizedOperation</Code></Error>";
+        (403, format!("<Response><Errors>{code}</Errors></Response>"))
+    });
+    let none = (200, r#"{"ScalableTargets":[]}"#);
+    let reading = service_among(none, Some(signed)).await;
+    assert_eq!(
+        reading.why_not_seen(Setting::BalancerToTask),
+        Some("the role may not call ec2:DescribeSecurityGroups")
+    );
 }

@@ -16,7 +16,7 @@ use aws_smithy_mocks::Rule;
 use tokio::time::{Duration, Instant};
 
 use super::{Goal, Limits, Notice, Operation, Reporter};
-use crate::aws::Clients;
+use crate::aws::{Clients, Signed};
 
 /// A client that knows these answers alone.
 macro_rules! client {
@@ -47,6 +47,7 @@ struct Answers<'a> {
     logs: Vec<&'a Rule>,
     scaling: Vec<&'a Rule>,
     firewalls: Vec<&'a Rule>,
+    signed: Option<Signed>,
 }
 
 impl Answers<'_> {
@@ -59,11 +60,16 @@ impl Answers<'_> {
             logs: client!(aws_sdk_cloudwatchlogs, &self.logs),
             secrets: client!(aws_sdk_secretsmanager, none),
             callers: client!(aws_sdk_sts, none),
-            signed: crate::aws::Signed::unconfigured(),
+            signed: self.signed.clone().unwrap_or_else(nothing_around),
             scaling: client!(aws_sdk_applicationautoscaling, &self.scaling),
             firewalls: client!(aws_sdk_wafv2, &self.firewalls),
         }
     }
+}
+
+/// No distribution, no security group.
+fn nothing_around() -> Signed {
+    Signed::answering(|_, _| "<Nothing/>".to_owned())
 }
 
 /// Keeps what is told, and when.

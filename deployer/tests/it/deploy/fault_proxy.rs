@@ -78,8 +78,10 @@ async fn passed_on(
     let target = head.headers.get("x-amz-target");
     let target = target.map(|target| target.to_str().unwrap().to_owned());
     let form = String::from_utf8_lossy(&body).into_owned();
+    let method = head.method.clone();
     let is = |call: &&str| {
-        form.split('&').any(|part| part == format!("Action={call}"))
+        method.as_str() == *call
+            || form.split('&').any(|part| part == format!("Action={call}"))
             || target
                 .as_ref()
                 .is_some_and(|target| target.ends_with(&format!(".{call}")))

@@ -189,6 +189,11 @@ async fn a_status_with_a_call_that_is_denied_shows_the_rest() {
         ("DescribeTargetHealth", "cannot read the targets' health"),
         ("GetTemplate", "cannot read the stack's template"),
         ("ListStackResources", "cannot list the stack's resources"),
+        ("DescribeAlarms", "cannot read the alarms"),
+        (
+            "GetSecretValue",
+            "cannot read the secret with the backends' keys",
+        ),
     ] {
         let way = way(&site.aws.url, call, Fault::Denied).await;
         let run = site.run_by(&way, &["status", "--env", "staging"]).await;

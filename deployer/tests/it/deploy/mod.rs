@@ -1,6 +1,7 @@
 //! `deployer plan` and `deployer up` onto AWS, as their user meets them: the real binary against an
 //! AWS emulator.
 
+mod artifacts;
 mod encryption;
 pub(crate) mod failures;
 mod fault_proxy;

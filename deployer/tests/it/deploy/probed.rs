@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{STACK, Site, in_order};
-use crate::trials::participants::Server;
+use crate::trials::participants::{BACKEND_KEY, Server};
 
 #[tokio::test]
 async fn a_deployment_ends_with_real_sessions() {
@@ -53,6 +53,8 @@ async fn a_deployment_ends_with_real_sessions() {
         ),
         "{probed}"
     );
+    let facts = ["connections", "of ", " connections ("];
+    assert!(in_order(&probed.stdout, &facts), "{probed}");
     let api = deployer::local::api::Api {
         address: format!("http://{address}").parse().expect("an address"),
         backend_key: key,
@@ -94,6 +96,43 @@ async fn a_deployment_ends_with_real_sessions() {
         ),
         "{refused}"
     );
+}
+
+/// Plain HTTP to a server of this machine stands for the domain.
+#[tokio::test]
+async fn a_deployment_of_one_transport_ends_well() {
+    let site = Site::new("probed-transports", "");
+    let environment = |transports: &str, domain: &str| {
+        let text = format!(
+            "extends: base\nignore:\n  - {{ rule: no-tls, reason: nothing leaves this machine }}\n  \
+             - {{ rule: too-few-zones, reason: the emulator has one zone }}\ndomain: \
+             {domain}\nload_balancer: {{ certificate: ~ }}\nserver: {{ transports: {transports} }}\n"
+        );
+        crate::write(&site.directory.join("environments/staging.yaml"), &text);
+    };
+    let key = site.directory.join("key");
+    crate::write(&key, BACKEND_KEY);
+    for (transports, file) in [("polling", "[polling]"), ("websocket", "[websocket]")] {
+        let settings = [
+            ("PING_INTERVAL", "1s"),
+            ("PING_TIMEOUT", "2s"),
+            ("TRANSPORTS", transports),
+        ];
+        let server = Server::start(&settings).await;
+        environment(file, &server.address.to_string());
+        let up = [
+            "up",
+            "--env",
+            "staging",
+            "--yes",
+            "--backend-key-file",
+            "key",
+        ];
+        let up = site.run(&up).await;
+        assert_eq!(up.code, 0, "{transports}: {up}");
+        assert!(up.stderr.contains("probing http://127.0.0.1"), "{up}");
+        assert!(!up.stderr.contains("FAIL"), "{transports}: {up}");
+    }
 }
 
 async fn secret_value(site: &Site, id: &str) -> String {

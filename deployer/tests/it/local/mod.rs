@@ -7,6 +7,6 @@ mod keys;
 mod nodes;
 mod redis;
 mod rollout;
-mod stack;
+pub(crate) mod stack;
 mod telemetry;
 mod why;

@@ -27,8 +27,14 @@ async fn status_says_how_every_node_stands() {
         "steady",
         "deployment",
         "redis",
+        "connections",
     ];
     assert_eq!(keys, expected);
+    let connections = document["connections"]["nodes"].as_array().unwrap();
+    assert_eq!(connections.len(), 3, "{document:?}");
+    for node in connections {
+        assert!(node["limit"].as_u64() > node["open"].as_u64(), "{node}");
+    }
     assert_eq!(
         (
             &document["url"],

@@ -24,10 +24,10 @@ service:
 ";
 
 /// A running stack.
-pub(super) struct Stack {
-    pub(super) directory: TempDir,
+pub(crate) struct Stack {
+    pub(crate) directory: TempDir,
     pub(super) up: Up,
-    pub(super) ready: Value,
+    pub(crate) ready: Value,
 }
 
 /// How a command ended.
@@ -54,7 +54,7 @@ impl Ran {
 
 impl Stack {
     /// Starts one from an environment file's text.
-    pub(super) async fn start(environment: &str) -> Self {
+    pub(crate) async fn start(environment: &str) -> Self {
         Self::start_with(environment, &[]).await
     }
 

@@ -7,7 +7,8 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::time::timeout;
 
-use crate::deploy::{PATIENCE, Site, in_order};
+use crate::deploy::{PATIENCE, STACK, Site, in_order};
+use crate::trials::participants::{BACKEND_KEY, Server};
 
 impl Site {
     /// Registers a target, as ECS does for a task, which the emulator does not.
@@ -108,6 +109,85 @@ async fn who_deployed_what_and_how_it_stands() {
     assert_eq!(
         document["services"][0]["deployments"][0]["rollout_state"],
         "COMPLETED"
+    );
+}
+
+/// Makes the emulator's alarm of this name ring.
+async fn ring(site: &Site, name: &str) {
+    let body = format!(
+        "Action=SetAlarmState&Version=2010-08-01&AlarmName={name}&StateValue=ALARM&StateReason=11%20errors"
+    );
+    let mut headers = http::HeaderMap::new();
+    let form = "application/x-www-form-urlencoded".parse();
+    headers.insert("content-type", form.expect("a header"));
+    let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/monitoring/aws4_request, \
+                 SignedHeaders=host, Signature=none";
+    headers.insert("authorization", scope.parse().expect("a header"));
+    let address = site.aws.url.parse().expect("an address");
+    let what = (http::Method::POST, "/");
+    let reply = socketio_client::request(&address, what, &headers, body.into(), PATIENCE).await;
+    let reply = reply.expect("an answer");
+    assert_eq!(reply.status, 200, "{}", reply.text());
+}
+
+#[tokio::test]
+async fn connections_deployments_and_alarms_are_shown() {
+    let site = Site::new("status-facts", "");
+    site.up(&[]).await;
+    site.register_target().await;
+    let server = Server::start(&[("MAX_CONNECTIONS", "200"), ("NODE_ID", "node-x")]).await;
+    let url = format!("http://{}", server.address);
+    let key = site.directory.join("key");
+    crate::write(&key, BACKEND_KEY);
+    let key = key.to_str().expect("it is text");
+    let own = ["status", "--env", "staging", "--url", &url];
+    let given = [&own[..], &["--backend-key-file", key]].concat();
+
+    // The stack's secret has another key than this server.
+    let refused = site.run(&own).await;
+    assert_eq!(refused.code, 0, "{refused}");
+    let why = [
+        "connections",
+        "not seen: this backend key may not read metrics",
+    ];
+    assert!(in_order(&refused.stdout, &why), "{refused}");
+
+    let told = site.run(&given).await;
+    assert_eq!(told.code, 0, "{told}");
+    let facts = [
+        "connections\n  node-x",
+        "of 200 connections (",
+        "last deployments\n  20",
+        "CREATE_COMPLETE, in ",
+    ];
+    assert!(in_order(&told.stdout, &facts), "{told}");
+
+    let resources = site.stacks.list_stack_resources().stack_name(STACK).send();
+    let resources = resources.await.expect("resources");
+    let summaries = resources.stack_resource_summaries().iter();
+    let mut alarms = summaries.filter(|one| one.logical_resource_id() == Some("LoggedErrors"));
+    let alarm = alarms.next().and_then(|one| one.physical_resource_id());
+    ring(&site, alarm.expect("an alarm")).await;
+    let rings = site
+        .run(&[&given[..], &["--output", "json"]].concat())
+        .await;
+    assert_eq!(rings.code, 1, "{rings}");
+    let document: Value = serde_json::from_str(&rings.stdout).expect("one document");
+    assert_eq!(document["alarms"][0]["name"], alarm.expect("an alarm"));
+    assert_eq!(document["alarms"][0]["reason"], "11 errors");
+    assert_eq!(document["connections"]["nodes"][0]["node"], "node-x");
+    assert_eq!(document["connections"]["nodes"][0]["limit"], 200);
+    assert_eq!(document["deployments"][0]["status"], "CREATE_COMPLETE");
+
+    // The end of a deployment says the same.
+    let up = site.up(&["--output", "json"]).await;
+    let done = up.stdout.lines().last().expect("a line");
+    let done: Value = serde_json::from_str(done).expect("an object");
+    assert_eq!(done["alarms"]["ringing"], document["alarms"], "{up}");
+    assert_eq!(
+        done["connections"],
+        Value::Null,
+        "nobody is asked without a probe"
     );
 }
 

@@ -27,6 +27,7 @@ async fn local() -> (Stack, Api) {
         server: server_binary(),
         supervisor,
         port: 0,
+        api_port: 0,
         redis: None,
         directory: deployer::local::state::directory(),
         kept: None,
