@@ -23,7 +23,7 @@ async function plugin(stack, number) {
   socket.onAny((_event, _data, message, ack) => ack(message.id));
 }
 
-const stack = await Stack.start({ server: ["handshakes_per_address: 5", "failed_keys_per_address: 10"] });
+const stack = await Stack.start({ server: ["handshakes_per_address: 2", "failed_keys_per_address: 10"] });
 const chromium = await browser();
 const shown = await startConsole(["--env", "test", "--url", stack.url], stack);
 for (let number = 0; number < PLUGINS; number++) await plugin(stack, number);

@@ -9,7 +9,7 @@ import { browser } from "../../../tools/testing/browser.mjs";
 import { PATIENCE, Stack } from "../../../tools/testing/stack.mjs";
 import { attack, open, plugin, startConsole } from "./console.mjs";
 
-const LIMITS = ["handshakes_per_address: 5", "failed_keys_per_address: 10"];
+const LIMITS = ["handshakes_per_address: 1", "failed_keys_per_address: 10"];
 let stack, chromium, console_;
 
 before(async () => {
