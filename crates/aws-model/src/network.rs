@@ -142,10 +142,10 @@ fn is_of_the_vpc(block: &Node, vpc: Option<&Resource>) -> bool {
     let Some(vpc) = vpc.filter(|vpc| !vpc.may_not_exist()) else {
         return false;
     };
-    let block = node::json(block).to_string();
-    let own = vpc.properties.get("CidrBlock");
-    block == format!(r#"{{"Fn::GetAtt":["{}","CidrBlock"]}}"#, vpc.logical_id)
-        || own.is_some_and(|own| node::json(own).to_string() == block)
+    let written = |node: &Node| node::json(node).to_string();
+    let block = written(block);
+    let own = vpc.properties.get("CidrBlock").map(written);
+    block == format!(r#"{{"Fn::GetAtt":["{}","CidrBlock"]}}"#, vpc.logical_id) || own == Some(block)
 }
 
 /// A rule; none for a function in the place of a whole rule.

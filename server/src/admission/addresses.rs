@@ -288,7 +288,7 @@ mod tests {
         let table = Addresses::new(100);
         for (number, until) in [(1, 20), (2, 30), (300, 10), (600, 0)] {
             table.with(group(number), 0, |address| {
-                address.banned_until = until * SECOND
+                address.banned_until = until * SECOND;
             });
         }
         let told = |most| {
