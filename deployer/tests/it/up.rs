@@ -26,6 +26,7 @@ async fn ready_says_all_that_a_program_needs() {
         [
             "type",
             "url",
+            "api_url",
             "backend_key",
             "channel",
             "plugin_key",
