@@ -113,10 +113,10 @@ impl State {
         if left && left_at.is_none() {
             return;
         }
-        let joined_at = if left { subscriber.joined_at } else { now };
+        // One moment for both: the store tells connections apart by it.
         let used = KeyUse {
-            first_at: joined_at,
-            joined_at,
+            first_at: subscriber.joined_at,
+            joined_at: subscriber.joined_at,
             left_at,
             node: subscriber.context.node.clone(),
             namespace: subscriber.mailboxes[0].namespace().to_owned(),

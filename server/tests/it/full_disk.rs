@@ -54,7 +54,7 @@ async fn publish(server: &Server, id: &str) -> (u16, Value) {
 async fn a_full_disk_is_told_and_nothing_is_lost_when_there_is_space_again() {
     let disk = Disk::mount("2m");
     let store = format!("file:{}", disk.path().join("store").display());
-    let server = Server::start(&[("STORE", &store)]).await;
+    let mut server = Server::start(&[("STORE", &store)]).await;
     let (_, key) = server.key("c").await;
     let mut client = Client::start(&server, &Options::new(&key));
     client.wait_for("connected").await;
@@ -111,7 +111,7 @@ async fn a_full_disk_is_told_and_nothing_is_lost_when_there_is_space_again() {
 
     // What was accepted is on the disk.
     server.signal("KILL");
-    drop(server);
+    server.ended().await;
     let again = eventually("it starts again", async || {
         Some(Server::start(&[("STORE", &store)]).await)
     })
