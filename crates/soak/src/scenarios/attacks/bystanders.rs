@@ -54,6 +54,7 @@ struct Shared {
 }
 
 pub(super) struct Bystanders {
+    backend: Backend,
     shared: Arc<Shared>,
     _tasks: JoinSet<()>,
 }
@@ -72,6 +73,7 @@ impl Bystanders {
         let newcomer = settings(target, target.backend.key(LISTENERS).await?)?;
         tasks.spawn(come(newcomer, shared.clone()));
         Ok(Self {
+            backend: target.backend.clone(),
             shared,
             _tasks: tasks,
         })
@@ -88,6 +90,15 @@ impl Bystanders {
 
     pub(super) fn totals(&self) -> Totals {
         lock(&self.shared.totals).clone()
+    }
+
+    /// Publishes as many messages once more, now that nobody attacks.
+    pub(super) async fn repeat(&self) {
+        let published = self.totals().published;
+        for number in published + 1..=published * 2 {
+            publish_one(&self.backend, number, &self.shared).await;
+        }
+        self.settle().await;
     }
 
     /// Ends publishing, and waits until everything has arrived or no more can be hoped for.
@@ -153,19 +164,23 @@ async fn publish(backend: Backend, shared: Arc<Shared>) {
             continue;
         }
         number += 1;
-        let audience = Audience::Channel(number % LISTENERS);
-        let body = json!({ "event": "e", "data": number, "id": format!("m{number}"),
-            "deliver_in": 300, "ttl": TTL });
-        lock(&shared.totals).published += 1;
-        // The same id again is the same message.
-        while !matches!(
-            backend.publish(audience, &body).await,
-            Answer::Accepted { .. } | Answer::Refused(_)
-        ) {
-            sleep(RETRY).await;
-        }
-        lock(&shared.totals).accepted += 1;
+        publish_one(&backend, number, &shared).await;
     }
+}
+
+async fn publish_one(backend: &Backend, number: usize, shared: &Shared) {
+    let audience = Audience::Channel(number % LISTENERS);
+    let body = json!({ "event": "e", "data": number, "id": format!("m{number}"),
+        "deliver_in": 300, "ttl": TTL });
+    lock(&shared.totals).published += 1;
+    // The same id again is the same message.
+    while !matches!(
+        backend.publish(audience, &body).await,
+        Answer::Accepted { .. } | Answer::Refused(_)
+    ) {
+        sleep(RETRY).await;
+    }
+    lock(&shared.totals).accepted += 1;
 }
 
 /// Newcomers with a valid key, each until it is in.
