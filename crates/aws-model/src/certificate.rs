@@ -65,8 +65,9 @@ fn region(arn: &Node, rendered: &Rendered) -> Field<Region> {
     }
 }
 
-/// What stands for the stack's region, without the colons that part an ARN.
-const OWN: &str = "${Region}";
+/// What stands for the stack's region, without the colons that part an ARN. It is no variable that a
+/// template could have.
+const OWN: &str = "${<own>}";
 
 /// The text of a `!Sub` that is left.
 fn begins(arn: &Node) -> Option<String> {
@@ -77,4 +78,32 @@ fn begins(arn: &Node) -> Option<String> {
         text.replace("${AWS::Region}", OWN)
             .replace("${AWS::Partition}", "aws"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cloudformation::template::{Inputs, Template};
+
+    /// The region of a certificate with this ARN.
+    fn region_of(arn: &str) -> Field<Region> {
+        let text = format!(
+            "Parameters: {{ Region: {{ Type: String }} }}\n\
+             Resources: {{ Front: {{ Type: 'AWS::X::Y', Properties: {{ Arn: {arn} }} }} }}\n"
+        );
+        let template = Template::parse("t.yaml", text.as_str()).unwrap();
+        let rendered = template.render(&Inputs::default()).unwrap();
+        let front = rendered.of_type("AWS::X::Y").next().unwrap();
+        region(front.properties.get("Arn").unwrap(), &rendered)
+    }
+
+    #[test]
+    fn only_aws_own_variable_is_the_stacks_region() {
+        let own = region_of("!Sub 'arn:aws:acm:${AWS::Region}:1:certificate/${Region}'");
+        assert_eq!(own.value(), Some(&Region::Own));
+        let parameter = region_of("!Sub 'arn:aws:acm:${Region}:1:certificate/x'");
+        assert_eq!(parameter.value(), None);
+        let named = region_of("'arn:aws:acm:us-east-1:1:certificate/x'");
+        assert_eq!(named.value(), Some(&Region::Named("us-east-1".to_owned())));
+    }
 }
