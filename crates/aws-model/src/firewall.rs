@@ -83,9 +83,9 @@ impl Challenges {
     pub const RULE: &str = "ChallengeAllDuringEvent";
 }
 
-/// The managed groups of AWS that look for attacks and for addresses, and refuse neither a missing
-/// `User-Agent` nor a long body (same list).
-const HARMLESS_GROUPS: [&str; 11] = [
+/// The managed groups of AWS that look for attacks and for addresses (same list). The first refuses a
+/// missing `User-Agent` and a long body too.
+const KNOWN_GROUPS: [&str; 11] = [
     "AWSManagedRulesCommonRuleSet",
     "AWSManagedRulesAdminProtectionRuleSet",
     "AWSManagedRulesKnownBadInputsRuleSet",
@@ -170,7 +170,7 @@ impl WebRule {
     #[must_use]
     pub fn is_foreign(vendor: Option<&str>, group: &str) -> bool {
         let of_aws = vendor.is_none_or(|vendor| vendor == "AWS");
-        let known = HARMLESS_GROUPS.contains(&group)
+        let known = KNOWN_GROUPS.contains(&group)
             || Challenges::MORE_GROUPS.contains(&group)
             || group == Challenges::GROUP;
         !(of_aws && known)

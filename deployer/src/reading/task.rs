@@ -68,14 +68,16 @@ fn others_memory(view: &mut View<'_, '_>, containers: &[Container], server: &Con
     let others = containers
         .iter()
         .filter(|container| !std::ptr::eq(*container, server));
-    let limits = others.filter_map(|container| match &container.memory {
-        Field::Stated(limit, place) => Some((*limit, place)),
-        _ => None,
-    });
-    let (limits, places): (Vec<u64>, Vec<&Origin>) = limits.unzip();
-    if let Some(place) = places.first() {
-        view.see(OtherMemory, limits.iter().sum::<u64>(), place);
+    // One without a limit takes what is left; nothing can be reckoned of it.
+    let mut sum = 0;
+    for container in others {
+        match &container.memory {
+            Field::Stated(limit, _) => sum += limit,
+            Field::NotStated(_) => {}
+            Field::NotSeen(why) => return view.hide(OtherMemory, why),
+        }
     }
+    view.see(OtherMemory, sum, &server.place);
 }
 
 /// Records what is known of all containers, or that it is not known of one.

@@ -27,8 +27,7 @@ const BASE: u64 = 64 * KIB * KIB;
 fn check(r: &Reading) -> Verdict {
     let memory = r.count(Memory)?;
     let planned = r.count(ConnectionsPerTask)?;
-    // Of containers without a limit nothing can be reckoned.
-    let other = r.count(OtherMemory).ok();
+    let other = r.count(OtherMemory);
     let taken = other.as_ref().map_or(0, |other| other.value);
     let needed = planned
         .value
@@ -36,52 +35,57 @@ fn check(r: &Reading) -> Verdict {
         .saturating_add(BASE);
     let own = memory.value.saturating_sub(taken);
     let usable = own.saturating_mul(KIB * KIB) / 10 * 8;
-    demand(needed < usable, || {
-        let needed = needed.div_ceil(KIB * KIB);
-        let least = needed.saturating_mul(10).div_ceil(8).saturating_add(taken);
-        let mut violation = Violation::error(RULE.summary)
-            .about(memory.seen)
-            .about(planned.seen);
-        let mut left = format!("{} MiB", memory.value);
-        if let Some(other) = other {
-            violation = violation.about(other.seen);
-            left = format!("({} − {taken}) MiB", memory.value);
-        }
-        violation
-            .needs(format!(
-                "{} × 32 KiB + 64 MiB = {needed} MiB < 0.8 × {left}",
-                planned.value
-            ))
-            .fix(format!("raise {Memory} above {least} MiB"))
-    })
+    // Too much is too much, whatever others take.
+    if needed < usable {
+        return other.and_then(|_| holds());
+    }
+    let needed = needed.div_ceil(KIB * KIB);
+    let least = needed.saturating_mul(10).div_ceil(8).saturating_add(taken);
+    let mut violation = Violation::error(RULE.summary)
+        .about(memory.seen)
+        .about(planned.seen);
+    let mut left = format!("{} MiB", memory.value);
+    if let Ok(other) = other
+        && taken > 0
+    {
+        violation = violation.about(other.seen);
+        left = format!("({} − {taken}) MiB", memory.value);
+    }
+    let needs = format!(
+        "{} × 32 KiB + 64 MiB = {needed} MiB < 0.8 × {left}",
+        planned.value
+    );
+    let fix = format!("raise {Memory} above {least} MiB");
+    Ok(vec![violation.needs(needs).fix(fix)])
 }
 
 #[cfg(test)]
 #[test]
 fn cases() {
     use super::cases::{Expect::*, cases, n};
+    let of = |connections, memory, other| {
+        [
+            (ConnectionsPerTask, n(connections)),
+            (Memory, n(memory)),
+            (OtherMemory, n(other)),
+        ]
+    };
     cases(
         &RULE,
         &[
-            (&[(ConnectionsPerTask, n(10_000)), (Memory, n(1024))], Holds),
-            (&[(ConnectionsPerTask, n(24_200)), (Memory, n(1024))], Error),
-            (&[(ConnectionsPerTask, n(3_072)), (Memory, n(200))], Error),
-            (&[(ConnectionsPerTask, n(3_071)), (Memory, n(201))], Holds),
+            (&of(10_000, 1024, 0), Holds),
+            (&of(24_200, 1024, 0), Error),
+            (&of(3_072, 200, 0), Error),
+            (&of(3_071, 201, 0), Holds),
+            (&of(10_000, 1024, 256), Holds),
+            (&of(10_000, 512, 256), Error),
             (&[(Memory, n(1024))], NotSeen),
             (
-                &[
-                    (ConnectionsPerTask, n(10_000)),
-                    (Memory, n(1024)),
-                    (OtherMemory, n(256)),
-                ],
-                Holds,
+                &[(ConnectionsPerTask, n(10_000)), (Memory, n(1024))],
+                NotSeen,
             ),
             (
-                &[
-                    (ConnectionsPerTask, n(10_000)),
-                    (Memory, n(512)),
-                    (OtherMemory, n(256)),
-                ],
+                &[(ConnectionsPerTask, n(100_000)), (Memory, n(1024))],
                 Error,
             ),
         ],
