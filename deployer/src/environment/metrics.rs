@@ -115,7 +115,7 @@ impl Peer {
 impl FromNode for Peer {
     fn from_node(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
         let expected = "a security group or a range, `sg-0f1e2d3c4b5a69788` or `10.0.0.0/16` for \
-                        instance";
+                        instance, and none wider than /8";
         parsed(node, expected, mistakes, |text| {
             let group = text.strip_prefix("sg-").is_some_and(|id| {
                 [8, 17].contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit())
