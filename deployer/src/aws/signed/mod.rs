@@ -5,6 +5,7 @@
 //! without the crates of those services: EC2's alone takes longer to build than the deployer.
 
 mod refusal;
+mod service;
 mod xml;
 
 use std::time::Duration;
@@ -37,6 +38,10 @@ use serde_json::Value;
 
 use super::{Error, failed};
 pub(super) use refusal::Refusal;
+use service::Signing;
+pub(super) use service::{
+    ACM, CLOUDFRONT, CLOUDWATCH, EC2, ECR, ROUTE53, S3, SERVICEQUOTAS, Service,
+};
 pub(super) use xml::{Xml, items, text};
 
 /// How long one attempt may take: these calls read, and nobody waits for more than a glance.
@@ -45,62 +50,6 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 const CALL: Duration = Duration::from_secs(25);
 /// Attempts of each call. What is not answered is not looked at, and hinders nothing.
 const ATTEMPTS: u32 = 3;
-
-/// A service that is asked here.
-pub(super) struct Service {
-    /// Its name in endpoints.
-    endpoint: &'static str,
-    /// Its name in signatures, which is its name in IAM too.
-    signs: &'static str,
-    /// What its targets begin with, for JSON; its version, for forms.
-    target: &'static str,
-    /// Whether it has one endpoint for all regions.
-    global: bool,
-    /// How it is signed.
-    signing: Signing,
-}
-
-/// How calls of a service are signed ("Signature Version 4", General Reference of AWS).
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Signing {
-    /// As everywhere.
-    Usual,
-    /// As S3 alone wants it: paths as they are, and the body's hash in a header.
-    S3,
-}
-
-impl Service {
-    const fn regional(endpoint: &'static str, signs: &'static str, target: &'static str) -> Self {
-        Self {
-            endpoint,
-            signs,
-            target,
-            global: false,
-            signing: Signing::Usual,
-        }
-    }
-
-    const fn global(name: &'static str) -> Self {
-        Self {
-            global: true,
-            ..Self::regional(name, name, "")
-        }
-    }
-}
-
-pub(super) static ACM: Service = Service::regional("acm", "acm", "CertificateManager");
-pub(super) static EC2: Service = Service::regional("ec2", "ec2", "2016-11-15");
-pub(super) static CLOUDWATCH: Service = Service::regional("monitoring", "monitoring", "2010-08-01");
-pub(super) static ECR: Service =
-    Service::regional("api.ecr", "ecr", "AmazonEC2ContainerRegistry_V20150921");
-pub(super) static SERVICEQUOTAS: Service =
-    Service::regional("servicequotas", "servicequotas", "ServiceQuotasV20190624");
-pub(super) static CLOUDFRONT: Service = Service::global("cloudfront");
-pub(super) static ROUTE53: Service = Service::global("route53");
-pub(super) static S3: Service = Service {
-    signing: Signing::S3,
-    ..Service::regional("s3", "s3", "")
-};
 
 /// What is sent.
 #[derive(Clone, Debug)]
