@@ -111,10 +111,13 @@ impl Subscriber {
     /// Takes a message that has fallen due.
     pub(super) fn offer(self: &Arc<Self>, message: &Arc<Message>) {
         let mut state = self.lock();
-        if let Some(index) = self.index_of(message)
-            && self.key.gets(message.deliver_at)
-            && !state.past.knows(message)
+        if !self.key.gets(message.deliver_at)
+            || state.past.knows(message)
+            || self.pass(&mut state, message)
         {
+            return;
+        }
+        if let Some(index) = self.index_of(message) {
             state.queues[index].offer(message);
             self.pump(&mut state, true);
         }
@@ -229,6 +232,17 @@ impl State {
         let held_back = held_back.min();
         let next = [self.past.window.next_repeat(), self.look_at, held_back];
         next.into_iter().flatten().min()
+    }
+
+    /// Whether anything waits to be shown, or is held back.
+    pub(super) fn has_something_to_show(&self) -> bool {
+        let queues = self.queues.iter();
+        !self.past.held_back.is_empty() || queues.map(Queue::first).any(|first| first.is_some())
+    }
+
+    /// Whether nothing is missing in the queues: what falls due is all there is to show.
+    pub(super) fn keeps_up(&self) -> bool {
+        self.queues.iter().all(Queue::keeps_up)
     }
 
     /// The queue whose first message comes first.

@@ -11,6 +11,7 @@ use socketioxide_core::parser::{Parse, ParseConfig, ParserState};
 use socketioxide_core::{Str, Value};
 use socketioxide_parser_common::CommonParser;
 
+use crate::clock::Millis;
 use crate::delivery::Emission;
 use crate::engine::Protocol;
 use crate::message::Message;
@@ -172,7 +173,42 @@ pub(super) fn moved(namespace: &str) -> String {
 
 thread_local! {
     /// Where a worker writes what differs from socket to socket.
-    static AROUND: RefCell<String> = const { RefCell::new(String::new()) };
+    static AROUND: RefCell<Around> = RefCell::default();
+}
+
+/// What stands around the body of an event.
+#[derive(Default)]
+struct Around {
+    text: String,
+    /// The latest moment, as it is written: sockets that are sent to in the same one share it.
+    sent_at: Option<(Millis, String)>,
+}
+
+impl Around {
+    /// Writes what differs from socket to socket. Returns where the part behind the body begins.
+    fn write(&mut self, namespace: &str, emission: &Emission<'_>) -> usize {
+        let Self { text, sent_at } = self;
+        text.clear();
+        // Writing to a string cannot fail.
+        let _ = write!(text, "2/{namespace},");
+        if let Some(number) = emission.number {
+            let _ = write!(text, "{number}");
+        }
+        let back = text.len();
+        if sent_at
+            .as_ref()
+            .is_none_or(|(at, _)| *at != emission.sent_at)
+        {
+            *sent_at = Some((emission.sent_at, emission.sent_at.to_string()));
+        }
+        let sent_at = sent_at.as_ref().map_or("", |(_, text)| text);
+        let (expires_in, redelivered) = (emission.expires_in.as_millis(), emission.redelivered);
+        let _ = write!(
+            text,
+            ",\"sent_at\":\"{sent_at}\",\"expires_in\":{expires_in},\"redelivered\":{redelivered}}}]",
+        );
+        back
+    }
 }
 
 /// Calls `send` with the parts of a message as an event; what is the same for every socket is
@@ -185,21 +221,8 @@ pub(super) fn with_event<T>(
     let message = emission.message;
     let body = message.packet_body.get_or_init(|| body(message));
     AROUND.with_borrow_mut(|around| {
-        around.clear();
-        // Writing to a string cannot fail.
-        let _ = write!(around, "2/{namespace},");
-        if let Some(number) = emission.number {
-            let _ = write!(around, "{number}");
-        }
-        let front = around.len();
-        let _ = write!(
-            around,
-            ",\"sent_at\":\"{}\",\"expires_in\":{},\"redelivered\":{}}}]",
-            emission.sent_at,
-            emission.expires_in.as_millis(),
-            emission.redelivered,
-        );
-        let (front, back) = around.split_at(front);
+        let back = around.write(namespace, emission);
+        let (front, back) = around.text.split_at(back);
         send(&[front, body, back])
     })
 }
@@ -243,7 +266,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::clock::Millis;
     use crate::message::Mailbox;
 
     fn read(text: &str) -> Option<(String, Incoming)> {
