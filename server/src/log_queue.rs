@@ -123,6 +123,10 @@ impl LogQueue {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the thread is the log's own: no runtime waits for it"
+)]
 fn write(entries: &Receiver<Entry>, mut output: impl Write, waiting: &AtomicUsize) {
     let mut lines = Vec::new();
     let mut write = |lines: &mut Vec<u8>| {

@@ -89,6 +89,9 @@ impl State {
         }
         let sockets = self.readers.entry(reader.clone()).or_default();
         sockets.push(subscriber.clone());
+        if sockets.len() > 1 {
+            sockets.iter().for_each(|socket| socket.has_sibling());
+        }
     }
 
     fn remove(&mut self, subscriber: &Arc<Subscriber>) {
@@ -214,6 +217,9 @@ impl Hub {
 
     /// Tells the key's other sockets on this node that it has acknowledged a message.
     pub fn settled(&self, by: &Arc<Subscriber>, message: &Arc<Message>) {
+        if !by.may_have_siblings() {
+            return;
+        }
         for other in self.others_of_reader(by) {
             other.settle(message);
         }

@@ -24,8 +24,9 @@ pub(super) enum Incoming {
     Connect(Option<String>),
     /// Leaves the namespace.
     Disconnect,
-    /// Acknowledges the event of this number, with these arguments (a JSON array).
-    Acknowledgement(u64, String),
+    /// Acknowledges the event of this number: the message's id and what the plugin says it did, if
+    /// the arguments say that.
+    Acknowledgement(u64, Option<(String, Outcome)>),
     /// An event with these arguments (a JSON array, the event's name first), and the number to
     /// answer it by, if any.
     Event(String, Option<u64>),
@@ -48,7 +49,8 @@ pub(super) fn decode(text: &str) -> Option<(String, Incoming)> {
         PacketData::Connect(auth) => Incoming::Connect(auth.map(text_of)),
         PacketData::Disconnect => Incoming::Disconnect,
         PacketData::EventAck(arguments, number) => {
-            Incoming::Acknowledgement(u64::try_from(number).ok()?, text_of(arguments))
+            let named = acknowledged(&text_of(arguments))?;
+            Incoming::Acknowledgement(u64::try_from(number).ok()?, named)
         }
         PacketData::Event(arguments, number) => {
             let number = number.and_then(|number| u64::try_from(number).ok());
@@ -64,12 +66,10 @@ pub(super) fn decode(text: &str) -> Option<(String, Incoming)> {
     ))
 }
 
-/// Whether the arguments are what the protocol allows: an array, and an event's name in front.
+/// Whether an event's arguments are what the protocol allows: an array with its name in front.
 fn is_well_formed(packet: &PacketData) -> bool {
-    let (arguments, needs_name) = match packet {
-        PacketData::Event(arguments, _) => (arguments, true),
-        PacketData::EventAck(arguments, _) => (arguments, false),
-        _ => return true,
+    let PacketData::Event(arguments, _) = packet else {
+        return true;
     };
     let Value::Str(arguments, _) = arguments else {
         return false;
@@ -82,7 +82,7 @@ fn is_well_formed(packet: &PacketData) -> bool {
         let first = first.get();
         first.starts_with(|c: char| matches!(c, '"' | '-') || c.is_ascii_digit())
     };
-    !needs_name || arguments.first().is_some_and(is_name)
+    arguments.first().is_some_and(is_name)
 }
 
 fn text_of(value: Value) -> String {
@@ -93,11 +93,12 @@ fn text_of(value: Value) -> String {
 }
 
 /// The message id of an acknowledgement's arguments, if the first is a string, and what the plugin
-/// says it did: the `status` of the second, as in `ack(id, { status: "shown" })`.
-pub(super) fn acknowledged(arguments: &str) -> Option<(String, Outcome)> {
+/// says it did: the `status` of the second, as in `ack(id, { status: "shown" })`. The outer `None`:
+/// they are no JSON array.
+fn acknowledged(arguments: &str) -> Option<Option<(String, Outcome)>> {
     let arguments: Vec<serde_json::Value> = serde_json::from_str(arguments).ok()?;
-    let id = arguments.first()?.as_str()?.to_owned();
-    Some((id, outcome(arguments.get(1))))
+    let id = arguments.first().and_then(serde_json::Value::as_str);
+    Some(id.map(|id| (id.to_owned(), outcome(arguments.get(1)))))
 }
 
 /// The same of an event `ack`, which acknowledges on any session of the key.
@@ -186,8 +187,9 @@ struct Around {
 
 impl Around {
     /// Writes what differs from socket to socket. Returns where the part behind the body begins.
-    fn write(&mut self, namespace: &str, emission: &Emission<'_>) -> usize {
+    fn write(&mut self, emission: &Emission<'_>) -> usize {
         let Self { text, sent_at } = self;
+        let namespace = emission.message.mailbox.namespace();
         text.clear();
         // Writing to a string cannot fail.
         let _ = write!(text, "2/{namespace},");
@@ -213,15 +215,11 @@ impl Around {
 
 /// Calls `send` with the parts of a message as an event; what is the same for every socket is
 /// encoded once.
-pub(super) fn with_event<T>(
-    namespace: &str,
-    emission: &Emission<'_>,
-    send: impl FnOnce(&[&str]) -> T,
-) -> T {
+pub(super) fn with_event<T>(emission: &Emission<'_>, send: impl FnOnce(&[&str]) -> T) -> T {
     let message = emission.message;
     let body = message.packet_body.get_or_init(|| body(message));
     AROUND.with_borrow_mut(|around| {
-        let back = around.write(namespace, emission);
+        let back = around.write(emission);
         let (front, back) = around.text.split_at(back);
         send(&[front, body, back])
     })
@@ -283,7 +281,10 @@ mod tests {
         assert_eq!(read("1/dropcodes,"), ns(Incoming::Disconnect));
         assert_eq!(
             read(r#"3/dropcodes,7["id"]"#),
-            ns(Incoming::Acknowledgement(7, r#"["id"]"#.into()))
+            ns(Incoming::Acknowledgement(
+                7,
+                Some(("id".into(), Outcome::Received))
+            ))
         );
         assert_eq!(
             read(r#"2/dropcodes,["hello"]"#),
@@ -328,7 +329,7 @@ mod tests {
 
     #[test]
     fn an_acknowledgement_names_its_message() {
-        let received = |id: &str| Some((id.to_owned(), Outcome::Received));
+        let received = |id: &str| Some(Some((id.to_owned(), Outcome::Received)));
         assert_eq!(acknowledged(r#"["a","b"]"#), received("a"));
         for (status, outcome) in [
             ("shown", Outcome::Shown),
@@ -338,10 +339,13 @@ mod tests {
             ("of a later release", Outcome::Received),
         ] {
             let said = format!(r#"["a",{{"status":"{status}","reason":1}}]"#);
-            assert_eq!(acknowledged(&said), Some(("a".to_owned(), outcome)));
+            assert_eq!(acknowledged(&said), Some(Some(("a".to_owned(), outcome))));
         }
-        for empty in ["[]", "[null]", "[1]", "{}", "", "[\"a\""] {
-            assert_eq!(acknowledged(empty), None, "{empty}");
+        for empty in ["[]", "[null]", "[1]"] {
+            assert_eq!(acknowledged(empty), Some(None), "{empty}");
+        }
+        for broken in ["{}", "", "[\"a\""] {
+            assert_eq!(acknowledged(broken), None, "{broken}");
         }
     }
 
@@ -390,7 +394,7 @@ mod tests {
             expires_in: Duration::from_secs(60),
             redelivered: true,
         };
-        let packet = with_event("n", &emission, |parts| parts.concat());
+        let packet = with_event(&emission, |parts| parts.concat());
         let json: serde_json::Value =
             serde_json::from_str(packet.strip_prefix("2/n,3").unwrap()).unwrap();
         assert_eq!(
@@ -404,16 +408,14 @@ mod tests {
             number: None,
             ..emission
         };
-        let packet = with_event("n", &unasked, |parts| parts.concat());
+        let packet = with_event(&unasked, |parts| parts.concat());
         assert!(packet.starts_with("2/n,["), "{packet}");
     }
 
     proptest! {
         #[test]
         fn no_text_makes_the_reader_panic(text in "[0-6]?[0-9]{0,3}-?(/[a-zé?=]{0,8},?)?[0-9]{0,20}.{0,40}") {
-            if let Some((_, Incoming::Acknowledgement(_, arguments))) = read(&text) {
-                let _ = acknowledged(&arguments);
-            }
+            let _ = read(&text);
         }
     }
 }
