@@ -27,6 +27,6 @@ pub use session::Session;
 #[cfg(fuzzing)]
 pub fn fuzz_packet(text: &str) {
     if let Some((_, packet::Incoming::Event(arguments, _))) = packet::decode(text) {
-        let _ = (packet::acknowledged_by_event(&arguments),);
+        let _ = packet::acknowledged_by_event(&arguments);
     }
 }
