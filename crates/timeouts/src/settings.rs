@@ -439,8 +439,9 @@ settings! {
     TaskPorts: Ports("service.task_ports", "ports of the task").not_in_file().aws("PortMappings");
 
     // The store.
-    /// Where messages are kept: `memory`; `file:DIR`, which survives restarts; `redis://host:port`
-    /// or, with TLS, `rediss://host:port`, which nodes share.
+    /// Where messages are kept: `memory`; `file:DIR`, which survives restarts; or a Redis, which
+    /// nodes share: `redis://host:port`, a cluster as `redis+cluster://host:port,…`, or one behind
+    /// sentinels as `redis+sentinel://host:port,…/NAME`. With `rediss` instead of `redis` for TLS.
     Store: Text("store", "store").variable("STORE").default("memory").grammar(Grammar::Store);
     /// The port of the store.
     StorePort: Count("store.port", "store's port").not_in_file().aws("Port").range(1, 65_535);
