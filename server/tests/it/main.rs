@@ -41,6 +41,7 @@ mod redis_latency;
 mod redis_requirements;
 mod refusals;
 mod rules;
+mod sentinels;
 mod settings;
 mod shared;
 mod slow_clients;
