@@ -6,9 +6,7 @@ use async_trait::async_trait;
 use redis::{Cmd, Value, cmd};
 use tokio::sync::{broadcast, oneshot};
 
-use super::encoding::{
-    Counts, add_position, noting, published, publishing, receipt, recording, status,
-};
+use super::encoding::{Counts, add_position, noting, published, receipt, recording, row, status};
 use super::link::{is_lasting, unavailable};
 use super::{Redis, keys, listener, message_format, names, read, script};
 use crate::ban::Ban;
@@ -20,8 +18,8 @@ use crate::store::{
     Result, Store, StoreError, Swept, Tally, Waiting, Wanted,
 };
 
-/// Receipts in one call of a script.
-const RECEIPTS: usize = 256;
+/// Receipts in one call of a script: Redis does nothing else meanwhile.
+const RECEIPTS: usize = 128;
 /// Messages that are counted in one call: Redis does nothing else meanwhile.
 const PAGE: u64 = 500;
 
@@ -33,13 +31,12 @@ impl Store for Redis {
 
     async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Published>> {
         let full = self.shared.is_full();
-        let seals = &self.shared.seals;
-        let commands = drafts.iter().map(|draft| publishing(draft, full, seals));
-        let answers = self.shared.writer.run(commands.collect()).await?;
+        let rows = drafts.iter().map(|d| row(d, full, &self.shared.seals));
+        let answers = self.shared.writer.publish(rows.collect()).await?;
         let published = drafts
             .iter()
             .zip(answers)
-            .map(|(draft, answer)| published(&draft.mailbox, answer, full))
+            .map(|(draft, answer)| published(draft, answer, full))
             .collect::<Result<Vec<_>>>()?;
         for (draft, answer) in drafts.iter().zip(&published) {
             // A repeat may be of one whose answer was lost.
@@ -196,12 +193,18 @@ impl Store for Redis {
             (&a.mailbox, a.seq).cmp(&(&b.mailbox, b.seq))
         });
         let mut pipeline = redis::pipe();
-        for of_mailbox in receipts.chunk_by(|a, b| a.message.mailbox == b.message.mailbox) {
-            of_mailbox.chunks(RECEIPTS).for_each(|chunk| {
-                pipeline.add_command(recording(chunk));
-            });
+        for chunk in receipts.chunks(RECEIPTS) {
+            pipeline.add_command(recording(chunk));
         }
-        check("receipts", self.shared.calls.ask_all(&mut pipeline).await?)
+        let answers = self.shared.calls.ask_all(&mut pipeline).await?;
+        for answer in answers.iter().flatten() {
+            let damaged: Vec<String> = read(answer.clone())?;
+            if let Some(error) = damaged.first() {
+                let messages = damaged.len();
+                tracing::error!(messages, %error, "the store cannot take receipts; they are dropped");
+            }
+        }
+        check("receipts", answers)
     }
 
     async fn note(&self, notes: Vec<(Arc<Message>, Note)>) -> Result<()> {

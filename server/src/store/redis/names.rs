@@ -32,6 +32,11 @@ pub(super) fn mailbox(mailbox: &Mailbox) -> String {
     format!("hf:{{{mailbox}}}:")
 }
 
+/// What comes before a mailbox in that, and after it.
+pub(super) fn around_mailbox() -> (&'static str, &'static str) {
+    ("hf:{", "}:")
+}
+
 /// The channel on which a mailbox's announcements are made.
 pub(super) fn announcements(mailbox: &Mailbox) -> String {
     // FNV-1a: every release must choose the same channel.
@@ -78,6 +83,8 @@ mod tests {
     fn the_names_are_those_that_other_releases_use() {
         let streamer = Mailbox::channel("dropcodes", "streamer-42");
         assert_eq!(mailbox(&streamer), "hf:{dropcodes/streamer-42}:");
+        let (before, after) = around_mailbox();
+        assert_eq!(mailbox(&streamer), format!("{before}{streamer}{after}"));
         assert_eq!(announcements(&streamer), "hf:announce:9");
     }
 }

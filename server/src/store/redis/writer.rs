@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use redis::{Cmd, RedisResult, Value, from_redis_value};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
 
+use super::encoding::{Row, publishing};
 use super::link::{Link, unavailable};
 use super::pulse::online_replicas;
 use super::script;
@@ -20,12 +22,24 @@ use crate::tasks::Tasks;
 const QUEUE: usize = 4096;
 /// Calls that share a batch at most.
 const BATCH: usize = 256;
+/// Messages that one script stores at most: Redis does nothing else meanwhile.
+const ROWS: usize = 64;
+/// How long messages gather while many come, and how many those are in how long.
+const GATHER: Duration = Duration::from_millis(2);
+const MANY: usize = 20;
+const PERIOD: Duration = Duration::from_millis(50);
 /// How long a replica may take to confirm.
 const CONFIRM: Duration = Duration::from_millis(1_000);
 
 struct Call {
-    commands: Vec<Cmd>,
+    work: Work,
     reply: oneshot::Sender<Result<Vec<Value>>>,
+}
+
+enum Work {
+    Commands(Vec<Cmd>),
+    /// Messages to be stored: those of several calls share a script's.
+    Rows(Vec<Row>),
 }
 
 /// The handle of the writer's task, which ends with it.
@@ -45,9 +59,18 @@ impl Writer {
 
     /// Carries out commands, and returns when they are safe.
     pub(super) async fn run(&self, commands: Vec<Cmd>) -> Result<Vec<Value>> {
+        self.call(Work::Commands(commands)).await
+    }
+
+    /// Stores messages, and returns an answer for each when they are safe.
+    pub(super) async fn publish(&self, rows: Vec<Row>) -> Result<Vec<Value>> {
+        self.call(Work::Rows(rows)).await
+    }
+
+    async fn call(&self, work: Work) -> Result<Vec<Value>> {
         let (reply, answer) = oneshot::channel();
         self.queue
-            .try_send(Call { commands, reply })
+            .try_send(Call { work, reply })
             .map_err(|_| StoreError::Unavailable("too many writes are waiting".into()))?;
         answer
             .await
@@ -57,22 +80,105 @@ impl Writer {
 
 async fn run(link: Arc<Link>, mut calls: mpsc::Receiver<Call>, replicas: Arc<AtomicU32>) {
     let mut batch = Vec::with_capacity(BATCH);
+    let mut pace = Pace::new();
     while calls.recv_many(&mut batch, BATCH).await > 0 {
-        let commands = batch.iter().flat_map(|call| &call.commands);
-        let answers = write(&link, commands, &replicas).await;
-        let mut answers = match answers {
-            Ok(answers) => Ok(answers.into_iter()),
+        if let Some(until) = pace.begin() {
+            sleep_until(until).await;
+            while batch.len() < BATCH
+                && let Ok(call) = calls.try_recv()
+            {
+                batch.push(call);
+            }
+        }
+        pace.count(&batch);
+        let (mut commands, mut rows, mut callers) = (Vec::new(), Vec::new(), Vec::new());
+        for Call { work, reply } in batch.drain(..) {
+            match work {
+                Work::Commands(own) => {
+                    callers.push((reply, own.len(), false));
+                    commands.extend(own);
+                }
+                Work::Rows(own) => {
+                    callers.push((reply, own.len(), true));
+                    rows.extend(own);
+                }
+            }
+        }
+        let scripts = rows.chunks(ROWS).map(publishing);
+        let all = commands.iter().cloned().chain(scripts);
+        let mut answers = match write(&link, all, &replicas).await {
+            Ok(mut answers) => {
+                let of_scripts = answers.split_off(commands.len());
+                let of_rows = of_rows(rows.chunks(ROWS).map(<[_]>::len).zip(of_scripts));
+                Ok((answers.into_iter(), of_rows.into_iter()))
+            }
             Err(error) => Err(error),
         };
-        for call in batch.drain(..) {
+        for (reply, number, is_of_rows) in callers {
             let answer = match &mut answers {
-                Ok(answers) => own(answers, call.commands.len()),
+                Ok((_, of_rows)) if is_of_rows => own(of_rows, number),
+                Ok((of_commands, _)) => own(of_commands, number),
                 Err(error) => Err(error.clone()),
             };
             // A caller that gave up waiting needs no answer.
-            let _ = call.reply.send(answer);
+            let _ = reply.send(answer);
         }
     }
+}
+
+/// Has messages gather for a moment while many come: a call of a script costs Redis, and each node
+/// that hears of it, as much as several messages.
+struct Pace {
+    /// When the last batch began.
+    last: Instant,
+    /// When this period began, and how many messages have come in it.
+    period: Instant,
+    rows: usize,
+    /// Whether many came in the one before.
+    busy: bool,
+}
+
+impl Pace {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            last: now,
+            period: now,
+            rows: 0,
+            busy: false,
+        }
+    }
+
+    /// Until when a batch that begins now had better wait.
+    fn begin(&self) -> Option<Instant> {
+        (self.busy).then_some(self.last + GATHER)
+    }
+
+    /// Notes what a batch holds that is written now.
+    fn count(&mut self, batch: &[Call]) {
+        self.last = Instant::now();
+        let rows = batch.iter().map(|call| match &call.work {
+            Work::Rows(rows) => rows.len(),
+            Work::Commands(_) => 0,
+        });
+        self.rows += rows.sum::<usize>();
+        if self.last - self.period > PERIOD {
+            self.busy = self.rows >= MANY && self.last - self.period < 2 * PERIOD;
+            (self.period, self.rows) = (self.last, 0);
+        }
+    }
+}
+
+/// An answer for each row, of those of the scripts: an error is each of its rows'.
+fn of_rows(scripts: impl Iterator<Item = (usize, RedisResult<Value>)>) -> Vec<RedisResult<Value>> {
+    let mut answers = Vec::new();
+    for (number, answer) in scripts {
+        match answer.and_then(|answer| Ok(from_redis_value::<Vec<Value>>(answer)?)) {
+            Ok(values) => answers.extend(values.into_iter().map(Ok)),
+            Err(error) => answers.extend(vec![Err(error); number]),
+        }
+    }
+    answers
 }
 
 /// The next `number` answers, or the first error among them. All of them are taken: the rest are
@@ -89,12 +195,12 @@ fn own(
 
 async fn write(
     link: &Link,
-    commands: impl Iterator<Item = &Cmd>,
+    commands: impl Iterator<Item = Cmd>,
     replicas: &AtomicU32,
 ) -> Result<Vec<RedisResult<Value>>> {
     let mut pipeline = redis::pipe();
     for command in commands {
-        pipeline.add_command(command.clone());
+        pipeline.add_command(command);
     }
     if replicas.load(Ordering::Relaxed) == 0 {
         return link.ask_all(&mut pipeline).await;
