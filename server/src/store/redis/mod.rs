@@ -10,6 +10,7 @@
 //! away does not hold up the others.
 
 mod accepted;
+mod batches;
 mod calls;
 mod encoding;
 mod epoch;
