@@ -186,3 +186,17 @@ async fn a_redis_that_cannot_be_used_is_refused() {
         );
     }
 }
+
+/// Three nodes that share three shards.
+fn three_shards() -> String {
+    format!("{THREE}store: {{ redis: {{ shards: 3 }} }}\n")
+}
+
+/// The shards with their states.
+fn shards(status: &Value) -> Vec<(&str, &str)> {
+    let shards = status["redis"]["shards"].as_array().expect("shards");
+    let pairs = shards
+        .iter()
+        .filter_map(|shard| Some((shard["id"].as_str()?, shard["state"].as_str()?)));
+    pairs.collect()
+}

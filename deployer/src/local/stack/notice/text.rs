@@ -87,17 +87,21 @@ impl Notice {
             }
             Self::Deployed { nodes } => format!("replaced by {}", nodes.join(", ")),
             Self::RolledBack { reason } => format!("rolled back: {reason}"),
-            Self::RedisStarted { address, pid } => format!("redis listens on {address}, pid {pid}"),
+            Self::RedisStarted { name, address, pid } => {
+                format!("{name} listens on {address}, pid {pid}")
+            }
             Self::RedisEnded {
+                name,
                 status,
                 restart: true,
-            } => format!("redis ended with {status}"),
+            } => format!("{name} ended with {status}"),
             Self::RedisEnded {
+                name,
                 status,
                 restart: false,
-            } => {
-                format!("redis ended with {status}; `deployer local redis restart` starts it again")
-            }
+            } => format!(
+                "{name} ended with {status}; `deployer local redis restart {name}` starts it again"
+            ),
         }
     }
 }
