@@ -6,6 +6,7 @@ mod leave;
 mod node;
 pub mod notice;
 mod reconcile;
+mod redis;
 mod request;
 mod rollout;
 mod schedule;
@@ -34,9 +35,9 @@ pub use error::Error;
 use launch::{listen, pass_lines, secret};
 pub use node::Node;
 pub use notice::Notice;
+use redis::Redis;
 use rollout::Rolling;
 use schedule::Limits;
-use shards::Redis;
 use socketio_client::{Address, Session, Settings};
 use watcher::Watcher;
 

@@ -1,164 +1,16 @@
-//! The Redis that the stack started: one, or the shards of a cluster. They are watched, and treated
-//! as somebody asks for.
-
-use std::net::SocketAddr;
-use std::path::PathBuf;
+//! What happens to the stack's Redis: its processes are watched, and treated as somebody asks for.
 
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
 use super::error::Error;
-use super::launch::{free_address, listening};
+use super::launch::listening;
 use super::notice::Notice;
+use super::redis::{After, Shard, failed};
 use super::watcher::Goal;
-use super::{Happened, Options, Stack};
+use super::{Happened, Stack};
 use crate::local::control::RedisAction;
-use crate::local::process::{Line, Process, Signal};
-use crate::local::redis::{Data, NAME, shard_spec};
-use crate::local::redis_cluster::{self, Member};
+use crate::local::process::Signal;
 use crate::local::setup::Store;
-
-/// A Redis of the stack's own. What it holds outlives its processes, but not the stack.
-pub(super) struct Redis {
-    program: PathBuf,
-    shards: Vec<Shard>,
-    /// Removed after what the shards keep in it.
-    _root: Data,
-}
-
-/// One process of it.
-struct Shard {
-    name: String,
-    address: SocketAddr,
-    /// Where it listens for the other shards.
-    bus: Option<u16>,
-    process: Option<Process>,
-    /// Its process accepts connections.
-    listens: bool,
-    stopped: bool,
-    data: Data,
-    /// What somebody wants after its end.
-    after: After,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum After {
-    Nothing,
-    Restart { empty: bool },
-}
-
-/// What a shard's process is at, as a word.
-fn state(shard: &Shard) -> &'static str {
-    match shard.process {
-        None => "ended",
-        Some(_) if shard.stopped => "stopped",
-        Some(_) => "running",
-    }
-}
-
-impl Redis {
-    /// One Redis, or so many shards of a cluster, ready to take messages.
-    pub(super) async fn start(
-        program: PathBuf,
-        shards: Option<usize>,
-        root: Data,
-        options: &Options,
-        lines: &mpsc::Sender<Line>,
-    ) -> Result<Self, Error> {
-        let names = match shards {
-            None => vec![NAME.to_owned()],
-            Some(shards) => (1..=shards)
-                .map(|number| format!("{NAME}-{number}"))
-                .collect(),
-        };
-        let mut redis = Self {
-            program,
-            shards: vec![],
-            _root: root,
-        };
-        for name in names {
-            let shard = redis.shard(name, shards.is_some()).map_err(failed)?;
-            redis.shards.push(shard);
-        }
-        for at in 0..redis.shards.len() {
-            let process = redis.spawn(at, options, lines)?;
-            let shard = &mut redis.shards[at];
-            listening(&process.life, shard.address).await?;
-            (shard.process, shard.listens) = (Some(process), true);
-        }
-        redis_cluster::form(&redis.members()).await?;
-        Ok(redis)
-    }
-
-    fn shard(&self, name: String, in_cluster: bool) -> std::io::Result<Shard> {
-        let bus = in_cluster.then(free_address).transpose()?;
-        Ok(Shard {
-            address: free_address()?,
-            bus: bus.map(|bus| bus.port()),
-            process: None,
-            listens: false,
-            stopped: false,
-            data: Data::create(self._root.0.join(&name))?,
-            after: After::Nothing,
-            name,
-        })
-    }
-
-    /// Those that are a cluster.
-    fn members(&self) -> Vec<Member> {
-        let member = |shard: &Shard| {
-            let address = shard.address;
-            shard.bus.map(|bus| Member { address, bus })
-        };
-        self.shards.iter().filter_map(member).collect()
-    }
-
-    /// Where the server finds it.
-    pub(super) fn url(&self) -> String {
-        let hosts: Vec<_> = self.shards.iter().map(|s| s.address.to_string()).collect();
-        let cluster = self.shards.iter().any(|shard| shard.bus.is_some());
-        let scheme = if cluster { "redis+cluster" } else { "redis" };
-        format!("{scheme}://{}", hosts.join(","))
-    }
-
-    fn spawn(
-        &self,
-        at: usize,
-        options: &Options,
-        lines: &mpsc::Sender<Line>,
-    ) -> Result<Process, Error> {
-        let shard = &self.shards[at];
-        let (program, data) = (self.program.clone(), &shard.data.0);
-        let spec = shard_spec(&shard.name, program, shard.address, shard.bus, data);
-        Process::start(&options.supervisor, &spec, lines.clone()).map_err(failed)
-    }
-
-    /// The shards of that name, or all.
-    fn chosen(&self, name: Option<&str>) -> Result<Vec<usize>, String> {
-        let Some(name) = name else {
-            return Ok((0..self.shards.len()).collect());
-        };
-        let known: Vec<_> = self.shards.iter().map(|s| s.name.as_str()).collect();
-        match known.iter().position(|known| *known == name) {
-            Some(at) => Ok(vec![at]),
-            None => Err(format!(
-                "there is no Redis {name:?}; there are {}",
-                known.join(", ")
-            )),
-        }
-    }
-
-    fn place(&self, name: &str) -> Option<usize> {
-        self.shards.iter().position(|shard| shard.name == name)
-    }
-}
-
-fn failed(source: std::io::Error) -> Error {
-    Error::Start {
-        name: NAME.to_owned(),
-        source,
-    }
-}
 
 impl Stack {
     /// Sees to it that the end of each process is noticed.
@@ -339,20 +191,19 @@ impl Stack {
                 }
             };
         };
-        let pid = |shard: &Shard| shard.process.as_ref().map(|process| process.pid);
         let described = |state: &str, pid: Option<u32>| json!({ "url": self.store.url, "pid": pid, "state": state });
         if let [one] = &redis.shards[..]
             && one.bus.is_none()
         {
-            return described(state(one), pid(one));
+            return described(one.state(), one.pid());
         }
         let shards = redis.shards.iter().map(|shard| {
             json!({
-                "id": shard.name, "address": shard.address.to_string(), "pid": pid(shard),
-                "state": state(shard),
+                "id": shard.name, "address": shard.address.to_string(), "pid": shard.pid(),
+                "state": shard.state(),
             })
         });
-        let mut states: Vec<_> = redis.shards.iter().map(state).collect();
+        let mut states: Vec<_> = redis.shards.iter().map(Shard::state).collect();
         states.dedup();
         let together = if let [one] = states[..] {
             one
@@ -362,13 +213,5 @@ impl Stack {
         let mut described = described(together, None);
         described["shards"] = shards.collect();
         described
-    }
-}
-
-impl Shard {
-    fn signal(&self, signal: Signal) {
-        if let Some(process) = &self.process {
-            process.signal(signal);
-        }
     }
 }

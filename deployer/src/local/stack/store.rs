@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 
 use super::Options;
 use super::error::Error;
-use super::shards::Redis;
+use super::redis::Redis;
 use crate::local::process::Line;
 use crate::local::redis::{self, Data, Endpoint};
 use crate::local::setup::{Store, Task};
