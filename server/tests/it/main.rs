@@ -16,6 +16,7 @@ mod bans;
 mod client_matrix;
 mod clients;
 mod clocks;
+mod cluster;
 mod compliance;
 mod crash;
 mod draining;

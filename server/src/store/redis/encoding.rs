@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use redis::{Cmd, Value};
 
+use super::names::Layout;
 use super::seal::Seals;
-use super::{message_format, names, read, script};
+use super::{message_format, read, script};
 use crate::clock::Millis;
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::receipts::{KeyReceipt, Outcome};
@@ -18,7 +19,7 @@ use crate::store::{
 pub(super) type Counts = (Option<u32>, Option<u32>, Option<u32>);
 
 /// The call that stores a message; `full` lets only repeated requests pass.
-pub(super) fn publishing(draft: &Draft, full: bool, seals: &Seals) -> Cmd {
+pub(super) fn publishing(layout: Layout, draft: &Draft, full: bool, seals: &Seals) -> Cmd {
     let mailbox = &draft.mailbox;
     let most = match mailbox.channel_name() {
         // What came before is still answered as what it is.
@@ -26,7 +27,7 @@ pub(super) fn publishing(draft: &Draft, full: bool, seals: &Seals) -> Cmd {
         Some(_) => MAX_CHANNEL_MESSAGES,
         None => MAX_EVERYONE_MESSAGES,
     };
-    let mut command = script::PUBLISH.on_mailbox(mailbox);
+    let mut command = script::PUBLISH.on_mailbox(layout, mailbox);
     command
         .arg(&draft.id)
         .arg(message_format::hex(&draft.digest))
@@ -43,7 +44,7 @@ pub(super) fn publishing(draft: &Draft, full: bool, seals: &Seals) -> Cmd {
         .arg(most)
         .arg(MAX_CHANNEL_BYTES)
         .arg(RETENTION)
-        .arg(names::announcements(mailbox))
+        .arg(layout.announcements(mailbox))
         .arg(mailbox.as_str())
         .arg(draft.created_at.0);
     command
@@ -71,8 +72,8 @@ pub(super) fn published(mailbox: &Mailbox, answer: Value, full: bool) -> Result<
 }
 
 /// The call that notes receipts of one mailbox, which are in the order of its messages.
-pub(super) fn recording(receipts: &[Receipt]) -> Cmd {
-    let mut command = script::RECORD.on_mailbox(&receipts[0].message.mailbox);
+pub(super) fn recording(layout: Layout, receipts: &[Receipt]) -> Cmd {
+    let mut command = script::RECORD.on_mailbox(layout, &receipts[0].message.mailbox);
     for of_message in receipts.chunk_by(|a, b| a.message.seq == b.message.seq) {
         let message = &of_message[0].message;
         // Those of a message to everyone too, although there are as many as keys: its end folds
@@ -123,10 +124,10 @@ pub(super) fn receipt(message: &Message, row: &str) -> Option<KeyReceipt> {
 }
 
 /// The call that notes something that happened to a message.
-pub(super) fn noting(message: &Message, note: &Note) -> Result<Cmd> {
+pub(super) fn noting(layout: Layout, message: &Message, note: &Note) -> Result<Cmd> {
     let json = serde_json::to_string(note)
         .map_err(|error| StoreError::Unavailable(format!("a note cannot be written: {error}")))?;
-    let mut command = script::NOTE.on_mailbox(&message.mailbox);
+    let mut command = script::NOTE.on_mailbox(layout, &message.mailbox);
     command
         .arg(&message.id)
         .arg(message.seq)

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use redis::{Cmd, RedisResult, Value, from_redis_value};
+use redis::{Cmd, ErrorKind, RedisError, RedisResult, Value, from_redis_value};
 use tokio::sync::{mpsc, oneshot};
 
-use super::link::{Link, unavailable};
+use super::link::{Link, is_elsewhere};
+use super::names::{Layout, Name};
 use super::pulse::online_replicas;
 use super::script;
-use crate::store::{Result, StoreError};
+use crate::store::{Part, Parts};
 use crate::tasks::Tasks;
 
 /// Calls that may wait for the writer; beyond it the store is overloaded.
@@ -23,9 +24,12 @@ const BATCH: usize = 256;
 /// How long a replica may take to confirm.
 const CONFIRM: Duration = Duration::from_millis(1_000);
 
+type Answers = Vec<RedisResult<Value>>;
+
 struct Call {
+    part: Part,
     commands: Vec<Cmd>,
-    reply: oneshot::Sender<Result<Vec<Value>>>,
+    reply: oneshot::Sender<RedisResult<Answers>>,
 }
 
 /// The handle of the writer's task, which ends with it.
@@ -36,37 +40,49 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(link: Arc<Link>, tasks: &Tasks) -> Self {
+    pub(super) fn start(link: Arc<Link>, layout: Layout, tasks: &Tasks) -> Self {
         let (queue, calls) = mpsc::channel(QUEUE);
         let replicas = Arc::new(AtomicU32::new(0));
-        tasks.spawn("write", run(link, calls, replicas.clone()));
+        tasks.spawn("write", run(link, layout, calls, replicas.clone()));
         Self { queue, replicas }
     }
 
-    /// Carries out commands, and returns when they are safe.
-    pub(super) async fn run(&self, commands: Vec<Cmd>) -> Result<Vec<Value>> {
+    /// Carries out commands on a part, and returns when they are safe. An error in one is in its
+    /// place.
+    pub(super) async fn run(&self, part: Part, commands: Vec<Cmd>) -> RedisResult<Answers> {
         let (reply, answer) = oneshot::channel();
+        let call = Call {
+            part,
+            commands,
+            reply,
+        };
+        let ended = |why| RedisError::from((ErrorKind::Client, why));
         self.queue
-            .try_send(Call { commands, reply })
-            .map_err(|_| StoreError::Unavailable("too many writes are waiting".into()))?;
-        answer
-            .await
-            .map_err(|_| StoreError::Unavailable("the writer has ended".into()))?
+            .try_send(call)
+            .map_err(|_| ended("too many writes are waiting"))?;
+        answer.await.map_err(|_| ended("the writer has ended"))?
     }
 }
 
-async fn run(link: Arc<Link>, mut calls: mpsc::Receiver<Call>, replicas: Arc<AtomicU32>) {
+async fn run(
+    link: Arc<Link>,
+    layout: Layout,
+    mut calls: mpsc::Receiver<Call>,
+    replicas: Arc<AtomicU32>,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     while calls.recv_many(&mut batch, BATCH).await > 0 {
         let commands = batch.iter().flat_map(|call| &call.commands);
-        let answers = write(&link, commands, &replicas).await;
+        let parts: Parts = batch.iter().map(|call| call.part).collect();
+        let marks = parts.iter().map(|part| layout.confirm(part));
+        let answers = write(&link, commands, marks, &replicas).await;
         let mut answers = match answers {
             Ok(answers) => Ok(answers.into_iter()),
             Err(error) => Err(error),
         };
         for call in batch.drain(..) {
             let answer = match &mut answers {
-                Ok(answers) => own(answers, call.commands.len()),
+                Ok(answers) => Ok(answers.take(call.commands.len()).collect()),
                 Err(error) => Err(error.clone()),
             };
             // A caller that gave up waiting needs no answer.
@@ -75,23 +91,12 @@ async fn run(link: Arc<Link>, mut calls: mpsc::Receiver<Call>, replicas: Arc<Ato
     }
 }
 
-/// The next `number` answers, or the first error among them. All of them are taken: the rest are
-/// other callers'.
-fn own(
-    answers: &mut impl Iterator<Item = RedisResult<Value>>,
-    number: usize,
-) -> Result<Vec<Value>> {
-    let own: Vec<_> = answers.take(number).collect();
-    own.into_iter()
-        .collect::<RedisResult<_>>()
-        .map_err(|error| unavailable(&error))
-}
-
 async fn write(
     link: &Link,
     commands: impl Iterator<Item = &Cmd>,
+    marks: impl Iterator<Item = Name>,
     replicas: &AtomicU32,
-) -> Result<Vec<RedisResult<Value>>> {
+) -> RedisResult<Answers> {
     let mut pipeline = redis::pipe();
     for command in commands {
         pipeline.add_command(command.clone());
@@ -100,15 +105,19 @@ async fn write(
         return link.ask_all(&mut pipeline).await;
     }
     // A repeated request writes nothing, and must be confirmed all the same: `WAIT` looks at this
-    // connection's last write.
-    pipeline.add_command(script::CONFIRM.on(&["hf:confirm"]));
+    // connection's last write. One such write does for all that comes before it, and that of a part
+    // which has just gone elsewhere is refused.
+    let number = pipeline.len();
+    marks.for_each(|mark| {
+        pipeline.add_command(script::CONFIRM.on(&[&mark]));
+    });
     pipeline.cmd("WAIT").arg(1).arg(CONFIRM.as_millis() as u64);
     let mut answers = link.ask_all(&mut pipeline).await?;
     let confirmed = answers
         .pop()
         .and_then(|answer| from_redis_value(answer.ok()?).ok());
-    let marked = answers.pop().is_some_and(|answer| answer.is_ok());
-    if confirmed.is_some_and(|count: u32| count > 0) && marked {
+    let marked = answers.drain(number..).any(|answer| answer.is_ok());
+    if confirmed.is_some_and(|count: u32| count > 0) && marked || answers.iter().all(was_refused) {
         return Ok(answers);
     }
     // Perhaps the replica has just gone: then there is none to wait for.
@@ -116,26 +125,14 @@ async fn write(
     replicas.store(left, Ordering::Relaxed);
     match left {
         0 => Ok(answers),
-        _ => Err(StoreError::Unavailable(format!(
-            "no replica has confirmed within {} s",
-            CONFIRM.as_secs()
-        ))),
+        _ => {
+            let why = "no replica has confirmed in time";
+            Err((ErrorKind::Client, why, format!("{CONFIRM:?}")).into())
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use redis::{ErrorKind, RedisError};
-
-    use super::*;
-
-    #[test]
-    fn an_error_takes_no_answer_of_another_caller() {
-        let answer = |n| Ok(Value::Int(n));
-        let error = || Err(RedisError::from((ErrorKind::Io, "OOM")));
-        let mut answers = vec![error(), answer(1), answer(2), answer(3)].into_iter();
-        assert!(own(&mut answers, 2).is_err());
-        assert_eq!(own(&mut answers, 1).unwrap(), [Value::Int(2)]);
-        assert_eq!(own(&mut answers, 1).unwrap(), [Value::Int(3)]);
-    }
+/// Whether nothing was written that could be lost.
+fn was_refused(answer: &RedisResult<Value>) -> bool {
+    answer.as_ref().is_err_and(is_elsewhere)
 }

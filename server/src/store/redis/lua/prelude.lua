@@ -1,4 +1,6 @@
--- What the scripts of a mailbox share. p, the prefix of its keys, holds the hash tag: one mailbox, one slot.
+-- What the scripts of a mailbox share. p, the prefix of its keys, holds the hash tag: one mailbox, one slot. On a
+-- cluster `ends` and `soon` are of the same slot, and of its mailboxes only. No key is called p: a slot that is on its
+-- way to another server refuses the script for it, before it runs.
 --   p..'m:'..id  the message, as `message_format.rs` writes it; it vanishes a day after the message's end
 --   p..'r:'..id  key id -> 'd' (emitted) or 'a' (acknowledged); '#d' and '#a' count keys, '#c' says cancelled,
 --                '#x' that single keys were forgotten, '#s' is the message's sequence number; '#1' to '#16' say of the
@@ -17,6 +19,11 @@
 -- Release 0.1 has `seq`, `exp` and `old` instead of `new`, `ends` and `old:`; see adopt.lua. It reads the rest.
 local p, ends, soon = KEYS[1], KEYS[2], KEYS[3]
 local HOUR, SIX_HOURS, DAY, KEPT = 3600000, 21600000, 86400000, 16
+
+-- On a cluster an announcement stays in its slot, which its channel shares: `hf:{tag}:announce`.
+local function announce(channel, text)
+  redis.call(string.byte(channel, 4) == 123 and 'SPUBLISH' or 'PUBLISH', channel, text)
+end
 
 local function now_ms()
   local time = redis.call('TIME')

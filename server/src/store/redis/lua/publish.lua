@@ -30,5 +30,5 @@ local lives = insert(mailbox, member, message, load, till, created)
 -- What was stored ten minutes ago, every node has read on.
 redis.pcall('XADD', p .. 'new', 'MINID', '~', number(math.max(0, created - 600000) * 1000), seq .. '-0', 'm', member)
 prolong(lives)
-redis.call('PUBLISH', ARGV[10], 'P ' .. mailbox .. ' ' .. line)
+announce(ARGV[10], 'P ' .. mailbox .. ' ' .. line)
 return { 'stored', line }
