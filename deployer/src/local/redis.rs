@@ -16,7 +16,7 @@ use super::process::Spec;
 const PROGRAMS: [&str; 2] = ["valkey-server", "redis-server"];
 
 /// The name of its process in output; of a cluster's, with a number behind.
-pub(super) const NAME: &str = "redis";
+pub(in crate::local) const NAME: &str = "redis";
 /// What a shard knows of its cluster: who the others are, and whose slots are whose.
 const CLUSTER_FILE: &str = "nodes.conf";
 /// A shard that has not answered for so long counts as away, in milliseconds.

@@ -138,6 +138,7 @@ fn changes() -> Vec<Change> {
         on("store-evicts").line("maxmemory-policy: noeviction", "maxmemory-policy: allkeys-lru"),
         on("store-loses-on-failover").line("MultiAZEnabled: true", "MultiAZEnabled: false"),
         on("store-protocol-mismatch").line("AutomaticFailoverEnabled: true", "NumNodeGroups: 3\n      AutomaticFailoverEnabled: true"),
+        on("store-shards-uneven").server(StoreProtocol, "cluster").line("AutomaticFailoverEnabled: true", "NumNodeGroups: 4\n      AutomaticFailoverEnabled: true"),
         on("target-type-not-ip").line("Protocol: HTTP\n      TargetType: \
                                        ip", "Protocol: HTTP\n      TargetType: instance"),
         on("too-few-zones").line("Subnets: [!Ref SubnetA, !Ref SubnetB]\n      SecurityGroups", "Subnets: [!Ref SubnetA, !Ref SubnetA]\n      SecurityGroups"),

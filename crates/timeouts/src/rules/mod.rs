@@ -58,6 +58,7 @@ mod store_engine_too_old;
 mod store_evicts;
 mod store_loses_on_failover;
 mod store_protocol_mismatch;
+mod store_shards_uneven;
 mod target_optimizer_with_sockets;
 mod target_type_not_ip;
 mod task_zones_outside_balancer;
@@ -155,6 +156,7 @@ catalogue![
     store_evicts,
     store_loses_on_failover,
     store_protocol_mismatch,
+    store_shards_uneven,
     target_optimizer_with_sockets,
     target_type_not_ip,
     task_zones_outside_balancer,

@@ -208,7 +208,7 @@ impl Stack {
         let together = if let [one] = states[..] {
             one
         } else {
-            "partly"
+            "degraded"
         };
         let mut described = described(together, None);
         described["shards"] = shards.collect();

@@ -221,7 +221,7 @@ async fn three_nodes_share_three_shards_and_lose_none_of_them() {
     let mut expected = running;
     expected[1].1 = "ended";
     assert_eq!(shards(&killed.document), expected);
-    assert_eq!(killed.document["redis"]["state"], "partly");
+    assert_eq!(killed.document["redis"]["state"], "degraded");
     assert_eq!(killed.document["steady"], false);
     assert!(!runs(pid(&status).expect("it ran")));
     let back = stack.local(&["redis", "restart", "redis-2"]).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Notice, health_word};
 use crate::local::control::Order;
 use crate::local::log::readable;
+use crate::local::redis::NAME;
 use alb_model::Event;
 
 impl Notice {
@@ -99,9 +100,13 @@ impl Notice {
                 name,
                 status,
                 restart: false,
-            } => format!(
-                "{name} ended with {status}; `deployer local redis restart {name}` starts it again"
-            ),
+            } => {
+                let shard = name.strip_prefix(NAME).filter(|number| !number.is_empty());
+                let shard = shard.map_or_else(String::new, |number| format!(" {NAME}{number}"));
+                format!(
+                    "{name} ended with {status}; `deployer local redis restart{shard}` starts it again"
+                )
+            }
         }
     }
 }
