@@ -2,8 +2,10 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use redis::Value;
+use tokio::time::sleep;
 
 use crate::port::free_port;
 use crate::redis::Redis;
@@ -12,6 +14,8 @@ use crate::redis::Redis;
 pub const NAME: &str = "primary";
 /// Sentinels that must agree.
 const QUORUM: usize = 2;
+/// Between two looks at them.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A primary, its replica, and three sentinels. Killed when dropped.
 pub struct Watched {
@@ -82,7 +86,7 @@ impl Watched {
                 if says("num-slaves", "1") && says("num-other-sentinels", "2") {
                     break;
                 }
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                sleep(LOOK).await;
             }
         }
         Ok(())
@@ -96,14 +100,11 @@ impl Watched {
         format!("redis+sentinel://{}/{NAME}", hosts.join(","))
     }
 
-    /// Has the replica take over in an orderly way.
-    ///
-    /// # Errors
-    /// The sentinel refuses it.
-    pub async fn fail_over(&self) -> io::Result<()> {
-        let _: Value = self.sentinels[0]
-            .ask(&["SENTINEL", "FAILOVER", NAME])
-            .await?;
-        Ok(())
+    /// Has the replica take over in an orderly way, as soon as the sentinels find it fit.
+    pub async fn fail_over(&self) {
+        let command = ["SENTINEL", "FAILOVER", NAME];
+        while self.sentinels[0].ask::<Value>(&command).await.is_err() {
+            sleep(LOOK).await;
+        }
     }
 }

@@ -60,3 +60,41 @@ pub(crate) async fn connect(url: &str) -> server::store::Redis {
     };
     crate::redis::open(&settings, &Tasks::new()).await.unwrap()
 }
+
+/// A cluster of a test's own.
+pub(crate) struct Own {
+    pub(crate) cluster: Cluster,
+    _directory: tempfile::TempDir,
+}
+
+impl Own {
+    pub(crate) async fn start(replicas: bool) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self {
+            cluster: Cluster::start(directory.path(), replicas).await.unwrap(),
+            _directory: directory,
+        }
+    }
+
+    pub(crate) async fn connect(&self) -> server::store::Redis {
+        connect(&self.cluster.url()).await
+    }
+
+    /// The primary that has a channel to which something was published, and the slot.
+    pub(crate) async fn place_of(&self, channel: &str) -> (usize, u16) {
+        let pattern = format!("hf:*:dropcodes/{channel}:load");
+        for n in 0..PRIMARIES {
+            let found: Vec<String> = self.cluster.ask(n, &["KEYS", &pattern]).await.unwrap();
+            if let Some(name) = found.first() {
+                let slot = self.cluster.ask(n, &["CLUSTER", "KEYSLOT", name]).await;
+                return (n, slot.unwrap());
+            }
+        }
+        panic!("no primary has {channel}");
+    }
+
+    pub(crate) fn signal(&self, n: usize, name: &str) {
+        let pid = self.cluster.servers[n].pid().expect("it runs");
+        crate::harness::signal(pid, name);
+    }
+}
