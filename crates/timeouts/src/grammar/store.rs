@@ -2,7 +2,7 @@
 
 /// The parts into which the server divides what it keeps in a cluster. A part is on one shard, so
 /// that shards which divide this number evenly carry the same.
-pub const STORE_PARTS: u64 = 18;
+pub const STORE_PARTS: usize = 18;
 
 /// Redis's own port.
 const REDIS_PORT: u16 = 6379;

@@ -21,7 +21,8 @@ pub(super) const RULE: Rule = Rule {
 fn check(r: &Reading) -> Verdict {
     let even = r
         .count(Shards)
-        .map(|shards| shards.value > 0 && STORE_PARTS.is_multiple_of(shards.value));
+        .map(|shards| usize::try_from(shards.value))
+        .map(|shards| shards.is_ok_and(|n| n > 0 && STORE_PARTS.is_multiple_of(n)));
     demand(
         any([not(text_is(r, StoreProtocol, "cluster")), even])?,
         || {
