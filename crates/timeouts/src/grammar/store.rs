@@ -1,5 +1,9 @@
 //! Where messages are kept, as `STORE` says it.
 
+/// The parts into which the server divides what it keeps in a cluster. A part is on one shard, so
+/// that shards which divide this number evenly carry the same.
+pub const STORE_PARTS: usize = 18;
+
 /// Redis's own port.
 const REDIS_PORT: u16 = 6379;
 /// Sentinel's own port.

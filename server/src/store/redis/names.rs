@@ -11,7 +11,7 @@ use crate::store::{Part, Parts};
 
 /// The hash tag of each part of a cluster, and its slot: they are spread evenly over the slots, so
 /// that the parts are spread evenly over primaries that share them evenly.
-const TAGS: [(&str, u16); 18] = [
+const TAGS: [(&str, u16); timeouts::grammar::STORE_PARTS] = [
     ("2714", 455),
     ("9918", 1365),
     ("8283", 2275),
