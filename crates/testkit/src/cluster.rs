@@ -19,6 +19,8 @@ const SLOTS: usize = 16_384;
 const AGREEMENT: Duration = Duration::from_secs(60);
 /// Between two looks at them.
 const LOOK: Duration = Duration::from_millis(20);
+/// How long a replica may take to take over before it is told again.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
 /// Keys that move in one call.
 const MOVED: usize = 50;
 
@@ -141,6 +143,26 @@ impl Cluster {
         }
     }
 
+    /// Has a replica take over from its primary in an orderly way. The other primaries may refuse
+    /// it for a moment, after they have agreed to a replacement of the same.
+    ///
+    /// # Errors
+    /// It is away.
+    pub async fn fail_over(&self, replica: usize) -> io::Result<()> {
+        let mut asked: Option<Instant> = None;
+        loop {
+            let role: String = self.ask(replica, &["INFO", "replication"]).await?;
+            if role.contains("role:master") {
+                return Ok(());
+            }
+            if asked.is_none_or(|asked| asked.elapsed() > ASK_AGAIN) {
+                let _: io::Result<Value> = self.ask(replica, &["CLUSTER", "FAILOVER"]).await;
+                asked = Some(Instant::now());
+            }
+            sleep(LOOK).await;
+        }
+    }
+
     /// Moves a slot to another primary while it is in use.
     ///
     /// # Errors
@@ -184,7 +206,8 @@ impl Cluster {
         Ok(keys.len())
     }
 
-    /// Says that it has arrived.
+    /// Says that it has arrived, and waits until everyone knows it: a slot that moves on before may
+    /// be left to nobody.
     ///
     /// # Errors
     /// A server refuses it.
@@ -194,7 +217,21 @@ impl Cluster {
             let set = ["CLUSTER", "SETSLOT", &slot, "NODE", &self.ids[to]];
             let _: Value = self.ask(n, &set).await?;
         }
+        let epoch = self.epoch(to, to).await?;
+        for n in (0..self.servers.len()).filter(|n| self.servers[*n].pid().is_some()) {
+            while self.epoch(n, to).await? < epoch {
+                sleep(LOOK).await;
+            }
+        }
         Ok(())
+    }
+
+    /// The number of the latest change of a server's slots, as far as another knows.
+    async fn epoch(&self, asked: usize, of: usize) -> io::Result<u64> {
+        let nodes: String = self.ask(asked, &["CLUSTER", "NODES"]).await?;
+        let line = nodes.lines().find(|line| line.starts_with(&self.ids[of]));
+        let epoch = line.and_then(|line| line.split(' ').nth(6)?.parse().ok());
+        epoch.ok_or_else(|| io::Error::other(format!("no server {of} among {nodes}")))
     }
 }
 

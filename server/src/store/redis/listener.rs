@@ -107,12 +107,15 @@ impl Listener {
                 new = subscribing => new,
                 _ = watch.changed() => continue,
             };
-            // What came in meanwhile.
+            // What came in meanwhile, and is on its way.
+            if let Some(old) = &current {
+                answers(&old.connection).await;
+            }
             while let Some(push) = current
                 .as_mut()
                 .and_then(|old| old.incoming.try_recv().ok())
             {
-                self.heard(push);
+                self.take(push, &mut heard);
             }
             let resumed = parts.without(heard);
             self.now_hears(&mut heard, parts);
@@ -129,7 +132,7 @@ impl Listener {
             }
             let ended = tokio::select! {
                 ended = self.hear(&mut subscription.incoming, &mut heard) => ended,
-                ended = falls_silent(subscription.connection.clone()) => ended,
+                ended = falls_silent(&subscription.connection) => ended,
                 () = primary.calls.moved.notified() => Ended::Broken,
                 _ = watch.changed() => Ended::Moved,
             };
@@ -179,33 +182,40 @@ impl Listener {
 
     /// Passes on what comes in, until something is in the way.
     async fn hear(&self, incoming: &mut Receiver<PushInfo>, heard: &mut Parts) -> Ended {
-        let layout = self.shared.primaries.layout;
-        loop {
-            let Some(push) = incoming.recv().await else {
-                return Ended::Broken;
-            };
-            match push.kind {
-                PushKind::Disconnection => return Ended::Broken,
-                // A slot has gone from this primary.
-                PushKind::SUnsubscribe => {
-                    let channel = push.data.into_iter().next().unwrap_or(Value::Nil);
-                    let channel: String = from_redis_value(channel).unwrap_or_default();
-                    let gone = layout.part_of_channel(&channel).map(Parts::from);
-                    self.now_hears(heard, heard.without(gone.unwrap_or_default()));
+        while let Some(push) = incoming.recv().await {
+            match self.take(push, heard) {
+                None => {}
+                Some(Ended::Moved) => {
                     self.shared.primaries.trouble.notify_one();
                     // Where it is now is known in a moment.
                     sleep(BEAT / 2).await;
                     return Ended::Moved;
                 }
-                _ => self.heard(push),
+                Some(ended) => return ended,
             }
         }
+        Ended::Broken
     }
 
-    /// Passes an announcement on.
-    fn heard(&self, push: PushInfo) {
-        if let Some(message) = Msg::from_push_info(push) {
-            heard(&self.shared, &self.wanted, &message);
+    /// Passes an announcement on; or says what is in the way.
+    fn take(&self, push: PushInfo, heard: &mut Parts) -> Option<Ended> {
+        match push.kind {
+            PushKind::Disconnection => Some(Ended::Broken),
+            // A slot has gone from this primary, perhaps to come back: it is not heard meanwhile.
+            PushKind::SUnsubscribe => {
+                let layout = self.shared.primaries.layout;
+                let channel = push.data.into_iter().next().unwrap_or(Value::Nil);
+                let channel: String = from_redis_value(channel).unwrap_or_default();
+                let gone = layout.part_of_channel(&channel).map(Parts::from);
+                self.now_hears(heard, heard.without(gone.unwrap_or_default()));
+                Some(Ended::Moved)
+            }
+            _ => {
+                if let Some(message) = Msg::from_push_info(push) {
+                    self::heard(&self.shared, &self.wanted, &message);
+                }
+                None
+            }
         }
     }
 }
@@ -258,14 +268,18 @@ pub(super) async fn subscribe(
 
 /// Ends when Redis does not answer on this connection any more, which may be dead although nothing
 /// has said so.
-async fn falls_silent(mut connection: MultiplexedConnection) -> Ended {
-    loop {
+async fn falls_silent(connection: &MultiplexedConnection) -> Ended {
+    sleep(BEAT).await;
+    while answers(connection).await {
         sleep(BEAT).await;
-        let answer = timeout(PATIENCE, connection.send_packed_command(&cmd("PING"))).await;
-        if !matches!(answer, Ok(Ok(_))) {
-            return Ended::Broken;
-        }
     }
+    Ended::Broken
+}
+
+async fn answers(connection: &MultiplexedConnection) -> bool {
+    let (mut connection, ping) = (connection.clone(), cmd("PING"));
+    let answer = timeout(PATIENCE, connection.send_packed_command(&ping)).await;
+    matches!(answer, Ok(Ok(_)))
 }
 
 /// Passes an announcement on, if it is of a mailbox that this node has sockets on. One that another

@@ -97,10 +97,15 @@ impl Primaries {
                 owner.is_some_and(|owner| Arc::ptr_eq(owner, primary))
             };
             let parts: Parts = self.layout.parts().iter().filter(owns).collect();
+            let before = primary.parts();
             if primary.has(parts) {
                 is_news = true;
-                let (primary, parts) = (primary.name(), parts.iter().count());
-                tracing::info!(primary, parts, "a primary of the store has other parts now");
+                let number = parts.iter().count();
+                let primary = primary.name();
+                match before.is_empty() || parts.is_empty() {
+                    true => tracing::info!(primary, parts = number, "the store's primaries change"),
+                    false => tracing::debug!(primary, parts = number, "parts of the store move"),
+                }
             }
         }
         if is_news {
