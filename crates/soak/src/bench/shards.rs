@@ -13,13 +13,14 @@ use super::sample::cpu;
 use super::store::{BUSY, WARM, connect, under_load};
 
 pub(super) async fn run() -> anyhow::Result<()> {
-    let directory = tempfile::Builder::new().prefix("soak-").tempdir()?;
-    let mut single = Redis::new(directory.path());
-    single.start(&["--appendonly", "yes", "--save", ""]).await?;
-    let cluster = Cluster::start(&directory.path().join("cluster"), false).await?;
-    let single = std::slice::from_ref(&single);
     for (rate, at_once) in [(500, 1), (3_000, 1), (0, 16)] {
-        let one = measure(&single[0].url(), single, rate, at_once).await?;
+        let directory = tempfile::Builder::new().prefix("soak-").tempdir()?;
+        let mut single = Redis::new(directory.path());
+        single.start(&["--appendonly", "yes", "--save", ""]).await?;
+        let (url, single) = (single.url(), [single]);
+        let one = measure(&url, &single, rate, at_once).await?;
+        drop(single);
+        let cluster = Cluster::start(&directory.path().join("cluster"), false).await?;
         let three = measure(&cluster.url(), &cluster.servers, rate, at_once).await?;
         let busiest = three.iter().copied().fold(0.0, f64::max);
         let each: Vec<_> = three.iter().map(|micros| format!("{micros:.1}")).collect();
