@@ -40,7 +40,7 @@ local function changes(at, last, receipts, values)
       if flag == 'a' then acknowledged = acknowledged + 1 end
     end
   end
-  return fields, shown, acknowledged
+  return fields, number(shown), number(acknowledged)
 end
 
 local function record(at, last)
@@ -64,7 +64,8 @@ local function record(at, last)
     if not values[2] then call('PEXPIREAT', receipts, ARGV[at + 3]) end
   end
   -- Now and then, so that a join need not walk what is acknowledged.
-  if math.floor(seq / 1000) % 32 == 0 then
+  local hundredth = string.sub(seq, -5, -4)
+  if hundredth == '00' or hundredth == '33' or hundredth == '66' then
     for field = 1, #fields, 2 do
       if fields[field + 1] == 'a' then settle(fields[field]) end
     end
