@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use redis::{Cmd, RedisResult, Value, from_redis_value};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep};
 
 use super::encoding::{Row, publishing};
 use super::link::{Link, unavailable};
@@ -82,8 +82,8 @@ async fn run(link: Arc<Link>, mut calls: mpsc::Receiver<Call>, replicas: Arc<Ato
     let mut batch = Vec::with_capacity(BATCH);
     let mut pace = Pace::new();
     while calls.recv_many(&mut batch, BATCH).await > 0 {
-        if let Some(until) = pace.begin() {
-            sleep_until(until).await;
+        if pace.busy {
+            sleep(GATHER).await;
             while batch.len() < BATCH
                 && let Ok(call) = calls.try_recv()
             {
@@ -126,13 +126,11 @@ async fn run(link: Arc<Link>, mut calls: mpsc::Receiver<Call>, replicas: Arc<Ato
     }
 }
 
-/// Has messages gather for a moment while many come: a call of a script costs Redis, and each node
-/// that hears of it, as much as several messages.
+/// Tells whether many messages come. Then they gather for a moment: a call of a script costs Redis,
+/// and each node that hears of it, as much as a message.
 struct Pace {
-    /// When the last batch began.
-    last: Instant,
     /// When this period began, and how many messages have come in it.
-    period: Instant,
+    since: Instant,
     rows: usize,
     /// Whether many came in the one before.
     busy: bool,
@@ -140,31 +138,24 @@ struct Pace {
 
 impl Pace {
     fn new() -> Self {
-        let now = Instant::now();
         Self {
-            last: now,
-            period: now,
+            since: Instant::now(),
             rows: 0,
             busy: false,
         }
     }
 
-    /// Until when a batch that begins now had better wait.
-    fn begin(&self) -> Option<Instant> {
-        (self.busy).then_some(self.last + GATHER)
-    }
-
-    /// Notes what a batch holds that is written now.
+    /// Counts the messages of a batch.
     fn count(&mut self, batch: &[Call]) {
-        self.last = Instant::now();
         let rows = batch.iter().map(|call| match &call.work {
             Work::Rows(rows) => rows.len(),
             Work::Commands(_) => 0,
         });
         self.rows += rows.sum::<usize>();
-        if self.last - self.period > PERIOD {
-            self.busy = self.rows >= MANY && self.last - self.period < 2 * PERIOD;
-            (self.period, self.rows) = (self.last, 0);
+        let lasted = self.since.elapsed();
+        if lasted > PERIOD {
+            self.busy = self.rows >= MANY && lasted < 2 * PERIOD;
+            (self.since, self.rows) = (Instant::now(), 0);
         }
     }
 }

@@ -62,7 +62,8 @@ end
 local function counts_of(id, seq)
   local counts = call('HMGET', p .. 'r:' .. id, '#d', '#a', '#c', '#s')
   if counts[4] and counts[4] ~= seq then return { false, false, false } end
-  return { counts[1], counts[2], counts[3] }
+  counts[4] = nil
+  return counts
 end
 
 -- A mailbox's counters, which `insert` changes and `save` writes.
@@ -114,8 +115,8 @@ end
 
 -- What a key got of a message; receipts of a message that had this id, and was lost, say nothing.
 local function flag_of(member, key)
-  local known = call('HMGET', p .. 'r:' .. id_of(member), key, '#s')
-  if known[2] and known[2] ~= seq_of(member) then return false end
+  local known = call('HMGET', p .. 'r:' .. string.sub(member, 17), key, '#s')
+  if known[2] and known[2] ~= string.sub(member, 1, 16) and known[2] ~= seq_of(member) then return false end
   return known[1]
 end
 
