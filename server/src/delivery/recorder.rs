@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use crate::message::{Mailbox, Message, Note};
@@ -20,7 +20,8 @@ const QUEUE: usize = 65_536;
 const BATCH: usize = 1024;
 /// The latest receipts that were stored: a store that has lost its last moments is told them again.
 const TAIL: usize = 8192;
-/// For how long receipts gather before a call: those of one mailbox share it.
+/// For how long receipts gather before a call: those of one mailbox share it, and the recorder is
+/// not woken for each.
 const GATHER: Duration = Duration::from_millis(10);
 /// For how long what was shown waits for its acknowledgement, which says both.
 const SHOWN: Duration = Duration::from_millis(250);
@@ -42,6 +43,8 @@ enum Entry {
 #[derive(Clone)]
 pub struct Recorder {
     queue: mpsc::Sender<Entry>,
+    /// Somebody waits for a flush.
+    flushes: Arc<Notify>,
     metrics: Arc<Metrics>,
 }
 
@@ -49,8 +52,13 @@ impl Recorder {
     /// Starts the recorder's task, which lives as long as its handles.
     pub fn start(store: Arc<impl Store + ?Sized>, metrics: Arc<Metrics>, tasks: &Tasks) -> Self {
         let (queue, entries) = mpsc::channel(QUEUE);
-        tasks.spawn("record", run(store, entries));
-        Self { queue, metrics }
+        let flushes = Arc::new(Notify::new());
+        tasks.spawn("record", run(store, entries, flushes.clone()));
+        Self {
+            queue,
+            flushes,
+            metrics,
+        }
     }
 
     /// Takes a receipt; never waits.
@@ -77,15 +85,22 @@ impl Recorder {
     /// they are.
     pub async fn flush(&self, patience: Duration) -> bool {
         let (done, stored) = oneshot::channel();
-        let flushed =
-            async { self.queue.send(Entry::Flush(done)).await.is_ok() && stored.await.is_ok() };
+        let flushed = async {
+            let sent = self.queue.send(Entry::Flush(done)).await.is_ok();
+            self.flushes.notify_one();
+            sent && stored.await.is_ok()
+        };
         timeout(patience, flushed).await.unwrap_or(false)
     }
 }
 
-async fn run(store: Arc<impl Store + ?Sized>, mut entries: mpsc::Receiver<Entry>) {
+async fn run(
+    store: Arc<impl Store + ?Sized>,
+    mut entries: mpsc::Receiver<Entry>,
+    flushes: Arc<Notify>,
+) {
     let (mut tail, mut shown) = (VecDeque::new(), Shown::default());
-    while let Some(gathered) = gather(&mut entries, shown.until).await {
+    while let Some(gathered) = gather(&mut entries, &flushes, shown.until).await {
         let (mut receipts, mut notes, mut flushes) = (Vec::new(), Vec::new(), Vec::new());
         for entry in gathered {
             match entry {
@@ -114,7 +129,11 @@ async fn run(store: Arc<impl Store + ?Sized>, mut entries: mpsc::Receiver<Entry>
 
 /// What comes within a moment, or nothing when `until` is over; none at the end. Whoever waits for
 /// a flush is not kept waiting.
-async fn gather(entries: &mut mpsc::Receiver<Entry>, until: Option<Instant>) -> Option<Vec<Entry>> {
+async fn gather(
+    entries: &mut mpsc::Receiver<Entry>,
+    flushes: &Notify,
+    until: Option<Instant>,
+) -> Option<Vec<Entry>> {
     let first = match until {
         None => entries.recv().await,
         Some(until) => match timeout_at(until, entries.recv()).await {
@@ -128,10 +147,14 @@ async fn gather(entries: &mut mpsc::Receiver<Entry>, until: Option<Instant>) -> 
         },
     };
     let mut gathered = vec![first?];
-    let end = Instant::now() + GATHER;
+    if entries.len() < BATCH {
+        tokio::select! {
+            () = sleep(GATHER) => {}
+            () = flushes.notified() => {}
+        }
+    }
     while gathered.len() < BATCH
-        && !matches!(gathered.last(), Some(Entry::Flush(_)))
-        && let Ok(Some(entry)) = timeout_at(end, entries.recv()).await
+        && let Ok(entry) = entries.try_recv()
     {
         gathered.push(entry);
     }
