@@ -22,8 +22,10 @@ use crate::tasks::Tasks;
 const QUEUE: usize = 4096;
 /// Calls that share a batch at most.
 const BATCH: usize = 256;
-/// Messages that one script stores at most: Redis does nothing else meanwhile.
+/// Messages that one call of a script stores at most, and their bytes: Redis does nothing else
+/// meanwhile.
 const ROWS: usize = 64;
+const BYTES: usize = 1 << 20;
 /// How long messages gather while many come, and how many those are in how long.
 const GATHER: Duration = Duration::from_millis(2);
 const MANY: usize = 20;
@@ -104,12 +106,13 @@ async fn run(link: Arc<Link>, mut calls: mpsc::Receiver<Call>, replicas: Arc<Ato
                 }
             }
         }
-        let scripts = rows.chunks(ROWS).map(publishing);
+        let calls = calls_of(&rows);
+        let scripts = calls.iter().map(|rows| publishing(rows));
         let all = commands.iter().cloned().chain(scripts);
         let mut answers = match write(&link, all, &replicas).await {
             Ok(mut answers) => {
                 let of_scripts = answers.split_off(commands.len());
-                let of_rows = of_rows(rows.chunks(ROWS).map(<[_]>::len).zip(of_scripts));
+                let of_rows = of_rows(calls.iter().map(|rows| rows.len()).zip(of_scripts));
                 Ok((answers.into_iter(), of_rows.into_iter()))
             }
             Err(error) => Err(error),
@@ -158,6 +161,21 @@ impl Pace {
             (self.since, self.rows) = (Instant::now(), 0);
         }
     }
+}
+
+/// The rows of each call of the script.
+fn calls_of(rows: &[Row]) -> Vec<&[Row]> {
+    let (mut calls, mut first, mut bytes) = (Vec::new(), 0, 0);
+    for (at, row) in rows.iter().enumerate() {
+        let size = row.iter().map(String::len).sum::<usize>();
+        if at > first && (at - first >= ROWS || bytes + size > BYTES) {
+            calls.push(&rows[first..at]);
+            (first, bytes) = (at, 0);
+        }
+        bytes += size;
+    }
+    calls.extend((first < rows.len()).then(|| &rows[first..]));
+    calls
 }
 
 /// An answer for each row, of those of the scripts: an error is each of its rows'.
@@ -225,6 +243,23 @@ mod tests {
     use redis::{ErrorKind, RedisError};
 
     use super::*;
+
+    #[test]
+    fn calls_are_bounded_by_number_and_by_bytes() {
+        let row = |bytes: usize| {
+            let mut row = Row::default();
+            row[0] = "x".repeat(bytes);
+            row
+        };
+        let lengths = |rows: &[Row]| -> Vec<usize> {
+            let calls = calls_of(rows);
+            calls.iter().map(|rows| rows.len()).collect()
+        };
+        assert!(lengths(&[]).is_empty());
+        assert_eq!(lengths(&vec![row(1); 2 * ROWS + 1]), [ROWS, ROWS, 1]);
+        let sizes = [BYTES + 1, BYTES + 1, BYTES / 2, BYTES / 2, 1];
+        assert_eq!(lengths(&sizes.map(row)), [1, 1, 2, 1]);
+    }
 
     #[test]
     fn an_error_takes_no_answer_of_another_caller() {
