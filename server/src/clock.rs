@@ -83,6 +83,30 @@ impl<'de> Deserialize<'de> for Millis {
     }
 }
 
+/// One moment, on the machine's monotonic clock and on the store's.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// On the monotonic clock.
+    pub instant: Instant,
+    /// On the store's: microseconds since the Unix epoch.
+    pub micros: i64,
+}
+
+impl Moment {
+    /// On the store's clock, in whole milliseconds.
+    #[must_use]
+    pub fn millis(self) -> Millis {
+        Millis(self.micros.div_euclid(1000))
+    }
+
+    /// When the store's clock reaches `at`; this moment if that is past.
+    #[must_use]
+    pub fn instant_of(self, at: Millis) -> Instant {
+        let wait = at.0.saturating_mul(1000).saturating_sub(self.micros);
+        self.instant + Duration::from_micros(u64::try_from(wait).unwrap_or(0))
+    }
+}
+
 /// The store's clock, as this node has measured it.
 ///
 /// It runs on the machine's monotonic clock, and never leaps: see `slew`. Whatever the store's
@@ -103,24 +127,31 @@ impl Clock {
         }
     }
 
+    /// This moment on both clocks.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        let instant = Instant::now();
+        let at = self.elapsed_at(instant);
+        let micros = self.lock().micros(at);
+        Moment { instant, micros }
+    }
+
     /// Microseconds since the Unix epoch.
     #[must_use]
     pub fn micros(&self) -> i64 {
-        let at = self.elapsed();
-        self.lock().micros(at)
+        self.moment().micros
     }
 
     /// Now, in whole milliseconds.
     #[must_use]
     pub fn now(&self) -> Millis {
-        Millis(self.micros().div_euclid(1000))
+        self.moment().millis()
     }
 
     /// The moment at which this clock reaches `at`; now if that is past.
     #[must_use]
     pub fn instant(&self, at: Millis) -> Instant {
-        let wait = at.0.saturating_mul(1000).saturating_sub(self.micros());
-        Instant::now() + Duration::from_micros(u64::try_from(wait).unwrap_or(0))
+        self.moment().instant_of(at)
     }
 
     /// Whether the store's clock was where it should be for long enough to retire what has expired
@@ -136,12 +167,13 @@ impl Clock {
     pub fn measure(&self, store_micros: i64, asked: Instant, rough: bool) -> Measured {
         let half_trip = asked.elapsed() / 2;
         let reading = store_micros.saturating_add(half_trip.as_micros() as i64);
-        let at = self.elapsed();
+        let at = self.elapsed_at(Instant::now());
         self.lock().measure(at, reading, rough)
     }
 
-    fn elapsed(&self) -> i64 {
-        i64::try_from(self.origin.elapsed().as_micros()).unwrap_or(i64::MAX)
+    fn elapsed_at(&self, instant: Instant) -> i64 {
+        let elapsed = instant.duration_since(self.origin);
+        i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)
     }
 
     fn lock(&self) -> MutexGuard<'_, Slew> {

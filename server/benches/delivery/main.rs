@@ -46,8 +46,9 @@ async fn main() {
     }
     rlimit::increase_nofile_limit(u64::MAX).unwrap();
     let mut figures = Figures::new();
+    let kinds = wanted(std::env::args().skip(1));
     for round in 1..=ROUNDS {
-        for kind in KINDS {
+        for &kind in &kinds {
             let started = Instant::now();
             for (name, value) in measure(kind).await {
                 figures
@@ -64,6 +65,17 @@ async fn main() {
         }
     }
     print(figures);
+}
+
+/// The kinds that are named, or all: `cargo bench --bench delivery -- holdfast bun`.
+fn wanted(names: impl Iterator<Item = String>) -> Vec<Kind> {
+    let names: Vec<String> = names.collect();
+    let named = |kind: &Kind| names.contains(&format!("{kind:?}").to_lowercase());
+    let kinds: Vec<Kind> = KINDS.into_iter().filter(named).collect();
+    match kinds.is_empty() {
+        true => KINDS.to_vec(),
+        false => kinds,
+    }
 }
 
 async fn measure(kind: Kind) -> Vec<(&'static str, f64)> {

@@ -23,6 +23,7 @@ use tower::ServiceExt;
 use super::guarded::{Guarded, Open};
 use super::later::{self, Awaited, GivenUp};
 use super::phase::{Current, Phase};
+use super::self_wakes::polled_again;
 use crate::admission::{Admission, Permit, Refused};
 use crate::metrics::Metrics;
 
@@ -195,7 +196,7 @@ async fn serve_requests(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let served = tokio::select! {
-        served = &mut connection => served,
+        served = polled_again(&mut connection) => served,
         () = stop.cancelled() => {
             Pin::new(&mut connection).graceful_shutdown();
             (&mut connection).await

@@ -213,19 +213,14 @@ impl AsyncRead for Guarded {
             self.received();
             return Poll::Ready(Ok(()));
         }
-        loop {
-            if self.stream.poll_read_ready(cx)?.is_pending() {
-                return self.check_header(cx).map(Err);
-            }
-            match self.stream.try_read(buf.initialize_unfilled()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-                Ok(0) => return Poll::Ready(Ok(())),
-                Ok(read) => {
-                    buf.advance(read);
+        let before = buf.filled().len();
+        match Pin::new(&mut self.stream).poll_read(cx, buf) {
+            Poll::Pending => self.check_header(cx).map(Err),
+            Poll::Ready(done) => {
+                if buf.filled().len() > before {
                     self.received();
-                    return Poll::Ready(Ok(()));
                 }
+                Poll::Ready(done)
             }
         }
     }

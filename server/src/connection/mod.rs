@@ -4,6 +4,7 @@ mod accept;
 mod guarded;
 mod later;
 mod phase;
+mod self_wakes;
 mod stall;
 
 pub use accept::{Listener, open_file_limit};

@@ -70,7 +70,7 @@ impl Subscriber {
             Acknowledged::Unknown => return Err(Refused),
         };
         // A page that is being read may be older than this acknowledgement.
-        state.settle(self.index_of(&message), &message);
+        state.settle(Some(Self::queue_of(&message)), &message);
         self.acknowledged_now(&message, outcome);
         self.pump(&mut state, false);
         Ok(Settled::Now(message))

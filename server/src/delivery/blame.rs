@@ -33,10 +33,10 @@ impl Subscriber {
     fn blame(&self, state: &mut State, suspected: impl Fn(Instant) -> bool) {
         let entries = state.past.window.entries();
         let suspects: Vec<_> = entries
-            .filter(|(number, entry)| *number > state.blamed && suspected(entry.last_emitted))
+            .filter(|entry| entry.number > state.blamed && suspected(entry.last_emitted))
             // The client could read it, and said so.
-            .filter(|(_, entry)| !entry.in_progress)
-            .map(|(number, entry)| (number, entry.message.clone(), entry.first_emitted))
+            .filter(|entry| !entry.in_progress)
+            .map(|entry| (entry.number, entry.message.clone(), entry.first_emitted))
             .collect();
         // While one is on trial nothing is emitted after it.
         let on_trial = suspects.iter().find(|(n, ..)| state.on_trial == Some(*n));

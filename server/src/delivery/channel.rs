@@ -53,6 +53,12 @@ impl Channel {
         sockets.filter(|subscriber| !subscriber.key.watch).count()
     }
 
+    /// Whether there is one.
+    pub(super) fn has_recipient(&self) -> bool {
+        let mut sockets = self.subscribers.iter();
+        sockets.any(|subscriber| !subscriber.key.watch)
+    }
+
     /// How many times a message that falls due soon is to be emitted.
     pub(super) fn deliveries_ahead(&self) -> u64 {
         match self.upcoming.len() {

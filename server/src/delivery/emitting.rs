@@ -10,6 +10,7 @@ use super::queue::Queue;
 use super::subscriber::State;
 use super::suspects::Standing;
 use super::{Emission, Subscriber};
+use crate::clock::Moment;
 use crate::message::Message;
 use crate::metrics::MessageState;
 use crate::store::Waiting;
@@ -38,9 +39,38 @@ impl Subscriber {
         if state.closed {
             return;
         }
-        let now = Instant::now();
         state.look_at = None;
-        for waiting in state.past.take_held_back(now) {
+        if state.has_something_to_show() {
+            self.show(state, on_time);
+        }
+        self.start_tasks(state);
+    }
+
+    /// Emits a message that has fallen due where nothing else waits, past the queues. False if it
+    /// must wait in its queue.
+    pub(super) fn pass(self: &Arc<Self>, state: &mut State, message: &Arc<Message>) -> bool {
+        if state.closed || state.has_something_to_show() || !state.keeps_up() {
+            return false;
+        }
+        let now = self.context.clock.moment();
+        let waiting = Waiting {
+            message: message.clone(),
+            redelivered: false,
+        };
+        let Allowed::Emit { on_trial } = self.allowed(state, message, now.instant) else {
+            return false;
+        };
+        if message.expires_at <= now.millis() || !self.emit_first(state, &waiting, on_trial, now) {
+            return false;
+        }
+        self.after_first_emission(&waiting, true, now);
+        self.start_tasks(state);
+        true
+    }
+
+    fn show(&self, state: &mut State, on_time: bool) {
+        let begun = Instant::now();
+        for waiting in state.past.take_held_back(begun) {
             if let Some(index) = self.index_of(&waiting.message) {
                 state.queues[index].put_back(waiting);
             }
@@ -49,18 +79,19 @@ impl Subscriber {
             let Some(waiting) = state.queues[index].first().cloned() else {
                 break;
             };
-            if waiting.message.expires_at <= self.context.clock.now() {
+            let now = self.context.clock.moment();
+            if waiting.message.expires_at <= now.millis() {
                 state.queues[index].pop();
                 continue;
             }
-            match self.allowed(state, &waiting.message, now) {
+            match self.allowed(state, &waiting.message, now.instant) {
                 Allowed::Emit { on_trial } => {
-                    if !self.emit_first(state, &waiting, on_trial) {
-                        state.look_at = Some(now + FULL_PAUSE);
+                    if !self.emit_first(state, &waiting, on_trial, now) {
+                        state.look_at = Some(now.instant + FULL_PAUSE);
                         break;
                     }
                     state.queues[index].pop();
-                    self.after_first_emission(&waiting.message, waiting.redelivered, on_time);
+                    self.after_first_emission(&waiting, on_time, now);
                 }
                 Allowed::HoldBack(until) => {
                     state.queues[index].pop();
@@ -75,11 +106,13 @@ impl Subscriber {
                 }
             }
         }
-        self.start_tasks(state);
     }
 
     /// What may be done with the message that comes next.
     fn allowed(&self, state: &State, message: &Message, now: Instant) -> Allowed {
+        if !self.acknowledged {
+            return Allowed::Emit { on_trial: false };
+        }
         let (context, polling) = (&self.context, self.outlet.is_polling());
         // What is on trial is in flight alone, unless the client has lived with it for long enough.
         let trial_ends = state
@@ -96,7 +129,6 @@ impl Subscriber {
             false => Allowed::Wait(None),
         };
         match context.suspects.standing(self.key.reader(), message, now) {
-            _ if !self.acknowledged => Allowed::Emit { on_trial: false },
             Standing::HeldBack(until) => Allowed::HoldBack(until),
             // Others first, for as long as they can be on trial themselves.
             Standing::OnTrial => match state.past.window.last_emitted() {
@@ -108,44 +140,52 @@ impl Subscriber {
     }
 
     /// Shows a message for the first time on this socket; false if the transport takes none now.
-    fn emit_first(&self, state: &mut State, waiting: &Waiting, on_trial: bool) -> bool {
-        let (message, clock) = (&waiting.message, &self.context.clock);
+    fn emit_first(
+        &self,
+        state: &mut State,
+        waiting: &Waiting,
+        on_trial: bool,
+        now: Moment,
+    ) -> bool {
+        let message = &waiting.message;
         let number = state.past.window.next_number();
         let asked = self.acknowledged.then_some(number);
-        if !self.emit(message, asked, waiting.redelivered) {
+        if !self.emit(message, asked, waiting.redelivered, now) {
             return false;
         }
         if self.acknowledged {
-            let (now, expires) = (Instant::now(), clock.instant(message.expires_at));
-            let tuning = &self.context.tuning;
-            state
-                .past
-                .window
-                .emitted(message.clone(), now, expires, tuning);
+            let expires = now.instant_of(message.expires_at);
+            let (window, tuning) = (&mut state.past.window, &self.context.tuning);
+            window.emitted(message.clone(), now.instant, expires, tuning);
             state.on_trial = on_trial.then_some(number);
         } else {
-            state.past.shown.insert(message, clock.now());
+            state.past.shown.insert(message, now.millis());
         }
         true
     }
 
-    fn after_first_emission(&self, message: &Arc<Message>, redelivered: bool, on_time: bool) {
-        let metrics = &self.context.metrics;
-        if redelivered {
+    fn after_first_emission(&self, waiting: &Waiting, on_time: bool, now: Moment) {
+        let (message, metrics) = (&waiting.message, &self.context.metrics);
+        if waiting.redelivered {
             metrics.redeliveries.inc();
         } else if !self.key.watch {
             metrics.count(MessageState::delivered, 1);
-            let emitted_at = Some(self.context.clock.now());
-            self.record(message, emitted_at, None);
+            self.record(message, Some(now.millis()), None);
         }
         if on_time {
-            let late = self.context.clock.micros() - message.deliver_at.0 * 1000;
+            let late = now.micros - message.deliver_at.0 * 1000;
             metrics.lateness.observe(late.max(0) as f64 / 1e6);
         }
     }
 
-    pub(super) fn emit(&self, message: &Message, number: Option<u64>, redelivered: bool) -> bool {
-        let sent_at = self.context.clock.now();
+    pub(super) fn emit(
+        &self,
+        message: &Message,
+        number: Option<u64>,
+        redelivered: bool,
+        now: Moment,
+    ) -> bool {
+        let sent_at = now.millis();
         let emitted = self.outlet.emit(&Emission {
             message,
             number,

@@ -89,6 +89,9 @@ impl State {
         }
         let sockets = self.readers.entry(reader.clone()).or_default();
         sockets.push(subscriber.clone());
+        if sockets.len() > 1 {
+            sockets.iter().for_each(|socket| socket.has_sibling());
+        }
     }
 
     fn remove(&mut self, subscriber: &Arc<Subscriber>) {
@@ -162,7 +165,7 @@ impl Hub {
 
     /// Puts a socket on its mailboxes; it is shown what waits there.
     pub fn join(&self, subscriber: &Arc<Subscriber>) {
-        for other in self.sockets_of_reader(subscriber) {
+        for other in self.others_of_reader(subscriber) {
             if other.mailboxes == subscriber.mailboxes {
                 other.blame_for_successor();
             }
@@ -214,10 +217,11 @@ impl Hub {
 
     /// Tells the key's other sockets on this node that it has acknowledged a message.
     pub fn settled(&self, by: &Arc<Subscriber>, message: &Arc<Message>) {
-        for other in self.sockets_of_reader(by) {
-            if !Arc::ptr_eq(&other, by) {
-                other.settle(message);
-            }
+        if !by.may_have_siblings() {
+            return;
+        }
+        for other in self.others_of_reader(by) {
+            other.settle(message);
         }
     }
 
@@ -226,7 +230,7 @@ impl Hub {
     pub fn has_recipient(&self, mailbox: &Mailbox) -> bool {
         let state = self.lock();
         let channel = state.channels.get(mailbox);
-        channel.is_some_and(|channel| channel.recipients() > 0)
+        channel.is_some_and(Channel::has_recipient)
     }
 
     /// How many times a message is to be emitted within the horizon.
@@ -243,11 +247,15 @@ impl Hub {
         self.lock().sockets_of(key)
     }
 
-    /// The sockets on this node whose receipts are kept together with this one's.
-    fn sockets_of_reader(&self, subscriber: &Subscriber) -> Vec<Arc<Subscriber>> {
+    /// The other sockets on this node whose receipts are kept together with this one's.
+    fn others_of_reader(&self, subscriber: &Arc<Subscriber>) -> Vec<Arc<Subscriber>> {
         let state = self.lock();
         let sockets = state.readers.get(subscriber.key.reader());
-        sockets.cloned().unwrap_or_default()
+        let others = sockets.into_iter().flatten();
+        others
+            .filter(|other| !Arc::ptr_eq(other, subscriber))
+            .cloned()
+            .collect()
     }
 
     /// Sends the key's sockets away if the store no longer has it: the announcement of that may be

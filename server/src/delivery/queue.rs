@@ -75,6 +75,11 @@ impl Queue {
             .map(|waiting| &waiting.message)
     }
 
+    /// Whether nothing is missing here, and no reading is under way.
+    pub(super) fn keeps_up(&self) -> bool {
+        !self.behind && !self.catching_up
+    }
+
     /// Whether the store should be read now: something may be missing, and there is room.
     pub(super) fn wants_page(&self) -> bool {
         (self.behind || self.catching_up) && self.waiting.len() + PAGE <= MOST

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use crate::message::{Mailbox, Message, Note};
@@ -23,7 +23,8 @@ const QUEUE_OF_PART: usize = 16_384;
 const BATCH: usize = 1024;
 /// The latest receipts that were stored: a store that has lost its last moments is told them again.
 const TAIL: usize = 8192;
-/// For how long receipts gather before a call: those of one mailbox share it.
+/// For how long receipts gather before a call: those of one mailbox share it, and the recorder is
+/// not woken for each.
 const GATHER: Duration = Duration::from_millis(10);
 /// For how long what was shown waits for its acknowledgement, which says both.
 const SHOWN: Duration = Duration::from_millis(250);
@@ -45,9 +46,16 @@ enum Entry {
 #[derive(Clone)]
 pub struct Recorder {
     /// One for each part of the store: what one does not take holds up no other.
-    queues: Arc<[mpsc::Sender<Entry>]>,
+    lanes: Arc<[Lane]>,
     part_of: Arc<PartOf>,
     metrics: Arc<Metrics>,
+}
+
+/// What waits to be stored in one part.
+struct Lane {
+    queue: mpsc::Sender<Entry>,
+    /// Somebody waits for a flush.
+    flushes: Arc<Notify>,
 }
 
 type PartOf = dyn Fn(&Mailbox) -> Part + Send + Sync;
@@ -60,11 +68,13 @@ impl Recorder {
         let start = |_| {
             // They are seldom filled together.
             let (queue, entries) = mpsc::channel((QUEUE / number).max(QUEUE_OF_PART));
-            tasks.spawn("record", run(store.clone(), entries, TAIL / number));
-            queue
+            let flushes = Arc::new(Notify::new());
+            let work = run(store.clone(), entries, flushes.clone(), TAIL / number);
+            tasks.spawn("record", work);
+            Lane { queue, flushes }
         };
         Self {
-            queues: parts.iter().map(start).collect(),
+            lanes: parts.iter().map(start).collect(),
             part_of: Arc::new(move |mailbox| store.part_of(mailbox)),
             metrics,
         }
@@ -72,55 +82,66 @@ impl Recorder {
 
     /// Takes a receipt; never waits.
     pub fn push(&self, receipt: Receipt) {
-        let queue = self.queue(&receipt.message.mailbox);
-        if queue.try_send(Entry::Receipt(receipt)).is_err() {
+        let lane = self.lane(&receipt.message.mailbox);
+        if lane.queue.try_send(Entry::Receipt(receipt)).is_err() {
             self.metrics.receipts_dropped.inc();
         }
     }
 
     /// Takes a note of what happened to a message; never waits.
     pub fn note(&self, message: Arc<Message>, note: Note) {
-        let queue = self.queue(&message.mailbox);
-        if queue.try_send(Entry::Note(message, note)).is_err() {
+        let lane = self.lane(&message.mailbox);
+        if lane.queue.try_send(Entry::Note(message, note)).is_err() {
             self.metrics.receipts_dropped.inc();
         }
     }
 
     /// Stores again what was stored lately in these parts: the store may have lost it.
     pub fn replay(&self, parts: Parts) {
-        let queues = (0..).map(Part).zip(&*self.queues);
-        for (_, queue) in queues.filter(|(part, _)| parts.contains(*part)) {
+        let lanes = (0..).map(Part).zip(&*self.lanes);
+        for (_, lane) in lanes.filter(|(part, _)| parts.contains(*part)) {
             // A full queue means that nothing was stored lately.
-            let _ = queue.try_send(Entry::Replay);
+            let _ = lane.queue.try_send(Entry::Replay);
         }
     }
 
     /// Waits until every receipt taken so far is stored, for `patience` at most. Returns whether
     /// they are.
     pub async fn flush(&self, patience: Duration) -> bool {
-        let each = self.queues.iter().map(|queue| flush(queue, patience));
+        let each = self.lanes.iter().map(|lane| lane.flush(patience));
         join_all(each).await.into_iter().all(|flushed| flushed)
     }
 
     /// The same for receipts of a mailbox.
     pub async fn flush_of(&self, mailbox: &Mailbox, patience: Duration) -> bool {
-        flush(self.queue(mailbox), patience).await
+        self.lane(mailbox).flush(patience).await
     }
 
-    fn queue(&self, mailbox: &Mailbox) -> &mpsc::Sender<Entry> {
-        &self.queues[(self.part_of)(mailbox).index()]
+    fn lane(&self, mailbox: &Mailbox) -> &Lane {
+        &self.lanes[(self.part_of)(mailbox).index()]
     }
 }
 
-async fn flush(queue: &mpsc::Sender<Entry>, patience: Duration) -> bool {
-    let (done, stored) = oneshot::channel();
-    let flushed = async { queue.send(Entry::Flush(done)).await.is_ok() && stored.await.is_ok() };
-    timeout(patience, flushed).await.unwrap_or(false)
+impl Lane {
+    async fn flush(&self, patience: Duration) -> bool {
+        let (done, stored) = oneshot::channel();
+        let flushed = async {
+            let sent = self.queue.send(Entry::Flush(done)).await.is_ok();
+            self.flushes.notify_one();
+            sent && stored.await.is_ok()
+        };
+        timeout(patience, flushed).await.unwrap_or(false)
+    }
 }
 
-async fn run(store: Arc<impl Store + ?Sized>, mut entries: mpsc::Receiver<Entry>, most: usize) {
+async fn run(
+    store: Arc<impl Store + ?Sized>,
+    mut entries: mpsc::Receiver<Entry>,
+    flushes: Arc<Notify>,
+    most: usize,
+) {
     let (mut tail, mut shown) = (VecDeque::new(), Shown::default());
-    while let Some(gathered) = gather(&mut entries, shown.until).await {
+    while let Some(gathered) = gather(&mut entries, &flushes, shown.until).await {
         let (mut receipts, mut notes, mut flushes) = (Vec::new(), Vec::new(), Vec::new());
         for entry in gathered {
             match entry {
@@ -149,7 +170,11 @@ async fn run(store: Arc<impl Store + ?Sized>, mut entries: mpsc::Receiver<Entry>
 
 /// What comes within a moment, or nothing when `until` is over; none at the end. Whoever waits for
 /// a flush is not kept waiting.
-async fn gather(entries: &mut mpsc::Receiver<Entry>, until: Option<Instant>) -> Option<Vec<Entry>> {
+async fn gather(
+    entries: &mut mpsc::Receiver<Entry>,
+    flushes: &Notify,
+    until: Option<Instant>,
+) -> Option<Vec<Entry>> {
     let first = match until {
         None => entries.recv().await,
         Some(until) => match timeout_at(until, entries.recv()).await {
@@ -163,10 +188,14 @@ async fn gather(entries: &mut mpsc::Receiver<Entry>, until: Option<Instant>) -> 
         },
     };
     let mut gathered = vec![first?];
-    let end = Instant::now() + GATHER;
+    if entries.len() < BATCH {
+        tokio::select! {
+            () = sleep(GATHER) => {}
+            () = flushes.notified() => {}
+        }
+    }
     while gathered.len() < BATCH
-        && !matches!(gathered.last(), Some(Entry::Flush(_)))
-        && let Ok(Some(entry)) = timeout_at(end, entries.recv()).await
+        && let Ok(entry) = entries.try_recv()
     {
         gathered.push(entry);
     }

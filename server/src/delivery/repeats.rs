@@ -70,7 +70,8 @@ impl Subscriber {
             if silent {
                 self.outlet.probe();
             }
-            self.emit(&message, Some(number), true);
+            let now = self.context.clock.moment();
+            self.emit(&message, Some(number), true, now);
             self.context.metrics.redeliveries.inc();
         } else {
             self.give_up(state, number);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use tokio::task::yield_now;
+use tokio::task::{consume_budget, yield_now};
 use tokio::time::sleep_until;
 
 use super::Subscriber;
@@ -51,7 +51,9 @@ impl Hub {
                 }
                 yield_now().await;
             } else if is_due {
-                yield_now().await;
+                // Others have their turn when this has had its share. To yield each time would wake
+                // another worker for nothing.
+                consume_budget().await;
             } else if let Some(at) = next {
                 tokio::select! {
                     () = sleep_until(self.context.clock.instant(at)) => {}

@@ -13,7 +13,13 @@ pub(super) struct Shown(BTreeSet<(Millis, u64, bool)>);
 impl Shown {
     /// Notes that a message was shown; forgets those that have expired by `now`.
     pub(super) fn insert(&mut self, message: &Message, now: Millis) {
-        self.0 = self.0.split_off(&(Millis(now.0 + 1), 0, false));
+        while self
+            .0
+            .first()
+            .is_some_and(|(expires_at, ..)| *expires_at <= now)
+        {
+            self.0.pop_first();
+        }
         self.0.insert(entry(message));
     }
 

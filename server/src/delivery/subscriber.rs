@@ -2,6 +2,7 @@
 //! repeats what stays unacknowledged. Every entry point ends in `pump`, which emits what may be
 //! emitted now; see `emitting`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use governor::DefaultDirectRateLimiter;
@@ -35,6 +36,8 @@ pub struct Subscriber {
     pub(super) acknowledged: bool,
     /// Bounds how often the store is asked for acknowledged messages.
     pub(super) looks: DefaultDirectRateLimiter,
+    /// Whether its key has had another socket on this node meanwhile.
+    has_siblings: AtomicBool,
     state: Mutex<State>,
     /// Wakes the task that waits for the next repeat: it is due earlier, or the socket has ended.
     pub(super) earlier: Notify,
@@ -98,6 +101,7 @@ impl Subscriber {
             acknowledged: !key.watch && !unacknowledged.any(|name| name == namespace),
             joined_at: context.clock.now(),
             looks: acknowledging::looks(),
+            has_siblings: AtomicBool::new(false),
             key,
             socket,
             mailboxes,
@@ -108,16 +112,27 @@ impl Subscriber {
         })
     }
 
-    /// Takes a message that has fallen due.
+    /// Notes that its key has another socket on this node.
+    pub(super) fn has_sibling(&self) {
+        self.has_siblings.store(true, Ordering::Release);
+    }
+
+    /// Whether its key may have another socket on this node.
+    pub(super) fn may_have_siblings(&self) -> bool {
+        self.has_siblings.load(Ordering::Acquire)
+    }
+
+    /// Takes a message of one of its mailboxes that has fallen due.
     pub(super) fn offer(self: &Arc<Self>, message: &Arc<Message>) {
         let mut state = self.lock();
-        if let Some(index) = self.index_of(message)
-            && self.key.gets(message.deliver_at)
-            && !state.past.knows(message)
+        if !self.key.gets(message.deliver_at)
+            || state.past.knows(message)
+            || self.pass(&mut state, message)
         {
-            state.queues[index].offer(message);
-            self.pump(&mut state, true);
+            return;
         }
+        state.queues[Self::queue_of(message)].offer(message);
+        self.pump(&mut state, true);
     }
 
     /// Shows what waits; called on joining, and whenever something may have changed.
@@ -171,6 +186,11 @@ impl Subscriber {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The queue of a message that is from one of the two mailboxes.
+    pub(super) fn queue_of(message: &Message) -> usize {
+        usize::from(message.mailbox.channel_name().is_none())
     }
 
     /// Which of the two mailboxes a message is from.
@@ -229,6 +249,17 @@ impl State {
         let held_back = held_back.min();
         let next = [self.past.window.next_repeat(), self.look_at, held_back];
         next.into_iter().flatten().min()
+    }
+
+    /// Whether anything waits to be shown, or is held back.
+    pub(super) fn has_something_to_show(&self) -> bool {
+        let queues = self.queues.iter();
+        !self.past.held_back.is_empty() || queues.map(Queue::first).any(|first| first.is_some())
+    }
+
+    /// Whether nothing is missing in the queues: what falls due is all there is to show.
+    pub(super) fn keeps_up(&self) -> bool {
+        self.queues.iter().all(Queue::keeps_up)
     }
 
     /// The queue whose first message comes first.

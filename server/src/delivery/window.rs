@@ -1,7 +1,7 @@
 //! The window of one socket: messages in flight, and when each must be repeated. No I/O, no clock
 //! of its own.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ const SETTLED: usize = 32;
 /// A message that was emitted and is not acknowledged yet.
 #[derive(Debug)]
 pub(super) struct InFlight {
+    /// What its acknowledgement will carry.
+    pub(super) number: u64,
     pub(super) message: Arc<Message>,
     pub(super) first_emitted: Instant,
     pub(super) last_emitted: Instant,
@@ -54,10 +56,11 @@ pub(super) enum Due {
     GiveUp,
 }
 
-/// In flight by the number that the acknowledgement will carry.
+/// The window of one socket.
 #[derive(Debug, Default)]
 pub(super) struct Window {
-    in_flight: BTreeMap<u64, InFlight>,
+    /// By number. A few at most; while there is none, it takes no memory.
+    in_flight: Vec<InFlight>,
     last_number: u64,
     /// The latest that were settled, whose acknowledgements may still come.
     settled: VecDeque<(u64, Arc<Message>)>,
@@ -81,7 +84,7 @@ impl Window {
         let cost = |m: &Message| m.mailbox.namespace().len() + m.id.len() + ACK_OVERHEAD;
         let used: usize = self
             .in_flight
-            .values()
+            .iter()
             .map(|entry| cost(&entry.message))
             .sum();
         self.in_flight.is_empty()
@@ -103,7 +106,11 @@ impl Window {
     ) {
         self.last_number += 1;
         let repeat_at = now + tuning.retry_after;
-        let entry = InFlight {
+        if self.in_flight.is_empty() {
+            self.in_flight.reserve_exact(1);
+        }
+        self.in_flight.push(InFlight {
+            number: self.last_number,
             message,
             first_emitted: now,
             last_emitted: now,
@@ -111,29 +118,24 @@ impl Window {
             repeats: 0,
             repeat_at,
             in_progress: false,
-        };
-        self.in_flight.insert(self.last_number, entry);
+        });
     }
 
     /// Whether this socket was shown the message and it is in flight, or was settled lately.
     pub(super) fn knows(&self, message: &Message) -> bool {
-        let in_flight = self.in_flight.values().map(|entry| &entry.message);
+        let in_flight = self.in_flight.iter().map(|entry| &entry.message);
         let mut known = in_flight.chain(self.settled.iter().map(|(_, message)| message));
         known.any(|known| same(known, message))
     }
 
     /// What is in flight.
     pub(super) fn held(&self) -> impl Iterator<Item = &Arc<Message>> {
-        self.in_flight.values().map(|entry| &entry.message)
+        self.in_flight.iter().map(|entry| &entry.message)
     }
 
     /// Takes out the message that an acknowledgement settles: number and id must both be right.
     pub(super) fn acknowledged(&mut self, number: u64, id: &str) -> Acknowledged {
-        if self
-            .in_flight
-            .get(&number)
-            .is_some_and(|entry| entry.message.id == id)
-        {
+        if self.get(number).is_some_and(|entry| entry.message.id == id) {
             return self
                 .take_settled(number)
                 .map_or(Acknowledged::Unknown, Acknowledged::Now);
@@ -155,7 +157,10 @@ impl Window {
     /// The number by which a message of this id is acknowledged on this socket: the latest that was
     /// shown.
     pub(super) fn number_of(&self, id: &str) -> Option<u64> {
-        let in_flight = self.in_flight.iter().map(|(n, entry)| (*n, &entry.message));
+        let in_flight = self
+            .in_flight
+            .iter()
+            .map(|entry| (entry.number, &entry.message));
         let past = self.settled.iter().chain(&self.expired);
         let mut known = in_flight.chain(past.rev().map(|(n, message)| (*n, message)));
         known.find(|(_, m)| m.id == id).map(|(number, _)| number)
@@ -166,7 +171,7 @@ impl Window {
     pub(super) fn in_progress(&mut self, id: &str, now: Instant, tuning: &Tuning) -> bool {
         let mut found = false;
         let named = |entry: &&mut InFlight| entry.message.id == id;
-        for entry in self.in_flight.values_mut().filter(named) {
+        for entry in self.in_flight.iter_mut().filter(named) {
             entry.in_progress = true;
             entry.repeat_at = now + pause(entry.repeats, tuning);
             found = true;
@@ -176,30 +181,28 @@ impl Window {
 
     /// Takes out a message that has expired; its acknowledgement may still come.
     pub(super) fn expire(&mut self, number: u64) {
-        if let Some(entry) = self.in_flight.remove(&number) {
+        if let Some(entry) = self.remove(number) {
             push_bounded(&mut self.expired, (number, entry.message));
         }
     }
 
     /// When the latest of what is in flight was emitted.
     pub(super) fn last_emitted(&self) -> Option<Instant> {
-        let entries = self.in_flight.values();
+        let entries = self.in_flight.iter();
         entries.map(|entry| entry.last_emitted).max()
     }
 
     /// What is in flight, by number.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (u64, &InFlight)> {
-        self.in_flight
-            .iter()
-            .map(|(number, entry)| (*number, entry))
+    pub(super) fn entries(&self) -> impl Iterator<Item = &InFlight> {
+        self.in_flight.iter()
     }
 
     /// Takes out a message that another socket of the key has settled, or remembers not to show it.
     pub(super) fn settle(&mut self, message: &Arc<Message>) {
         let mut in_flight = self.in_flight.iter();
         let number = in_flight
-            .find(|(_, entry)| same(&entry.message, message))
-            .map(|(number, _)| *number);
+            .find(|entry| same(&entry.message, message))
+            .map(|entry| entry.number);
         match number {
             Some(number) => drop(self.take_settled(number)),
             // Zero is no emission's number.
@@ -208,7 +211,7 @@ impl Window {
     }
 
     fn take_settled(&mut self, number: u64) -> Option<Arc<Message>> {
-        let message = self.in_flight.remove(&number)?.message;
+        let message = self.remove(number)?.message;
         self.remember(number, message.clone());
         Some(message)
     }
@@ -220,7 +223,7 @@ impl Window {
     /// When the first message must be repeated, or has expired.
     pub(super) fn next_repeat(&self) -> Option<Instant> {
         self.in_flight
-            .values()
+            .iter()
             .map(|entry| entry.repeat_at.min(entry.expires))
             .min()
     }
@@ -229,22 +232,29 @@ impl Window {
     pub(super) fn due(&self, now: Instant) -> Vec<u64> {
         self.in_flight
             .iter()
-            .filter(|(_, entry)| entry.repeat_at.min(entry.expires) <= now)
-            .map(|(number, _)| *number)
+            .filter(|entry| entry.repeat_at.min(entry.expires) <= now)
+            .map(|entry| entry.number)
             .collect()
     }
 
     pub(super) fn get(&self, number: u64) -> Option<&InFlight> {
-        self.in_flight.get(&number)
+        self.in_flight.iter().find(|entry| entry.number == number)
     }
 
     pub(super) fn remove(&mut self, number: u64) -> Option<InFlight> {
-        self.in_flight.remove(&number)
+        let mut numbers = self.in_flight.iter().map(|entry| entry.number);
+        let index = numbers.position(|known| known == number)?;
+        let entry = self.in_flight.remove(index);
+        if self.in_flight.is_empty() {
+            self.in_flight = Vec::new();
+        }
+        Some(entry)
     }
 
     /// Notes that a message's time has come, and says what is to be done.
     pub(super) fn repeat(&mut self, number: u64, now: Instant, tuning: &Tuning) -> Due {
-        match self.in_flight.get_mut(&number) {
+        let mut entries = self.in_flight.iter_mut();
+        match entries.find(|entry| entry.number == number) {
             Some(entry) if entry.repeats < tuning.retries => {
                 entry.repeats += 1;
                 entry.last_emitted = now;

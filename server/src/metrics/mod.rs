@@ -78,6 +78,8 @@ pub struct Metrics {
     ///
     /// Worry when `expired` grows: nobody took those messages.
     pub messages: Family<StateLabel, Counter>,
+    /// The same by state: a message counts without looking for its series.
+    by_state: [Counter; MessageState::ALL.len()],
     /// From `deliver_at` to emission, of messages that a connected socket waited for.
     ///
     /// Worry when its 99th percentile is above a second.
@@ -198,6 +200,7 @@ impl Metrics {
     /// Metrics at zero.
     #[must_use]
     pub fn new() -> Self {
+        let messages: Family<StateLabel, Counter> = Family::default();
         let mut m = Self {
             registry: Registry::with_prefix("holdfast"),
             sockets: Family::default(),
@@ -211,7 +214,9 @@ impl Metrics {
             sessions: Gauge::default(),
             refusals: Family::default(),
             disconnects: Family::default(),
-            messages: Family::default(),
+            by_state: MessageState::ALL
+                .map(|state| messages.get_or_create(&StateLabel { state }).clone()),
+            messages,
             lateness: Lateness::default(),
             redeliveries: Counter::default(),
             given_up: Counter::default(),
@@ -250,9 +255,6 @@ impl Metrics {
     /// Shows from the start what alerts look at: the first of a series that was not there does not
     /// count as an increase.
     fn begin(&self) {
-        for state in MessageState::ALL {
-            self.count(state, 0);
-        }
         for reason in VALID_KEYS {
             drop(self.refusals.get_or_create(&Reason { reason }));
         }
@@ -272,16 +274,13 @@ impl Metrics {
 
     /// Counts what happened to `number` messages.
     pub fn count(&self, state: MessageState, number: usize) {
-        self.messages
-            .get_or_create(&StateLabel { state })
-            .inc_by(number as u64);
+        self.by_state[state as usize].inc_by(number as u64);
     }
 
     /// How many messages were counted in this state.
     #[must_use]
     pub fn counted(&self, state: MessageState) -> u64 {
-        let counter = self.messages.get(&StateLabel { state });
-        counter.map_or(0, |counter| counter.get())
+        self.by_state[state as usize].get()
     }
 
     /// Brings the gauges of memory up to date.

@@ -137,8 +137,8 @@ impl Handler {
             session.engine.refuse("malformed_packet");
             return;
         };
-        if let Incoming::Acknowledgement(number, arguments) = &incoming
-            && self.acknowledged(session, &namespace, *number, arguments)
+        if let Incoming::Acknowledgement(number, named) = &incoming
+            && self.acknowledged(session, &namespace, *number, named.as_ref())
         {
             return;
         }
@@ -204,17 +204,16 @@ impl Handler {
         session: &Session,
         namespace: &str,
         number: u64,
-        arguments: &str,
+        named: Option<&(String, Outcome)>,
     ) -> bool {
-        let named = packet::acknowledged(arguments);
-        let answer = session.socket(namespace).zip(named.as_ref());
+        let answer = session.socket(namespace).zip(named);
         let settled = answer.and_then(|(subscriber, (id, outcome))| {
             let settled = subscriber.acknowledge(number, id, *outcome).ok()?;
             self.tell_others(&subscriber, &settled);
             Some(settled)
         });
         if settled.is_none() {
-            let id = named.as_ref().map(|(id, _)| id.as_str());
+            let id = named.map(|(id, _)| id.as_str());
             self.stray(session, namespace, Some(number), id);
         }
         settled.is_some()

@@ -19,7 +19,7 @@ pub(super) struct SocketOutlet {
 impl Outlet for SocketOutlet {
     fn emit(&self, emission: &Emission<'_>) -> bool {
         let engine = &self.session.engine;
-        let emitted = packet::with_event(&self.namespace, emission, |parts| engine.send(parts));
+        let emitted = packet::with_event(emission, |parts| engine.send(parts));
         if emitted {
             engine.allowance.expect_reply();
         }

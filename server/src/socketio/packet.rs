@@ -11,6 +11,7 @@ use socketioxide_core::parser::{Parse, ParseConfig, ParserState};
 use socketioxide_core::{Str, Value};
 use socketioxide_parser_common::CommonParser;
 
+use crate::clock::Millis;
 use crate::delivery::Emission;
 use crate::engine::Protocol;
 use crate::message::Message;
@@ -23,8 +24,9 @@ pub(super) enum Incoming {
     Connect(Option<String>),
     /// Leaves the namespace.
     Disconnect,
-    /// Acknowledges the event of this number, with these arguments (a JSON array).
-    Acknowledgement(u64, String),
+    /// Acknowledges the event of this number: the message's id and what the plugin says it did, if
+    /// the arguments say that.
+    Acknowledgement(u64, Option<(String, Outcome)>),
     /// An event with these arguments (a JSON array, the event's name first), and the number to
     /// answer it by, if any.
     Event(String, Option<u64>),
@@ -47,7 +49,8 @@ pub(super) fn decode(text: &str) -> Option<(String, Incoming)> {
         PacketData::Connect(auth) => Incoming::Connect(auth.map(text_of)),
         PacketData::Disconnect => Incoming::Disconnect,
         PacketData::EventAck(arguments, number) => {
-            Incoming::Acknowledgement(u64::try_from(number).ok()?, text_of(arguments))
+            let named = acknowledged(&text_of(arguments))?;
+            Incoming::Acknowledgement(u64::try_from(number).ok()?, named)
         }
         PacketData::Event(arguments, number) => {
             let number = number.and_then(|number| u64::try_from(number).ok());
@@ -63,12 +66,10 @@ pub(super) fn decode(text: &str) -> Option<(String, Incoming)> {
     ))
 }
 
-/// Whether the arguments are what the protocol allows: an array, and an event's name in front.
+/// Whether an event's arguments are what the protocol allows: an array with its name in front.
 fn is_well_formed(packet: &PacketData) -> bool {
-    let (arguments, needs_name) = match packet {
-        PacketData::Event(arguments, _) => (arguments, true),
-        PacketData::EventAck(arguments, _) => (arguments, false),
-        _ => return true,
+    let PacketData::Event(arguments, _) = packet else {
+        return true;
     };
     let Value::Str(arguments, _) = arguments else {
         return false;
@@ -81,7 +82,7 @@ fn is_well_formed(packet: &PacketData) -> bool {
         let first = first.get();
         first.starts_with(|c: char| matches!(c, '"' | '-') || c.is_ascii_digit())
     };
-    !needs_name || arguments.first().is_some_and(is_name)
+    arguments.first().is_some_and(is_name)
 }
 
 fn text_of(value: Value) -> String {
@@ -92,11 +93,12 @@ fn text_of(value: Value) -> String {
 }
 
 /// The message id of an acknowledgement's arguments, if the first is a string, and what the plugin
-/// says it did: the `status` of the second, as in `ack(id, { status: "shown" })`.
-pub(super) fn acknowledged(arguments: &str) -> Option<(String, Outcome)> {
+/// says it did: the `status` of the second, as in `ack(id, { status: "shown" })`. The outer `None`:
+/// they are no JSON array.
+fn acknowledged(arguments: &str) -> Option<Option<(String, Outcome)>> {
     let arguments: Vec<serde_json::Value> = serde_json::from_str(arguments).ok()?;
-    let id = arguments.first()?.as_str()?.to_owned();
-    Some((id, outcome(arguments.get(1))))
+    let id = arguments.first().and_then(serde_json::Value::as_str);
+    Some(id.map(|id| (id.to_owned(), outcome(arguments.get(1)))))
 }
 
 /// The same of an event `ack`, which acknowledges on any session of the key.
@@ -172,34 +174,53 @@ pub(super) fn moved(namespace: &str) -> String {
 
 thread_local! {
     /// Where a worker writes what differs from socket to socket.
-    static AROUND: RefCell<String> = const { RefCell::new(String::new()) };
+    static AROUND: RefCell<Around> = RefCell::default();
+}
+
+/// What stands around the body of an event.
+#[derive(Default)]
+struct Around {
+    text: String,
+    /// The latest moment, as it is written: sockets that are sent to in the same one share it.
+    sent_at: Option<(Millis, String)>,
+}
+
+impl Around {
+    /// Writes what differs from socket to socket. Returns where the part behind the body begins.
+    fn write(&mut self, emission: &Emission<'_>) -> usize {
+        let Self { text, sent_at } = self;
+        let namespace = emission.message.mailbox.namespace();
+        text.clear();
+        // Writing to a string cannot fail.
+        let _ = write!(text, "2/{namespace},");
+        if let Some(number) = emission.number {
+            let _ = write!(text, "{number}");
+        }
+        let back = text.len();
+        if sent_at
+            .as_ref()
+            .is_none_or(|(at, _)| *at != emission.sent_at)
+        {
+            *sent_at = Some((emission.sent_at, emission.sent_at.to_string()));
+        }
+        let sent_at = sent_at.as_ref().map_or("", |(_, text)| text);
+        let (expires_in, redelivered) = (emission.expires_in.as_millis(), emission.redelivered);
+        let _ = write!(
+            text,
+            ",\"sent_at\":\"{sent_at}\",\"expires_in\":{expires_in},\"redelivered\":{redelivered}}}]",
+        );
+        back
+    }
 }
 
 /// Calls `send` with the parts of a message as an event; what is the same for every socket is
 /// encoded once.
-pub(super) fn with_event<T>(
-    namespace: &str,
-    emission: &Emission<'_>,
-    send: impl FnOnce(&[&str]) -> T,
-) -> T {
+pub(super) fn with_event<T>(emission: &Emission<'_>, send: impl FnOnce(&[&str]) -> T) -> T {
     let message = emission.message;
     let body = message.packet_body.get_or_init(|| body(message));
     AROUND.with_borrow_mut(|around| {
-        around.clear();
-        // Writing to a string cannot fail.
-        let _ = write!(around, "2/{namespace},");
-        if let Some(number) = emission.number {
-            let _ = write!(around, "{number}");
-        }
-        let front = around.len();
-        let _ = write!(
-            around,
-            ",\"sent_at\":\"{}\",\"expires_in\":{},\"redelivered\":{}}}]",
-            emission.sent_at,
-            emission.expires_in.as_millis(),
-            emission.redelivered,
-        );
-        let (front, back) = around.split_at(front);
+        let back = around.write(emission);
+        let (front, back) = around.text.split_at(back);
         send(&[front, body, back])
     })
 }
@@ -236,162 +257,4 @@ fn escape_astral(json: String) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::OnceLock;
-    use std::time::Duration;
-
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::clock::Millis;
-    use crate::message::Mailbox;
-
-    fn read(text: &str) -> Option<(String, Incoming)> {
-        decode(text)
-    }
-
-    #[test]
-    fn what_clients_send() {
-        let ns = |incoming| Some(("dropcodes".to_owned(), incoming));
-        assert_eq!(read("0/dropcodes"), ns(Incoming::Connect(None)));
-        assert_eq!(
-            read(r#"0/dropcodes,{"key":"k"}"#),
-            ns(Incoming::Connect(Some(r#"{"key":"k"}"#.into())))
-        );
-        assert_eq!(read("1/dropcodes,"), ns(Incoming::Disconnect));
-        assert_eq!(
-            read(r#"3/dropcodes,7["id"]"#),
-            ns(Incoming::Acknowledgement(7, r#"["id"]"#.into()))
-        );
-        assert_eq!(
-            read(r#"2/dropcodes,["hello"]"#),
-            ns(Incoming::Event(r#"["hello"]"#.into(), None))
-        );
-        assert_eq!(
-            read(r#"2/dropcodes,7["ack","m"]"#),
-            ns(Incoming::Event(r#"["ack","m"]"#.into(), Some(7)))
-        );
-        assert_eq!(read("0"), Some((String::new(), Incoming::Connect(None))));
-        assert_eq!(
-            read("0/dropcodes?key=k"),
-            Some(("dropcodes?key=k".into(), Incoming::Connect(None)))
-        );
-    }
-
-    #[test]
-    fn binary_and_broken_packets_are_nothing() {
-        for text in [
-            "",
-            "9",
-            "x",
-            r#"50-["e"]"#,
-            r#"51-["e",{"_placeholder":true,"num":0}]"#,
-            r#"60-/n,1["i"]"#,
-            "3/n,[]",
-            "3/n,1{}",
-            "3/n,1\"i\"",
-            "2{}",
-            "2/n,{}",
-            "2[]",
-            "2[{}]",
-            "2[null]",
-            "2abc[\"e\"]",
-            "2/n,[\"e\"",
-            "é",
-            "4/n,{}",
-        ] {
-            assert_eq!(read(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn an_acknowledgement_names_its_message() {
-        let received = |id: &str| Some((id.to_owned(), Outcome::Received));
-        assert_eq!(acknowledged(r#"["a","b"]"#), received("a"));
-        for (status, outcome) in [
-            ("shown", Outcome::Shown),
-            ("skipped", Outcome::Skipped),
-            ("failed", Outcome::Failed),
-            ("expired", Outcome::Expired),
-            ("of a later release", Outcome::Received),
-        ] {
-            let said = format!(r#"["a",{{"status":"{status}","reason":1}}]"#);
-            assert_eq!(acknowledged(&said), Some(("a".to_owned(), outcome)));
-        }
-        for empty in ["[]", "[null]", "[1]", "{}", "", "[\"a\""] {
-            assert_eq!(acknowledged(empty), None, "{empty}");
-        }
-    }
-
-    #[test]
-    fn an_event_acknowledges_by_its_name_and_an_id() {
-        let id = acknowledged_by_event(r#"["ack","m-1"]"#);
-        assert_eq!(id, Some(("m-1".to_owned(), Outcome::Received)));
-        let shown = acknowledged_by_event(r#"["ack","m-1",{"status":"shown"}]"#);
-        assert_eq!(shown, Some(("m-1".to_owned(), Outcome::Shown)));
-        for other in [r#"["ack"]"#, r#"["ack",1]"#, r#"["nack","a"]"#, "[", ""] {
-            assert_eq!(acknowledged_by_event(other), None, "{other}");
-        }
-        let id = in_progress_by_event(r#"["in_progress","m-1"]"#);
-        assert_eq!(id.as_deref(), Some("m-1"));
-        assert_eq!(in_progress_by_event(r#"["ack","m-1"]"#), None);
-        assert_eq!(answer("n", 7, "acknowledged"), r#"3/n,7["acknowledged"]"#);
-    }
-
-    #[test]
-    fn astral_characters_are_escaped_and_mean_the_same() {
-        let json = r#"["a\\😀","é☃",{"𝄞":1}]"#;
-        let escaped = escape_astral(json.to_owned());
-        assert!(escaped.chars().all(|c| c <= '\u{ffff}'), "{escaped}");
-        let value = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        assert_eq!(value(&escaped), value(json));
-    }
-
-    #[test]
-    fn an_event_is_what_the_protocol_says() {
-        let message = Message {
-            mailbox: Mailbox::channel("n", "c"),
-            id: "id-1".into(),
-            seq: 1,
-            event: "say \"hi\"".into(),
-            data: RawValue::from_string(r#"{"code": "X"}"#.into()).unwrap(),
-            created_at: Millis(0),
-            deliver_at: Millis(1000),
-            expires_at: Millis(61_000),
-            digest: [0; 32],
-            packet_body: OnceLock::new(),
-        };
-        let emission = Emission {
-            message: &message,
-            number: Some(3),
-            sent_at: Millis(1500),
-            expires_in: Duration::from_secs(60),
-            redelivered: true,
-        };
-        let packet = with_event("n", &emission, |parts| parts.concat());
-        let json: serde_json::Value =
-            serde_json::from_str(packet.strip_prefix("2/n,3").unwrap()).unwrap();
-        assert_eq!(
-            json,
-            json!(["say \"hi\"", { "code": "X" }, {
-                "id": "id-1", "deliver_at": "1970-01-01T00:00:01.000Z", "expires_at": "1970-01-01T00:01:01.000Z",
-                "sent_at": "1970-01-01T00:00:01.500Z", "expires_in": 60000, "redelivered": true,
-            }])
-        );
-        let unasked = Emission {
-            number: None,
-            ..emission
-        };
-        let packet = with_event("n", &unasked, |parts| parts.concat());
-        assert!(packet.starts_with("2/n,["), "{packet}");
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_makes_the_reader_panic(text in "[0-6]?[0-9]{0,3}-?(/[a-zé?=]{0,8},?)?[0-9]{0,20}.{0,40}") {
-            if let Some((_, Incoming::Acknowledgement(_, arguments))) = read(&text) {
-                let _ = acknowledged(&arguments);
-            }
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! What `plan` and `up` look at before anything is changed: each finding, right and wrong, against
 //! an emulator with the network, certificate and image of the shipped staging.
 
-mod ways;
+mod routes;
 
 use serde_json::Value;
 

@@ -20,7 +20,7 @@ type Entries = BTreeMap<Position, Box<Entry>>;
 /// One mailbox: its messages, live and ended, and its readers.
 #[derive(Debug)]
 pub(super) struct MailboxState {
-    name: Mailbox,
+    name: Arc<Mailbox>,
     live: Entries,
     ended: Entries,
     ids: Ids,
@@ -39,7 +39,7 @@ pub(super) struct MailboxState {
 impl MailboxState {
     pub(super) fn new(name: Mailbox) -> Self {
         Self {
-            name,
+            name: Arc::new(name),
             live: Entries::new(),
             ended: Entries::new(),
             ids: Ids::default(),
@@ -50,6 +50,10 @@ impl MailboxState {
             furthest: None,
             ended_since: 0,
         }
+    }
+
+    pub(super) fn name(&self) -> Arc<Mailbox> {
+        self.name.clone()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -77,20 +81,10 @@ impl MailboxState {
         })
     }
 
-    /// The end and the place of an earlier message of the same id, if it has ended.
-    pub(super) fn ended_before(&self, message: &Message) -> Option<(Millis, Position)> {
-        let (at, entry) = self.find(&message.id)?;
-        let is_ended = self.ended.contains_key(&at);
-        (is_ended && at.seq < message.seq).then(|| (entry.ended_at(), at))
-    }
-
-    /// Takes a message, which is live. Returns by how many bytes the mailbox has grown; none if the
-    /// message is there.
-    pub(super) fn insert(&mut self, message: &Message) -> Option<i64> {
+    /// Takes a message, which is live, and whose id is not there. Returns by how many bytes the
+    /// mailbox has grown.
+    pub(super) fn insert(&mut self, message: &Message) -> i64 {
         let at = message.position();
-        if self.find(&message.id).is_some() {
-            return None;
-        }
         let id_at = |at| id_at(&self.live, &self.ended, at);
         self.ids.insert(&message.id, at, id_at);
         let mut grown = 0;
@@ -107,7 +101,7 @@ impl MailboxState {
         self.bytes += entry.data_size();
         grown += entry.size() as i64;
         self.live.insert(at, entry);
-        Some(grown)
+        grown
     }
 
     /// Takes a message out of the way of deliveries; what became of it stays. Returns it.
@@ -318,7 +312,7 @@ impl MailboxState {
 
     /// Everything, as changes that make it anew.
     pub(super) fn as_changes(&self) -> Vec<Change> {
-        let mailbox = &self.name;
+        let mailbox = &*self.name;
         let mut changes = Vec::with_capacity(self.live.len() + 2 * self.ended.len());
         let live = self.live.iter().map(|(at, entry)| (*at, entry, true));
         let ended = self.ended.iter().map(|(at, entry)| (*at, entry, false));

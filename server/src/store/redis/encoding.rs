@@ -6,6 +6,7 @@ use redis::{Cmd, Value};
 
 use super::names::Layout;
 use super::seal::Seals;
+use super::sweep::LISTED_FROM;
 use super::{message_format, read, script};
 use crate::clock::Millis;
 use crate::message::{Mailbox, Message, Note, Position, Status};
@@ -16,7 +17,10 @@ use crate::store::{
 };
 
 /// A draft's arguments of the script that stores it.
-pub(super) type Row = [String; 12];
+pub(super) type Row = [String; 14];
+
+/// How long a mailbox's stream holds what was stored lately, in milliseconds.
+const KEPT_STORED: i64 = 600_000;
 
 /// Keys that were shown a message, that acknowledged it, and whether it was cancelled.
 pub(super) type Counts = (Option<u32>, Option<u32>, Option<u32>);
@@ -30,7 +34,8 @@ pub(super) fn row(layout: Layout, draft: &Draft, full: bool, seals: &Seals) -> R
         Some(_) => MAX_CHANNEL_MESSAGES,
         None => MAX_EVERYONE_MESSAGES,
     };
-    let (created, expires) = (draft.created_at.0, draft.expires_at.0);
+    let [created, deliver, expires] =
+        [draft.created_at, draft.deliver_at, draft.expires_at].map(|time| time.0);
     let json = message_format::body(
         &draft.id,
         &draft.event,
@@ -38,20 +43,31 @@ pub(super) fn row(layout: Layout, draft: &Draft, full: bool, seals: &Seals) -> R
         seals.of_draft(draft),
         &draft.data,
     );
-    let (deliver, size) = (draft.deliver_at.0, draft.data.get().len());
-    let digest = message_format::hex(&draft.digest);
+    let (size, digest) = (draft.data.get().len(), message_format::hex(&draft.digest));
+    let is_listed = draft.deliver_at.since(draft.created_at) > LISTED_FROM;
+    // Now and then: what was stored ten minutes ago, every node has read on.
+    let is_cut = created % 16 == 0;
+    let if_so = |so: bool, number: i64| so.then(|| number.to_string()).unwrap_or_default();
     [
         layout.mailbox(mailbox),
         mailbox.to_string(),
         draft.id.clone(),
         created.saturating_mul(1000).to_string(),
-        created.to_string(),
         deliver.to_string(),
         expires.to_string(),
         expires.saturating_add(RETENTION).to_string(),
         size.to_string(),
         most.to_string(),
         layout.announcements(mailbox),
+        u8::from(expires <= deliver).to_string(),
+        if_so(is_listed, deliver.div_euclid(60_000)),
+        if_so(
+            is_cut,
+            created
+                .saturating_sub(KEPT_STORED)
+                .max(0)
+                .saturating_mul(1000),
+        ),
         format!("{deliver} {expires} {size} {digest} {json}"),
     ]
 }

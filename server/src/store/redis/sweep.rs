@@ -23,8 +23,8 @@ const PAGE: usize = 256;
 const BELIEVED: Duration = Duration::from_secs(20);
 /// Mailboxes in one call that reads a list.
 const LISTED: usize = 1_000;
-/// A message that is due later than this after it was stored is listed; see `lua/prelude.lua`.
-const LISTED_FROM: Duration = Duration::from_secs(45);
+/// A message that is due later than this after it was stored is listed by its minute.
+pub(super) const LISTED_FROM: Duration = Duration::from_secs(45);
 /// Mailboxes that were announced and not read on, before those are forgotten that nobody is on.
 const ANNOUNCED: usize = 4_096;
 

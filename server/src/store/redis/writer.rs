@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, Value, from_redis_value};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep};
 
 use super::encoding::{Row, publishing};
 use super::link::{Link, is_elsewhere};
@@ -24,8 +24,10 @@ use crate::tasks::Tasks;
 const QUEUE: usize = 4096;
 /// Calls that share a batch at most.
 const BATCH: usize = 256;
-/// Messages that one script stores at most: Redis does nothing else meanwhile.
+/// Messages that one call of a script stores at most, and their bytes: Redis does nothing else
+/// meanwhile.
 const ROWS: usize = 64;
+const BYTES: usize = 1 << 20;
 /// How long messages gather while many come, and how many those are in how long.
 const GATHER: Duration = Duration::from_millis(2);
 const MANY: usize = 20;
@@ -97,8 +99,8 @@ async fn run(
     let mut batch = Vec::with_capacity(BATCH);
     let mut pace = Pace::new();
     while calls.recv_many(&mut batch, BATCH).await > 0 {
-        if let Some(until) = pace.begin() {
-            sleep_until(until).await;
+        if pace.busy {
+            sleep(GATHER).await;
             while batch.len() < BATCH
                 && let Ok(call) = calls.try_recv()
             {
@@ -128,15 +130,15 @@ async fn write_batch(link: &Link, layout: Layout, batch: &mut Vec<Call>, replica
         }
     }
     let number = commands.len();
-    let scripts = rows.values().flat_map(|rows| rows.chunks(ROWS));
-    commands.extend(scripts.map(|chunk| publishing(layout, chunk)));
+    let scripts = rows.values().flat_map(|rows| calls_of(rows));
+    commands.extend(scripts.map(|rows| publishing(layout, rows)));
     let marks = parts.iter().map(|part| layout.confirm(part));
     let mut answers = match write(link, commands, marks, replicas).await {
         Ok(mut answers) => {
             let mut of_scripts = answers.split_off(number).into_iter();
             let of_part = rows.iter().map(|(part, rows)| {
-                let chunks = rows.chunks(ROWS).map(<[_]>::len);
-                (*part, of_rows(chunks.zip(of_scripts.by_ref())).into_iter())
+                let calls = calls_of(rows).into_iter().map(<[_]>::len);
+                (*part, of_rows(calls.zip(of_scripts.by_ref())).into_iter())
             });
             let of_parts: BTreeMap<_, _> = of_part.collect();
             Ok((answers.into_iter(), of_parts))
@@ -158,13 +160,11 @@ async fn write_batch(link: &Link, layout: Layout, batch: &mut Vec<Call>, replica
     }
 }
 
-/// Has messages gather for a moment while many come: a call of a script costs Redis, and each node
-/// that hears of it, as much as several messages.
+/// Tells whether many messages come. Then they gather for a moment: a call of a script costs Redis,
+/// and each node that hears of it, as much as a message.
 struct Pace {
-    /// When the last batch began.
-    last: Instant,
     /// When this period began, and how many messages have come in it.
-    period: Instant,
+    since: Instant,
     rows: usize,
     /// Whether many came in the one before.
     busy: bool,
@@ -172,33 +172,41 @@ struct Pace {
 
 impl Pace {
     fn new() -> Self {
-        let now = Instant::now();
         Self {
-            last: now,
-            period: now,
+            since: Instant::now(),
             rows: 0,
             busy: false,
         }
     }
 
-    /// Until when a batch that begins now had better wait.
-    fn begin(&self) -> Option<Instant> {
-        (self.busy).then_some(self.last + GATHER)
-    }
-
-    /// Notes what a batch holds that is written now.
+    /// Counts the messages of a batch.
     fn count(&mut self, batch: &[Call]) {
-        self.last = Instant::now();
         let rows = batch.iter().map(|call| match &call.work {
             Work::Rows(rows) => rows.len(),
             Work::Commands(_) => 0,
         });
         self.rows += rows.sum::<usize>();
-        if self.last - self.period > PERIOD {
-            self.busy = self.rows >= MANY && self.last - self.period < 2 * PERIOD;
-            (self.period, self.rows) = (self.last, 0);
+        let lasted = self.since.elapsed();
+        if lasted > PERIOD {
+            self.busy = self.rows >= MANY && lasted < 2 * PERIOD;
+            (self.since, self.rows) = (Instant::now(), 0);
         }
     }
+}
+
+/// The rows of each call of the script.
+fn calls_of(rows: &[Row]) -> Vec<&[Row]> {
+    let (mut calls, mut first, mut bytes) = (Vec::new(), 0, 0);
+    for (at, row) in rows.iter().enumerate() {
+        let size = row.iter().map(String::len).sum::<usize>();
+        if at > first && (at - first >= ROWS || bytes + size > BYTES) {
+            calls.push(&rows[first..at]);
+            (first, bytes) = (at, 0);
+        }
+        bytes += size;
+    }
+    calls.extend((first < rows.len()).then(|| &rows[first..]));
+    calls
 }
 
 /// An answer for each row, of those of the scripts: an error is each of its rows'.
@@ -257,4 +265,26 @@ async fn write(
 /// Whether nothing was written that could be lost.
 fn was_refused(answer: &RedisResult<Value>) -> bool {
     answer.as_ref().is_err_and(is_elsewhere)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_bounded_by_number_and_by_bytes() {
+        let row = |bytes: usize| {
+            let mut row = Row::default();
+            row[0] = "x".repeat(bytes);
+            row
+        };
+        let lengths = |rows: &[Row]| -> Vec<usize> {
+            let calls = calls_of(rows);
+            calls.iter().map(|rows| rows.len()).collect()
+        };
+        assert!(lengths(&[]).is_empty());
+        assert_eq!(lengths(&vec![row(1); 2 * ROWS + 1]), [ROWS, ROWS, 1]);
+        let sizes = [BYTES + 1, BYTES + 1, BYTES / 2, BYTES / 2, 1];
+        assert_eq!(lengths(&sizes.map(row)), [1, 1, 2, 1]);
+    }
 }

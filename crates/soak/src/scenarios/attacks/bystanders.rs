@@ -92,10 +92,9 @@ impl Bystanders {
         lock(&self.shared.totals).clone()
     }
 
-    /// Publishes as many messages once more, now that nobody attacks.
-    pub(super) async fn repeat(&self) {
-        let published = self.totals().published;
-        for number in published + 1..=published * 2 {
+    /// Publishes so many messages, one after the other, and waits until they have arrived.
+    pub(super) async fn publish(&self, number: usize) {
+        for number in 1..=number {
             publish_one(&self.backend, number, &self.shared).await;
         }
         self.settle().await;

@@ -20,8 +20,8 @@ use crate::store::{
     MAX_EVERYONE_MESSAGES, MAX_KEYS, Published, RETENTION, Receipt,
 };
 
-/// When something happens to a message.
-type Moment = (Millis, Position, Mailbox);
+/// When something happens to a message. A million of them are kept: the mailbox is one word.
+type Moment = (Millis, Position, Arc<Mailbox>);
 
 /// The mailboxes, the keys, and what their bounds count.
 #[derive(Debug)]
@@ -183,17 +183,17 @@ impl Contents {
         let mut unacknowledged = Vec::new();
         let ended = first_until(&self.expiries, now, limit);
         for (_, at, mailbox) in &ended {
-            let state = self.mailboxes.get(mailbox);
+            let state = self.mailboxes.get(&**mailbox);
             let entry = state.and_then(|state| state.live(*at));
             if let Some(entry) = entry.filter(|entry| entry.acknowledged() == 0) {
                 unacknowledged.push(Expired {
-                    mailbox: mailbox.clone(),
+                    mailbox: (**mailbox).clone(),
                     id: entry.id().to_owned(),
                     delivered_keys: entry.delivered(),
                 });
             }
             self.change(Change::Ended {
-                mailbox: mailbox.clone(),
+                mailbox: (**mailbox).clone(),
                 at: *at,
                 when: now,
                 cancelled: false,

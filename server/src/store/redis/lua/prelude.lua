@@ -1,8 +1,8 @@
 -- What the scripts of mailboxes share. p, the prefix of a mailbox's keys, holds the hash tag: one mailbox, one slot. On a
--- cluster all that a script works on, `ends` and `soon` too, are of that slot. No key is called as the first of a
--- script's keys, p or what it begins with: a slot that is on its way to another server refuses the script for it, before
--- it runs. Scripts of many mailboxes set p to one after the other; their numbers go to Redis as they are, which writes whole
--- ones without an exponent, as `..` does not.
+-- cluster all that a script works on, `ends` and `soon` too, is of that slot. The first of a script's keys is no key that
+-- exists: so a slot that is on its way to another server refuses the script before it runs.
+-- Scripts of many mailboxes set p to one after the other. Numbers that only pass through stay texts: to read and to
+-- write one costs as much as a small command.
 --   p..'m:'..id  the message, as `message_format.rs` writes it; it vanishes a day after the message's end
 --   p..'r:'..id  key id -> 'd' (emitted) or 'a' (acknowledged); '#d' and '#a' count keys, '#c' says cancelled,
 --                '#x' that single keys were forgotten, '#s' is the message's sequence number; '#1' to '#16' say of the
@@ -41,20 +41,23 @@ local function parse(line)
   return { seq = seq, deliver = tonumber(deliver), expires = tonumber(expires), size = tonumber(size), digest = digest }
 end
 
-local function member_of(seq, id)
-  if type(seq) == 'string' and #seq == 16 then return seq .. id end
-  return string.format('%016.0f', seq) .. id
-end
+local function number(value) return string.format('%d', value) end
+local function member_of(seq, id) return #seq == 16 and seq .. id or string.format('%016d', seq) .. id end
 local function id_of(member) return string.sub(member, 17) end
 local function seq_of(member)
   local seq = string.sub(member, 1, 16)
   return string.byte(seq) == 48 and string.gsub(seq, '^0+', '') or seq
 end
-local function number(value) return string.format('%.0f', value) end
+
+-- Whether a is less than b; both are whole numbers, as texts.
+local function less(a, b)
+  if #a == #b and string.byte(a) ~= 45 then return a < b end
+  return tonumber(a) < tonumber(b)
+end
 
 -- How a message is named in `ends`.
-local function ending(mailbox, member, message)
-  return mailbox .. ' ' .. member .. ' ' .. message.size .. ' ' .. number(message.deliver)
+local function ending(mailbox, member, size, deliver)
+  return mailbox .. ' ' .. member .. ' ' .. size .. ' ' .. deliver
 end
 
 -- Lets a key live until `moment` at least.
@@ -66,33 +69,34 @@ end
 local function counts_of(id, seq)
   local counts = call('HMGET', p .. 'r:' .. id, '#d', '#a', '#c', '#s')
   if counts[4] and counts[4] ~= seq then return { false, false, false } end
-  return { counts[1], counts[2], counts[3] }
+  counts[4] = nil
+  return counts
 end
 
 -- A mailbox's counters, which `insert` changes and `save` writes.
 local function counters()
   local load = call('HMGET', p .. 'load', 'n', 'b', 's', 'x', 'w')
-  local lives = tonumber(load[4] or 0)
-  return { p = p, n = tonumber(load[1] or 0), b = tonumber(load[2] or 0), s = tonumber(load[3] or 0), x = lives,
-    lives = lives, w = load[5] and tonumber(load[5]) }
+  return { p = p, n = tonumber(load[1] or 0), b = tonumber(load[2] or 0), s = load[3] or '0', x = load[4] or '0',
+    lives = load[4] or '0', w = load[5] }
 end
 
--- Puts a message that has its line into the indexes, but for `ends`: its row there is added to `endings`.
-local function insert(mailbox, member, message, load, till, now, endings)
+-- Puts a message that has its line into the indexes, but for `ends`: its row there is added to `endings`. It is kept
+-- until `till`; `minute` is when it falls due, if that is not soon. All of them are texts.
+local function insert(mailbox, member, message, load, till, minute, endings)
   call('ZADD', p .. 'due', message.deliver, member)
-  endings[#endings + 1], endings[#endings + 2] = message.expires, ending(mailbox, member, message)
+  endings[#endings + 1] = message.expires
+  endings[#endings + 1] = ending(mailbox, member, message.size, message.deliver)
   load.n, load.b = load.n + 1, load.b + message.size
-  load.s = math.max(load.s, message.seq)
+  if less(load.s, message.seq) then load.s = message.seq end
   -- An hour more than now, so that it is not said of each message anew.
-  if load.lives < till then load.lives = till + HOUR end
+  if less(load.lives, till) then load.lives = number(till + HOUR) end
   -- A message to everyone is read by many at its time; what falls due soon is announced.
-  if message.deliver > now + 45000 then
-    local minute = soon .. number(math.floor(message.deliver / 60000))
-    call('SADD', minute, mailbox)
-    call('PEXPIREAT', minute, message.deliver + HOUR)
+  if minute then
+    call('SADD', soon .. minute, mailbox)
+    call('PEXPIREAT', soon .. minute, number(message.deliver + HOUR))
   end
   -- It lies before what some keys have settled: they look again.
-  if load.w and message.deliver <= load.w then
+  if load.w and not less(load.w, message.deliver) then
     call('DEL', p .. 'w')
     call('HDEL', p .. 'load', 'w')
     load.w = nil
@@ -101,25 +105,25 @@ end
 
 -- Writes the counters of a mailbox into which something was put, and lets its keys live as long as that.
 local function save(load)
-  call('HSET', load.p .. 'load', 'n', load.n, 'b', load.b, 's', load.s, 'x', load.lives)
+  call('HSET', load.p .. 'load', 'n', number(load.n), 'b', number(load.b), 's', load.s, 'x', load.lives)
   if load.lives == load.x then return end
   for _, name in ipairs({ 'due', 'new', 'load', 'w' }) do call('PEXPIREAT', load.p .. name, load.lives) end
 end
 
--- Keeps what became of a message that has left `due`. Returns the six hours in which it ended.
-local function archive(member, deliver, expires, latest)
-  local six_hours = number(math.floor(expires / SIX_HOURS))
-  call('ZADD', p .. 'old:' .. six_hours, deliver, member)
-  if latest ~= six_hours then
-    call('PEXPIREAT', p .. 'old:' .. six_hours, (six_hours + 1) * SIX_HOURS + DAY)
-  end
-  return six_hours
+-- The six hours of a moment.
+local function six_hours_of(moment) return math.floor(moment / SIX_HOURS) end
+
+-- Keeps what became of a message that has left `due`, filed under the six hours in which it ended.
+local function archive(member, deliver, six_hours, latest)
+  local ended = p .. 'old:' .. six_hours
+  call('ZADD', ended, deliver, member)
+  if latest ~= six_hours then call('PEXPIREAT', ended, number((six_hours + 1) * SIX_HOURS + DAY)) end
 end
 
 -- What a key got of a message; receipts of a message that had this id, and was lost, say nothing.
 local function flag_of(member, key)
-  local known = call('HMGET', p .. 'r:' .. id_of(member), key, '#s')
-  if known[2] and known[2] ~= seq_of(member) then return false end
+  local known = call('HMGET', p .. 'r:' .. string.sub(member, 17), key, '#s')
+  if known[2] and known[2] ~= string.sub(member, 1, 16) and known[2] ~= seq_of(member) then return false end
   return known[1]
 end
 

@@ -14,9 +14,16 @@ local function first_keys(receipts, keys)
   return found
 end
 
--- The fields that a message's receipts change, and how many keys it was shown to, and acknowledged by; `values` are those
--- fields as they were, behind four others.
-local function changes(at, last, receipts, values)
+-- The fields that the first receipt of a key changes, and how many keys the message was shown to, and acknowledged by.
+local function of_new_key(at, values)
+  local key, flag, shown, acknowledged = ARGV[at], ARGV[at + 1], number((values[2] or 0) + 1), values[3] or '0'
+  if flag == 'a' then acknowledged = number(acknowledged + 1) end
+  if tonumber(shown) > KEPT then return { key, flag }, shown, acknowledged end
+  return { key, flag, '#' .. shown, key .. ' ' .. ARGV[at + 2] }, shown, acknowledged
+end
+
+-- The same of any receipts. `values` are the fields of their keys as they were, behind four others.
+local function of_keys(at, last, receipts, values)
   local fields, noted, known = {}, {}, nil
   local shown, acknowledged = tonumber(values[2] or 0), tonumber(values[3] or 0)
   for from = at, last, 3 do
@@ -40,15 +47,20 @@ local function changes(at, last, receipts, values)
       if flag == 'a' then acknowledged = acknowledged + 1 end
     end
   end
-  return fields, shown, acknowledged
+  return fields, number(shown), number(acknowledged)
 end
 
 local function record(at, last)
   p = ARGV[at]
   local id, seq, receipts = ARGV[at + 1], ARGV[at + 2], p .. 'r:' .. ARGV[at + 1]
-  local names = { '#s', '#d', '#a', '#x' }
-  for from = at + 5, last, 3 do names[#names + 1] = ARGV[from] end
-  local values = call('HMGET', receipts, unpack(names))
+  local is_single, values = last == at + 7, nil
+  if is_single then
+    values = call('HMGET', receipts, '#s', '#d', '#a', '#x', ARGV[at + 5])
+  else
+    local names = { '#s', '#d', '#a', '#x' }
+    for from = at + 5, last, 3 do names[#names + 1] = ARGV[from] end
+    values = call('HMGET', receipts, unpack(names))
+  end
   if values[1] and values[1] ~= seq then
     local head = call('GETRANGE', p .. 'm:' .. id, 0, 23)
     if head ~= '' and string.match(head, '^A (%d+) ') ~= seq then return end
@@ -58,13 +70,17 @@ local function record(at, last)
   end
   -- Single keys were forgotten.
   if values[4] then return end
-  local fields, shown, acknowledged = changes(at + 5, last, receipts, values)
+  local fields, shown, acknowledged
+  -- As most are.
+  if is_single and not values[5] then fields, shown, acknowledged = of_new_key(at + 5, values)
+  else fields, shown, acknowledged = of_keys(at + 5, last, receipts, values) end
   if #fields > 0 then
     call('HSET', receipts, '#s', seq, '#d', shown, '#a', acknowledged, unpack(fields))
     if not values[2] then call('PEXPIREAT', receipts, ARGV[at + 3]) end
   end
   -- Now and then, so that a join need not walk what is acknowledged.
-  if math.floor(seq / 1000) % 32 == 0 then
+  local hundredth = string.sub(seq, -5, -4)
+  if hundredth == '00' or hundredth == '33' or hundredth == '66' then
     for field = 1, #fields, 2 do
       if fields[field + 1] == 'a' then settle(fields[field]) end
     end

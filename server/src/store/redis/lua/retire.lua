@@ -2,8 +2,10 @@
 -- forget messages at once because memory is short, what comes before and after a mailbox in the prefix of its keys.
 -- Returns how many were looked at, and name in `ends` and number of keys of each that nobody acknowledged. Those stay in
 -- `ends` until they are taken out: an answer may be lost.
-local now, most, again, forget = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[1] + ARGV[3], ARGV[4] == '1'
-local names = call('ZRANGEBYSCORE', ends, '-inf', ARGV[1], 'LIMIT', 0, most)
+local again, forget = number(ARGV[1] + ARGV[3]), ARGV[4] == '1'
+-- It has ended just before.
+local six_hours = number(six_hours_of(ARGV[1]))
+local names = call('ZRANGEBYSCORE', ends, '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
 local loads, changed, over, later, told = {}, {}, {}, {}, {}
 
 -- A broadcast's receipts are as many as there are keys; what is asked of it later is how many.
@@ -39,9 +41,9 @@ local function retire(name)
   if forget then
     call('DEL', p .. 'm:' .. id, p .. 'r:' .. id, p .. 't:' .. id)
   else
-    -- Filed under the six hours of now: it has ended just before.
-    load.o = archive(member, deliver, now, load.o)
-    if tonumber(counts[1] or 0) > 64 then fold(p .. 'r:' .. id, seq, counts) end
+    archive(member, deliver, six_hours, load.o)
+    load.o = six_hours
+    if #(counts[1] or '') > 1 and tonumber(counts[1]) > 64 then fold(p .. 'r:' .. id, seq, counts) end
   end
   return is_told
 end
@@ -55,7 +57,8 @@ end
 for _, load in ipairs(changed) do
   -- A mailbox that has vanished is not made anew for that.
   if load.exists then
-    call('HSET', load.p .. 'load', 'n', math.max(0, load.n), 'b', math.max(0, load.b), 'o', load.o or '')
+    local n, b = number(math.max(0, load.n)), number(math.max(0, load.b))
+    call('HSET', load.p .. 'load', 'n', n, 'b', b, 'o', load.o or '')
   end
 end
 if #over > 0 then call('ZREM', ends, unpack(over)) end
