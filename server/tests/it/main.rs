@@ -52,6 +52,7 @@ mod strangers;
 mod supervision;
 mod task_protection;
 mod tokens;
+mod upgrades;
 mod waiting_polls;
 mod why;
 mod wire;
