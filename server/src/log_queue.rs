@@ -6,15 +6,18 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use prometheus_client::metrics::counter::Counter;
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// For how long lines gather before they are written together: each write of its own would wake the
-/// thread once more.
+/// Lines in so short a time from which on they gather before they are written together: each would
+/// wake the thread once more.
+const MANY: u32 = 16;
+const SHORT: Duration = Duration::from_millis(100);
+/// For how long they gather then.
 const GATHER: Duration = Duration::from_millis(10);
 /// Bytes that are written at once, if no line is longer.
 const AT_ONCE: usize = 16 << 10;
@@ -128,7 +131,7 @@ impl LogQueue {
     reason = "the thread is the log's own: no runtime waits for it"
 )]
 fn write(entries: &Receiver<Entry>, mut output: impl Write, waiting: &AtomicUsize) {
-    let mut lines = Vec::new();
+    let (mut lines, mut since, mut count, mut gathers) = (Vec::new(), Instant::now(), 0, false);
     let mut write = |lines: &mut Vec<u8>| {
         // Nothing can be done about a closed stderr.
         let _ = output.write_all(lines).and_then(|()| output.flush());
@@ -138,7 +141,10 @@ fn write(entries: &Receiver<Entry>, mut output: impl Write, waiting: &AtomicUsiz
     while let Ok(first) = entries.recv() {
         for entry in std::iter::once(first).chain(entries.try_iter()) {
             match entry {
-                Entry::Line(line) => lines.extend_from_slice(&line),
+                Entry::Line(line) => {
+                    lines.extend_from_slice(&line);
+                    count += 1;
+                }
                 Entry::Flush(written) => {
                     write(&mut lines);
                     let _ = written.send(());
@@ -149,7 +155,13 @@ fn write(entries: &Receiver<Entry>, mut output: impl Write, waiting: &AtomicUsiz
             }
         }
         write(&mut lines);
-        std::thread::sleep(GATHER);
+        if since.elapsed() > SHORT {
+            gathers = count > MANY && since.elapsed() < 2 * SHORT;
+            (since, count) = (Instant::now(), 0);
+        }
+        if gathers {
+            std::thread::sleep(GATHER);
+        }
     }
 }
 

@@ -9,6 +9,7 @@
     reason = "a benchmark fails by panicking, and prints"
 )]
 
+mod bare;
 mod client;
 mod floor;
 mod process;
@@ -41,12 +42,15 @@ type Figures = BTreeMap<&'static str, BTreeMap<Kind, Vec<f64>>>;
 
 #[tokio::main]
 async fn main() {
-    if std::env::args().nth(1).as_deref() == Some("floor") {
-        return floor::serve().await;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match *arguments.iter().map(String::as_str).collect::<Vec<_>>() {
+        ["serve", "Floor"] => return floor::serve().await,
+        ["serve", "Socketioxide"] => return bare::serve().await,
+        _ => {}
     }
     rlimit::increase_nofile_limit(u64::MAX).unwrap();
     let mut figures = Figures::new();
-    let kinds = wanted(std::env::args().skip(1));
+    let kinds = wanted(&arguments);
     for round in 1..=ROUNDS {
         for &kind in &kinds {
             let started = Instant::now();
@@ -68,8 +72,7 @@ async fn main() {
 }
 
 /// The kinds that are named, or all: `cargo bench --bench delivery -- holdfast bun`.
-fn wanted(names: impl Iterator<Item = String>) -> Vec<Kind> {
-    let names: Vec<String> = names.collect();
+fn wanted(names: &[String]) -> Vec<Kind> {
     let named = |kind: &Kind| names.contains(&format!("{kind:?}").to_lowercase());
     let kinds: Vec<Kind> = KINDS.into_iter().filter(named).collect();
     match kinds.is_empty() {
@@ -260,13 +263,13 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 fn print(figures: Figures) {
     println!("\nmedians of {ROUNDS} rounds; ratios are ours to theirs\n");
-    println!("| | Holdfast | Bun | ratio | Node | ratio | floor | ratio |");
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("| | Holdfast | Bun | ratio | Node | ratio | socketioxide | ratio | floor | ratio |");
+    println!("|---|---|---|---|---|---|---|---|---|---|");
     for (name, kinds) in figures {
         let median = |kind| kinds.get(&kind).cloned().map(median);
         let ours = median(Kind::Holdfast).unwrap_or(f64::NAN);
         let mut line = format!("| {name} | {ours:.2} |");
-        for kind in [Kind::Bun, Kind::Node, Kind::Floor] {
+        for kind in [Kind::Bun, Kind::Node, Kind::Socketioxide, Kind::Floor] {
             line.push_str(&match median(kind) {
                 Some(0.0) => " 0 | |".to_owned(),
                 Some(theirs) => format!(" {theirs:.2} | {:.2} |", ours / theirs),

@@ -22,11 +22,19 @@ pub(crate) enum Kind {
     Bun,
     /// socket.io on Node.
     Node,
+    /// socketioxide as it comes.
+    Socketioxide,
     /// One write and one read for each message and socket.
     Floor,
 }
 
-pub(crate) const KINDS: [Kind; 4] = [Kind::Holdfast, Kind::Bun, Kind::Node, Kind::Floor];
+pub(crate) const KINDS: [Kind; 5] = [
+    Kind::Holdfast,
+    Kind::Bun,
+    Kind::Node,
+    Kind::Socketioxide,
+    Kind::Floor,
+];
 
 /// The namespace whose messages are acknowledged, and the one whose are not.
 pub(crate) const ACKNOWLEDGED: &str = "dropcodes";
@@ -51,9 +59,9 @@ impl Process {
             Kind::Holdfast => Command::new(env!("CARGO_BIN_EXE_server")),
             Kind::Bun => peer(peers.join("node_modules/.bin/bun")),
             Kind::Node => peer("node".into()),
-            Kind::Floor => {
+            Kind::Socketioxide | Kind::Floor => {
                 let mut command = Command::new(std::env::current_exe().unwrap());
-                command.arg("floor");
+                command.args(["serve", &format!("{kind:?}")]);
                 command
             }
         };

@@ -171,6 +171,8 @@ impl Session {
             .connects
             .get_or_create(&self.labels(namespace))
             .inc();
+        // Most sessions have one.
+        sockets.reserve_exact(1);
         sockets.push(Joined {
             namespace: namespace.to_owned(),
             subscriber: subscriber.clone(),

@@ -113,12 +113,12 @@ async fn wrong_keys_are_a_ban_for_who_shows_none_that_is_right() {
     assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(server.metric("holdfast_bans_total").await, 1.0);
     assert_eq!(server.metric("holdfast_banned_addresses").await, 1.0);
-    let log = server.log();
-    let line = log.iter().find(|line| {
-        let message = line["message"].as_str().unwrap_or_default();
-        message.starts_with("banned")
-    });
-    assert_eq!(line.unwrap()["client"], guesser);
+    let line = eventually("the ban is told", async || {
+        let mut log = server.log().into_iter();
+        log.find(|line| line["message"].to_string().starts_with("\"banned"))
+    })
+    .await;
+    assert_eq!(line["client"], guesser);
 }
 
 #[tokio::test]

@@ -48,7 +48,8 @@ pub struct Embedded {
     contents: Arc<Mutex<Contents>>,
     journal: Option<Journal>,
     announcements: broadcast::Sender<Announcement>,
-    presence: Mutex<HashMap<Mailbox, HashMap<String, u32>>>,
+    /// The nodes of this process, one as a rule, with their sockets.
+    presence: Mutex<HashMap<Mailbox, Vec<(String, u32)>>>,
     uses: Mutex<HashMap<Arc<str>, KeyUse>>,
 }
 
@@ -340,10 +341,11 @@ impl Store for Embedded {
         let mut presence = self.presence.lock().unwrap_or_else(PoisonError::into_inner);
         for (mailbox, sockets) in changes {
             let nodes = presence.entry(mailbox.clone()).or_default();
-            match sockets {
-                0 => nodes.remove(node),
-                _ => nodes.insert(node.to_owned(), *sockets),
-            };
+            nodes.retain(|(other, _)| other != node);
+            if *sockets > 0 {
+                nodes.reserve_exact(1);
+                nodes.push((node.to_owned(), *sockets));
+            }
             if nodes.is_empty() {
                 presence.remove(mailbox);
             }
@@ -354,7 +356,7 @@ impl Store for Embedded {
     async fn places(&self, mailboxes: &[Mailbox]) -> Result<Vec<Vec<(String, u32)>>> {
         let presence = self.presence.lock().unwrap_or_else(PoisonError::into_inner);
         let nodes = |mailbox| presence.get(mailbox).into_iter().flatten();
-        let places = |mailbox| nodes(mailbox).map(|(node, n)| (node.clone(), *n)).collect();
+        let places = |mailbox| nodes(mailbox).cloned().collect();
         Ok(mailboxes.iter().map(places).collect())
     }
 

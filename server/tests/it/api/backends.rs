@@ -77,10 +77,13 @@ async fn a_backend_key_does_what_it_is_for() {
         let status = status(&server, who, method, path, body).await;
         assert_eq!(status, expected, "{} {method} {path}", &who[..1]);
     }
-    let log = server.log();
-    let issued = log.iter().find(|line| line["message"] == "key issued");
-    assert_eq!(issued.unwrap()["backend"], "accounts");
-    let log = Value::from(log).to_string();
+    let issued = eventually("the key is told", async || {
+        let mut log = server.log().into_iter();
+        log.find(|line| line["message"] == "key issued")
+    })
+    .await;
+    assert_eq!(issued["backend"], "accounts");
+    let log = Value::from(server.log()).to_string();
     assert!(!log.contains(&publisher) && !log.contains(&issuer));
 }
 
