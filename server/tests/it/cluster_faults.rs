@@ -37,17 +37,18 @@ impl Stage {
         let b = node("b", store().await, Tuning::default()).await;
         let mut of_primary = BTreeMap::new();
         for name in (0..).map(|n| format!("c{n}")) {
+            // A key gets what is due from its issue on.
+            let (_, key) = key(&a, &name).await;
             let (status, _) = publish(&a, &name, "first", 0).await;
             assert_eq!(status, 202);
             let (primary, slot) = own.place_of(&name).await;
-            of_primary.entry(primary).or_insert((name, slot));
+            of_primary.entry(primary).or_insert((name, slot, key));
             if of_primary.len() == PRIMARIES {
                 break;
             }
         }
         let mut channels = Vec::new();
-        for (name, slot) in of_primary.into_values() {
-            let (_, key) = key(&a, &name).await;
+        for (name, slot, key) in of_primary.into_values() {
             let options = Options::new(&key).transports(&["websocket"]);
             let mut client = Client::connect(&url(&b), &options);
             client.wait_for("connected").await;

@@ -5,6 +5,7 @@
 mod announcements;
 mod commands;
 mod console;
+mod directory;
 mod memory;
 mod nodes;
 mod plot;

@@ -4,7 +4,6 @@
 //! Three nodes' stores publish, read on, note receipts and retire as nodes do. What is measured is
 //! Redis's and the disk's part, which the load of clients would hide on a small machine.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,13 +16,13 @@ use server::clock::Millis;
 use server::message::{Mailbox, Message};
 use server::receipts::{KeyReceipt, Outcome};
 use server::settings::RedisSettings;
-use server::store::{Draft, Embedded, Published, Receipt, Store};
+use server::store::{Draft, Published, Receipt, Store};
 use server::tasks::Tasks;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::commands::{Stats, since, stats};
-use super::print;
 use super::sample::cpu;
+use super::{directory, print};
 use crate::redis::Redis;
 
 const NODES: usize = 3;
@@ -34,7 +33,7 @@ const TTL: i64 = 2_000;
 const BUSY: Duration = Duration::from_secs(8);
 const WARM: Duration = Duration::from_secs(4);
 /// From a message to its acknowledgement, and between two looks for expired messages.
-const FLUSH: Duration = Duration::from_millis(10);
+pub(super) const FLUSH: Duration = Duration::from_millis(10);
 const RETIRE: Duration = Duration::from_millis(500);
 /// Messages that are acknowledged when a key joins, and how often it does.
 const ACKNOWLEDGED: usize = 10_000;
@@ -42,7 +41,7 @@ const JOINS: usize = 300;
 /// Channels of idle nodes.
 const IDLE: usize = 5_000;
 
-type Stores = Vec<Arc<dyn Store>>;
+pub(super) type Stores = Vec<Arc<dyn Store>>;
 
 pub(super) async fn run() -> anyhow::Result<()> {
     let directory = tempfile::Builder::new().prefix("soak-").tempdir()?;
@@ -53,7 +52,7 @@ pub(super) async fn run() -> anyhow::Result<()> {
     let redis = Redis::start(directory.path().join("joins")).await?;
     joins(&redis).await?;
     idle(&redis).await?;
-    file(directory.path()).await
+    directory::run(directory.path()).await
 }
 
 async fn connect(redis: &Redis) -> anyhow::Result<Stores> {
@@ -79,7 +78,7 @@ async fn connect(redis: &Redis) -> anyhow::Result<Stores> {
     Ok(stores)
 }
 
-fn draft(number: u64, ttl: i64, now: Millis) -> anyhow::Result<Draft> {
+pub(super) fn draft(number: u64, ttl: i64, now: Millis) -> anyhow::Result<Draft> {
     let data = format!("{{\"code\":\"{number:0>200}\"}}");
     Ok(Draft {
         mailbox: Mailbox::channel("n", &format!("c{}", number % CHANNELS)),
@@ -93,12 +92,15 @@ fn draft(number: u64, ttl: i64, now: Millis) -> anyhow::Result<Draft> {
     })
 }
 
-async fn now(store: &dyn Store) -> anyhow::Result<Millis> {
+pub(super) async fn now(store: &dyn Store) -> anyhow::Result<Millis> {
     Ok(Millis(store.now().await?.div_euclid(1000)))
 }
 
 /// Publishes; an error where it is not stored.
-async fn publish(store: &dyn Store, drafts: Vec<Draft>) -> anyhow::Result<Vec<Arc<Message>>> {
+pub(super) async fn publish(
+    store: &dyn Store,
+    drafts: Vec<Draft>,
+) -> anyhow::Result<Vec<Arc<Message>>> {
     let answers = store.publish(drafts).await?;
     answers
         .into_iter()
@@ -110,7 +112,7 @@ async fn publish(store: &dyn Store, drafts: Vec<Draft>) -> anyhow::Result<Vec<Ar
 }
 
 /// What two plugins on two nodes have to say of messages.
-async fn receipts(stores: &Stores, messages: &[Arc<Message>]) -> anyhow::Result<()> {
+pub(super) async fn receipts(stores: &Stores, messages: &[Arc<Message>]) -> anyhow::Result<()> {
     let of_plugin = |plugin: usize| {
         let receipts = messages.iter().flat_map(move |message| {
             [false, true].map(|acknowledged| Receipt {
@@ -288,65 +290,4 @@ async fn idle(redis: &Redis) -> anyhow::Result<()> {
         sweeps / NODES as f64 / ROUND.as_secs_f64(),
         ROUND.as_secs()
     ))
-}
-
-/// What a directory's journal writes, and how soon a message is on the disk.
-async fn file(directory: &Path) -> anyhow::Result<()> {
-    let store: Arc<dyn Store> = Arc::new(Embedded::open(&directory.join("paced"), &Tasks::new())?);
-    let (mut tick, mut took) = (interval(Duration::from_millis(2)), Vec::new());
-    let (begin, messages) = (written()?, 500 * 8);
-    let mut tasks = tokio::task::JoinSet::new();
-    for n in 0..messages {
-        tick.tick().await;
-        let store = store.clone();
-        tasks.spawn(async move {
-            let start = Instant::now();
-            let at = now(&*store).await?;
-            let stored = publish(&*store, vec![draft(n, 600_000, at)?]).await?;
-            let took = start.elapsed();
-            sleep(FLUSH).await;
-            receipts(&vec![store.clone(), store], &stored).await?;
-            anyhow::Ok(took)
-        });
-    }
-    while let Some(done) = tasks.join_next().await {
-        took.push(done??);
-    }
-    took.sort_unstable();
-    print(&format!(
-        "file, 500 messages/s with two acknowledgements: {:.1} KB written per message, stored within {:?} (p50), {:?} (p99)",
-        (written()? - begin) / messages as f64 / 1e3,
-        took[took.len() / 2],
-        took[took.len() * 99 / 100],
-    ))?;
-    let store: Arc<dyn Store> = Arc::new(Embedded::open(&directory.join("fast"), &Tasks::new())?);
-    let (begin, start, each) = (written()?, Instant::now(), 2_000_u64);
-    let connections = (0..8).map(|c| {
-        let store = store.clone();
-        async move {
-            for n in 0..each {
-                let at = now(&*store).await?;
-                publish(&*store, vec![draft(c * each + n, 600_000, at)?]).await?;
-            }
-            anyhow::Ok(())
-        }
-    });
-    try_join_all(connections).await?;
-    print(&format!(
-        "file, 8 connections one message after the other: {:.0} messages/s, {:.1} KB written per message",
-        8.0 * each as f64 / start.elapsed().as_secs_f64(),
-        (written()? - begin) / (8 * each) as f64 / 1e3,
-    ))
-}
-
-/// Bytes that this process has had written to the disk.
-fn written() -> anyhow::Result<f64> {
-    let io = std::fs::read_to_string("/proc/self/io")?;
-    let line = io
-        .lines()
-        .find_map(|line| line.strip_prefix("write_bytes: "));
-    Ok(line
-        .context("no write_bytes in /proc/self/io")?
-        .trim()
-        .parse()?)
 }

@@ -1,20 +1,16 @@
 //! The store's calls, each a script or a few commands.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::future::{join_all, try_join_all};
 use redis::{Cmd, Value, cmd};
 use tokio::sync::{broadcast, oneshot};
 
-use super::encoding::{
-    Counts, add_position, noting, published, publishing, receipt, recording, status,
-};
-use super::link::{is_lasting, unavailable};
+use super::encoding::{Counts, add_position, noting, receipt, recording, status};
+use super::link::unavailable;
 use super::names::Layout;
 use super::restore::announcing;
-use super::{Redis, Shared, keys, listener, lock, message_format, read, script};
+use super::{Redis, keys, listener, message_format, read, script};
 use crate::ban::Ban;
 use crate::clock::Millis;
 use crate::keys::{KeyRecord, KeyUse};
@@ -24,8 +20,8 @@ use crate::store::{
     Restored, Result, Store, StoreError, Swept, Tally, Waiting, Wanted,
 };
 
-/// Receipts in one call of a script.
-const RECEIPTS: usize = 256;
+/// Receipts in one call of a script: Redis does nothing else meanwhile.
+const RECEIPTS: usize = 128;
 /// Messages that are counted in one call: Redis does nothing else meanwhile.
 const PAGE: u64 = 500;
 
@@ -36,23 +32,7 @@ impl Store for Redis {
     }
 
     async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Published>> {
-        if self.layout() == Layout::Single {
-            return self.shared.publish_to(Part::FIRST, &drafts).await;
-        }
-        let mut of_part: BTreeMap<Part, Vec<usize>> = BTreeMap::new();
-        for (place, draft) in drafts.iter().enumerate() {
-            let part = self.shared.part_of(&draft.mailbox);
-            of_part.entry(part).or_default().push(place);
-        }
-        let drafts = &drafts;
-        let each = of_part.into_iter().map(async |(part, places)| {
-            let own: Vec<Draft> = places.iter().map(|place| drafts[*place].clone()).collect();
-            let answers = self.shared.publish_to(part, &own).await?;
-            Ok(places.into_iter().zip(answers))
-        });
-        let each = try_join_all(each).await?;
-        let answers: BTreeMap<usize, Published> = each.into_iter().flatten().collect();
-        Ok(answers.into_values().collect())
+        self.shared.publish(drafts).await
     }
 
     async fn status(&self, mailbox: &Mailbox, id: &str) -> Result<Option<Status>> {
@@ -197,19 +177,24 @@ impl Store for Redis {
     }
 
     async fn record(&self, mut receipts: Vec<Receipt>) -> Result<()> {
-        receipts.sort_by(|a, b| {
-            let (a, b) = (&a.message, &b.message);
-            (&a.mailbox, a.seq).cmp(&(&b.mailbox, b.seq))
-        });
-        let receipts = &*receipts;
-        let mailboxes = receipts.chunk_by(|a, b| a.message.mailbox == b.message.mailbox);
-        let chunks = mailboxes.flat_map(|of_mailbox| of_mailbox.chunks(RECEIPTS));
         let layout = self.layout();
-        let commands = chunks.map(|chunk| {
-            let part = self.shared.part_of(&chunk[0].message.mailbox);
-            (part, recording(layout, chunk))
+        receipts.sort_by_cached_key(|receipt| {
+            let message = &receipt.message;
+            let part = layout.part_of(&message.mailbox);
+            (part, message.mailbox.clone(), message.seq)
         });
-        self.shared.carry_out("receipts", commands).await
+        let part_of = |receipt: &Receipt| layout.part_of(&receipt.message.mailbox);
+        let of_parts = receipts.chunk_by(|a, b| part_of(a) == part_of(b));
+        let chunks = of_parts.flat_map(|of_part| of_part.chunks(RECEIPTS));
+        let commands = chunks.map(|chunk| (part_of(&chunk[0]), recording(layout, chunk)));
+        for answer in self.shared.carry_out("receipts", commands).await? {
+            let damaged: Vec<String> = read(answer)?;
+            if let Some(error) = damaged.first() {
+                let messages = damaged.len();
+                tracing::error!(messages, %error, "the store cannot take receipts; they are dropped");
+            }
+        }
+        Ok(())
     }
 
     async fn note(&self, notes: Vec<(Arc<Message>, Note)>) -> Result<()> {
@@ -219,7 +204,8 @@ impl Store for Redis {
             Ok((part, noting(layout, message, note)?))
         });
         let commands: Vec<_> = commands.collect::<Result<_>>()?;
-        self.shared.carry_out("notes", commands.into_iter()).await
+        let answers = self.shared.carry_out("notes", commands.into_iter()).await;
+        answers.map(drop)
     }
 
     async fn expire(&self, now: Millis, limit: usize) -> Result<Vec<Expired>> {
@@ -354,62 +340,6 @@ impl Store for Redis {
         // It is never dropped unused.
         let _ = listens.await;
         receiver
-    }
-}
-
-/// Whether answers are in order. What will never be stored does not hold up the rest: it is told of
-/// and dropped.
-fn check(what: &str, answers: Vec<redis::RedisResult<Value>>) -> Result<()> {
-    let errors = answers.into_iter().filter_map(redis::RedisResult::err);
-    let (lasting, passing): (Vec<_>, Vec<_>) = errors.partition(is_lasting);
-    if let Some(error) = lasting.first() {
-        let mailboxes = lasting.len();
-        tracing::error!(what, mailboxes, %error, "the store cannot take these; they are dropped");
-    }
-    passing
-        .first()
-        .map_or(Ok(()), |error| Err(unavailable(error)))
-}
-
-impl Shared {
-    /// Stores messages of one part.
-    async fn publish_to(&self, part: Part, drafts: &[Draft]) -> Result<Vec<Published>> {
-        let full = self.primaries.of(part)?.memory.is_full();
-        let (layout, seals) = (self.primaries.layout, &self.seals);
-        let commands = drafts
-            .iter()
-            .map(|draft| publishing(layout, draft, full, seals));
-        let answers = self.primaries.write(part, commands.collect()).await?;
-        let published = drafts
-            .iter()
-            .zip(answers)
-            .map(|(draft, answer)| published(&draft.mailbox, answer, full))
-            .collect::<Result<Vec<_>>>()?;
-        for (draft, answer) in drafts.iter().zip(&published) {
-            // A repeat may be of one whose answer was lost.
-            if let Published::Stored(status) | Published::Repeated(status) = answer {
-                let message = &status.message;
-                self.accepted(part).accept(message, draft.created_at);
-                lock(&self.part(part).ends).add(message.expires_at);
-            }
-        }
-        Ok(published)
-    }
-
-    /// Carries out commands, each on its part.
-    async fn carry_out(
-        &self,
-        what: &str,
-        commands: impl Iterator<Item = (Part, Cmd)>,
-    ) -> Result<()> {
-        let mut of_part: BTreeMap<Part, redis::Pipeline> = BTreeMap::new();
-        for (part, command) in commands {
-            of_part.entry(part).or_default().add_command(command);
-        }
-        let each = of_part.into_iter().map(async |(part, mut pipeline)| {
-            check(what, self.primaries.ask_all(part, &mut pipeline).await?)
-        });
-        join_all(each).await.into_iter().collect()
     }
 }
 

@@ -1,8 +1,8 @@
 //! Retiring what has expired, each message by one node at a time.
 //!
-//! One index holds every live message of a part of the store by its expiry. A node takes some for a few
-//! seconds, retires them mailbox by mailbox, and takes them out of the index once it has read what
-//! to tell of them: an answer that is lost is given once more, to whoever takes them next.
+//! One index holds every live message of a part of the store by its expiry. A script takes some out
+//! of it, whichever mailboxes they are of. What has to be told of stays there for a few seconds, until this
+//! node has read the answer: one that is lost is given once more, to whoever comes then.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use crate::clock::Millis;
 use crate::message::Mailbox;
 use crate::store::{Expired, Part, Result, StoreError};
 
-/// Messages in one round.
-const AT_ONCE: usize = 500;
+/// Messages in one call: Redis does nothing else meanwhile.
+const AT_ONCE: usize = 100;
 /// Mailboxes of an earlier release in one round, and messages of one in one call.
 const ADOPTED: usize = 16;
 const ADOPTED_MESSAGES: usize = 500;
@@ -27,28 +27,20 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// From one look at a part of a cluster to the next, unless this node knows of something that has
 /// expired: parts are many, and mostly idle.
 const LOOK: Duration = Duration::from_secs(2);
-/// For how long a node has messages to itself, in milliseconds.
-const CLAIM: i64 = 5_000;
+/// How long what is told stays in the index, in milliseconds.
+const TOLD: i64 = 5_000;
 
-/// A message in the index: its name there, and what that says.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Ending {
-    mailbox: String,
-    member: String,
-    size: String,
-    deliver_at: String,
-}
-
-impl Ending {
-    fn parse(name: &str) -> Option<Self> {
-        let mut parts = name.split(' ').map(str::to_owned);
-        Some(Self {
-            mailbox: parts.next()?,
-            member: parts.next()?,
-            size: parts.next()?,
-            deliver_at: parts.next()?,
-        })
-    }
+/// The message that a name in the index is of.
+fn named(name: &str, delivered_keys: u32) -> Option<Expired> {
+    let mut parts = name.split(' ');
+    let (mailbox, member) = (Mailbox::from(parts.next()?), parts.next()?);
+    // Behind the sequence number.
+    let id = member.get(16..)?.to_owned();
+    Some(Expired {
+        mailbox,
+        id,
+        delivered_keys,
+    })
 }
 
 /// What expires in a part next, as far as this node knows.
@@ -105,20 +97,17 @@ impl Shared {
     ) -> (Vec<Expired>, Option<StoreError>) {
         let start = Instant::now();
         let mut expired = Vec::new();
-        loop {
-            let round = async {
-                if !self.is_something_due(part, now).await? {
-                    return Ok(false);
-                }
-                self.expire_some(part, now, &mut expired).await?;
-                Ok(true)
-            };
-            match round.await {
-                Ok(true) if expired.len() < limit && start.elapsed() < PATIENCE => {}
-                Ok(_) => return (expired, None),
+        let mut more = match self.is_something_due(part, now).await {
+            Ok(due) => due,
+            Err(error) => return (expired, Some(error)),
+        };
+        while more && expired.len() < limit && start.elapsed() < PATIENCE {
+            match self.expire_some(part, now, &mut expired).await {
+                Ok(left) => more = left,
                 Err(error) => return (expired, Some(error)),
             }
         }
+        (expired, None)
     }
 
     /// Whether anything has expired; takes over what an earlier release has stored, if there is
@@ -163,69 +152,30 @@ impl Shared {
         self.primaries.ask_all(part, &mut pipeline).await.map(drop)
     }
 
-    /// Retires some messages: three trips, however many mailboxes they are of.
-    async fn expire_some(&self, part: Part, now: Millis, expired: &mut Vec<Expired>) -> Result<()> {
-        let primaries = &self.primaries;
-        let ends = primaries.layout.ends(part);
+    /// Retires some messages. Returns whether there may be more.
+    async fn expire_some(
+        &self,
+        part: Part,
+        now: Millis,
+        expired: &mut Vec<Expired>,
+    ) -> Result<bool> {
+        let (primaries, layout) = (&self.primaries, self.primaries.layout);
         let is_short = primaries.of(part)?.memory.is_short();
-        let mut claim = script::CLAIM.on(&[&ends]);
-        claim.arg(now.0).arg(AT_ONCE).arg(CLAIM);
-        let claimed: Vec<String> = read(primaries.ask(part, &claim).await?)?;
-        let mut endings: Vec<_> = claimed.iter().filter_map(|n| Ending::parse(n)).collect();
-        endings.sort();
-        let of_mailboxes: Vec<&[Ending]> =
-            endings.chunk_by(|a, b| a.mailbox == b.mailbox).collect();
-        let mut retire = redis::pipe();
-        for endings in &of_mailboxes {
-            let mailbox = Mailbox::from(endings[0].mailbox.as_str());
-            let mut command = script::EXPIRE.on_mailbox(primaries.layout, &mailbox);
-            command.arg(u8::from(is_short));
-            for ending in *endings {
-                command.arg(&ending.member).arg(&ending.size);
-                // Filed under the six hours of now: it has ended just before.
-                command.arg(&ending.deliver_at).arg(now.0);
-            }
-            retire.add_command(command);
-        }
-        let answers = primaries.ask_all(part, &mut retire).await?;
-        let (mut finished, mut failed) = (cmd("ZREM"), None);
-        finished.arg(&*ends);
-        let (mut some, mut told) = (false, Vec::new());
-        for (endings, answer) in of_mailboxes.iter().zip(answers) {
-            // A mailbox that could not be looked at stays claimed for a while, then is another's.
-            match answer.map_err(|error| unavailable(&error)).and_then(read) {
-                Ok(retired) => {
-                    let retired: Vec<(String, u32)> = retired;
-                    let mailbox = Mailbox::from(endings[0].mailbox.as_str());
-                    told.extend(retired.into_iter().map(|(id, delivered_keys)| Expired {
-                        mailbox: mailbox.clone(),
-                        id,
-                        delivered_keys,
-                    }));
-                    some = true;
-                    for ending in *endings {
-                        finished.arg(ending.name());
-                    }
-                }
-                Err(error) => failed = Some(error),
-            }
-        }
-        if some {
+        let (ends, soon) = (layout.ends(part), layout.soon(part));
+        let (before, after) = layout.around_mailbox(part);
+        let mut retire = script::RETIRE.on(&[&before, &ends, &soon]);
+        retire.arg(now.0).arg(AT_ONCE).arg(TOLD);
+        retire.arg(u8::from(is_short)).arg(&*before).arg(after);
+        let (seen, told): (usize, Vec<(String, u32)>) = read(primaries.ask(part, &retire).await?)?;
+        if !told.is_empty() {
+            let mut finished = cmd("ZREM");
+            finished.arg(&*ends);
+            told.iter().for_each(|(name, _)| {
+                finished.arg(name);
+            });
             primaries.ask(part, &finished).await?;
         }
-        expired.extend(told);
-        failed.map_or(Ok(()), Err)
-    }
-}
-
-impl Ending {
-    fn name(&self) -> String {
-        let Self {
-            mailbox,
-            member,
-            size,
-            deliver_at,
-        } = self;
-        format!("{mailbox} {member} {size} {deliver_at}")
+        expired.extend(told.iter().filter_map(|(name, keys)| named(name, *keys)));
+        Ok(seen == AT_ONCE)
     }
 }

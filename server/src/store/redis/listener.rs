@@ -12,7 +12,7 @@ use redis::{
     AsyncConnectionConfig, Client, ErrorKind, Msg, ProtocolVersion, PushInfo, PushKind,
     RedisResult, Value, cmd, from_redis_value,
 };
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, channel};
 use tokio::sync::{Notify, broadcast, oneshot};
 use tokio::time::{sleep, timeout};
 
@@ -24,6 +24,9 @@ use super::{Shared, lock};
 use crate::clock::Millis;
 use crate::message::{Mailbox, Position};
 use crate::store::{Announcement, Parts, Wanted};
+
+/// Announcements that may wait to be passed on.
+const QUEUE: usize = 16_384;
 
 /// What listens to all primaries.
 struct Listener {
@@ -39,7 +42,7 @@ struct Listener {
 /// A connection on which announcements come in.
 pub(super) struct Subscription {
     connection: MultiplexedConnection,
-    incoming: UnboundedReceiver<PushInfo>,
+    incoming: Receiver<PushInfo>,
 }
 
 /// Why a subscription has to be made anew.
@@ -175,7 +178,7 @@ impl Listener {
     }
 
     /// Passes on what comes in, until something is in the way.
-    async fn hear(&self, incoming: &mut UnboundedReceiver<PushInfo>, heard: &mut Parts) -> Ended {
+    async fn hear(&self, incoming: &mut Receiver<PushInfo>, heard: &mut Parts) -> Ended {
         let layout = self.shared.primaries.layout;
         loop {
             let Some(push) = incoming.recv().await else {
@@ -217,11 +220,23 @@ pub(super) async fn subscribe(
     let login = info.redis_settings().clone();
     // Announcements come beside answers.
     let login = login.set_protocol(ProtocolVersion::RESP3);
-    let (sender, incoming) = unbounded_channel();
+    let (sender, incoming) = channel(QUEUE);
+    let sender = Mutex::new(Some(sender));
+    // Who is behind by so much loses the connection, and so is told that it missed some.
+    let deliver = move |push| {
+        let mut sender = lock(&sender);
+        let sent = sender
+            .as_ref()
+            .and_then(|sender| sender.try_send(push).ok());
+        if sent.is_none() {
+            *sender = None;
+        }
+        sent.ok_or(())
+    };
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(PATIENCE))
         .set_response_timeout(Some(PATIENCE))
-        .set_push_sender(sender);
+        .set_push_sender(deliver);
     let mut connection = Client::open(info.set_redis_settings(login))?
         .get_multiplexed_async_connection_with_config(&config)
         .await?;
@@ -315,6 +330,6 @@ fn parse(payload: &[u8], wanted: &Wanted, seals: &Seals) -> Option<Announcement>
 
 /// A channel for announcements; a listener that is behind by more than this is told that it lost
 /// some.
-pub(super) fn channel() -> broadcast::Sender<Announcement> {
-    broadcast::Sender::new(16_384)
+pub(super) fn announcements() -> broadcast::Sender<Announcement> {
+    broadcast::Sender::new(QUEUE)
 }

@@ -10,6 +10,7 @@
 //! away does not hold up the others.
 
 mod accepted;
+mod batches;
 mod calls;
 mod encoding;
 mod epoch;
@@ -138,7 +139,7 @@ impl Redis {
         let parts = primaries.layout.parts();
         let shared = Arc::new(Shared {
             primaries,
-            announcements: listener::channel(),
+            announcements: listener::announcements(),
             presence: Mutex::default(),
             instance: ulid::Ulid::generate().to_string(),
             known_keys: Mutex::default(),

@@ -99,6 +99,14 @@ impl Layout {
         }
     }
 
+    /// What comes before a mailbox of a part in that, and after it.
+    pub(super) fn around_mailbox(self, part: Part) -> (Name, &'static str) {
+        match self {
+            Self::Single => (Cow::Borrowed("hf:{"), "}:"),
+            Self::Cluster => (self.of_part(part, "hf:"), ":"),
+        }
+    }
+
     /// The channel on which a mailbox's announcements are made.
     pub(super) fn announcements(self, mailbox: &Mailbox) -> String {
         match self {
@@ -246,9 +254,14 @@ mod tests {
         let cluster = Layout::Cluster;
         assert_eq!(
             cluster.mailbox(&streamer),
-            "hf:{2929}:dropcodes/streamer-42:"
+            "hf:{356}:dropcodes/streamer-42:"
         );
-        assert_eq!(cluster.announcements(&streamer), "hf:{2929}:announce");
+        for layout in [single, cluster] {
+            let (before, after) = layout.around_mailbox(layout.part_of(&streamer));
+            let whole = format!("{before}{streamer}{after}");
+            assert_eq!(layout.mailbox(&streamer), whole);
+        }
+        assert_eq!(cluster.announcements(&streamer), "hf:{356}:announce");
         assert_eq!(cluster.ends(Part(12)), "hf:{52}:ends");
     }
 

@@ -13,11 +13,13 @@ use redis::{Cmd, Pipeline, RedisResult, Value};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
+use super::encoding::Row;
 use super::link::{is_elsewhere, unavailable};
 use super::lock;
 use super::names::Layout;
 use super::primary::Primary;
 use super::whereabouts::{Address, Login, Whereabouts};
+use super::writer::Work;
 use crate::store::{Part, Parts, Result, StoreError};
 use crate::tasks::Tasks;
 
@@ -215,24 +217,33 @@ impl Primaries {
 
     /// Carries out commands on a part, and returns when they are safe; or the first error.
     pub(super) async fn write(&self, part: Part, commands: Vec<Cmd>) -> Result<Vec<Value>> {
+        self.carry_out(part, Work::Commands(commands)).await
+    }
+
+    /// Stores messages of a part, and returns an answer for each when they are safe.
+    pub(super) async fn publish(&self, part: Part, rows: Vec<Row>) -> Result<Vec<Value>> {
+        self.carry_out(part, Work::Rows(rows)).await
+    }
+
+    async fn carry_out(&self, part: Part, work: Work) -> Result<Vec<Value>> {
         let away = |error| unavailable(&error);
         let mut tries = self.tries();
-        let again = match tries {
-            0 => Vec::new(),
-            _ => commands.clone(),
-        };
-        let writer = &self.of(part)?.writer;
-        let mut answers = writer.run(part, commands).await.map_err(away)?;
+        let again = (tries > 0).then(|| work.clone());
+        let mut answers = self.of(part)?.writer.run(part, work).await.map_err(away)?;
         loop {
             let open = open(&answers);
-            if open.is_empty() || !self.look_again(&mut tries).await {
-                let answers: RedisResult<Vec<Value>> = answers.into_iter().collect();
-                return answers.map_err(away);
+            let Some(rest) = again.as_ref().filter(|_| !open.is_empty()) else {
+                break;
+            };
+            if !self.look_again(&mut tries).await {
+                break;
             }
-            let rest = open.iter().map(|index| again[*index].clone()).collect();
-            let found = self.of(part)?.writer.run(part, rest).await.map_err(away)?;
-            fill(&mut answers, &open, found);
+            let primary = self.of(part)?;
+            let found = primary.writer.run(part, rest.only(&open)).await;
+            fill(&mut answers, &open, found.map_err(away)?);
         }
+        let answers: RedisResult<Vec<Value>> = answers.into_iter().collect();
+        answers.map_err(away)
     }
 
     fn tries(&self) -> u32 {

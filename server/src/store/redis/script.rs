@@ -46,31 +46,29 @@ mailbox_script!(RESTORE, "restore", " flags=allow-oom");
 mailbox_script!(CANCEL, "cancel", " flags=allow-oom");
 mailbox_script!(RECORD, "record", " flags=allow-oom");
 mailbox_script!(NOTE, "note", " flags=allow-oom");
-mailbox_script!(EXPIRE, "expire", " flags=allow-oom");
+mailbox_script!(RETIRE, "retire", " flags=allow-oom");
 mailbox_script!(BACKLOG, "backlog", " flags=allow-oom");
 mailbox_script!(ADOPT, "adopt", " flags=allow-oom");
 mailbox_script!(SWEEP, "sweep", " flags=no-writes");
 mailbox_script!(LIST, "list", " flags=no-writes");
 mailbox_script!(TALLY, "tally", " flags=no-writes");
-plain_script!(CLAIM, "claim", " flags=allow-oom");
 plain_script!(CONFIRM, "confirm", " flags=allow-oom");
 plain_script!(PUT_KEY, "put_key", "");
 plain_script!(REVOKE_KEY, "revoke_key", " flags=allow-oom");
 plain_script!(CHANNELS, "channels", " flags=no-writes");
 plain_script!(USE_KEYS, "use_keys", "");
 
-static ALL: [&Script; 17] = [
+static ALL: [&Script; 16] = [
     &PUBLISH,
     &RESTORE,
     &CANCEL,
     &RECORD,
     &NOTE,
-    &EXPIRE,
+    &RETIRE,
     &BACKLOG,
     &SWEEP,
     &LIST,
     &TALLY,
-    &CLAIM,
     &ADOPT,
     &CONFIRM,
     &PUT_KEY,

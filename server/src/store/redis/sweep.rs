@@ -38,8 +38,11 @@ pub(super) struct Unread {
     announced: Mutex<HashMap<Mailbox, Millis>>,
     /// Mailboxes of a part of which something falls due in a minute, by its number, and when that
     /// was read.
-    minutes: Mutex<HashMap<(Part, i64), (Instant, HashSet<String>)>>,
+    minutes: Mutex<HashMap<(Part, i64), Listed>>,
 }
+
+/// When a list was read, and what is on it.
+type Listed = (Instant, HashSet<String>);
 
 impl Unread {
     /// Notes that a message was announced.

@@ -3,13 +3,16 @@
 //!
 //! The connection is the writer's own: `WAIT` holds up whatever else is on it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, Value, from_redis_value};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
 
+use super::encoding::{Row, publishing};
 use super::link::{Link, is_elsewhere};
 use super::names::{Layout, Name};
 use super::pulse::online_replicas;
@@ -21,15 +24,30 @@ use crate::tasks::Tasks;
 const QUEUE: usize = 4096;
 /// Calls that share a batch at most.
 const BATCH: usize = 256;
+/// Messages that one script stores at most: Redis does nothing else meanwhile.
+const ROWS: usize = 64;
+/// How long messages gather while many come, and how many those are in how long.
+const GATHER: Duration = Duration::from_millis(2);
+const MANY: usize = 20;
+const PERIOD: Duration = Duration::from_millis(50);
 /// How long a replica may take to confirm.
 const CONFIRM: Duration = Duration::from_millis(1_000);
 
-type Answers = Vec<RedisResult<Value>>;
+/// An answer for each command or row.
+pub(super) type Answers = Vec<RedisResult<Value>>;
 
 struct Call {
     part: Part,
-    commands: Vec<Cmd>,
+    work: Work,
     reply: oneshot::Sender<RedisResult<Answers>>,
+}
+
+/// What is to be written.
+#[derive(Clone)]
+pub(super) enum Work {
+    Commands(Vec<Cmd>),
+    /// Messages to be stored: those of several calls share a script's.
+    Rows(Vec<Row>),
 }
 
 /// The handle of the writer's task, which ends with it.
@@ -37,6 +55,17 @@ pub(super) struct Writer {
     queue: mpsc::Sender<Call>,
     /// Replicas that were connected at the last look.
     pub(super) replicas: Arc<AtomicU32>,
+}
+
+impl Work {
+    /// Some of it, by place.
+    pub(super) fn only(&self, places: &[usize]) -> Self {
+        let places = places.iter();
+        match self {
+            Self::Commands(all) => Self::Commands(places.map(|n| all[*n].clone()).collect()),
+            Self::Rows(all) => Self::Rows(places.map(|n| all[*n].clone()).collect()),
+        }
+    }
 }
 
 impl Writer {
@@ -47,15 +76,10 @@ impl Writer {
         Self { queue, replicas }
     }
 
-    /// Carries out commands on a part, and returns when they are safe. An error in one is in its
-    /// place.
-    pub(super) async fn run(&self, part: Part, commands: Vec<Cmd>) -> RedisResult<Answers> {
+    /// Writes to a part, and returns when it is safe. An error in one answer is in its place.
+    pub(super) async fn run(&self, part: Part, work: Work) -> RedisResult<Answers> {
         let (reply, answer) = oneshot::channel();
-        let call = Call {
-            part,
-            commands,
-            reply,
-        };
+        let call = Call { part, work, reply };
         let ended = |why| RedisError::from((ErrorKind::Client, why));
         self.queue
             .try_send(call)
@@ -71,35 +95,133 @@ async fn run(
     replicas: Arc<AtomicU32>,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
+    let mut pace = Pace::new();
     while calls.recv_many(&mut batch, BATCH).await > 0 {
-        let commands = batch.iter().flat_map(|call| &call.commands);
-        let parts: Parts = batch.iter().map(|call| call.part).collect();
-        let marks = parts.iter().map(|part| layout.confirm(part));
-        let answers = write(&link, commands, marks, &replicas).await;
-        let mut answers = match answers {
-            Ok(answers) => Ok(answers.into_iter()),
-            Err(error) => Err(error),
+        if let Some(until) = pace.begin() {
+            sleep_until(until).await;
+            while batch.len() < BATCH
+                && let Ok(call) = calls.try_recv()
+            {
+                batch.push(call);
+            }
+        }
+        pace.count(&batch);
+        write_batch(&link, layout, &mut batch, &replicas).await;
+    }
+}
+
+/// Writes what has gathered, and answers whoever called.
+async fn write_batch(link: &Link, layout: Layout, batch: &mut Vec<Call>, replicas: &AtomicU32) {
+    let parts: Parts = batch.iter().map(|call| call.part).collect();
+    let (mut commands, mut callers) = (Vec::new(), Vec::new());
+    let mut rows: BTreeMap<Part, Vec<Row>> = BTreeMap::new();
+    for Call { part, work, reply } in batch.drain(..) {
+        match work {
+            Work::Commands(own) => {
+                callers.push((reply, own.len(), None));
+                commands.extend(own);
+            }
+            Work::Rows(own) => {
+                callers.push((reply, own.len(), Some(part)));
+                rows.entry(part).or_default().extend(own);
+            }
+        }
+    }
+    let number = commands.len();
+    let scripts = rows.values().flat_map(|rows| rows.chunks(ROWS));
+    commands.extend(scripts.map(|chunk| publishing(layout, chunk)));
+    let marks = parts.iter().map(|part| layout.confirm(part));
+    let mut answers = match write(link, commands, marks, replicas).await {
+        Ok(mut answers) => {
+            let mut of_scripts = answers.split_off(number).into_iter();
+            let of_part = rows.iter().map(|(part, rows)| {
+                let chunks = rows.chunks(ROWS).map(<[_]>::len);
+                (*part, of_rows(chunks.zip(of_scripts.by_ref())).into_iter())
+            });
+            let of_parts: BTreeMap<_, _> = of_part.collect();
+            Ok((answers.into_iter(), of_parts))
+        }
+        Err(error) => Err(error),
+    };
+    for (reply, number, part) in callers {
+        let answer = match &mut answers {
+            Ok((of_commands, of_parts)) => {
+                Ok(match part.and_then(|part| of_parts.get_mut(&part)) {
+                    Some(of_rows) => of_rows.take(number).collect(),
+                    None => of_commands.take(number).collect(),
+                })
+            }
+            Err(error) => Err(error.clone()),
         };
-        for call in batch.drain(..) {
-            let answer = match &mut answers {
-                Ok(answers) => Ok(answers.take(call.commands.len()).collect()),
-                Err(error) => Err(error.clone()),
-            };
-            // A caller that gave up waiting needs no answer.
-            let _ = call.reply.send(answer);
+        // A caller that gave up waiting needs no answer.
+        let _ = reply.send(answer);
+    }
+}
+
+/// Has messages gather for a moment while many come: a call of a script costs Redis, and each node
+/// that hears of it, as much as several messages.
+struct Pace {
+    /// When the last batch began.
+    last: Instant,
+    /// When this period began, and how many messages have come in it.
+    period: Instant,
+    rows: usize,
+    /// Whether many came in the one before.
+    busy: bool,
+}
+
+impl Pace {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            last: now,
+            period: now,
+            rows: 0,
+            busy: false,
+        }
+    }
+
+    /// Until when a batch that begins now had better wait.
+    fn begin(&self) -> Option<Instant> {
+        (self.busy).then_some(self.last + GATHER)
+    }
+
+    /// Notes what a batch holds that is written now.
+    fn count(&mut self, batch: &[Call]) {
+        self.last = Instant::now();
+        let rows = batch.iter().map(|call| match &call.work {
+            Work::Rows(rows) => rows.len(),
+            Work::Commands(_) => 0,
+        });
+        self.rows += rows.sum::<usize>();
+        if self.last - self.period > PERIOD {
+            self.busy = self.rows >= MANY && self.last - self.period < 2 * PERIOD;
+            (self.period, self.rows) = (self.last, 0);
         }
     }
 }
 
+/// An answer for each row, of those of the scripts: an error is each of its rows'.
+fn of_rows(scripts: impl Iterator<Item = (usize, RedisResult<Value>)>) -> Answers {
+    let mut answers = Vec::new();
+    for (number, answer) in scripts {
+        match answer.and_then(|answer| Ok(from_redis_value::<Vec<Value>>(answer)?)) {
+            Ok(values) => answers.extend(values.into_iter().map(Ok)),
+            Err(error) => answers.extend(vec![Err(error); number]),
+        }
+    }
+    answers
+}
+
 async fn write(
     link: &Link,
-    commands: impl Iterator<Item = &Cmd>,
+    commands: Vec<Cmd>,
     marks: impl Iterator<Item = Name>,
     replicas: &AtomicU32,
 ) -> RedisResult<Answers> {
     let mut pipeline = redis::pipe();
     for command in commands {
-        pipeline.add_command(command.clone());
+        pipeline.add_command(command);
     }
     if replicas.load(Ordering::Relaxed) == 0 {
         return link.ask_all(&mut pipeline).await;

@@ -80,8 +80,9 @@ impl Contents {
         if let Some((ended_at, at)) = state.and_then(|state| state.ended_before(message)) {
             self.forget(&(forgotten_at(ended_at), at, mailbox.clone()));
         }
-        let state = self.mailboxes.entry(mailbox.clone()).or_default();
-        let Some(grown) = state.insert(message.clone()) else {
+        let state = self.mailboxes.entry(mailbox.clone());
+        let state = state.or_insert_with(|| MailboxState::new(mailbox.clone()));
+        let Some(grown) = state.insert(message) else {
             return false;
         };
         self.live_bytes = self.live_bytes.saturating_add_signed(grown);
@@ -96,7 +97,7 @@ impl Contents {
         let Some(entry) = state.end(at, when, cancelled) else {
             return false;
         };
-        let (size, expires_at) = (entry.size(), entry.message.expires_at);
+        let (size, expires_at) = (entry.size(), entry.expires_at);
         self.live_bytes -= size + state.prune();
         self.ended_bytes += size;
         self.expiries.remove(&(expires_at, at, mailbox.clone()));

@@ -81,12 +81,9 @@ impl Contents {
 
     pub(super) fn publish(&mut self, draft: Draft) -> Published {
         let state = self.mailboxes.get(&draft.mailbox);
-        if let Some(known) = state.and_then(|state| state.status(&draft.id)) {
-            return match known.message.digest == draft.digest {
-                true => Published::Repeated(Status {
-                    notes: Vec::new(),
-                    ..known
-                }),
+        if let Some((at, known)) = state.and_then(|state| state.find(&draft.id)) {
+            return match known.digest == draft.digest {
+                true => Published::Repeated(known.status(&draft.mailbox, at)),
                 false => Published::Conflict,
             };
         }
@@ -141,11 +138,12 @@ impl Contents {
     }
 
     pub(super) fn cancel(&mut self, mailbox: &Mailbox, id: &str) -> Cancelled {
-        let Some(entry) = self.mailboxes.get(mailbox).and_then(|state| state.find(id)) else {
+        let state = self.mailboxes.get(mailbox);
+        let Some((at, entry)) = state.and_then(|state| state.find(id)) else {
             return Cancelled::Unknown;
         };
-        let (at, now) = (entry.message.position(), now());
-        if entry.cancelled {
+        let now = now();
+        if entry.is_cancelled() {
             return Cancelled::Done;
         }
         if at.deliver_at <= now {
@@ -187,11 +185,11 @@ impl Contents {
         for (_, at, mailbox) in &ended {
             let state = self.mailboxes.get(mailbox);
             let entry = state.and_then(|state| state.live(*at));
-            if let Some(entry) = entry.filter(|entry| entry.acknowledged == 0) {
+            if let Some(entry) = entry.filter(|entry| entry.acknowledged() == 0) {
                 unacknowledged.push(Expired {
                     mailbox: mailbox.clone(),
-                    id: entry.message.id.clone(),
-                    delivered_keys: entry.delivered,
+                    id: entry.id().to_owned(),
+                    delivered_keys: entry.delivered(),
                 });
             }
             self.change(Change::Ended {
@@ -279,14 +277,13 @@ impl Contents {
     pub(super) fn mailbox_as_changes(&self, mailbox: &Mailbox) -> Vec<Change> {
         self.mailboxes
             .get(mailbox)
-            .map_or_else(Vec::new, |state| state.as_changes(mailbox))
+            .map_or_else(Vec::new, MailboxState::as_changes)
     }
 
     /// Everything, as changes that make it anew.
     pub(super) fn everything(&self) -> Vec<Change> {
         let mut changes = self.head_as_changes();
-        let states = self.mailboxes.iter();
-        changes.extend(states.flat_map(|(mailbox, state)| state.as_changes(mailbox)));
+        changes.extend(self.mailboxes.values().flat_map(MailboxState::as_changes));
         changes
     }
 

@@ -5,8 +5,10 @@ local message = parse(line)
 if not message or message.expires <= now then return 0 end
 local till = message.expires + tonumber(ARGV[3])
 if not redis.call('SET', p .. 'm:' .. id, line, 'NX', 'PXAT', number(till)) then return 0 end
-local load = redis.call('HMGET', p .. 'load', 'n', 'b', 's', 'x', 'w')
-prolong(insert(ARGV[4], member_of(message.seq, id), message, load, till, now))
+local load, endings = counters(), {}
+insert(ARGV[4], member_of(message.seq, id), message, load, till, now, endings)
+redis.call('ZADD', ends, unpack(endings))
+save(load)
 -- It lies before what some keys may have settled.
 redis.call('DEL', p .. 'w')
 return 1
