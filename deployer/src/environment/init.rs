@@ -153,7 +153,7 @@ impl Answers {
                 page.setting(
                     "store",
                     "{ redis: { node_type: cache.t4g.small, shards: 1, replicas: 1 } }",
-                    "ElastiCache for Valkey; one shard or several is for good. Or memory, \
+                    "ElastiCache for Valkey; one shard gets no more later. Or memory, \
                      { url: rediss://… }, { file: DIR }",
                 );
             } else {

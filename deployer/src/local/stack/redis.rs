@@ -76,10 +76,11 @@ impl Redis {
     }
 
     fn shard(&self, name: String, in_cluster: bool) -> std::io::Result<Shard> {
-        let bus = in_cluster.then(free_address).transpose()?;
+        let address = self.free_address(None)?;
+        let bus = in_cluster.then(|| self.free_address(Some(address)));
         Ok(Shard {
-            address: free_address()?,
-            bus: bus.map(|bus| bus.port()),
+            address,
+            bus: bus.transpose()?.map(|bus| bus.port()),
             process: None,
             listens: false,
             stopped: false,
@@ -87,6 +88,18 @@ impl Redis {
             after: After::Nothing,
             name,
         })
+    }
+
+    /// An address that no other shard is to have, and not `other` either: none listens yet.
+    fn free_address(&self, other: Option<SocketAddr>) -> std::io::Result<SocketAddr> {
+        loop {
+            let found = free_address()?;
+            let port = found.port();
+            let has = |shard: &Shard| shard.address.port() == port || shard.bus == Some(port);
+            if other != Some(found) && !self.shards.iter().any(has) {
+                return Ok(found);
+            }
+        }
     }
 
     /// Those that are a cluster.
