@@ -46,7 +46,10 @@ pub(super) fn row(draft: &Draft, full: bool, seals: &Seals) -> Row {
     let is_listed = draft.deliver_at.since(draft.created_at) > LISTED_FROM;
     // Now and then: what was stored ten minutes ago, every node has read on.
     let is_cut = created % 16 == 0;
-    let if_so = |so: bool, number: i64| so.then(|| number.to_string()).unwrap_or_default();
+    let if_so = |so: bool, number: i64| match so {
+        true => number.to_string(),
+        false => String::new(),
+    };
     [
         names::mailbox(mailbox),
         mailbox.to_string(),
