@@ -114,8 +114,8 @@ pub(super) async fn installed() -> Option<PathBuf> {
 /// without syncing, since the machine itself is not what is tried here, and a sync under way would
 /// hold writes back.
 ///
-/// With a `bus` it is a shard of a cluster, and the slots of shards that are away are the only ones
-/// that are not served, as on ElastiCache.
+/// With a `bus` it is a shard of a cluster. A shard that is away leaves the others' slots served,
+/// which the server needs.
 pub(super) fn shard_spec(
     name: &str,
     program: PathBuf,

@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     breaks: "When the node or its zone fails nothing takes over. Even with replicas replication \
              is asynchronous: writes that were acknowledged can be lost in a failover. WAIT \
              narrows that, MemoryDB closes it. A shard without a replica takes its own channels \
-             and keys with it, and the other shards go on.",
+             and keys with it.",
     holds: "store.automatic_failover and store.multi_az are on",
     fix: "use a replica, with automatic failover and multi-AZ on",
     sources: &[ELASTICACHE_FAILOVER],
