@@ -1,26 +1,29 @@
 //! A mailbox of the embedded store: its messages, live and ended, and what each key has settled. No
 //! I/O.
 
-use std::borrow::Borrow;
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{Hash, Hasher};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use super::change::Change;
 use super::entry::{Counts, Entry};
+use super::ids::Ids;
 use super::reader::Reader;
 use crate::clock::Millis;
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::receipts::KeyReceipt;
 use crate::store::{Tally, Waiting};
 
+/// Messages by their place. The tree is half empty, so it has little of them.
+type Entries = BTreeMap<Position, Box<Entry>>;
+
 /// One mailbox: its messages, live and ended, and its readers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct MailboxState {
-    live: BTreeMap<Position, Entry>,
-    ended: BTreeMap<Position, Entry>,
-    ids: HashSet<ById>,
+    name: Arc<Mailbox>,
+    live: Entries,
+    ended: Entries,
+    ids: Ids,
     /// Live messages in the order of storing.
     by_seq: BTreeMap<u64, Millis>,
     readers: HashMap<Arc<str>, Reader>,
@@ -34,6 +37,25 @@ pub(super) struct MailboxState {
 }
 
 impl MailboxState {
+    pub(super) fn new(name: Mailbox) -> Self {
+        Self {
+            name: Arc::new(name),
+            live: Entries::new(),
+            ended: Entries::new(),
+            ids: Ids::default(),
+            by_seq: BTreeMap::new(),
+            readers: HashMap::new(),
+            bytes: 0,
+            counts: Counts::default(),
+            furthest: None,
+            ended_since: 0,
+        }
+    }
+
+    pub(super) fn name(&self) -> Arc<Mailbox> {
+        self.name.clone()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.live.is_empty() && self.ended.is_empty()
     }
@@ -43,35 +65,28 @@ impl MailboxState {
         (self.live.len(), self.bytes)
     }
 
-    /// The message of this id, live or ended.
-    pub(super) fn find(&self, id: &str) -> Option<&Entry> {
-        let at = self.ids.get(id)?.0.position();
-        self.live.get(&at).or_else(|| self.ended.get(&at))
+    /// The message of this id, live or ended, and its place.
+    pub(super) fn find(&self, id: &str) -> Option<(Position, &Entry)> {
+        let at = self.ids.get(id, |at| id_at(&self.live, &self.ended, at))?;
+        let entry = self.live.get(&at).or_else(|| self.ended.get(&at))?;
+        Some((at, entry))
     }
 
     pub(super) fn status(&self, id: &str) -> Option<Status> {
-        let entry = self.find(id)?;
+        let (at, entry) = self.find(id)?;
         Some(Status {
             notes: entry.notes().to_vec(),
             receipts: entry.receipts().to_vec(),
-            ..entry.status()
+            ..entry.status(&self.name, at)
         })
     }
 
-    /// The end and the place of an earlier message of the same id, if it has ended.
-    pub(super) fn ended_before(&self, message: &Message) -> Option<(Millis, Position)> {
-        let known = self.ids.get(message.id.as_str())?;
-        let entry = self.ended.get(&known.0.position())?;
-        (known.0.seq < message.seq).then(|| (entry.ended_at, known.0.position()))
-    }
-
-    /// Takes a message, which is live. Returns by how many bytes the mailbox has grown; none if the
-    /// message is there.
-    pub(super) fn insert(&mut self, message: Arc<Message>) -> Option<i64> {
+    /// Takes a message, which is live, and whose id is not there. Returns by how many bytes the
+    /// mailbox has grown.
+    pub(super) fn insert(&mut self, message: &Message) -> i64 {
         let at = message.position();
-        if !self.ids.insert(ById(message.clone())) {
-            return None;
-        }
+        let id_at = |at| id_at(&self.live, &self.ended, at);
+        self.ids.insert(&message.id, at, id_at);
         let mut grown = 0;
         // Requests overtake each other, and a clock goes back: what comes late belongs to no stretch.
         if self.furthest >= Some(at) {
@@ -82,20 +97,20 @@ impl MailboxState {
             }
         }
         self.by_seq.insert(at.seq, at.deliver_at);
-        self.bytes += message.data.get().len() as u64;
-        let entry = Entry::new(message);
+        let entry = Box::new(Entry::new(message));
+        self.bytes += entry.data_size();
         grown += entry.size() as i64;
         self.live.insert(at, entry);
-        Some(grown)
+        grown
     }
 
     /// Takes a message out of the way of deliveries; what became of it stays. Returns it.
     pub(super) fn end(&mut self, at: Position, when: Millis, cancelled: bool) -> Option<&Entry> {
         let mut entry = self.live.remove(&at)?;
         self.by_seq.remove(&at.seq);
-        self.bytes -= entry.message.data.get().len() as u64;
+        self.bytes -= entry.data_size();
         self.counts.count(&entry, false);
-        (entry.ended_at, entry.cancelled) = (when, cancelled);
+        entry.end(when, cancelled);
         self.ended_since += 1;
         Some(self.ended.entry(at).or_insert(entry))
     }
@@ -103,7 +118,7 @@ impl MailboxState {
     /// Forgets a message that has ended. Returns the bytes that it took.
     pub(super) fn forget(&mut self, at: Position) -> Option<u64> {
         let entry = self.ended.remove(&at)?;
-        self.ids.remove(entry.message.id.as_str());
+        self.ids.remove(entry.id(), at);
         Some(entry.size())
     }
 
@@ -111,10 +126,10 @@ impl MailboxState {
     pub(super) fn set_counts(&mut self, at: Position, delivered: u32, acknowledged: u32) {
         if let Some(entry) = self.live.get_mut(&at) {
             self.counts.count(entry, false);
-            (entry.delivered, entry.acknowledged) = (delivered, acknowledged);
+            entry.set_counts(delivered, acknowledged);
             self.counts.count(entry, true);
         } else if let Some(entry) = self.ended.get_mut(&at) {
-            (entry.delivered, entry.acknowledged) = (delivered, acknowledged);
+            entry.set_counts(delivered, acknowledged);
         }
     }
 
@@ -140,8 +155,11 @@ impl MailboxState {
         }
         let entry = self.live.get_mut(&at)?;
         self.counts.count(entry, false);
-        entry.delivered += u32::from(first_shown);
-        entry.acknowledged += u32::from(acknowledged);
+        let (delivered, settled) = (entry.delivered(), entry.acknowledged());
+        entry.set_counts(
+            delivered + u32::from(first_shown),
+            settled + u32::from(acknowledged),
+        );
         self.counts.count(entry, true);
         // Earlier releases wrote no times.
         let kept = match receipt.node.is_empty() {
@@ -193,9 +211,10 @@ impl MailboxState {
     /// Messages before `before`, the latest first.
     pub(super) fn list(&self, before: Option<Position>, limit: usize) -> Vec<Status> {
         let end = before.map_or(Bound::Unbounded, Bound::Excluded);
-        let latest = |entries: &BTreeMap<Position, Entry>| {
+        let latest = |entries: &Entries| {
             let entries = entries.range((Bound::Unbounded, end)).rev().take(limit);
-            entries.map(|(_, entry)| entry.status()).collect::<Vec<_>>()
+            let status = entries.map(|(at, entry)| entry.status(&self.name, *at));
+            status.collect::<Vec<_>>()
         };
         let mut found = latest(&self.live);
         found.extend(latest(&self.ended));
@@ -209,7 +228,7 @@ impl MailboxState {
         let due = Bound::Excluded(last_of(now));
         let scheduled = self.live.range((due, Bound::Unbounded));
         // The clock may have gone back since one of them was shown.
-        let scheduled = scheduled.filter(|(_, e)| e.delivered == 0 && e.acknowledged == 0);
+        let scheduled = scheduled.filter(|(_, e)| e.delivered() == 0 && e.acknowledged() == 0);
         let scheduled = scheduled.count() as u64;
         let Counts {
             acknowledged,
@@ -241,9 +260,9 @@ impl MailboxState {
         {
             let settled = reader.and_then(|reader| reader.settled_until(*at));
             from = Bound::Excluded(settled.unwrap_or(*at));
-            if settled.is_none() && entry.message.expires_at > now {
+            if settled.is_none() && entry.expires_at > now {
                 found.push(Waiting {
-                    message: entry.message.clone(),
+                    message: entry.message(&self.name, *at),
                     redelivered: reader.is_some_and(|reader| reader.was_shown(*at)),
                 });
             }
@@ -260,8 +279,8 @@ impl MailboxState {
             Bound::Excluded(last_of(after)),
             Bound::Included(last_of(until)),
         );
-        let messages = self.live.range(range).map(|(_, entry)| &entry.message);
-        messages.filter(|m| m.expires_at > now).cloned().collect()
+        let entries = self.live.range(range).filter(|(_, e)| e.expires_at > now);
+        entries.map(|(at, e)| e.message(&self.name, *at)).collect()
     }
 
     /// Live messages that were stored after sequence number `seq`, in the order of storing.
@@ -272,37 +291,39 @@ impl MailboxState {
                 deliver_at: *deliver_at,
                 seq: *seq,
             };
-            Some(&self.live.get(&at)?.message)
+            let entry = self.live.get(&at).filter(|e| e.expires_at > now)?;
+            Some(entry.message(&self.name, at))
         });
-        messages.filter(|m| m.expires_at > now).cloned().collect()
+        messages.collect()
     }
 
     /// The live message at a position.
     pub(super) fn live(&self, at: Position) -> Option<&Entry> {
-        self.live.get(&at)
+        self.live.get(&at).map(|entry| &**entry)
     }
 
     /// Bytes of what is live, readers included, and of what has ended.
     #[cfg(test)]
     pub(super) fn summed_bytes(&self) -> (u64, u64) {
-        let live = self.live.values().map(Entry::size).sum::<u64>();
+        let sum = |entries: &Entries| entries.values().map(|entry| entry.size()).sum::<u64>();
         let readers = self.readers.values().map(Reader::size).sum::<u64>();
-        (live + readers, self.ended.values().map(Entry::size).sum())
+        (sum(&self.live) + readers, sum(&self.ended))
     }
 
     /// Everything, as changes that make it anew.
-    pub(super) fn as_changes(&self, mailbox: &Mailbox) -> Vec<Change> {
+    pub(super) fn as_changes(&self) -> Vec<Change> {
+        let mailbox = &*self.name;
         let mut changes = Vec::with_capacity(self.live.len() + 2 * self.ended.len());
         let live = self.live.iter().map(|(at, entry)| (*at, entry, true));
         let ended = self.ended.iter().map(|(at, entry)| (*at, entry, false));
         for (at, entry, is_live) in live.chain(ended) {
-            changes.push(Change::Stored(entry.message.clone()));
-            if entry.delivered > 0 || entry.acknowledged > 0 {
+            changes.push(Change::Stored(entry.message(mailbox, at)));
+            if entry.delivered() > 0 || entry.acknowledged() > 0 {
                 changes.push(Change::Counts {
                     mailbox: mailbox.clone(),
                     at,
-                    delivered: entry.delivered,
-                    acknowledged: entry.acknowledged,
+                    delivered: entry.delivered(),
+                    acknowledged: entry.acknowledged(),
                 });
             }
             changes.extend(entry.notes().iter().map(|note| Change::Noted {
@@ -319,8 +340,8 @@ impl MailboxState {
                 changes.push(Change::Ended {
                     mailbox: mailbox.clone(),
                     at,
-                    when: entry.ended_at,
-                    cancelled: entry.cancelled,
+                    when: entry.ended_at(),
+                    cancelled: entry.is_cancelled(),
                 });
             }
         }
@@ -353,26 +374,8 @@ fn last_of(moment: Millis) -> Position {
     }
 }
 
-/// A message, found by its id.
-#[derive(Debug)]
-struct ById(Arc<Message>);
-
-impl Borrow<str> for ById {
-    fn borrow(&self) -> &str {
-        &self.0.id
-    }
-}
-
-impl PartialEq for ById {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.id == other.0.id
-    }
-}
-
-impl Eq for ById {}
-
-impl Hash for ById {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.id.hash(state);
-    }
+/// The id of the message at a place.
+fn id_at<'a>(live: &'a Entries, ended: &'a Entries, at: Position) -> &'a str {
+    let entry = live.get(&at).or_else(|| ended.get(&at));
+    entry.map_or("", |entry| entry.id())
 }

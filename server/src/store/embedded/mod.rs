@@ -9,6 +9,7 @@ mod change;
 mod codec;
 mod contents;
 mod entry;
+mod ids;
 mod import;
 mod journal;
 mod keys;

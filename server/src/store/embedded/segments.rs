@@ -8,10 +8,14 @@
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
 
 use super::change::Change;
 use super::codec::{self, Decoder};
 
+/// Frames that are read ahead of what is carried out.
+const FRAMES: usize = 4;
 /// A snapshot's frames hold about so many bytes.
 const SNAPSHOT_FRAME: usize = 256 << 10;
 
@@ -50,15 +54,27 @@ impl Segments {
     /// # Errors
     /// When a file cannot be read, or is damaged.
     pub(super) fn read(&self, mut change: impl FnMut(&Change)) -> io::Result<u64> {
+        let (frames, read) = mpsc::sync_channel(FRAMES);
+        // To read a million messages takes as long as to put them into the indexes.
+        thread::scope(|scope| {
+            let reader = thread::Builder::new().name("read".into());
+            let reader = reader.spawn_scoped(scope, move || self.read_into(&frames))?;
+            read.iter().flatten().for_each(|read| change(&read));
+            let ended = reader.join();
+            ended.unwrap_or_else(|_| Err(io::Error::other("the reading of the journal has ended")))
+        })
+    }
+
+    fn read_into(&self, frames: &SyncSender<Vec<Change>>) -> io::Result<u64> {
         let snapshot = self.numbers("snapshot")?.into_iter().max();
         let mut segments = self.numbers("journal")?;
         segments.sort_unstable();
         segments.retain(|number| Some(*number) > snapshot);
         if let Some(number) = snapshot {
-            read_file(&self.path("snapshot", number), false, &mut change)?;
+            read_file(&self.path("snapshot", number), false, frames)?;
         }
         for number in &segments {
-            read_file(&self.path("journal", *number), true, &mut change)?;
+            read_file(&self.path("journal", *number), true, frames)?;
         }
         Ok(segments.last().copied().max(snapshot).unwrap_or(0))
     }
@@ -203,7 +219,7 @@ enum Frame {
 ///
 /// # Errors
 /// When the file cannot be read, or is damaged: going on would lose what its frames hold.
-fn read_file(path: &Path, unfinished: bool, change: &mut impl FnMut(&Change)) -> io::Result<()> {
+fn read_file(path: &Path, unfinished: bool, frames: &SyncSender<Vec<Change>>) -> io::Result<()> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
     let mut file = BufReader::with_capacity(1 << 20, file);
@@ -225,9 +241,8 @@ fn read_file(path: &Path, unfinished: bool, change: &mut impl FnMut(&Change)) ->
             }
         }
         let mut decoder = Decoder::new(&payload);
-        while let Some(read) = decoder.next() {
-            change(&read);
-        }
+        // It fails where nobody carries them out any more.
+        let _ = frames.send(std::iter::from_fn(|| decoder.next()).collect());
         if !decoder.is_empty() {
             return Err(io::Error::other(format!(
                 "{} was written by a later release",

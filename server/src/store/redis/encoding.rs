@@ -1,11 +1,13 @@
 //! How calls are written for the scripts, and their answers read.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use redis::{Cmd, Value};
 
+use super::names::Layout;
 use super::seal::Seals;
-use super::{message_format, names, read, script};
+use super::sweep::LISTED_FROM;
+use super::{message_format, read, script};
 use crate::clock::Millis;
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::receipts::{KeyReceipt, Outcome};
@@ -14,11 +16,17 @@ use crate::store::{
     RETENTION, Receipt, Result, StoreError,
 };
 
+/// A draft's arguments of the script that stores it.
+pub(super) type Row = [String; 14];
+
+/// How long a mailbox's stream holds what was stored lately, in milliseconds.
+const KEPT_STORED: i64 = 600_000;
+
 /// Keys that were shown a message, that acknowledged it, and whether it was cancelled.
 pub(super) type Counts = (Option<u32>, Option<u32>, Option<u32>);
 
-/// The call that stores a message; `full` lets only repeated requests pass.
-pub(super) fn publishing(draft: &Draft, full: bool, seals: &Seals) -> Cmd {
+/// A draft as the script takes it; `full` lets only repeated requests pass. See `lua/publish.lua`.
+pub(super) fn row(layout: Layout, draft: &Draft, full: bool, seals: &Seals) -> Row {
     let mailbox = &draft.mailbox;
     let most = match mailbox.channel_name() {
         // What came before is still answered as what it is.
@@ -26,39 +34,76 @@ pub(super) fn publishing(draft: &Draft, full: bool, seals: &Seals) -> Cmd {
         Some(_) => MAX_CHANNEL_MESSAGES,
         None => MAX_EVERYONE_MESSAGES,
     };
-    let mut command = script::PUBLISH.on_mailbox(mailbox);
-    command
-        .arg(&draft.id)
-        .arg(message_format::hex(&draft.digest))
-        .arg(draft.deliver_at.0)
-        .arg(draft.expires_at.0)
-        .arg(draft.data.get().len())
-        .arg(message_format::body(
-            &draft.id,
-            &draft.event,
-            draft.created_at,
-            seals.of_draft(draft),
-            &draft.data,
-        ))
-        .arg(most)
-        .arg(MAX_CHANNEL_BYTES)
-        .arg(RETENTION)
-        .arg(names::announcements(mailbox))
-        .arg(mailbox.as_str())
-        .arg(draft.created_at.0);
+    let [created, deliver, expires] =
+        [draft.created_at, draft.deliver_at, draft.expires_at].map(|time| time.0);
+    let json = message_format::body(
+        &draft.id,
+        &draft.event,
+        draft.created_at,
+        seals.of_draft(draft),
+        &draft.data,
+    );
+    let (size, digest) = (draft.data.get().len(), message_format::hex(&draft.digest));
+    let is_listed = draft.deliver_at.since(draft.created_at) > LISTED_FROM;
+    // Now and then: what was stored ten minutes ago, every node has read on.
+    let is_cut = created % 16 == 0;
+    let if_so = |so: bool, number: i64| match so {
+        true => number.to_string(),
+        false => String::new(),
+    };
+    [
+        layout.mailbox(mailbox),
+        mailbox.to_string(),
+        draft.id.clone(),
+        created.saturating_mul(1000).to_string(),
+        deliver.to_string(),
+        expires.to_string(),
+        expires.saturating_add(RETENTION).to_string(),
+        size.to_string(),
+        most.to_string(),
+        layout.announcements(mailbox),
+        u8::from(expires <= deliver).to_string(),
+        if_so(is_listed, deliver.div_euclid(60_000)),
+        if_so(
+            is_cut,
+            created
+                .saturating_sub(KEPT_STORED)
+                .max(0)
+                .saturating_mul(1000),
+        ),
+        format!("{deliver} {expires} {size} {digest} {json}"),
+    ]
+}
+
+/// The call that stores messages of one part. It answers with a list that has an answer for each.
+pub(super) fn publishing(layout: Layout, rows: &[Row]) -> Cmd {
+    let mailbox = Mailbox::from(rows[0][1].as_str());
+    let mut command = script::PUBLISH.on_mailbox(layout, &mailbox);
+    command.arg(MAX_CHANNEL_BYTES);
+    rows.iter().for_each(|row| {
+        command.arg(row);
+    });
     command
 }
 
-/// What became of it.
-pub(super) fn published(mailbox: &Mailbox, answer: Value, full: bool) -> Result<Published> {
-    let mut parts = read::<Vec<Value>>(answer)?.into_iter();
+/// What became of a draft.
+pub(super) fn published(draft: &Draft, answer: Value, full: bool) -> Result<Published> {
+    let answer = match answer {
+        Value::Array(parts) => parts,
+        seq => {
+            return Ok(Published::Stored(status(
+                stored(draft, read(seq)?),
+                Counts::default(),
+            )));
+        }
+    };
+    let mut parts = answer.into_iter();
     let mut next = || parts.next().unwrap_or(Value::Nil);
     let decode = |line: Vec<u8>| {
-        message_format::decode(mailbox, &line)
+        message_format::decode(&draft.mailbox, &line)
             .ok_or_else(|| StoreError::Unavailable("a message came back in an unknown form".into()))
     };
     Ok(match read::<String>(next())?.as_str() {
-        "stored" => Published::Stored(status(decode(read(next())?)?, Counts::default())),
         "repeated" => Published::Repeated(status(decode(read(next())?)?, read(next())?)),
         "expired" => Published::Expired,
         "full" if full => Published::Full("the memory of the store"),
@@ -66,18 +111,40 @@ pub(super) fn published(mailbox: &Mailbox, answer: Value, full: bool) -> Result<
             Published::Full("the size of live messages in this mailbox")
         }
         "full" => Published::Full("the number of live messages in this mailbox"),
+        "failed" => return Err(StoreError::Unavailable(read(next())?)),
         _ => Published::Conflict,
     })
 }
 
-/// The call that notes receipts of one mailbox, which are in the order of its messages.
-pub(super) fn recording(receipts: &[Receipt]) -> Cmd {
-    let mut command = script::RECORD.on_mailbox(&receipts[0].message.mailbox);
-    for of_message in receipts.chunk_by(|a, b| a.message.seq == b.message.seq) {
+/// The message that a draft has become.
+fn stored(draft: &Draft, seq: u64) -> Arc<Message> {
+    Arc::new(Message {
+        mailbox: draft.mailbox.clone(),
+        id: draft.id.clone(),
+        seq,
+        event: draft.event.clone(),
+        data: draft.data.clone(),
+        created_at: draft.created_at,
+        deliver_at: draft.deliver_at,
+        expires_at: draft.expires_at,
+        digest: draft.digest,
+        packet_body: OnceLock::new(),
+    })
+}
+
+/// The call that notes receipts of one part, which are in the order of mailboxes and their messages. It answers
+/// with the errors of messages that are damaged.
+pub(super) fn recording(layout: Layout, receipts: &[Receipt]) -> Cmd {
+    let mut command = script::RECORD.on_mailbox(layout, &receipts[0].message.mailbox);
+    let same = |a: &Receipt, b: &Receipt| {
+        (&a.message.mailbox, a.message.seq) == (&b.message.mailbox, b.message.seq)
+    };
+    for of_message in receipts.chunk_by(same) {
         let message = &of_message[0].message;
         // Those of a message to everyone too, although there are as many as keys: its end folds
         // them into counts, and a clock that leaps by an hour must not take them from a live one.
         command
+            .arg(layout.mailbox(&message.mailbox))
             .arg(&message.id)
             .arg(message.seq)
             .arg(message.expires_at.0.saturating_add(RETENTION))
@@ -86,14 +153,14 @@ pub(super) fn recording(receipts: &[Receipt]) -> Cmd {
             command
                 .arg(&*receipt.of_key.key)
                 .arg(if receipt.is_acknowledged() { "a" } else { "d" })
-                .arg(row(message, &receipt.of_key));
+                .arg(kept(message, &receipt.of_key));
         }
     }
     command
 }
 
 /// What is kept of a receipt behind the key's id; see `lua/prelude.lua`. A node's name has no space.
-fn row(message: &Message, receipt: &KeyReceipt) -> String {
+fn kept(message: &Message, receipt: &KeyReceipt) -> String {
     let ms = |at: Option<Millis>| match at {
         Some(at) => (at.0 - message.deliver_at.0).to_string(),
         None => "-".into(),
@@ -123,10 +190,10 @@ pub(super) fn receipt(message: &Message, row: &str) -> Option<KeyReceipt> {
 }
 
 /// The call that notes something that happened to a message.
-pub(super) fn noting(message: &Message, note: &Note) -> Result<Cmd> {
+pub(super) fn noting(layout: Layout, message: &Message, note: &Note) -> Result<Cmd> {
     let json = serde_json::to_string(note)
         .map_err(|error| StoreError::Unavailable(format!("a note cannot be written: {error}")))?;
-    let mut command = script::NOTE.on_mailbox(&message.mailbox);
+    let mut command = script::NOTE.on_mailbox(layout, &message.mailbox);
     command
         .arg(&message.id)
         .arg(message.seq)

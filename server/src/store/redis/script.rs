@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 
 use redis::{Cmd, Pipeline, cmd};
 
-use super::names;
+use super::names::Layout;
 use crate::message::Mailbox;
+use crate::store::Part;
 
 /// A script's text and its hash.
 #[derive(Debug)]
@@ -45,31 +46,29 @@ mailbox_script!(RESTORE, "restore", " flags=allow-oom");
 mailbox_script!(CANCEL, "cancel", " flags=allow-oom");
 mailbox_script!(RECORD, "record", " flags=allow-oom");
 mailbox_script!(NOTE, "note", " flags=allow-oom");
-mailbox_script!(EXPIRE, "expire", " flags=allow-oom");
+mailbox_script!(RETIRE, "retire", " flags=allow-oom");
 mailbox_script!(BACKLOG, "backlog", " flags=allow-oom");
 mailbox_script!(ADOPT, "adopt", " flags=allow-oom");
 mailbox_script!(SWEEP, "sweep", " flags=no-writes");
 mailbox_script!(LIST, "list", " flags=no-writes");
 mailbox_script!(TALLY, "tally", " flags=no-writes");
-plain_script!(CLAIM, "claim", " flags=allow-oom");
 plain_script!(CONFIRM, "confirm", " flags=allow-oom");
 plain_script!(PUT_KEY, "put_key", "");
 plain_script!(REVOKE_KEY, "revoke_key", " flags=allow-oom");
 plain_script!(CHANNELS, "channels", " flags=no-writes");
 plain_script!(USE_KEYS, "use_keys", "");
 
-static ALL: [&Script; 17] = [
+static ALL: [&Script; 16] = [
     &PUBLISH,
     &RESTORE,
     &CANCEL,
     &RECORD,
     &NOTE,
-    &EXPIRE,
+    &RETIRE,
     &BACKLOG,
     &SWEEP,
     &LIST,
     &TALLY,
-    &CLAIM,
     &ADOPT,
     &CONFIRM,
     &PUT_KEY,
@@ -94,8 +93,14 @@ impl Script {
     }
 
     /// A call of the script on a mailbox; arguments follow.
-    pub(super) fn on_mailbox(&self, mailbox: &Mailbox) -> Cmd {
-        self.on(&[&names::mailbox(mailbox), names::ENDS, names::SOON])
+    pub(super) fn on_mailbox(&self, layout: Layout, mailbox: &Mailbox) -> Cmd {
+        let part = layout.part_of(mailbox);
+        let (prefix, ends, soon) = (
+            layout.mailbox(mailbox),
+            layout.ends(part),
+            layout.soon(part),
+        );
+        self.on(&[&prefix, &ends, &soon])
     }
 
     fn hash(&self) -> &str {
@@ -106,15 +111,10 @@ impl Script {
 
 /// A call that revokes a key: `delete`, or `spare` where the id may be barred. `bar` takes a record
 /// and the most keys besides.
-pub(super) fn revoking(id: &str, how: &str) -> Cmd {
-    let mut call = REVOKE_KEY.on(&[
-        names::KEYS,
-        names::KEY_IDS,
-        names::REVOKED,
-        names::KEY_CHANNELS,
-        names::KEY_USES,
-    ]);
-    call.arg(id).arg(names::revocations()).arg(how);
+pub(super) fn revoking(layout: Layout, part: Part, id: &str, how: &str) -> Cmd {
+    let of = layout.keys(part);
+    let mut call = REVOKE_KEY.on(&[&of.records, &of.ids, &of.revoked, &of.channels, &of.uses]);
+    call.arg(id).arg(layout.notices(part)).arg(how);
     call
 }
 

@@ -74,18 +74,21 @@ impl Contents {
 
     fn store(&mut self, message: &Arc<Message>) -> bool {
         self.seq = self.seq.max(message.seq);
-        let mailbox = message.mailbox.clone();
-        // An id may be used again once its message is forgotten, which no change says.
-        let state = self.mailboxes.get(&mailbox);
-        if let Some((ended_at, at)) = state.and_then(|state| state.ended_before(message)) {
-            self.forget(&(forgotten_at(ended_at), at, mailbox.clone()));
+        let state = self.mailboxes.get(&message.mailbox);
+        if let Some((at, known)) = state.and_then(|state| state.find(&message.id)) {
+            // An id may be used again once its message is forgotten, which no change says.
+            let is_live = known.ended_at() == Millis(i64::MAX);
+            if is_live || at.seq >= message.seq {
+                return false;
+            }
+            let forgotten_at = forgotten_at(known.ended_at());
+            self.forget(&(forgotten_at, at, Arc::new(message.mailbox.clone())));
         }
-        let state = self.mailboxes.entry(mailbox.clone()).or_default();
-        let Some(grown) = state.insert(message.clone()) else {
-            return false;
-        };
+        let state = self.mailboxes.entry(message.mailbox.clone());
+        let state = state.or_insert_with_key(|name| MailboxState::new(name.clone()));
+        let grown = state.insert(message);
         self.live_bytes = self.live_bytes.saturating_add_signed(grown);
-        let moment = (message.expires_at, message.position(), mailbox);
+        let moment = (message.expires_at, message.position(), state.name());
         self.expiries.insert(moment)
     }
 
@@ -96,11 +99,11 @@ impl Contents {
         let Some(entry) = state.end(at, when, cancelled) else {
             return false;
         };
-        let (size, expires_at) = (entry.size(), entry.message.expires_at);
+        let (size, expires_at) = (entry.size(), entry.expires_at);
         self.live_bytes -= size + state.prune();
         self.ended_bytes += size;
-        self.expiries.remove(&(expires_at, at, mailbox.clone()));
-        let moment = (forgotten_at(when), at, mailbox.clone());
+        self.expiries.remove(&(expires_at, at, state.name()));
+        let moment = (forgotten_at(when), at, state.name());
         self.retired.insert(moment);
         true
     }
@@ -128,10 +131,10 @@ impl Contents {
     pub(super) fn forget(&mut self, moment: &Moment) {
         self.retired.remove(moment);
         let (_, at, mailbox) = moment;
-        if let Some(state) = self.mailboxes.get_mut(mailbox) {
+        if let Some(state) = self.mailboxes.get_mut(&**mailbox) {
             self.ended_bytes -= state.forget(*at).unwrap_or(0);
             if state.is_empty() {
-                self.mailboxes.remove(mailbox);
+                self.mailboxes.remove(&**mailbox);
             }
         }
     }

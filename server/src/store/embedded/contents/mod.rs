@@ -20,8 +20,8 @@ use crate::store::{
     MAX_EVERYONE_MESSAGES, MAX_KEYS, Published, RETENTION, Receipt,
 };
 
-/// When something happens to a message.
-type Moment = (Millis, Position, Mailbox);
+/// When something happens to a message. A million of them are kept: the mailbox is one word.
+type Moment = (Millis, Position, Arc<Mailbox>);
 
 /// The mailboxes, the keys, and what their bounds count.
 #[derive(Debug)]
@@ -81,12 +81,9 @@ impl Contents {
 
     pub(super) fn publish(&mut self, draft: Draft) -> Published {
         let state = self.mailboxes.get(&draft.mailbox);
-        if let Some(known) = state.and_then(|state| state.status(&draft.id)) {
-            return match known.message.digest == draft.digest {
-                true => Published::Repeated(Status {
-                    notes: Vec::new(),
-                    ..known
-                }),
+        if let Some((at, known)) = state.and_then(|state| state.find(&draft.id)) {
+            return match known.digest == draft.digest {
+                true => Published::Repeated(known.status(&draft.mailbox, at)),
                 false => Published::Conflict,
             };
         }
@@ -141,11 +138,12 @@ impl Contents {
     }
 
     pub(super) fn cancel(&mut self, mailbox: &Mailbox, id: &str) -> Cancelled {
-        let Some(entry) = self.mailboxes.get(mailbox).and_then(|state| state.find(id)) else {
+        let state = self.mailboxes.get(mailbox);
+        let Some((at, entry)) = state.and_then(|state| state.find(id)) else {
             return Cancelled::Unknown;
         };
-        let (at, now) = (entry.message.position(), now());
-        if entry.cancelled {
+        let now = now();
+        if entry.is_cancelled() {
             return Cancelled::Done;
         }
         if at.deliver_at <= now {
@@ -185,17 +183,17 @@ impl Contents {
         let mut unacknowledged = Vec::new();
         let ended = first_until(&self.expiries, now, limit);
         for (_, at, mailbox) in &ended {
-            let state = self.mailboxes.get(mailbox);
+            let state = self.mailboxes.get(&**mailbox);
             let entry = state.and_then(|state| state.live(*at));
-            if let Some(entry) = entry.filter(|entry| entry.acknowledged == 0) {
+            if let Some(entry) = entry.filter(|entry| entry.acknowledged() == 0) {
                 unacknowledged.push(Expired {
-                    mailbox: mailbox.clone(),
-                    id: entry.message.id.clone(),
-                    delivered_keys: entry.delivered,
+                    mailbox: (**mailbox).clone(),
+                    id: entry.id().to_owned(),
+                    delivered_keys: entry.delivered(),
                 });
             }
             self.change(Change::Ended {
-                mailbox: mailbox.clone(),
+                mailbox: (**mailbox).clone(),
                 at: *at,
                 when: now,
                 cancelled: false,
@@ -279,14 +277,13 @@ impl Contents {
     pub(super) fn mailbox_as_changes(&self, mailbox: &Mailbox) -> Vec<Change> {
         self.mailboxes
             .get(mailbox)
-            .map_or_else(Vec::new, |state| state.as_changes(mailbox))
+            .map_or_else(Vec::new, MailboxState::as_changes)
     }
 
     /// Everything, as changes that make it anew.
     pub(super) fn everything(&self) -> Vec<Change> {
         let mut changes = self.head_as_changes();
-        let states = self.mailboxes.iter();
-        changes.extend(states.flat_map(|(mailbox, state)| state.as_changes(mailbox)));
+        changes.extend(self.mailboxes.values().flat_map(MailboxState::as_changes));
         changes
     }
 

@@ -6,7 +6,7 @@ for i = 1, #rows, 2 do
   local member, line = rows[i], redis.call('GET', p .. 'm:' .. id_of(rows[i]))
   local message = parse(line)
   if message then
-    redis.call('ZADD', ends, number(message.expires), ending(ARGV[1], member, message))
+    redis.call('ZADD', ends, number(message.expires), ending(ARGV[1], member, message.size, number(message.deliver)))
     if message.deliver > now then
       local minute = soon .. number(math.floor(message.deliver / 60000))
       redis.call('SADD', minute, ARGV[1])

@@ -4,7 +4,7 @@ local key, after, last, till, limit = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[
 local now, found, passed = tonumber(till), {}, 0
 local function take(moment, member)
   if after and (moment < after or moment == after and member <= last) then return end
-  local flag = redis.call('HGET', p .. 'r:' .. id_of(member), key)
+  local flag = flag_of(member, key)
   if flag == 'a' then
     passed = passed + 1
     return

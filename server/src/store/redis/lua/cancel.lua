@@ -12,14 +12,14 @@ if redis.call('ZREM', p .. 'due', member) == 1 then
   redis.call('HINCRBY', p .. 'load', 'n', -1)
   redis.call('HINCRBY', p .. 'load', 'b', -message.size)
 end
-redis.call('ZREM', ends, ending(ARGV[3], member, message))
+redis.call('ZREM', ends, ending(ARGV[3], member, message.size, number(message.deliver)))
 redis.call('XDEL', p .. 'new', message.seq)
 -- Where release 0.1 has stored it.
 redis.call('ZREM', p .. 'exp', member)
 redis.call('ZREM', p .. 'seq', member)
 -- Filed under the six hours in which it was cancelled.
-archive(member, message.deliver, now_ms(), nil)
+archive(member, number(message.deliver), number(six_hours_of(now_ms())), nil)
 local said = { 'C', ARGV[3], id, number(message.deliver), message.seq }
 if tonumber(ARGV[4]) == tonumber(message.seq) and tonumber(ARGV[5]) == message.deliver then said[6] = ARGV[6] end
-redis.call('PUBLISH', ARGV[2], table.concat(said, ' '))
+announce(ARGV[2], table.concat(said, ' '))
 return 'done'

@@ -1,7 +1,7 @@
 -- A mailbox's messages, live and ended, the latest first. ARGV: before deliver_at or '', before member, limit
 local before, first, limit = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local found, sets = {}, { 'due', 'old' }
-local six_hours = math.floor(now_ms() / SIX_HOURS)
+local six_hours = six_hours_of(now_ms())
 for at = six_hours - 5, six_hours + 1 do sets[#sets + 1] = 'old:' .. number(at) end
 for _, set in ipairs(sets) do
   local offset, count = 0, 0

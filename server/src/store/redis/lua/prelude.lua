@@ -1,4 +1,8 @@
--- What the scripts of a mailbox share. p, the prefix of its keys, holds the hash tag: one mailbox, one slot.
+-- What the scripts of mailboxes share. p, the prefix of a mailbox's keys, holds the hash tag: one mailbox, one slot. On a
+-- cluster all that a script works on, `ends` and `soon` too, is of that slot. The first of a script's keys is no key that
+-- exists: so a slot that is on its way to another server refuses the script before it runs.
+-- Scripts of many mailboxes set p to one after the other. Numbers that only pass through stay texts: to read and to
+-- write one costs as much as a small command.
 --   p..'m:'..id  the message, as `message_format.rs` writes it; it vanishes a day after the message's end
 --   p..'r:'..id  key id -> 'd' (emitted) or 'a' (acknowledged); '#d' and '#a' count keys, '#c' says cancelled,
 --                '#x' that single keys were forgotten, '#s' is the message's sequence number; '#1' to '#16' say of the
@@ -16,10 +20,16 @@
 -- Members of `due` and `old` are the sequence number in 16 digits, then the id: they sort by sequence.
 -- Release 0.1 has `seq`, `exp` and `old` instead of `new`, `ends` and `old:`; see adopt.lua. It reads the rest.
 local p, ends, soon = KEYS[1], KEYS[2], KEYS[3]
+local call = redis.call
 local HOUR, SIX_HOURS, DAY, KEPT = 3600000, 21600000, 86400000, 16
 
+-- On a cluster an announcement stays in its slot, which its channel shares: `hf:{tag}:announce`.
+local function announce(channel, text)
+  call(string.byte(channel, 4) == 123 and 'SPUBLISH' or 'PUBLISH', channel, text)
+end
+
 local function now_ms()
-  local time = redis.call('TIME')
+  local time = call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
@@ -31,71 +41,95 @@ local function parse(line)
   return { seq = seq, deliver = tonumber(deliver), expires = tonumber(expires), size = tonumber(size), digest = digest }
 end
 
-local function member_of(seq, id) return string.format('%016.0f', seq) .. id end
+local function number(value) return string.format('%d', value) end
+local function member_of(seq, id) return #seq == 16 and seq .. id or string.format('%016d', seq) .. id end
 local function id_of(member) return string.sub(member, 17) end
-local function number(value) return string.format('%.0f', value) end
+local function seq_of(member)
+  local seq = string.sub(member, 1, 16)
+  return string.byte(seq) == 48 and string.gsub(seq, '^0+', '') or seq
+end
+
+-- Whether a is less than b; both are whole numbers, as texts.
+local function less(a, b)
+  if #a == #b and string.byte(a) ~= 45 then return a < b end
+  return tonumber(a) < tonumber(b)
+end
 
 -- How a message is named in `ends`.
-local function ending(mailbox, member, message)
-  return mailbox .. ' ' .. member .. ' ' .. message.size .. ' ' .. number(message.deliver)
+local function ending(mailbox, member, size, deliver)
+  return mailbox .. ' ' .. member .. ' ' .. size .. ' ' .. deliver
 end
 
 -- Lets a key live until `moment` at least.
 local function keep(key, moment)
-  if redis.call('PEXPIRETIME', key) < moment then redis.call('PEXPIREAT', key, number(moment)) end
+  if call('PEXPIRETIME', key) < moment then call('PEXPIREAT', key, number(moment)) end
 end
 
 -- What is known of a message: d, a, c. Receipts of a message that had this id, and was lost, say nothing.
 local function counts_of(id, seq)
-  local counts = redis.call('HMGET', p .. 'r:' .. id, '#d', '#a', '#c', '#s')
+  local counts = call('HMGET', p .. 'r:' .. id, '#d', '#a', '#c', '#s')
   if counts[4] and counts[4] ~= seq then return { false, false, false } end
-  return { counts[1], counts[2], counts[3] }
+  counts[4] = nil
+  return counts
 end
 
--- Puts a message that has its line into the indexes. `load` is n, b, s, x, w of p..'load'.
-local function insert(mailbox, member, message, load, till, now)
-  redis.call('ZADD', p .. 'due', number(message.deliver), member)
-  redis.call('ZADD', ends, number(message.expires), ending(mailbox, member, message))
-  local lives = tonumber(load[4] or 0)
-  if lives < till then
-    -- An hour more than now, so that it is not said of each message anew.
-    lives = till + HOUR
-  end
-  redis.call('HSET', p .. 'load', 'n', tonumber(load[1] or 0) + 1, 'b', number(tonumber(load[2] or 0) + message.size),
-    's', number(math.max(tonumber(load[3] or 0), tonumber(message.seq))), 'x', number(lives))
+-- A mailbox's counters, which `insert` changes and `save` writes.
+local function counters()
+  local load = call('HMGET', p .. 'load', 'n', 'b', 's', 'x', 'w')
+  return { p = p, n = tonumber(load[1] or 0), b = tonumber(load[2] or 0), s = load[3] or '0', x = load[4] or '0',
+    lives = load[4] or '0', w = load[5] }
+end
+
+-- Puts a message that has its line into the indexes, but for `ends`: its row there is added to `endings`. It is kept
+-- until `till`; `minute` is when it falls due, if that is not soon. All of them are texts.
+local function insert(mailbox, member, message, load, till, minute, endings)
+  call('ZADD', p .. 'due', message.deliver, member)
+  endings[#endings + 1] = message.expires
+  endings[#endings + 1] = ending(mailbox, member, message.size, message.deliver)
+  load.n, load.b = load.n + 1, load.b + message.size
+  if less(load.s, message.seq) then load.s = message.seq end
+  -- An hour more than now, so that it is not said of each message anew.
+  if less(load.lives, till) then load.lives = number(till + HOUR) end
   -- A message to everyone is read by many at its time; what falls due soon is announced.
-  if message.deliver > now + 45000 then
-    local minute = soon .. number(math.floor(message.deliver / 60000))
-    redis.call('SADD', minute, mailbox)
-    redis.call('PEXPIREAT', minute, number(message.deliver + HOUR))
+  if minute then
+    call('SADD', soon .. minute, mailbox)
+    call('PEXPIREAT', soon .. minute, number(message.deliver + HOUR))
   end
   -- It lies before what some keys have settled: they look again.
-  if load[5] and message.deliver <= tonumber(load[5]) then
-    redis.call('DEL', p .. 'w')
-    redis.call('HDEL', p .. 'load', 'w')
+  if load.w and not less(load.w, message.deliver) then
+    call('DEL', p .. 'w')
+    call('HDEL', p .. 'load', 'w')
+    load.w = nil
   end
-  return lives ~= tonumber(load[4] or 0) and lives
 end
 
--- Lets the keys of a mailbox live so long, if it is later than it was.
-local function prolong(lives)
-  if not lives then return end
-  for _, name in ipairs({ 'due', 'new', 'load', 'w' }) do redis.call('PEXPIREAT', p .. name, number(lives)) end
+-- Writes the counters of a mailbox into which something was put, and lets its keys live as long as that.
+local function save(load)
+  call('HSET', load.p .. 'load', 'n', number(load.n), 'b', number(load.b), 's', load.s, 'x', load.lives)
+  if load.lives == load.x then return end
+  for _, name in ipairs({ 'due', 'new', 'load', 'w' }) do call('PEXPIREAT', load.p .. name, load.lives) end
 end
 
--- Keeps what became of a message that has left `due`. Returns the six hours in which it ended.
-local function archive(member, deliver, expires, latest)
-  local six_hours = number(math.floor(expires / SIX_HOURS))
-  redis.call('ZADD', p .. 'old:' .. six_hours, number(deliver), member)
-  if latest ~= six_hours then
-    redis.call('PEXPIREAT', p .. 'old:' .. six_hours, number((six_hours + 1) * SIX_HOURS + DAY))
-  end
-  return six_hours
+-- The six hours of a moment.
+local function six_hours_of(moment) return math.floor(moment / SIX_HOURS) end
+
+-- Keeps what became of a message that has left `due`, filed under the six hours in which it ended.
+local function archive(member, deliver, six_hours, latest)
+  local ended = p .. 'old:' .. six_hours
+  call('ZADD', ended, deliver, member)
+  if latest ~= six_hours then call('PEXPIREAT', ended, number((six_hours + 1) * SIX_HOURS + DAY)) end
+end
+
+-- What a key got of a message; receipts of a message that had this id, and was lost, say nothing.
+local function flag_of(member, key)
+  local known = call('HMGET', p .. 'r:' .. string.sub(member, 17), key, '#s')
+  if known[2] and known[2] ~= string.sub(member, 1, 16) and known[2] ~= seq_of(member) then return false end
+  return known[1]
 end
 
 -- Up to where a key has settled everything, and a list of moment and member of what it has not.
 local function settled_by(key)
-  local known = redis.call('HGET', p .. 'w', key)
+  local known = call('HGET', p .. 'w', key)
   local moment, open = nil, {}
   for part in string.gmatch(known or '', '[^|]+') do
     if not moment then moment = tonumber(part) else open[#open + 1] = part end
@@ -105,26 +139,27 @@ end
 
 -- Moves that on, over what is due for ten seconds: of what is younger something may still come in between.
 local function settle(key)
+  if call('ZCARD', p .. 'due') < 128 then return end
   local now = now_ms()
   local from, open = settled_by(key)
   local till, left = now - 10000, {}
   for _, part in ipairs(open) do
     local member = string.match(part, ' (.*)$')
-    if redis.call('HGET', p .. 'r:' .. id_of(member), key) ~= 'a' and redis.call('ZSCORE', p .. 'due', member) then
+    if flag_of(member, key) ~= 'a' and call('ZSCORE', p .. 'due', member) then
       left[#left + 1] = part
     end
   end
-  local rows = redis.call('ZRANGEBYSCORE', p .. 'due', from and '(' .. number(from) or '-inf', number(till), 'WITHSCORES')
+  local rows = call('ZRANGEBYSCORE', p .. 'due', from and '(' .. number(from) or '-inf', number(till), 'WITHSCORES')
   if #rows < 128 then return end
   for i = 1, #rows, 2 do
-    if redis.call('HGET', p .. 'r:' .. id_of(rows[i]), key) ~= 'a' then left[#left + 1] = rows[i + 1] .. ' ' .. rows[i] end
+    if flag_of(rows[i], key) ~= 'a' then left[#left + 1] = rows[i + 1] .. ' ' .. rows[i] end
   end
   -- A key that leaves so much out is read from the start.
   if #left > 512 then return end
   local last = tonumber(rows[#rows])
-  if redis.call('HLEN', p .. 'w') > 256 then redis.call('DEL', p .. 'w') end
-  redis.call('HSET', p .. 'w', key, number(last) .. '|' .. table.concat(left, '|'))
-  local load = redis.call('HMGET', p .. 'load', 'x', 'w')
-  if load[1] then redis.call('PEXPIREAT', p .. 'w', load[1]) end
-  if tonumber(load[2] or 0) < last then redis.call('HSET', p .. 'load', 'w', number(last)) end
+  if call('HLEN', p .. 'w') > 256 then call('DEL', p .. 'w') end
+  call('HSET', p .. 'w', key, number(last) .. '|' .. table.concat(left, '|'))
+  local load = call('HMGET', p .. 'load', 'x', 'w')
+  if load[1] then call('PEXPIREAT', p .. 'w', load[1]) end
+  if tonumber(load[2] or 0) < last then call('HSET', p .. 'load', 'w', number(last)) end
 end

@@ -1,64 +1,98 @@
--- Notes what was emitted and acknowledged. ARGV: for each message id, sequence number, keep until and how many receipts;
--- then for each of them key id, 'd' or 'a', and what else is kept of the first keys: see `#1` in the prelude.
+-- Notes what was emitted and acknowledged. ARGV: for each message the prefix of its mailbox's keys, id, sequence number,
+-- keep until and how many receipts; then for each of them key id, 'd' or 'a', and what else is kept of the first keys:
+-- see `#1` in the prelude. Returns the errors of messages that are damaged.
 -- A message that is missing may be put back in a moment by another node, after the store has lost it.
--- One that is damaged does not hold up the others; its error is the answer.
-local i, failed = 1, nil
-while i <= #ARGV do
-  local id, seq, till, last = ARGV[i], ARGV[i + 1], ARGV[i + 2], i + 3 + 3 * ARGV[i + 3]
-  local receipts, fields = p .. 'r:' .. id, { '#s', '#d', '#a', '#x' }
-  for slot = 1, KEPT do fields[4 + slot] = '#' .. slot end
-  for at = i + 4, last, 3 do fields[#fields + 1] = ARGV[at] end
-  local values = redis.pcall('HMGET', receipts, unpack(fields))
-  failed = values.err and values or failed
-  local known = values[1] == seq
-  if not known and not values.err then
-    local head = redis.call('GETRANGE', p .. 'm:' .. id, 0, 23)
-    known = head == '' or string.match(head, '^A (%d+) ') == seq
-    if known and values[1] then
-      -- Receipts of a message that had this id, and was lost.
-      redis.call('DEL', receipts)
-      values = {}
-    end
+
+-- What is kept of the first keys: for each its slot, and when the message was emitted to it.
+local function first_keys(receipts, keys)
+  local slots, found = {}, {}
+  for slot = 1, math.min(keys, KEPT) do slots[slot] = '#' .. slot end
+  for slot, row in ipairs(call('HMGET', receipts, unpack(slots))) do
+    local key, emitted = string.match(row or '', '^(%S+) (%S+)')
+    if key then found[key] = { slot = slot, emitted = emitted } end
   end
-  if known and not values[4] then
-    local flags, shown, acknowledged = {}, tonumber(values[2] or 0), tonumber(values[3] or 0)
-    local of_key, settled, kept = {}, {}, {}
-    for slot = 1, KEPT do
-      local row = values[4 + slot]
-      if not row then break end
-      kept[slot] = row
-      kept[string.match(row, '^%S+')] = slot
-    end
-    for at = i + 4, last, 3 do
-      local key, flag = ARGV[at], ARGV[at + 1]
-      local before = of_key[key] or values[5 + KEPT + (at - i - 4) / 3]
-      if before ~= 'a' and before ~= flag then
-        of_key[key] = flag
-        flags[#flags + 1], flags[#flags + 2] = key, flag
-        if not before then shown = shown + 1 end
-        if flag == 'a' then
-          acknowledged = acknowledged + 1
-          settled[#settled + 1] = key
-        end
-        local slot, row = kept[key] or #kept + 1, key .. ' ' .. ARGV[at + 2]
-        if slot <= KEPT then
-          -- When it was emitted is known from before, or now.
-          local emitted = kept[slot] and string.match(kept[slot], '^%S+ (%-?%d+) ')
-          if emitted then row = string.gsub(row, '^(%S+) %S+ ', '%1 ' .. emitted .. ' ') end
-          kept[slot], kept[key] = row, slot
-          flags[#flags + 1], flags[#flags + 2] = '#' .. slot, row
-        end
+  return found
+end
+
+-- The fields that the first receipt of a key changes, and how many keys the message was shown to, and acknowledged by.
+local function of_new_key(at, values)
+  local key, flag, shown, acknowledged = ARGV[at], ARGV[at + 1], number((values[2] or 0) + 1), values[3] or '0'
+  if flag == 'a' then acknowledged = number(acknowledged + 1) end
+  if tonumber(shown) > KEPT then return { key, flag }, shown, acknowledged end
+  return { key, flag, '#' .. shown, key .. ' ' .. ARGV[at + 2] }, shown, acknowledged
+end
+
+-- The same of any receipts. `values` are the fields of their keys as they were, behind four others.
+local function of_keys(at, last, receipts, values)
+  local fields, noted, known = {}, {}, nil
+  local shown, acknowledged = tonumber(values[2] or 0), tonumber(values[3] or 0)
+  for from = at, last, 3 do
+    local key, flag, row = ARGV[from], ARGV[from + 1], ARGV[from + 2]
+    local own = noted[key]
+    local before = own and own.flag or values[5 + (from - at) / 3]
+    if before ~= 'a' and before ~= flag then
+      if before and not own then
+        known = known or first_keys(receipts, tonumber(values[2] or 0))
+        own = known[key] or {}
+      elseif not own then
+        shown = shown + 1
+        own = { slot = shown <= KEPT and shown }
       end
-    end
-    if #flags > 0 then
-      redis.call('HSET', receipts, '#s', seq, '#d', shown, '#a', acknowledged, unpack(flags))
-      if not values[2] then redis.call('PEXPIREAT', receipts, till) end
-    end
-    -- Now and then, so that a join need not walk what is acknowledged.
-    if math.floor(seq / 1000) % 32 == 0 then
-      for _, key in ipairs(settled) do settle(key) end
+      -- When it was emitted first stands.
+      if own.emitted and own.emitted ~= '-' then row = string.gsub(row, '^%S+', own.emitted, 1) end
+      own.flag, own.emitted = flag, string.match(row, '^%S+')
+      noted[key] = own
+      fields[#fields + 1], fields[#fields + 2] = key, flag
+      if own.slot then fields[#fields + 1], fields[#fields + 2] = '#' .. own.slot, key .. ' ' .. row end
+      if flag == 'a' then acknowledged = acknowledged + 1 end
     end
   end
-  i = last + 1
+  return fields, number(shown), number(acknowledged)
+end
+
+local function record(at, last)
+  p = ARGV[at]
+  local id, seq, receipts = ARGV[at + 1], ARGV[at + 2], p .. 'r:' .. ARGV[at + 1]
+  local is_single, values = last == at + 7, nil
+  if is_single then
+    values = call('HMGET', receipts, '#s', '#d', '#a', '#x', ARGV[at + 5])
+  else
+    local names = { '#s', '#d', '#a', '#x' }
+    for from = at + 5, last, 3 do names[#names + 1] = ARGV[from] end
+    values = call('HMGET', receipts, unpack(names))
+  end
+  if values[1] and values[1] ~= seq then
+    local head = call('GETRANGE', p .. 'm:' .. id, 0, 23)
+    if head ~= '' and string.match(head, '^A (%d+) ') ~= seq then return end
+    -- Receipts of a message that had this id, and was lost.
+    call('DEL', receipts)
+    values = {}
+  end
+  -- Single keys were forgotten.
+  if values[4] then return end
+  local fields, shown, acknowledged
+  -- As most are.
+  if is_single and not values[5] then fields, shown, acknowledged = of_new_key(at + 5, values)
+  else fields, shown, acknowledged = of_keys(at + 5, last, receipts, values) end
+  if #fields > 0 then
+    call('HSET', receipts, '#s', seq, '#d', shown, '#a', acknowledged, unpack(fields))
+    if not values[2] then call('PEXPIREAT', receipts, ARGV[at + 3]) end
+  end
+  -- Now and then, so that a join need not walk what is acknowledged.
+  local hundredth = string.sub(seq, -5, -4)
+  if hundredth == '00' or hundredth == '33' or hundredth == '66' then
+    for field = 1, #fields, 2 do
+      if fields[field + 1] == 'a' then settle(fields[field]) end
+    end
+  end
+end
+
+local at, failed = 1, {}
+while at <= #ARGV do
+  local last = at + 4 + 3 * ARGV[at + 4]
+  -- One that is damaged does not hold up the others.
+  local done, why = pcall(record, at, last)
+  if not done then failed[#failed + 1] = type(why) == 'table' and why.err or why end
+  at = last + 1
 end
 return failed

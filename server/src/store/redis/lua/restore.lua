@@ -3,10 +3,14 @@
 local id, line, now = ARGV[1], ARGV[2], now_ms()
 local message = parse(line)
 if not message or message.expires <= now then return 0 end
-local till = message.expires + tonumber(ARGV[3])
-if not redis.call('SET', p .. 'm:' .. id, line, 'NX', 'PXAT', number(till)) then return 0 end
-local load = redis.call('HMGET', p .. 'load', 'n', 'b', 's', 'x', 'w')
-prolong(insert(ARGV[4], member_of(message.seq, id), message, load, till, now))
+local till, minute = number(message.expires + ARGV[3]), nil
+if message.deliver > now + 45000 then minute = number(math.floor(message.deliver / 60000)) end
+if not redis.call('SET', p .. 'm:' .. id, line, 'NX', 'PXAT', till) then return 0 end
+local load, endings = counters(), {}
+for _, name in ipairs({ 'deliver', 'expires', 'size' }) do message[name] = number(message[name]) end
+insert(ARGV[4], member_of(message.seq, id), message, load, till, minute, endings)
+redis.call('ZADD', ends, unpack(endings))
+save(load)
 -- It lies before what some keys may have settled.
 redis.call('DEL', p .. 'w')
 return 1
