@@ -48,7 +48,10 @@ impl Bench {
         match self {
             Self::Nodes => nodes::run(svg).await,
             Self::Commands => commands::run().await,
-            Self::Store => store::run().await,
+            Self::Store => {
+                store::run().await?;
+                directory::run().await
+            }
             Self::Shards => shards::run().await,
             Self::Announcements => announcements::run().await,
             Self::Console => console::run(svg).await,

@@ -1,5 +1,5 @@
-//! The stores by themselves, without sockets and HTTP: what Redis does for a message, a join and
-//! nodes that are idle, and what a directory's journal writes.
+//! The store in Redis by itself, without sockets and HTTP: what Redis does for a message, a join and
+//! nodes that are idle.
 //!
 //! Three nodes' stores publish, read on, note receipts and retire as nodes do. What is measured is
 //! Redis's and the disk's part, which the load of clients would hide on a small machine.
@@ -21,8 +21,8 @@ use server::tasks::Tasks;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::commands::{Stats, since, stats};
+use super::print;
 use super::sample::cpu;
-use super::{directory, print};
 use crate::redis::Redis;
 
 const NODES: usize = 3;
@@ -51,8 +51,7 @@ pub(super) async fn run() -> anyhow::Result<()> {
     }
     let redis = Redis::start(directory.path().join("joins")).await?;
     joins(&redis).await?;
-    idle(&redis).await?;
-    directory::run(directory.path()).await
+    idle(&redis).await
 }
 
 /// The stores of three nodes that share a Redis.

@@ -47,7 +47,10 @@ pub(super) fn row(layout: Layout, draft: &Draft, full: bool, seals: &Seals) -> R
     let is_listed = draft.deliver_at.since(draft.created_at) > LISTED_FROM;
     // Now and then: what was stored ten minutes ago, every node has read on.
     let is_cut = created % 16 == 0;
-    let if_so = |so: bool, number: i64| so.then(|| number.to_string()).unwrap_or_default();
+    let if_so = |so: bool, number: i64| match so {
+        true => number.to_string(),
+        false => String::new(),
+    };
     [
         layout.mailbox(mailbox),
         mailbox.to_string(),

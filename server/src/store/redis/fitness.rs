@@ -11,7 +11,7 @@ use super::names::Layout;
 use super::primaries::Primaries;
 use super::slots::Slots;
 use super::whereabouts::Whereabouts;
-use super::{listener, pulse};
+use super::{info, listener};
 use crate::store::Part;
 
 /// Between two tries to connect.
@@ -97,12 +97,12 @@ async fn look(
     layout: Layout,
     mut connection: MultiplexedConnection,
 ) -> anyhow::Result<Option<String>> {
-    let info: String = match cmd("INFO").query_async(&mut connection).await {
-        Ok(info) => info,
+    let said: String = match cmd("INFO").query_async(&mut connection).await {
+        Ok(said) => said,
         Err(error) if is_forbidden(&error) => bail!("{error}; {RIGHTS}"),
         Err(error) => return Ok(Some(error.to_string())),
     };
-    let field = |name| pulse::field(&info, name);
+    let field = |name| info::field(&said, name);
     let version = field("valkey_version")
         .or_else(|| field("redis_version"))
         .unwrap_or_default();

@@ -8,11 +8,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use redis::{FromRedisValue, RedisResult, cmd};
+use redis::cmd;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Shared;
-use super::link::{Link, PATIENCE, unavailable};
+use super::info::{field, online_in};
+use super::link::{PATIENCE, unavailable};
 use super::primary::Primary;
 use crate::clock::Millis;
 use crate::store::{Announcement, Part, Result};
@@ -146,23 +147,4 @@ fn look_at_policy(primary: &Primary, memory: &str) {
         ),
         None => tracing::info!("Redis's maxmemory-policy is noeviction again"),
     }
-}
-
-/// Replicas that keep up with the primary.
-pub(super) async fn online_replicas(link: &Link) -> RedisResult<u32> {
-    let info = link.ask(cmd("INFO").arg("replication")).await?;
-    Ok(online_in(&String::from_redis_value(info)?))
-}
-
-fn online_in(info: &str) -> u32 {
-    let lines = info.lines();
-    let online = lines.filter(|line| line.starts_with("slave") && line.contains("state=online"));
-    online.count() as u32
-}
-
-/// A field of it.
-pub(super) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
-    info.lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-        .map(str::trim)
 }

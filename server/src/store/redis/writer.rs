@@ -13,9 +13,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 use super::encoding::{Row, publishing};
+use super::info::online_replicas;
 use super::link::{Link, is_elsewhere};
 use super::names::{Layout, Name};
-use super::pulse::online_replicas;
 use super::script;
 use crate::store::{Part, Parts};
 use crate::tasks::Tasks;
