@@ -145,6 +145,26 @@ def any_subnets(query):
 
 elasticache._resolve_subnets = any_subnets
 
+# AWS's schema replaces no group for its number of shards; it moves their slots, with the update policy that the
+# emulator cannot see, or refuses what is no cluster.
+GROUP = "AWS::ElastiCache::ReplicationGroup"
+provisioners._CONDITIONALLY_REPLACING_PROPERTIES[GROUP] = ("AuthToken", "NodeGroupConfiguration")
+replaces_group, update_group = provisioners._ec_rg_requires_replacement, provisioners._ec_rg_update
+
+
+def shards(properties):
+    return int(properties.get("NumNodeGroups") or 1)
+
+
+def reshard(id, old, new, *rest, **more):
+    if (shards(old) > 1) != (shards(new) > 1):
+        raise ValueError("Operation is only applicable for cluster mode enabled replication groups.")
+    return update_group(id, old, new, *rest, **more)
+
+
+provisioners._ec_rg_requires_replacement = lambda old, new: replaces_group(old, {**new, "NumNodeGroups": shards(old)})
+handlers[GROUP]["update"] = reshard
+
 
 def live(resource, physical_id):
     """The properties of a load balancer with the attributes that it has now."""

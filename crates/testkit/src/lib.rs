@@ -9,6 +9,8 @@
 
 pub mod backend;
 pub mod balancer;
+pub mod cluster;
 pub mod port;
 pub mod redis;
+pub mod sentinel;
 pub mod stall;

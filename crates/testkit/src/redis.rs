@@ -58,6 +58,14 @@ impl Redis {
     /// # Errors
     /// It cannot be started, or does not answer within a minute.
     pub async fn start(&mut self, options: &[&str]) -> io::Result<()> {
+        self.start_with(None, options).await
+    }
+
+    /// The same with a configuration file.
+    ///
+    /// # Errors
+    /// It cannot be started, or does not answer within a minute.
+    pub async fn start_with(&mut self, file: Option<&Path>, options: &[&str]) -> io::Result<()> {
         self.kill().await?;
         let log = self.directory.join(LOG);
         let (host, port) = (self.address.ip(), self.address.port());
@@ -65,6 +73,7 @@ impl Redis {
         let mut command = Command::new("setpriv");
         command
             .args(["--pdeathsig", "KILL", "redis-server"])
+            .args(file)
             .args(["--bind", &host.to_string(), "--port", &port.to_string()])
             .arg("--dir")
             .arg(&self.directory)
@@ -100,6 +109,21 @@ impl Redis {
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
+    }
+
+    /// Carries out a command, as an operator would.
+    ///
+    /// # Errors
+    /// It is away, or refuses the command.
+    pub async fn ask<T: redis::FromRedisValue>(&self, command: &[&str]) -> io::Result<T> {
+        let client = redis::Client::open(self.url()).map_err(io::Error::other)?;
+        let config = redis::AsyncConnectionConfig::new().set_response_timeout(None);
+        let connection = client.get_multiplexed_async_connection_with_config(&config);
+        let mut connection = connection.await.map_err(io::Error::other)?;
+        let mut asked = redis::cmd(command[0]);
+        asked.arg(&command[1..]);
+        let answer = asked.query_async(&mut connection).await;
+        answer.map_err(io::Error::other)
     }
 
     /// Its process, while it runs.

@@ -439,11 +439,20 @@ settings! {
     TaskPorts: Ports("service.task_ports", "ports of the task").not_in_file().aws("PortMappings");
 
     // The store.
-    /// Where messages are kept: `memory`; `file:DIR`, which survives restarts; `redis://host:port`
-    /// or, with TLS, `rediss://host:port`, which nodes share.
+    /// Where messages are kept: `memory`; `file:DIR`, which survives restarts; or a Redis, which
+    /// nodes share: `redis://host:port`, a cluster as `redis+cluster://host:port,…`, or one behind
+    /// sentinels as `redis+sentinel://host:port,…/NAME`. With `rediss` instead of `redis` for TLS.
     Store: Text("store", "store").variable("STORE").default("memory").grammar(Grammar::Store);
     /// The port of the store.
     StorePort: Count("store.port", "store's port").not_in_file().aws("Port").range(1, 65_535);
+    /// How the server speaks to the store: `single`, `cluster` or `sentinel`.
+    StoreProtocol: Text("store.protocol", "store's protocol").not_in_file();
+    /// Whether the store is a cluster, whose clients must know which shard has a key.
+    ClusterMode: Flag("store.cluster_mode", "cluster mode")
+        .not_in_file().aws("cluster-enabled").aws_default(DefaultValue::Flag(false));
+    /// The shards that divide the store's keys among them.
+    Shards: Count("store.shards", "shards")
+        .not_in_file().aws("NumNodeGroups").range(1, 500).aws_default(DefaultValue::Count(1));
     /// What the store does when its memory is full.
     Eviction: Text("store.maxmemory_policy", "eviction policy")
         .not_in_file().aws("maxmemory-policy").aws_default(DefaultValue::Text("volatile-lru"));

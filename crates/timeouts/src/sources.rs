@@ -79,6 +79,8 @@ sources! {
                               parameters", "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/ParameterGroups.Engine.html";
     ELASTICACHE_FAILOVER = "Amazon ElastiCache, Multi-AZ with automatic \
                             failover", "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/AutoFailover.html";
+    ELASTICACHE_ENDPOINTS = "Amazon ElastiCache, finding connection \
+                             endpoints", "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Endpoints.html";
     ELASTICACHE_GROUP = "Amazon ElastiCache API, \
                          CreateReplicationGroup", "https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateReplicationGroup.html";
     REDIS_PUBSUB = "Redis, sharded pub/sub", "https://redis.io/docs/latest/develop/pubsub/";

@@ -165,18 +165,31 @@ function Buttons({ node, ask }: { node: LocalNode; ask: (deed: Deed) => void }) 
 function Redis({ local, ask }: { local: Local | null; ask: (deed: Deed) => void }) {
   const redis = local?.redis;
   if (!redis) return <p>The nodes keep their messages in a store of their own.</p>;
-  const runs = redis.state === "running";
-  const button = (word: string, verb: string, text: string) => (
-    <button onClick={() => ask({ action: { do: word }, title: `${verb}?`, verb, text })}>{verb}</button>
+  const button = (state: string, name: string, shard?: string) => {
+    const runs = state === "running";
+    const [word, verb] = runs ? ["kill_redis", `Kill ${name}`] : ["restart_redis", `Restart ${name}`];
+    const of = shard ? "to its channels " : "";
+    const text = runs
+      ? `SIGKILL: publishing ${of}is refused until it is restarted; sessions live on.`
+      : "It starts with the data that it has kept.";
+    const action = shard ? { do: word, shard } : { do: word };
+    return <button onClick={() => ask({ action, title: `${verb}?`, verb, text })}>{verb}</button>;
+  };
+  const pill = (state: string) => (
+    <Pill kind={state === "running" || state === "elsewhere" ? "good" : "bad"}>{state}</Pill>
   );
   return (
-    <p class="buttons">
-      Redis <Pill kind={runs || redis.state === "elsewhere" ? "good" : "bad"}>{redis.state}</Pill>
-      {redis.state !== "elsewhere" &&
-        (runs
-          ? button("kill_redis", "Kill Redis", "SIGKILL: publishing is refused until it is restarted; sessions live on.")
-          : button("restart_redis", "Restart Redis", "It starts with the data that it has kept."))}
-      {local?.deployment ? <Pill kind="warn">{plural(1, "deployment")} under way</Pill> : null}
-    </p>
+    <>
+      <p class="buttons">
+        Redis {pill(redis.state)}
+        {redis.state !== "elsewhere" && button(redis.state, "Redis")}
+        {local?.deployment ? <Pill kind="warn">{plural(1, "deployment")} under way</Pill> : null}
+      </p>
+      {redis.shards?.map((shard) => (
+        <p class="buttons" key={shard.id}>
+          {shard.id} {pill(shard.state)} {button(shard.state, shard.id, shard.id)}
+        </p>
+      ))}
+    </>
   );
 }

@@ -54,10 +54,18 @@ export interface LocalNode {
   health: string | null;
 }
 
+/** A Redis of a cluster. */
+export interface Shard {
+  id: string;
+  address: string;
+  pid: number | null;
+  state: string;
+}
+
 export interface Local {
   trouble?: string;
   nodes?: LocalNode[];
-  redis?: { url: string; state: string } | null;
+  redis?: { url: string; state: string; shards?: Shard[] } | null;
   deployment?: unknown;
 }
 

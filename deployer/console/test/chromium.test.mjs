@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { browser } from "../../../tools/testing/browser.mjs";
-import { PROJECT, Stack, eventually } from "../../../tools/testing/stack.mjs";
+import { PROJECT, Stack, THREE_NODES, eventually } from "../../../tools/testing/stack.mjs";
 import { open, plugin as connect, startConsole } from "./console.mjs";
 
 const { io } = createRequire(join(PROJECT, "tools/package.json"))("socket.io-client");
@@ -226,4 +226,24 @@ test("a killed node is missed, its replacement comes, and Redis away is seen", a
   await page.getByText("Redis is running").waitFor();
   await stack.local("status", "--wait");
   await close(page);
+});
+
+test("one shard of three is killed and comes back", async () => {
+  const environment = THREE_NODES.replace("\n", "\nstore: { redis: { shards: 3 } }\n");
+  const sharded = await Stack.start({ environment });
+  const shown = await startConsole(["--env", "test", "--url", sharded.url], sharded);
+  try {
+    const page = await open(chromium, shown.url);
+    await page.getByRole("button", { name: "Kill redis-2" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Kill redis-2" }).click();
+    await page.getByText("Redis is degraded").waitFor();
+    await page.getByRole("button", { name: "Kill redis-1" }).waitFor();
+    await page.getByRole("button", { name: "Restart redis-2" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Restart redis-2" }).click();
+    await page.getByText("Redis is running").waitFor();
+    await close(page);
+  } finally {
+    shown.stop();
+    await sharded.stop();
+  }
 });

@@ -7,6 +7,8 @@ use super::{Clients, Error, failed};
 
 /// "Fargate On-Demand vCPU resource count" (Service Quotas).
 const FARGATE_CPUS: &str = "L-3032A538";
+/// "Nodes per cluster per instance type (Redis cluster mode enabled)" (Service Quotas).
+const CLUSTER_NODES: &str = "L-AF354865";
 
 /// A number of things, and how many there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +25,32 @@ impl Clients {
     /// # Errors
     /// AWS refuses the call.
     pub async fn fargate_cpus(&self) -> Result<Option<f64>, Error> {
-        let what = "read the quota of Fargate";
-        let body = json!({ "ServiceCode": "fargate", "QuotaCode": FARGATE_CPUS });
+        self.quota("fargate", FARGATE_CPUS, "read the quota of Fargate")
+            .await
+    }
+
+    /// The nodes that one cluster of ElastiCache may have in the region.
+    ///
+    /// # Errors
+    /// AWS refuses the call.
+    pub async fn cluster_nodes(&self) -> Result<Option<u64>, Error> {
+        let what = "read the quota of ElastiCache's nodes";
+        let most = self.quota("elasticache", CLUSTER_NODES, what).await?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a whole number of a few hundred"
+        )]
+        Ok(most.map(|most| most as u64))
+    }
+
+    async fn quota(
+        &self,
+        service: &str,
+        code: &str,
+        what: &'static str,
+    ) -> Result<Option<f64>, Error> {
+        let body = json!({ "ServiceCode": service, "QuotaCode": code });
         let answer = self
             .signed
             .json(&SERVICEQUOTAS, "GetServiceQuota", what, &body)
@@ -86,5 +112,21 @@ mod tests {
             ..Clients::new(Some("eu-west-1".to_owned())).await
         };
         assert_eq!(clients.fargate_cpus().await.expect("an answer"), Some(6.0));
+    }
+
+    #[tokio::test]
+    async fn the_quota_of_a_clusters_nodes_is_a_number() {
+        let signed = Signed::answering(|_, body| {
+            assert!(
+                body.contains("L-AF354865") && body.contains("elasticache"),
+                "{body}"
+            );
+            r#"{"Quota":{"QuotaCode":"L-AF354865","Value":90.0}}"#.to_owned()
+        });
+        let clients = Clients {
+            signed,
+            ..Clients::new(Some("eu-west-1".to_owned())).await
+        };
+        assert_eq!(clients.cluster_nodes().await.expect("an answer"), Some(90));
     }
 }

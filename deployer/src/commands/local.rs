@@ -98,17 +98,25 @@ enum OrderName {
 #[derive(Subcommand)]
 enum Redis {
     /// Kill it (SIGKILL); it stays away until it is restarted.
-    Kill,
+    Kill(Which),
     /// Stop it (SIGSTOP): connections stay, and nothing answers.
-    Stop,
+    Stop(Which),
     /// Let it go on (SIGCONT).
-    Continue,
+    Continue(Which),
     /// Start it, after SIGTERM where it runs.
     Restart {
         /// Without the data that it had.
         #[arg(long)]
         empty: bool,
+        #[command(flatten)]
+        which: Which,
     },
+}
+
+#[derive(clap::Args)]
+struct Which {
+    /// One shard of a cluster, redis-2 for instance; all unless given.
+    shard: Option<String>,
 }
 
 impl Args {
@@ -141,15 +149,21 @@ impl Verb {
             Self::Deploy { how } => Command::Deploy {
                 rollout: how.rollout()?,
             },
-            Self::Redis { action } => Command::Redis {
-                action: match action {
-                    Redis::Kill => RedisAction::Kill,
-                    Redis::Stop => RedisAction::Stop,
-                    Redis::Continue => RedisAction::Continue,
-                    Redis::Restart { empty } => RedisAction::Restart { empty: *empty },
-                },
-            },
+            Self::Redis { action } => action.command(),
         })
+    }
+}
+
+impl Redis {
+    fn command(&self) -> Command {
+        let (action, which) = match self {
+            Self::Kill(which) => (RedisAction::Kill, which),
+            Self::Stop(which) => (RedisAction::Stop, which),
+            Self::Continue(which) => (RedisAction::Continue, which),
+            Self::Restart { empty, which } => (RedisAction::Restart { empty: *empty }, which),
+        };
+        let shard = which.shard.clone();
+        Command::Redis { action, shard }
     }
 }
 

@@ -24,10 +24,16 @@ pub(super) enum Action {
     Continue { node: String },
     /// Drained and replaced, as a deployment does.
     Replace { node: String },
-    /// SIGKILL to the Redis; it stays away.
-    KillRedis,
+    /// SIGKILL to the Redis, or to one of its shards; it stays away.
+    KillRedis {
+        #[serde(default)]
+        shard: Option<String>,
+    },
     /// SIGTERM where it runs, and a start, with its data.
-    RestartRedis,
+    RestartRedis {
+        #[serde(default)]
+        shard: Option<String>,
+    },
 }
 
 impl Action {
@@ -40,11 +46,13 @@ impl Action {
                 node,
                 rollout: Rollout::default(),
             },
-            Self::KillRedis => Command::Redis {
+            Self::KillRedis { shard } => Command::Redis {
                 action: RedisAction::Kill,
+                shard,
             },
-            Self::RestartRedis => Command::Redis {
+            Self::RestartRedis { shard } => Command::Redis {
                 action: RedisAction::Restart { empty: false },
+                shard,
             },
         }
     }

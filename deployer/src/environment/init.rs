@@ -152,8 +152,9 @@ impl Answers {
             if self.store == "redis" {
                 page.setting(
                     "store",
-                    "{ redis: { node_type: cache.t4g.small, replicas: 1 } }",
-                    "ElastiCache for Valkey; or memory, { url: rediss://… }, { file: DIR }",
+                    "{ redis: { node_type: cache.t4g.small, shards: 1, replicas: 1 } }",
+                    "ElastiCache for Valkey; one shard gets no more later. Or memory, \
+                     { url: rediss://… }, { file: DIR }",
                 );
             } else {
                 page.setting(

@@ -227,11 +227,15 @@ impl Environment {
                 vec![("Store", directory.node(|text| format!("file:{}", text.0)))]
             }
             Store::Redis(redis) => redis.parameters(&self.store),
-            Store::Url { url, credentials } => {
+            Store::Url {
+                url, credentials, ..
+            } => {
                 let mut parameters = vec![
                     ("Store", url.node(|url| url.0.clone())),
                     ("StorePort", url.node(|url| url.port().to_string())),
                 ];
+                let primary = self.store.value.primary_port();
+                parameters.extend(primary.map(|port| ("StorePrimaryPort", port)));
                 parameters.extend(optional("StoreCredentials", credentials.as_ref()));
                 parameters
             }

@@ -7,13 +7,17 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::field::{FromNode, Setting, section};
 use super::unit::{Number, inline_schema, parsed};
-use cloudformation::diagnostic::Mistakes;
+use cloudformation::diagnostic::{Mistake, Mistakes};
 use cloudformation::node::Node;
 
 /// A node that holds the messages and keys that a server accepts at most (1 GiB) and no more.
 const NODE_TYPE: &str = "cache.t4g.small";
+/// One primary: more than one are a cluster.
+const SHARDS: u64 = 1;
 /// One replica, in another zone, takes over when the primary fails.
 const REPLICAS: u64 = 1;
+/// The most nodes that AWS gives one cluster, on request ("Working with shards", ElastiCache).
+const MAX_NODES: u64 = 500;
 /// Days of daily snapshots: plugin keys live in the store, and nobody can hand them out again.
 const SNAPSHOT_DAYS: u64 = 7;
 
@@ -22,7 +26,10 @@ section! {
     Redis {
         /// The ElastiCache node type: `cache.t4g.small` unless given.
         node_type: Option<Setting<NodeType>>,
-        /// Replicas beside the primary, in other zones: 1 unless given; without one nothing takes
+        /// Primaries that divide the channels among them: 1 unless given; more make a cluster. A
+        /// Valkey that is there with one gets no more, and one with several keeps two at least.
+        shards: Option<Setting<Number<1, 90>>>,
+        /// Replicas beside each primary, in other zones: 1 unless given; without one nothing takes
         /// over when it fails.
         replicas: Option<Setting<Number<0, 5>>>,
         /// For how many days a daily snapshot is kept: 7 unless given; 0 makes none.
@@ -35,6 +42,7 @@ impl Redis {
     pub(super) fn unstated() -> Self {
         Self {
             node_type: None,
+            shards: None,
             replicas: None,
             snapshot_days: None,
         }
@@ -54,6 +62,13 @@ impl Redis {
                 ),
             ),
             (
+                "StoreShards",
+                self.shards.as_ref().map_or_else(
+                    || chosen.node(|_| SHARDS.to_string()),
+                    |given| given.node(|shards| shards.0.to_string()),
+                ),
+            ),
+            (
                 "StoreNodes",
                 self.replicas.as_ref().map_or_else(
                     || chosen.node(|_| nodes(REPLICAS)),
@@ -68,6 +83,27 @@ impl Redis {
                 ),
             ),
         ]
+    }
+
+    /// Mistakes that no single value shows.
+    pub(super) fn check(&self, mistakes: &mut Mistakes) {
+        let Some(shards) = &self.shards else { return };
+        let replicas = self
+            .replicas
+            .as_ref()
+            .map_or(REPLICAS, |given| given.value.0);
+        let nodes = shards.value.0 * (replicas + 1);
+        if nodes > MAX_NODES {
+            mistakes.push(Mistake {
+                message: format!(
+                    "{} shards with {replicas} replicas each are {nodes} nodes, and AWS gives one \
+                     cluster {MAX_NODES} at most",
+                    shards.value.0
+                ),
+                place: shards.origin.first().cloned(),
+                help: Some("lower `shards` or `replicas`".to_owned()),
+            });
+        }
     }
 }
 

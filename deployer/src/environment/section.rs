@@ -227,6 +227,7 @@ impl Environment {
             ignore.check(mistakes);
         }
         self.check_key(mistakes);
+        self.store.value.check(mistakes);
         if let Some(metrics) = &self.metrics {
             metrics.check(&self.server, mistakes);
         }

@@ -13,6 +13,7 @@ mod metadata;
 mod pages;
 pub mod process;
 mod redis;
+mod redis_cluster;
 pub mod run;
 pub mod setup;
 pub mod stack;

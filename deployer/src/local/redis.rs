@@ -15,8 +15,22 @@ use super::process::Spec;
 /// Programs that can stand for it, the first one found counts.
 const PROGRAMS: [&str; 2] = ["valkey-server", "redis-server"];
 
-/// The name of its process in output.
-pub(super) const NAME: &str = "redis";
+/// The name of its process in output; of a cluster's, with a number behind.
+pub(in crate::local) const NAME: &str = "redis";
+/// What a shard knows of its cluster: who the others are, and whose slots are whose.
+const CLUSTER_FILE: &str = "nodes.conf";
+/// A shard that has not answered for so long counts as away, in milliseconds.
+const CLUSTER_TIMEOUT: &str = "5000";
+
+/// The URLs that the server knows.
+const SCHEMES: [&str; 6] = [
+    "redis",
+    "rediss",
+    "redis+cluster",
+    "rediss+cluster",
+    "redis+sentinel",
+    "rediss+sentinel",
+];
 
 /// Where the server finds its store, as its variables have it: a URL without a secret, and the
 /// secret apart.
@@ -41,7 +55,7 @@ impl Endpoint {
     /// Takes user name and password out of a URL. None where it is not a Redis's.
     pub(super) fn parse(url: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
-        if !matches!(scheme, "redis" | "rediss") {
+        if !SCHEMES.contains(&scheme) {
             return None;
         }
         let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -99,9 +113,20 @@ pub(super) async fn installed() -> Option<PathBuf> {
 /// Each write is in the system's hands before its answer goes out, so that SIGKILL loses none;
 /// without syncing, since the machine itself is not what is tried here, and a sync under way would
 /// hold writes back.
-pub(super) fn spec(program: PathBuf, address: SocketAddr, data: &Path) -> Spec {
+///
+/// With a `bus` it is a shard of a cluster. A shard that is away leaves the others' slots served,
+/// which the server needs.
+pub(super) fn shard_spec(
+    name: &str,
+    program: PathBuf,
+    address: SocketAddr,
+    bus: Option<u16>,
+    data: &Path,
+) -> Spec {
     let (host, port) = (address.ip().to_string(), address.port().to_string());
-    let arguments = [
+    let bus = bus.map(|bus| bus.to_string());
+    let of_cluster = bus.as_ref().map(|bus| in_cluster(&host, bus));
+    let alone = [
         ("--bind", host.as_str()),
         ("--port", &port),
         ("--save", ""),
@@ -110,13 +135,26 @@ pub(super) fn spec(program: PathBuf, address: SocketAddr, data: &Path) -> Spec {
         ("--dir", &data.to_string_lossy()),
         ("--maxmemory-policy", "noeviction"),
     ];
-    let arguments = arguments.iter().flat_map(|(name, value)| [*name, *value]);
+    let arguments = alone.into_iter().chain(of_cluster.into_iter().flatten());
+    let arguments = arguments.flat_map(|(name, value)| [name, value]);
     Spec {
-        name: NAME.to_owned(),
+        name: name.to_owned(),
         program,
         arguments: arguments.map(str::to_owned).collect(),
         environment: vec![],
     }
+}
+
+/// The options of a shard.
+pub(super) fn in_cluster<'a>(host: &'a str, bus: &'a str) -> [(&'a str, &'a str); 6] {
+    [
+        ("--cluster-enabled", "yes"),
+        ("--cluster-port", bus),
+        ("--cluster-announce-ip", host),
+        ("--cluster-config-file", CLUSTER_FILE),
+        ("--cluster-node-timeout", CLUSTER_TIMEOUT),
+        ("--cluster-require-full-coverage", "no"),
+    ]
 }
 
 /// The directory of what it holds, empty at first; dropping it removes it.
@@ -126,17 +164,26 @@ pub(super) struct Data(pub(super) PathBuf);
 impl Data {
     /// Makes it, empty.
     pub(super) fn create(path: PathBuf) -> io::Result<Self> {
-        let data = Self(path);
-        data.clear()?;
-        Ok(data)
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => fs::create_dir(&path)?,
+        }
+        Ok(Self(path))
     }
 
-    /// Removes what is in it.
+    /// Removes what is in it, but for what a shard knows of its cluster: it comes back to it.
     pub(super) fn clear(&self) -> io::Result<()> {
-        match fs::remove_dir_all(&self.0) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => fs::create_dir(&self.0),
+        fs::create_dir_all(&self.0)?;
+        for entry in fs::read_dir(&self.0)? {
+            let entry = entry?;
+            let path = entry.path();
+            match entry.file_type()?.is_dir() {
+                true => fs::remove_dir_all(path)?,
+                false if entry.file_name() == CLUSTER_FILE => {}
+                false => fs::remove_file(path)?,
+            }
         }
+        Ok(())
     }
 }
 
@@ -170,6 +217,13 @@ mod tests {
             (
                 "redis://me@[::1]:7",
                 &[("STORE", "redis://[::1]:7"), ("STORE_USERNAME", "me")],
+            ),
+            (
+                "rediss+cluster://:p@a:1,b:2",
+                &[
+                    ("STORE", "rediss+cluster://a:1,b:2"),
+                    ("STORE_PASSWORD", "p"),
+                ],
             ),
         ] {
             let endpoint = Endpoint::parse(given).unwrap();

@@ -11,6 +11,7 @@ mod image;
 mod network;
 mod quotas;
 mod report;
+mod shards;
 mod size;
 mod tasks;
 mod wanted;
@@ -100,7 +101,16 @@ pub async fn look(
     );
     let size = Ok(size::look(loaded));
     let encryption = Ok(encryption::look(&wanted));
-    let looked = [certificate, image, zone, encryption, artifacts, size];
+    let shards = Ok(shards::look(&wanted));
+    let looked = [
+        certificate,
+        image,
+        zone,
+        encryption,
+        shards,
+        artifacts,
+        size,
+    ];
     let looked = looked.into_iter().chain(network).chain(quotas).collect();
     Preflight::new(looked, began.elapsed())
 }

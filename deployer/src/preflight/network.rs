@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::tasks::{Tasks, counted};
 use super::wanted::Wanted;
-use super::{Finding, Looked, Unseen, unseen, within};
+use super::{Finding, Level, Looked, Unseen, unseen, within};
 use crate::aws::{Clients, Endpoint, Routes, Subnet};
 
 const SUBJECT: &str = "network";
@@ -72,12 +72,21 @@ async fn there(
     if balancers > 0 {
         unfit.extend(network.for_balancers(balancers));
     }
-    if network.free() < wanted.most_tasks() {
+    let nodes = wanted.new_store_nodes();
+    if network.free() < wanted.most_tasks() + nodes {
         let tasks = Tasks::count(clients, wanted).await;
-        unfit.extend(network.for_tasks(match moves_tasks(wanted) {
+        let tasks = match moves_tasks(wanted) {
             true => tasks.all_anew(),
             false => tasks,
-        }));
+        };
+        let of_tasks = network.for_tasks(tasks);
+        let of_nodes = network.for_nodes(nodes, tasks);
+        // Without room for the tasks there is none for both.
+        let stops = of_tasks
+            .as_ref()
+            .is_some_and(|one| one.level == Level::Error);
+        unfit.extend(of_tasks);
+        unfit.extend(of_nodes.filter(|_| !stops));
     }
     Ok((network.there(wanted.region), unfit))
 }
@@ -215,12 +224,25 @@ impl Network {
         };
         (free < most).then(warning)
     }
+
+    /// Each node of the stack's Valkey takes an address in the tasks' subnets.
+    fn for_nodes(&self, nodes: u64, tasks: Tasks) -> Option<Finding> {
+        let (free, certain) = (self.free(), tasks.starting());
+        let message = format!(
+            "the tasks' subnets have {free} free addresses, and the deployment makes {nodes} nodes \
+             of Valkey and starts {}",
+            counted(certain)
+        );
+        let cure = "name larger subnets in `network.task_subnets`, or lower \
+                    `store.redis.shards` or `replicas`";
+        let tight = nodes > 0 && free < nodes + certain;
+        tight.then(|| Finding::error(SUBJECT, message, cure))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preflight::Level;
 
     fn subnet(id: &str, zone: &str, free: u64) -> Subnet {
         Subnet {
@@ -299,5 +321,11 @@ mod tests {
         assert_eq!(level, Level::Warning);
         assert!(message.contains("13 tasks more may run"), "{message}");
         assert_eq!(told(13, 13, 25), None);
+        let tasks = Tasks::of(0, 2, 4);
+        assert_eq!(tight.for_nodes(10, tasks), None);
+        assert_eq!(tight.for_nodes(0, Tasks::of(0, 13, 13)), None);
+        let found = tight.for_nodes(12, tasks).expect("a finding");
+        let words = "makes 12 nodes of Valkey and starts 2 tasks";
+        assert!(found.message.contains(words), "{found:?}");
     }
 }

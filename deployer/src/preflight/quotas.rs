@@ -1,5 +1,5 @@
-//! Quotas that a deployment would pass: load balancers and target groups of a new stack, and the
-//! virtual CPUs of Fargate.
+//! Quotas that a deployment would pass: load balancers and target groups of a new stack, the
+//! virtual CPUs of Fargate, and the nodes of a Valkey cluster.
 
 use super::tasks::{Tasks, counted};
 use super::wanted::Wanted;
@@ -8,17 +8,44 @@ use crate::aws::{Clients, Quota};
 
 const BALANCERS: &str = "quotas of load balancers";
 const CPUS: &str = "vCPUs of Fargate";
+const NODES: &str = "nodes of a Valkey cluster";
+/// The nodes that one cluster may have in every account.
+const NODES_OF_ALL: u64 = 90;
 const CURE: &str = "ask for more in Service Quotas, or remove what nobody needs";
 
 pub(super) async fn look(clients: &Clients, wanted: &Wanted<'_>) -> Vec<Looked> {
     let cpus = within(CPUS, cpus(clients, wanted));
+    let nodes = within(NODES, nodes(clients, wanted));
     // What a stack has already is counted already.
     let more = usize::try_from(wanted.new_balancers()).unwrap_or(usize::MAX);
     if more == 0 {
-        return vec![cpus.await];
+        let (cpus, nodes) = tokio::join!(cpus, nodes);
+        return vec![cpus, nodes];
     }
-    let (cpus, balancers) = tokio::join!(cpus, within(BALANCERS, balancers(clients, more)));
-    vec![cpus, balancers]
+    let balancers = within(BALANCERS, balancers(clients, more));
+    let (cpus, nodes, balancers) = tokio::join!(cpus, nodes, balancers);
+    vec![cpus, nodes, balancers]
+}
+
+/// Asks only where it may matter.
+async fn nodes(clients: &Clients, wanted: &Wanted<'_>) -> Looked {
+    let nodes = wanted.store_nodes();
+    if nodes <= NODES_OF_ALL {
+        return Ok(Vec::new());
+    }
+    let most = clients.cluster_nodes().await;
+    let most = most.map_err(unseen(NODES, "servicequotas:GetServiceQuota"))?;
+    let finding = most.and_then(|most| too_many_nodes(nodes, most));
+    let at = finding.map(|one| one.at(wanted.place("StoreShards")));
+    Ok(at.into_iter().collect())
+}
+
+fn too_many_nodes(nodes: u64, most: u64) -> Option<Finding> {
+    let message =
+        format!("a cluster may have {most} nodes in this account, and this one has {nodes}");
+    let cure = "ask for more in Service Quotas (Nodes per cluster per instance type, Redis cluster \
+                mode enabled), or lower `store.redis.shards` or `replicas`";
+    (nodes > most).then(|| Finding::error(NODES, message, cure))
 }
 
 async fn cpus(clients: &Clients, wanted: &Wanted<'_>) -> Looked {
@@ -108,6 +135,16 @@ mod tests {
         assert!(full("target groups", two, 2).is_some());
         let found = told(50, 50).expect("a finding");
         assert!(found.message.contains("has 50 target groups"), "{found:?}");
+    }
+
+    #[test]
+    fn the_nodes_of_a_cluster_have_a_quota() {
+        assert_eq!(too_many_nodes(180, 180), None);
+        let found = too_many_nodes(180, 90).expect("a finding");
+        assert_eq!(
+            found.message,
+            "a cluster may have 90 nodes in this account, and this one has 180"
+        );
     }
 
     #[test]

@@ -65,6 +65,24 @@ impl<'a> Wanted<'a> {
         u64::from(self.creates()) + u64::from(self.has_internal_api() && !had)
     }
 
+    /// The nodes of the stack's own Valkey: none where it has none.
+    pub(super) fn store_nodes(&self) -> u64 {
+        let own = self.text("StoreNodeType").map(|_| {
+            self.number("StoreShards").unwrap_or(1) * self.number("StoreNodes").unwrap_or(1)
+        });
+        own.unwrap_or_default()
+    }
+
+    /// Those of them that would be made.
+    pub(super) fn new_store_nodes(&self) -> u64 {
+        let before = |name: &str| self.old?.parameters.get(name)?.parse::<u64>().ok();
+        let had = self.old.and_then(|old| old.parameters.get("StoreNodeType"));
+        let had = had
+            .filter(|kind| !kind.is_empty())
+            .map(|_| before("StoreShards").unwrap_or(1) * before("StoreNodes").unwrap_or(1));
+        self.store_nodes().saturating_sub(had.unwrap_or_default())
+    }
+
     /// The least tasks that run.
     pub(super) fn least_tasks(&self) -> u64 {
         self.number("MinTasks").unwrap_or(1)

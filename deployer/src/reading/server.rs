@@ -90,6 +90,11 @@ fn stated(view: &mut View<'_, '_>, setting: Setting, variable: &Variable) {
     let Some((text, place)) = beginning else {
         return view.field(setting, &variable.value);
     };
+    if setting == Store
+        && let Some(protocol) = protocol(text)
+    {
+        view.see(StoreProtocol, protocol, place);
+    }
     match parse(setting, text) {
         Some(value) => view.see(setting, value, place),
         None => {
@@ -97,6 +102,16 @@ fn stated(view: &mut View<'_, '_>, setting: Setting, variable: &Variable) {
             view.reading
                 .hide(setting, format!("what {place} says cannot be read"));
         }
+    }
+}
+
+/// How a server speaks to its Redis, by the beginning of the URL.
+fn protocol(store: &str) -> Option<&'static str> {
+    match store.split(':').next()? {
+        "redis" | "rediss" => Some("single"),
+        "redis+cluster" | "rediss+cluster" => Some("cluster"),
+        "redis+sentinel" | "rediss+sentinel" => Some("sentinel"),
+        _ => None,
     }
 }
 
@@ -112,7 +127,7 @@ fn parse(setting: Setting, text: &str) -> Option<Value> {
             .map(Value::from),
         Store => {
             let scheme = text.split(':').next()?;
-            Some(if scheme == "rediss" { "redis" } else { scheme }.into())
+            Some(protocol(text).map_or(scheme, |_| "redis").into())
         }
         _ => match setting.spec().kind {
             Kind::Duration => grammar::duration(text).ok().map(Value::from),

@@ -31,6 +31,8 @@ pub(super) fn read(view: &mut View<'_, '_>, group: Option<&ReplicationGroup>) {
     let mark = view.mark();
     view.field(Failover, &group.automatic_failover);
     view.field(MultiAz, &group.multi_az);
+    view.field(Shards, &group.shards);
+    view.field(ClusterMode, &group.cluster);
     view.field(ReplicationGroupName, &group.name);
     view.field_or(Engine, &group.engine, "redis");
     view.field_or(EngineVersion, &group.engine_version, Value::Unset);

@@ -181,6 +181,8 @@ fn store(group: Block<'_>) -> Node {
             group.get("automatic_failover_enabled"),
         ),
         ("MultiAZEnabled", group.get("multi_az_enabled")),
+        ("NumNodeGroups", group.get("num_node_groups")),
+        ("ClusterMode", group.get("cluster_mode")),
         ("CacheParameterGroupName", group.get("parameter_group_name")),
         ("SecurityGroupIds", group.get("security_group_ids")),
     ])

@@ -20,6 +20,10 @@ fn changes() -> Vec<Change> {
         on("client-keep-alive-out-of-range").line("Value: \"3600\" }\n        - { Key: \
                                                    routing", "Value: \"30\" }\n        - { Key: \
                                                        routing"),
+        on("cluster-without-failover")
+            .server(StoreProtocol, "cluster")
+            .line("{ maxmemory-policy: noeviction }", "{ maxmemory-policy: noeviction, cluster-enabled: \"yes\" }")
+            .line("AutomaticFailoverEnabled: true", "AutomaticFailoverEnabled: false"),
         on("container-port-mismatch").line("ContainerName: app", "ContainerName: web"),
         on("cors-wildcard-with-credentials").server(CorsOrigins, ["*"].as_slice()).server(Transports, ["websocket"].as_slice()),
         on("cross-origin-polling-without-https").server(CorsOrigins, ["https://app.example.net"].as_slice()),
@@ -133,6 +137,8 @@ fn changes() -> Vec<Change> {
         on("store-engine-too-old").line("\"7.1\"", "\"6.2\""),
         on("store-evicts").line("maxmemory-policy: noeviction", "maxmemory-policy: allkeys-lru"),
         on("store-loses-on-failover").line("MultiAZEnabled: true", "MultiAZEnabled: false"),
+        on("store-protocol-mismatch").line("AutomaticFailoverEnabled: true", "NumNodeGroups: 3\n      AutomaticFailoverEnabled: true"),
+        on("store-shards-uneven").server(StoreProtocol, "cluster").line("AutomaticFailoverEnabled: true", "NumNodeGroups: 4\n      AutomaticFailoverEnabled: true"),
         on("target-type-not-ip").line("Protocol: HTTP\n      TargetType: \
                                        ip", "Protocol: HTTP\n      TargetType: instance"),
         on("too-few-zones").line("Subnets: [!Ref SubnetA, !Ref SubnetB]\n      SecurityGroups", "Subnets: [!Ref SubnetA, !Ref SubnetA]\n      SecurityGroups"),

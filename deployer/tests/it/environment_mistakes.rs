@@ -151,6 +151,14 @@ fn a_store_is_one_of_four() {
         ("http", "{ url: 'https://cache' }"),
         ("password", "{ url: 'rediss://user:secret@cache:6379' }"),
         ("host", "{ url: 'rediss://' }"),
+        ("shards", "{ redis: { shards: 0 } }"),
+        ("nodes", "{ redis: { shards: 90, replicas: 5 } }"),
+        ("ports", "{ url: 'rediss+cluster://a:6379,b:6380' }"),
+        ("sentinels", "{ url: 'redis+sentinel://a,b' }"),
+        (
+            "primary",
+            "{ url: 'rediss+cluster://cache', primary_port: 6380 }",
+        ),
     ] {
         let said = said(
             &format!("store-{test}"),

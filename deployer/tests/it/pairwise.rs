@@ -58,7 +58,8 @@ const OPTIONS: [&[&str]; 13] = [
     &[
         "store: memory",
         "store: { redis: { node_type: cache.t4g.small, replicas: 0 } }",
-        "store: { url: 'rediss://redis.example.com:6380/0' }",
+        "store: { redis: { shards: 3 } }",
+        "store: { url: 'redis+sentinel://10.0.0.1,10.0.0.2/primary', primary_port: 6400 }",
     ],
 ];
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use alb_model::{Action, Algorithm, Condition, XForwardedFor};
 use cloudformation::diagnostic::Mistakes;
 use cloudformation::template::{Inputs, Template};
-use deployer::environment::{find, load};
+use deployer::environment::{find, load, parse};
 use deployer::local::setup::{Setup, Store};
 use deployer::render::{render, service_template};
 
@@ -92,6 +92,26 @@ fn our_cluster_of_this_machine_shares_a_redis() {
         (task.maximum_percent, task.minimum_healthy_percent),
         (200, 100)
     );
+}
+
+#[test]
+fn as_many_shards_run_here_as_the_template_has() {
+    let path = project().join("environments/shards.yaml");
+    let store = |store: &str| {
+        let text = format!("extends: local-cluster\nstore: {store}\n");
+        let environment = parse(&path, &text).unwrap();
+        let rendered = render(&service_template().unwrap(), "shards", &environment);
+        Setup::read(&rendered.unwrap()).unwrap().task.store
+    };
+    for (stated, expected) in [
+        ("{ redis: { shards: 4 } }", Store::Cluster(4)),
+        ("{ redis: { shards: 1 } }", Store::Redis),
+        // Of a cluster elsewhere nobody knows how many it has.
+        ("{ url: 'rediss+cluster://cache' }", Store::Cluster(3)),
+        ("{ url: 'redis+sentinel://a,b/main' }", Store::Redis),
+    ] {
+        assert_eq!(store(stated), expected, "{stated}");
+    }
 }
 
 /// A template of somebody else's: what is written in other ways, and what is only a default.

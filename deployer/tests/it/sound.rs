@@ -83,5 +83,6 @@ pub(crate) fn fitting() -> Flags {
     set(CorsOrigins, Value::List(Vec::new()));
     set(ConnectionsPerTask, 10_000.into());
     set(Store, "redis".into());
+    set(StoreProtocol, "single".into());
     given
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::Hub;
 use crate::clock::{Measured, measure_system, wall_micros};
 use crate::metrics::ClockLabel;
-use crate::store::Store;
+use crate::store::{Parts, Store};
 
 /// From one look at a clock to the next.
 const LOOK: Duration = Duration::from_secs(1);
@@ -53,7 +53,7 @@ impl Hub {
             self.tell("store", was_steady, outcome);
             if matches!(outcome, Measured::BegunAnew(_)) {
                 // What has been read was judged by a wrong time.
-                self.begin_anew();
+                self.begin_anew(Parts::ALL);
             }
             let metrics = &self.context.metrics;
             let wall = (wall_micros() - self.context.clock.micros()) / 1000;

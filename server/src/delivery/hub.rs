@@ -11,7 +11,7 @@ use super::{Context, Subscriber};
 use crate::clock::Millis;
 use crate::keys::KeyUse;
 use crate::message::{Mailbox, Message};
-use crate::store::{Announcement, Store};
+use crate::store::{Announcement, Parts, Store};
 
 /// Keys that are asked for at once.
 const KEYS_AT_ONCE: usize = 64;
@@ -43,7 +43,7 @@ pub(super) struct State {
     /// Mailboxes whose number of sockets has changed since the store was told.
     pub(super) changed: HashSet<Mailbox>,
     /// Whether a recovery waits for its turn, and the store was emptied.
-    pub(super) recovery: Option<bool>,
+    pub(super) recovery: Option<(bool, Parts)>,
     /// Mailboxes that were never swept, or must be swept before their turn.
     pub(super) urgent: HashSet<Mailbox>,
     /// Keys that were used since the store was told.
@@ -282,12 +282,19 @@ impl Hub {
         }
     }
 
-    /// The same for every key that has sockets here.
-    pub(super) async fn check_keys(&self) {
-        let keys: Vec<Arc<str>> = self.lock().key_ids().into_iter().collect();
+    /// The same for every key of these parts of the store that has sockets here.
+    pub(super) async fn check_keys(&self, parts: Parts) {
+        let keys = self.lock().key_ids().into_iter();
+        let of_parts = keys.filter(|id| self.is_in(&Mailbox::of_key(id), parts));
+        let keys: Vec<Arc<str>> = of_parts.collect();
         for some in keys.chunks(KEYS_AT_ONCE) {
             join_all(some.iter().map(|key| self.check_key(key))).await;
         }
+    }
+
+    /// Whether a mailbox is in these parts of the store.
+    pub(super) fn is_in(&self, mailbox: &Mailbox, parts: Parts) -> bool {
+        parts.contains(self.context.store.part_of(mailbox))
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -333,11 +340,13 @@ impl Hub {
                     let _ = self.context.bans.send(ban);
                 }
                 Ok(Announcement::PutBack(mailbox)) => self.read_channel_anew(&mailbox),
-                Ok(Announcement::Interrupted { emptied }) => self.clone().start_recovery(emptied),
+                Ok(Announcement::Interrupted { emptied, parts }) => {
+                    self.clone().start_recovery(emptied, parts);
+                }
                 Err(broadcast::error::RecvError::Lagged(lost)) => {
                     tracing::warn!(lost, "announcements were lost; reading every mailbox");
                     // That of an interruption may be among them.
-                    self.clone().start_recovery(false);
+                    self.clone().start_recovery(false, Parts::ALL);
                 }
                 Err(broadcast::error::RecvError::Closed) => return,
             }

@@ -48,7 +48,7 @@ impl Subscriber {
         let (context, mailbox) = (&self.context, &self.mailboxes[index]);
         self.lock().queues[index].start_reading();
         // What this node has shown and settled must be in the store before it is asked.
-        if !context.recorder.flush(LAST_RECEIPTS).await {
+        if !context.recorder.flush_of(mailbox, LAST_RECEIPTS).await {
             self.lock().queues[index].stop_reading();
             return Err(StoreError::Unavailable("receipts are still waiting".into()));
         }

@@ -5,17 +5,20 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use crate::message::{Mailbox, Message, Note};
 use crate::metrics::Metrics;
-use crate::store::{Receipt, Result, Store};
+use crate::store::{Part, Parts, Receipt, Result, Store};
 use crate::tasks::Tasks;
 
 /// Receipts that may wait for the store; beyond it they are dropped and counted, and the message
 /// comes again.
 const QUEUE: usize = 65_536;
+/// The same for a part of many.
+const QUEUE_OF_PART: usize = 16_384;
 /// Receipts in one call.
 const BATCH: usize = 1024;
 /// The latest receipts that were stored: a store that has lost its last moments is told them again.
@@ -42,48 +45,85 @@ enum Entry {
 /// The handle of the recorder.
 #[derive(Clone)]
 pub struct Recorder {
-    queue: mpsc::Sender<Entry>,
-    /// Somebody waits for a flush.
-    flushes: Arc<Notify>,
+    /// One for each part of the store: what one does not take holds up no other.
+    lanes: Arc<[Lane]>,
+    part_of: Arc<PartOf>,
     metrics: Arc<Metrics>,
 }
 
+/// What waits to be stored in one part.
+struct Lane {
+    queue: mpsc::Sender<Entry>,
+    /// Somebody waits for a flush.
+    flushes: Arc<Notify>,
+}
+
+type PartOf = dyn Fn(&Mailbox) -> Part + Send + Sync;
+
 impl Recorder {
-    /// Starts the recorder's task, which lives as long as its handles.
+    /// Starts the recorder's tasks, which live as long as its handles.
     pub fn start(store: Arc<impl Store + ?Sized>, metrics: Arc<Metrics>, tasks: &Tasks) -> Self {
-        let (queue, entries) = mpsc::channel(QUEUE);
-        let flushes = Arc::new(Notify::new());
-        tasks.spawn("record", run(store, entries, flushes.clone()));
+        let parts = store.parts();
+        let number = parts.iter().count().max(1);
+        let start = |_| {
+            // They are seldom filled together.
+            let (queue, entries) = mpsc::channel((QUEUE / number).max(QUEUE_OF_PART));
+            let flushes = Arc::new(Notify::new());
+            let work = run(store.clone(), entries, flushes.clone(), TAIL / number);
+            tasks.spawn("record", work);
+            Lane { queue, flushes }
+        };
         Self {
-            queue,
-            flushes,
+            lanes: parts.iter().map(start).collect(),
+            part_of: Arc::new(move |mailbox| store.part_of(mailbox)),
             metrics,
         }
     }
 
     /// Takes a receipt; never waits.
     pub fn push(&self, receipt: Receipt) {
-        if self.queue.try_send(Entry::Receipt(receipt)).is_err() {
+        let lane = self.lane(&receipt.message.mailbox);
+        if lane.queue.try_send(Entry::Receipt(receipt)).is_err() {
             self.metrics.receipts_dropped.inc();
         }
     }
 
     /// Takes a note of what happened to a message; never waits.
     pub fn note(&self, message: Arc<Message>, note: Note) {
-        if self.queue.try_send(Entry::Note(message, note)).is_err() {
+        let lane = self.lane(&message.mailbox);
+        if lane.queue.try_send(Entry::Note(message, note)).is_err() {
             self.metrics.receipts_dropped.inc();
         }
     }
 
-    /// Stores again what was stored lately: the store may have lost it.
-    pub fn replay(&self) {
-        // A full queue means that nothing was stored lately.
-        let _ = self.queue.try_send(Entry::Replay);
+    /// Stores again what was stored lately in these parts: the store may have lost it.
+    pub fn replay(&self, parts: Parts) {
+        let lanes = (0..).map(Part).zip(&*self.lanes);
+        for (_, lane) in lanes.filter(|(part, _)| parts.contains(*part)) {
+            // A full queue means that nothing was stored lately.
+            let _ = lane.queue.try_send(Entry::Replay);
+        }
     }
 
     /// Waits until every receipt taken so far is stored, for `patience` at most. Returns whether
     /// they are.
     pub async fn flush(&self, patience: Duration) -> bool {
+        let each = self.lanes.iter().map(|lane| lane.flush(patience));
+        join_all(each).await.into_iter().all(|flushed| flushed)
+    }
+
+    /// The same for receipts of a mailbox.
+    pub async fn flush_of(&self, mailbox: &Mailbox, patience: Duration) -> bool {
+        self.lane(mailbox).flush(patience).await
+    }
+
+    fn lane(&self, mailbox: &Mailbox) -> &Lane {
+        &self.lanes[(self.part_of)(mailbox).index()]
+    }
+}
+
+impl Lane {
+    async fn flush(&self, patience: Duration) -> bool {
         let (done, stored) = oneshot::channel();
         let flushed = async {
             let sent = self.queue.send(Entry::Flush(done)).await.is_ok();
@@ -98,6 +138,7 @@ async fn run(
     store: Arc<impl Store + ?Sized>,
     mut entries: mpsc::Receiver<Entry>,
     flushes: Arc<Notify>,
+    most: usize,
 ) {
     let (mut tail, mut shown) = (VecDeque::new(), Shown::default());
     while let Some(gathered) = gather(&mut entries, &flushes, shown.until).await {
@@ -115,7 +156,7 @@ async fn run(
             let record = || store.record(receipts.clone());
             store_all("receipts", receipts.len(), record).await;
             tail.extend(receipts);
-            tail.drain(..tail.len().saturating_sub(TAIL));
+            tail.drain(..tail.len().saturating_sub(most));
         }
         if !notes.is_empty() {
             store_all("notes", notes.len(), || store.note(notes.clone())).await;

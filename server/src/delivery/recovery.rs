@@ -10,20 +10,21 @@ use tokio::time::sleep;
 use super::Hub;
 use crate::keys::KeyKind;
 use crate::message::Mailbox;
-use crate::store::{Held, Store};
+use crate::store::{Held, Parts, Store};
 
 /// From one try to put things back to the next.
 const RETRY: Duration = Duration::from_millis(100);
 
 impl Hub {
-    /// Announcements were missed, and data may be lost, all of it if `emptied`. Recovers beside
-    /// everything else: announcements are heard meanwhile. One recovery that waits for its turn
-    /// does for all interruptions until then.
-    pub(super) fn start_recovery(self: Arc<Self>, emptied: bool) {
+    /// Announcements of these parts of the store were missed, and data may be lost, all of it if
+    /// `emptied`. Recovers beside everything else: announcements are heard meanwhile. One recovery
+    /// that waits for its turn does for all interruptions until then.
+    pub(super) fn start_recovery(self: Arc<Self>, emptied: bool, parts: Parts) {
         let waits = {
             let mut state = self.lock();
             let waiting = state.recovery;
-            state.recovery = Some(waiting.unwrap_or_default() || emptied);
+            let (also, others) = waiting.unwrap_or_default();
+            state.recovery = Some((emptied || also, parts.and(others)));
             waiting.is_some()
         };
         if !waits {
@@ -31,21 +32,27 @@ impl Hub {
         }
     }
 
-    async fn recover(&self) {
+    async fn recover(self: Arc<Self>) {
         let recovering = self.recovering.lock().await;
-        let emptied = self.lock().recovery.take().unwrap_or_default();
-        self.put_back(emptied).await;
+        let (emptied, parts) = self.lock().recovery.take().unwrap_or_default();
+        let left = self.put_back(emptied, parts).await;
+        let parts = parts.without(left);
         // Before anything is read: what was acknowledged last may be lost, too.
-        self.context.recorder.replay();
-        self.begin_anew();
+        self.context.recorder.replay(parts);
+        self.begin_anew(parts);
         self.measure_now.notify_one();
         drop(recovering);
-        self.check_keys().await;
+        self.check_keys(parts).await;
+        if !left.is_empty() {
+            sleep(RETRY).await;
+            self.start_recovery(emptied, left);
+        }
     }
 
-    async fn put_back(&self, emptied: bool) {
+    /// Returns the parts that gave no answer.
+    async fn put_back(&self, emptied: bool, parts: Parts) -> Parts {
         let restored = loop {
-            match self.context.store.restore(self.held(emptied)).await {
+            match self.context.store.restore(self.held(emptied, parts)).await {
                 Ok(restored) => break restored,
                 Err(_) => sleep(RETRY).await,
             }
@@ -54,7 +61,7 @@ impl Hub {
         metrics.restored.inc_by(restored.messages);
         metrics.lost.inc_by(restored.lost);
         let (messages, keys, lost) = (restored.messages, restored.keys, restored.lost);
-        if emptied {
+        if emptied && restored.left != parts {
             tracing::error!(
                 messages,
                 keys,
@@ -68,10 +75,11 @@ impl Hub {
                 "the store had lost messages that this node held; they were put back"
             );
         }
+        restored.left
     }
 
-    /// What this node has in memory of the store's data.
-    fn held(&self, emptied: bool) -> Held {
+    /// What this node has in memory of the data of these parts of the store.
+    fn held(&self, emptied: bool, parts: Parts) -> Held {
         let mut messages = HashMap::new();
         let mut keys = HashMap::new();
         let state = self.lock();
@@ -92,6 +100,7 @@ impl Hub {
             messages: messages.into_values().collect(),
             keys: keys.into_values().collect(),
             emptied,
+            parts,
         }
     }
 
@@ -115,11 +124,13 @@ impl Hub {
         }
     }
 
-    /// Has every mailbox read anew, and every socket shown what it lacks.
-    pub(super) fn begin_anew(&self) {
+    /// Has every mailbox of these parts read anew, and its sockets shown what they lack.
+    pub(super) fn begin_anew(&self, parts: Parts) {
         let mailboxes: Vec<Mailbox> = {
             let mut state = self.lock();
-            let mailboxes: Vec<Mailbox> = state.channels.keys().cloned().collect();
+            let all = state.channels.keys();
+            let of_parts = all.filter(|mailbox| self.is_in(mailbox, parts));
+            let mailboxes: Vec<Mailbox> = of_parts.cloned().collect();
             // Presence is the store's to keep, but a node that was away too long has been
             // forgotten.
             state.changed.extend(mailboxes.iter().cloned());

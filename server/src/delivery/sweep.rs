@@ -12,7 +12,7 @@ use super::channel::Channel;
 use crate::clock::system_is_steady;
 use crate::message::Mailbox;
 use crate::metrics::MessageState;
-use crate::store::{Result, Store};
+use crate::store::{Parts, Result, Store};
 
 /// Mailboxes that are read at the same time.
 const AT_ONCE: usize = 8;
@@ -30,7 +30,7 @@ impl Hub {
     /// may take longer than the interval, but leaves none out.
     pub(super) async fn sweep(self: Arc<Self>) {
         loop {
-            self.check_keys().await;
+            self.check_keys(Parts::ALL).await;
             let mailboxes: Vec<Mailbox> = self.lock().channels.keys().cloned().collect();
             let groups = mailboxes.chunks(AT_ONCE);
             let pause =

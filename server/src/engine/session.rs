@@ -24,6 +24,8 @@ pub trait Upper: Send + Sync {
     fn received_binary(self: Arc<Self>);
     /// The client was refused something; counted by reason.
     fn refused(&self, reason: &'static str);
+    /// Another transport carries the session from now on.
+    fn upgraded(&self);
     /// The session has ended; called once.
     fn ended(&self, cause: &'static str);
 }
@@ -193,6 +195,11 @@ impl Session {
                 shared.socket = socket.take();
                 // The task that drives it over polling has nothing left to do.
                 shared.wake();
+                // The layer above may ask the session something.
+                drop(shared);
+                if let Some(upper) = self.upper() {
+                    upper.upgraded();
+                }
             }
         }
         Ok(())

@@ -94,7 +94,6 @@ impl Handler {
     /// The node's metrics in the OpenMetrics text format, as they are now.
     #[must_use]
     pub fn metrics_page(&self) -> String {
-        self.sessions.count(&self.context.metrics);
         self.admission.measure();
         self.context.metrics.encode()
     }

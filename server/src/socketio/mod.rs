@@ -4,6 +4,7 @@
 //! acknowledgements that name the message, one encoding for all sockets, and an end of a session
 //! that lets the client come back.
 
+mod counted;
 mod expiry;
 mod gate;
 mod handler;

@@ -8,7 +8,6 @@ use tokio::time::Instant;
 
 use super::session::{Session, lock};
 use crate::engine::{How, Sid};
-use crate::metrics::{Metrics, SocketLabels};
 
 /// Every session of this node.
 #[derive(Default)]
@@ -38,36 +37,6 @@ impl Sessions {
     #[must_use]
     pub fn list(&self) -> Vec<Arc<Session>> {
         lock(&self.all).values().cloned().collect()
-    }
-
-    /// Counts the sockets for `/metrics`: here, because a session changes its transport without a
-    /// word.
-    pub fn count(&self, metrics: &Metrics) {
-        // A few kinds among thousands of sessions: a list is searched without making labels anew for
-        // each of them.
-        let mut counts: Vec<(SocketLabels, i64)> = Vec::new();
-        for session in self.list() {
-            let sockets = lock(&session.sockets);
-            if sockets.as_ref().is_none_or(Vec::is_empty) {
-                continue;
-            }
-            let transport = session.engine.transport().name();
-            let protocol = session.engine.protocol.socketio();
-            for joined in sockets.iter().flatten() {
-                let kind = counts.iter_mut().find(|(kind, _)| {
-                    (kind.transport, kind.protocol) == (transport, protocol)
-                        && kind.namespace == joined.namespace
-                });
-                match kind {
-                    Some((_, count)) => *count += 1,
-                    None => counts.push((session.labels(&joined.namespace), 1)),
-                }
-            }
-        }
-        metrics.sockets.clear();
-        for (labels, count) in counts {
-            metrics.sockets.get_or_create(&labels).set(count);
-        }
     }
 
     /// Ends all sessions, spread evenly over `spread`, so that their clients do not come back all

@@ -9,6 +9,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
+use super::counted::Counted;
 use super::handshake::Handshake;
 use super::packet;
 use crate::admission::{Client, Permit};
@@ -66,6 +67,7 @@ pub(super) struct Joined {
     expiry: Option<AbortHandle>,
     /// The place that the socket takes.
     _place: Permit,
+    counted: Counted,
 }
 
 impl Session {
@@ -167,10 +169,8 @@ impl Session {
             return None;
         };
         let first = !self.has_joined.swap(true, Ordering::Relaxed);
-        self.metrics
-            .connects
-            .get_or_create(&self.labels(namespace))
-            .inc();
+        let kind = self.labels(namespace);
+        self.metrics.connects.get_or_create(&kind).inc();
         // Most sessions have one.
         sockets.reserve_exact(1);
         sockets.push(Joined {
@@ -178,6 +178,7 @@ impl Session {
             subscriber: subscriber.clone(),
             expiry,
             _place: place,
+            counted: Counted::new(&self.metrics, &kind),
         });
         self.send(reply);
         // Under the lock: the end of the session finds the socket on the hub, or comes before it.
@@ -236,7 +237,7 @@ impl Session {
         );
     }
 
-    pub(super) fn labels(&self, namespace: &str) -> SocketLabels {
+    fn labels(&self, namespace: &str) -> SocketLabels {
         SocketLabels {
             transport: self.engine.transport().name(),
             protocol: self.engine.protocol.socketio(),
@@ -257,6 +258,12 @@ impl Upper for Session {
 
     fn refused(&self, reason: &'static str) {
         self.owner.refused(self, reason);
+    }
+
+    fn upgraded(&self) {
+        for joined in lock(&self.sockets).iter_mut().flatten() {
+            joined.counted = Counted::new(&self.metrics, &self.labels(&joined.namespace));
+        }
     }
 
     fn ended(&self, cause: &'static str) {

@@ -7,6 +7,7 @@
 //! hold.
 
 mod embedded;
+mod parts;
 mod redis;
 mod timed;
 
@@ -23,6 +24,7 @@ use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::receipts::KeyReceipt;
 
 pub use embedded::Embedded;
+pub use parts::{Part, Parts};
 pub use redis::Redis;
 pub use timed::Timed;
 
@@ -153,6 +155,8 @@ pub struct Held {
     pub keys: Vec<KeyRecord>,
     /// Whether the store lost everything, or perhaps its last moments.
     pub emptied: bool,
+    /// Of which parts of the store it is to be put back.
+    pub parts: Parts,
 }
 
 /// What was put back.
@@ -164,6 +168,8 @@ pub struct Restored {
     pub keys: u64,
     /// Live messages that were accepted here, and that the store has lost for good.
     pub lost: u64,
+    /// Parts that gave no answer.
+    pub left: Parts,
 }
 
 /// A message that expired with nobody's acknowledgement.
@@ -211,6 +217,8 @@ pub enum Announcement {
     Interrupted {
         /// Whether the store has lost everything.
         emptied: bool,
+        /// Which parts of the store.
+        parts: Parts,
     },
 }
 
@@ -297,7 +305,8 @@ pub trait Store: Send + Sync + 'static {
     /// where an answer was lost.
     async fn expire(&self, now: Millis, limit: usize) -> Result<Vec<Expired>>;
 
-    /// Puts back what the store has lost of it; what it has is left as it is.
+    /// Puts back what the store has lost of it; what it has is left as it is. An error says that no
+    /// part has answered.
     async fn restore(&self, held: Held) -> Result<Restored>;
 
     /// Stores a key, in the place of one with its id; false when there are `MAX_KEYS`, or the id is
@@ -344,6 +353,16 @@ pub trait Store: Send + Sync + 'static {
 
     /// Deletes a key and announces it; false when there is none.
     async fn revoke_key(&self, id: &str) -> Result<bool>;
+
+    /// The parts of it that may be away by themselves.
+    fn parts(&self) -> Parts {
+        Part::FIRST.into()
+    }
+
+    /// The part that has a mailbox; and a key, which a mailbox stands for.
+    fn part_of(&self, _mailbox: &Mailbox) -> Part {
+        Part::FIRST
+    }
 
     /// What keeps it from storing anything, if something does that calls for reading do not show.
     fn trouble(&self) -> Option<String> {

@@ -10,8 +10,8 @@ use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Announcement, Cancelled, Draft, Expired, Held, Published, Receipt, Restored, Result, Store,
-    StoreError, Swept, Tally, Waiting, Wanted,
+    Announcement, Cancelled, Draft, Expired, Held, Part, Parts, Published, Receipt, Restored,
+    Result, Store, StoreError, Swept, Tally, Waiting, Wanted,
 };
 use crate::ban::Ban;
 use crate::clock::Millis;
@@ -138,6 +138,14 @@ macro_rules! timed {
             /// begin anew.
             async fn restore(&self, held: Held) -> Result<Restored> {
                 self.inner.restore(held).await
+            }
+
+            fn parts(&self) -> Parts {
+                self.inner.parts()
+            }
+
+            fn part_of(&self, mailbox: &Mailbox) -> Part {
+                self.inner.part_of(mailbox)
             }
 
             async fn announcements(&self, wanted: Wanted) -> broadcast::Receiver<Announcement> {

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use testkit::redis::Redis;
 use tokio::process::Command;
 
-use crate::harness::{Client, Options, Server};
+use crate::harness::{Client, Options, Server, eventually, free_port};
 use crate::image::Container;
 
 const PASSWORD: &str = "a-password-of-the-stores-user";
@@ -29,8 +29,56 @@ struct Encrypted {
     directory: TempDir,
 }
 
+/// What ElastiCache's cluster mode has: its nodes are known by name.
+const CLUSTER: [&str; 9] = [
+    "--tls-cluster",
+    "yes",
+    "--cluster-enabled",
+    "yes",
+    "--cluster-announce-hostname",
+    "localhost",
+    "--cluster-preferred-endpoint-type",
+    "hostname",
+    "--cluster-port",
+];
+
 impl Encrypted {
     async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// A cluster of one shard.
+    async fn cluster() -> Self {
+        let bus = free_port().to_string();
+        let cluster = Self::start_with(&[CLUSTER.as_slice(), &[&bus]].concat()).await;
+        let all = ["CLUSTER", "ADDSLOTSRANGE", "0", "16383"];
+        assert_eq!(cluster.ask_as_admin(&all).await, "OK\n");
+        let info = async || cluster.ask_as_admin(&["CLUSTER", "INFO"]).await;
+        let whole = async || info().await.contains("cluster_state:ok").then_some(());
+        eventually("every slot is served", whole).await;
+        cluster
+    }
+
+    async fn ask_as_admin(&self, command: &[&str]) -> String {
+        let port = self.redis.address.port().to_string();
+        let asked = Command::new("redis-cli")
+            .args([
+                "--tls",
+                "--cacert",
+                "ca.crt",
+                "-h",
+                "localhost",
+                "-p",
+                &port,
+            ])
+            .args(["--user", "admin", "--pass", PASSWORD, "--no-auth-warning"])
+            .args(command)
+            .current_dir(&self.directory)
+            .output();
+        String::from_utf8(asked.await.unwrap().stdout).unwrap()
+    }
+
+    async fn start_with(more: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         certify(&directory).await;
         let mut redis = Redis::new(directory.path());
@@ -47,6 +95,8 @@ impl Encrypted {
         ]);
         options.extend(["--user", "default", "off", "--user", "server", &password]);
         options.extend(access.split_whitespace());
+        options.extend(["--user", "admin", "on", &password, "~*", "&*", "+@all"]);
+        options.extend(more);
         redis.start(&options).await.unwrap();
         Self { redis, directory }
     }
@@ -99,8 +149,20 @@ fn settings(url: &str) -> [(&str, &str); 3] {
 #[tokio::test]
 async fn two_nodes_share_it_as_the_templates_user() {
     let redis = Encrypted::start().await;
-    let (url, authority) = (redis.url(), redis.authority());
-    let mut with = settings(&url).to_vec();
+    two_nodes_share(&redis, &redis.url()).await;
+}
+
+/// The configuration endpoint is one name for all of a cluster.
+#[tokio::test]
+async fn two_nodes_share_a_cluster_as_the_templates_user() {
+    let redis = Encrypted::cluster().await;
+    let url = redis.url().replace("rediss://", "rediss+cluster://");
+    two_nodes_share(&redis, &url).await;
+}
+
+async fn two_nodes_share(redis: &Encrypted, url: &str) {
+    let authority = redis.authority();
+    let mut with = settings(url).to_vec();
     with.push(("SSL_CERT_FILE", authority.to_str().unwrap()));
     let (one, two) = (Server::start(&with).await, Server::start(&with).await);
     let (id, key) = one.key("c").await;

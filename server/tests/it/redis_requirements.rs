@@ -115,16 +115,22 @@ async fn a_redis_that_cannot_do_the_work_is_refused_at_the_start() {
         ..primary.settings()
     };
     let (replica_settings, cluster_settings) = (replica.settings(), cluster.settings());
-    let (of_replica, of_cluster, of_user) = tokio::join!(
+    let no_cluster = RedisSettings {
+        url: primary.url().replace("redis://", "redis+cluster://"),
+        ..primary.settings()
+    };
+    let (of_replica, of_cluster, of_single, of_user) = tokio::join!(
         refusal(&replica_settings),
         refusal(&cluster_settings),
+        refusal(&no_cluster),
         refusal(&user)
     );
     assert!(of_replica.contains("it is a replica"), "{of_replica}");
     assert!(
-        of_cluster.contains("Redis Cluster is not supported"),
+        of_cluster.contains("begins with redis+cluster://"),
         "{of_cluster}"
     );
+    assert!(of_single.contains("begins with redis://"), "{of_single}");
     assert!(of_user.contains("&hf:*"), "{of_user}");
 }
 

@@ -24,9 +24,10 @@ const AT_ONCE: u64 = 500;
 /// How long a server may take to start.
 const STARTING: Duration = Duration::from_secs(120);
 
-pub(super) async fn run(directory: &Path) -> anyhow::Result<()> {
-    load(directory).await?;
-    million(directory).await
+pub(super) async fn run() -> anyhow::Result<()> {
+    let directory = tempfile::Builder::new().prefix("soak-").tempdir()?;
+    load(directory.path()).await?;
+    million(directory.path()).await
 }
 
 /// What a directory's journal writes, and how soon a message is on the disk.

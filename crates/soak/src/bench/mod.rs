@@ -10,6 +10,7 @@ mod memory;
 mod nodes;
 mod plot;
 mod sample;
+mod shards;
 mod store;
 
 use std::io::Write as _;
@@ -24,6 +25,8 @@ pub(crate) enum Bench {
     Commands,
     /// What the stores do for a message, a join and idle nodes, without clients.
     Store,
+    /// The same load on one primary and on a cluster of three.
+    Shards,
     /// CPU of a node for announcements of channels that it does not have.
     Announcements,
     /// What a console costs a node with 9,000 connections and 1,000 messages a second.
@@ -45,7 +48,11 @@ impl Bench {
         match self {
             Self::Nodes => nodes::run(svg).await,
             Self::Commands => commands::run().await,
-            Self::Store => store::run().await,
+            Self::Store => {
+                store::run().await?;
+                directory::run().await
+            }
+            Self::Shards => shards::run().await,
             Self::Announcements => announcements::run().await,
             Self::Console => console::run(svg).await,
             Self::Memory => memory::run().await,

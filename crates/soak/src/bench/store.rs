@@ -1,5 +1,5 @@
-//! The stores by themselves, without sockets and HTTP: what Redis does for a message, a join and
-//! nodes that are idle, and what a directory's journal writes.
+//! The store in Redis by itself, without sockets and HTTP: what Redis does for a message, a join and
+//! nodes that are idle.
 //!
 //! Three nodes' stores publish, read on, note receipts and retire as nodes do. What is measured is
 //! Redis's and the disk's part, which the load of clients would hide on a small machine.
@@ -21,8 +21,8 @@ use server::tasks::Tasks;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::commands::{Stats, since, stats};
+use super::print;
 use super::sample::cpu;
-use super::{directory, print};
 use crate::redis::Redis;
 
 const NODES: usize = 3;
@@ -30,8 +30,8 @@ const CHANNELS: u64 = 1_500;
 /// For how long messages of the load are live, in ms.
 const TTL: i64 = 2_000;
 /// How long a load lasts, and until as many messages end as are published.
-const BUSY: Duration = Duration::from_secs(8);
-const WARM: Duration = Duration::from_secs(4);
+pub(super) const BUSY: Duration = Duration::from_secs(8);
+pub(super) const WARM: Duration = Duration::from_secs(4);
 /// From a message to its acknowledgement, and between two looks for expired messages.
 pub(super) const FLUSH: Duration = Duration::from_millis(10);
 const RETIRE: Duration = Duration::from_millis(500);
@@ -51,13 +51,13 @@ pub(super) async fn run() -> anyhow::Result<()> {
     }
     let redis = Redis::start(directory.path().join("joins")).await?;
     joins(&redis).await?;
-    idle(&redis).await?;
-    directory::run(directory.path()).await
+    idle(&redis).await
 }
 
-async fn connect(redis: &Redis) -> anyhow::Result<Stores> {
+/// The stores of three nodes that share a Redis.
+pub(super) async fn connect(url: &str) -> anyhow::Result<Stores> {
     let settings = RedisSettings {
-        url: redis.url(),
+        url: url.to_owned(),
         username: None,
         password: None,
     };
@@ -131,9 +131,14 @@ pub(super) async fn receipts(stores: &Stores, messages: &[Arc<Message>]) -> anyh
     Ok(())
 }
 
-/// Publishes at a rate, or as fast as it goes, and sees every message through to its end.
-async fn load(redis: &Redis, rate: u64, at_once: u64) -> anyhow::Result<()> {
-    let stores = connect(redis).await?;
+/// Publishes at a rate, or as fast as it goes, and sees every message through to its end, while
+/// something is measured. That is told how many were published.
+pub(super) async fn under_load<T>(
+    stores: &Stores,
+    rate: u64,
+    at_once: u64,
+    measure: impl AsyncFnOnce(&AtomicU64) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let published = Arc::new(AtomicU64::new(0));
     let mut tasks = tokio::task::JoinSet::new();
     for node in 0..NODES {
@@ -167,7 +172,19 @@ async fn load(redis: &Redis, rate: u64, at_once: u64) -> anyhow::Result<()> {
             }
         });
     }
-    let measured = async {
+    tokio::select! {
+        measured = measure(&published) => measured,
+        Some(ended) = tasks.join_next() => {
+            let ended: anyhow::Result<()> = ended.context("a node's task")?;
+            ended?;
+            anyhow::bail!("the load has ended by itself")
+        }
+    }
+}
+
+async fn load(redis: &Redis, rate: u64, at_once: u64) -> anyhow::Result<()> {
+    let stores = connect(&redis.url()).await?;
+    let measured = async |published: &AtomicU64| {
         sleep(WARM).await;
         let begin = (
             stats(redis).await?,
@@ -179,14 +196,7 @@ async fn load(redis: &Redis, rate: u64, at_once: u64) -> anyhow::Result<()> {
         let micros = (used(redis)? - begin.1) * 1e6;
         anyhow::Ok((calls, micros, published.load(Ordering::Relaxed) - begin.2))
     };
-    let (calls, micros, messages) = tokio::select! {
-        measured = measured => measured?,
-        Some(ended) = tasks.join_next() => {
-            let ended: anyhow::Result<()> = ended.context("a node's task")?;
-            ended?;
-            anyhow::bail!("the load has ended by itself")
-        }
-    };
+    let (calls, micros, messages) = under_load(&stores, rate, at_once, measured).await?;
     report(&calls, micros, messages as f64, rate)
 }
 
@@ -216,7 +226,7 @@ fn used(redis: &Redis) -> anyhow::Result<f64> {
 
 /// What a join costs that finds ten thousand acknowledged messages, and one that is not.
 async fn joins(redis: &Redis) -> anyhow::Result<()> {
-    let stores = connect(redis).await?;
+    let stores = connect(&redis.url()).await?;
     let (store, mailbox) = (&stores[0], Mailbox::channel("n", "c0"));
     let at = Millis(now(&**store).await?.0 - 60_000);
     for first in (0..ACKNOWLEDGED as u64).step_by(100) {
@@ -253,7 +263,7 @@ async fn joins(redis: &Redis) -> anyhow::Result<()> {
 /// What idle nodes ask, with many channels that are read on as nodes do.
 async fn idle(redis: &Redis) -> anyhow::Result<()> {
     const ROUND: Duration = Duration::from_secs(30);
-    let stores = connect(redis).await?;
+    let stores = connect(&redis.url()).await?;
     let before = stats(redis).await?;
     let start = Instant::now();
     for store in &stores {

@@ -10,6 +10,7 @@ mod mass_return;
 mod outages;
 mod pauses;
 mod poison;
+mod resharding;
 mod rollout;
 mod silence;
 
@@ -45,6 +46,8 @@ pub(crate) enum Scenario {
     Silence,
     /// Some clients lose their session at some messages.
     Poison,
+    /// Slots of a Redis cluster move, and one of its primaries is killed.
+    Resharding,
 }
 
 /// How big a run is.
@@ -111,6 +114,7 @@ impl Scenario {
             Self::ClockSteps => "clock-steps",
             Self::Silence => "silence",
             Self::Poison => "poison",
+            Self::Resharding => "resharding",
         }
     }
 
@@ -131,6 +135,7 @@ impl Scenario {
             Self::ClockSteps => clock_steps::run(size, directory).await,
             Self::Silence => silence::run(size, directory).await,
             Self::Poison => poison::run(size, directory).await,
+            Self::Resharding => resharding::run(size, directory).await,
         }
     }
 }

@@ -117,3 +117,8 @@ async fn clocks() {
 async fn attacks() {
     nothing_is_lost("attacks").await;
 }
+
+#[tokio::test]
+async fn resharding() {
+    nothing_is_lost("resharding").await;
+}

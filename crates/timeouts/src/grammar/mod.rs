@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::value::Value;
 
 pub use proxies::Proxies;
-pub use store::{RedisUrl, Store};
+pub use store::{RedisMode, RedisUrl, STORE_PARTS, Store};
 
 /// The most characters of a name.
 pub const NAME_MAX: usize = 128;

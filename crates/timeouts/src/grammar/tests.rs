@@ -97,6 +97,8 @@ fn a_store_names_no_secret() {
         ("rediss://cache.example.com:6380/0", 6380),
         ("redis://[::1]", 6379),
         ("redis://[::1]:7000", 7000),
+        ("redis+cluster://a,b:7001", 6379),
+        ("redis+sentinel://a:26380,b/primary-1", 26380),
     ] {
         assert_eq!(Store::parse(url), Ok(Store::Redis(RedisUrl { url, port })));
     }
@@ -111,11 +113,36 @@ fn a_store_names_no_secret() {
         "redis://cache?x=y",
         "redis://cache:x",
         "redis://cache:0",
+        "redis://a,b",
+        "redis+cluster://",
+        "redis+cluster://a,",
+        "redis+cluster://a/1",
+        "redis+sentinel://a:26379",
+        "redis+sentinel://a/",
+        "redis+sentinel://a/na/me",
+        "redis+other://a",
         "http://cache",
     ];
     for text in bad {
         assert!(Store::parse(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn a_redis_is_one_primary_a_cluster_or_behind_sentinels() {
+    let read = |url| {
+        let url = RedisUrl::parse(url).unwrap();
+        let hosts: Vec<_> = url.hosts().collect();
+        (url.mode(), url.is_encrypted(), hosts)
+    };
+    let single = (RedisMode::Single, true, vec![("[::1]", 6379)]);
+    assert_eq!(read("rediss://[::1]"), single);
+    let hosts = vec![("a", 6379), ("[::1]", 7001)];
+    let cluster = (RedisMode::Cluster, true, hosts);
+    assert_eq!(read("rediss+cluster://a,[::1]:7001/0"), cluster);
+    let mode = RedisMode::Sentinel { name: "primary-1" };
+    let sentinels = (mode, false, vec![("a", 26379), ("b", 7000)]);
+    assert_eq!(read("redis+sentinel://a,b:7000/primary-1"), sentinels);
 }
 
 #[test]

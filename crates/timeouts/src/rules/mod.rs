@@ -7,6 +7,7 @@ mod balancer_overrides_cors;
 mod certificate_refused;
 mod circuit_breaker_trips_late;
 mod client_keep_alive_out_of_range;
+mod cluster_without_failover;
 mod container_port_mismatch;
 mod cors_wildcard_with_credentials;
 mod cross_origin_polling_without_https;
@@ -56,6 +57,8 @@ mod stop_timeout_out_of_range;
 mod store_engine_too_old;
 mod store_evicts;
 mod store_loses_on_failover;
+mod store_protocol_mismatch;
+mod store_shards_uneven;
 mod target_optimizer_with_sockets;
 mod target_type_not_ip;
 mod task_zones_outside_balancer;
@@ -102,6 +105,7 @@ catalogue![
     certificate_refused,
     circuit_breaker_trips_late,
     client_keep_alive_out_of_range,
+    cluster_without_failover,
     container_port_mismatch,
     cors_wildcard_with_credentials,
     cross_origin_polling_without_https,
@@ -151,6 +155,8 @@ catalogue![
     store_engine_too_old,
     store_evicts,
     store_loses_on_failover,
+    store_protocol_mismatch,
+    store_shards_uneven,
     target_optimizer_with_sockets,
     target_type_not_ip,
     task_zones_outside_balancer,

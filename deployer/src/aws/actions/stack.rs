@@ -255,6 +255,7 @@ pub static STORE: &[Grant] = &[
         on: &[
             "arn:${AWS::Partition}:elasticache:${AWS::Region}:${AWS::AccountId}:*:${Prefix}-${Name}-${Environment}",
             "arn:${AWS::Partition}:elasticache:${AWS::Region}:${AWS::AccountId}:cluster:${Prefix}-${Name}-${Environment}-???",
+            "arn:${AWS::Partition}:elasticache:${AWS::Region}:${AWS::AccountId}:cluster:${Prefix}-${Name}-${Environment}-????-???",
             "arn:${AWS::Partition}:elasticache:${AWS::Region}:${AWS::AccountId}:subnetgroup:${Prefix}-${Name}-${Environment}-?tore?ubnets-*",
             "arn:${AWS::Partition}:elasticache:${AWS::Region}:${AWS::AccountId}:parametergroup:${Prefix}-${Name}-${Environment}-?tore?arameters-*",
             "arn:${AWS::Partition}:elasticache:${AWS::Region}:${AWS::AccountId}:snapshot:${Prefix}-${Name}-${Environment}-?tore?roup-*",

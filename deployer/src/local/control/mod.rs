@@ -55,6 +55,9 @@ pub enum Command {
     Redis {
         /// What.
         action: RedisAction,
+        /// To which shard; to all unless it is said.
+        #[serde(default)]
+        shard: Option<String>,
     },
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_model::{Container, Field, Model, Scaling, TaskDefinition};
+use aws_model::{Container, Field, Model, Scaling, TaskDefinition, Variable};
 use cloudformation::diagnostic::{Mistake, Mistakes};
 
 use super::mistake;
@@ -46,7 +46,12 @@ pub enum Store {
     Own(String),
     /// A Redis: AWS's, or at a URL that is not this machine's.
     Redis,
+    /// The same as a cluster, of so many shards.
+    Cluster(usize),
 }
+
+/// The shards of a cluster whose number the template does not say.
+const SHARDS: usize = 3;
 
 /// Addresses are given to each process here, and secrets come from AWS.
 const LOCAL: [&str; 6] = [
@@ -86,7 +91,7 @@ pub(super) fn convert(model: &Model) -> Result<Task, Mistakes> {
             format!("the task definition has no container {name:?}, which the service names");
         return Err(mistake(None, &definition.place, message).into());
     };
-    let (environment, store) = environment(definition, container)?;
+    let (environment, store) = environment(model, definition, container)?;
     let others = definition.containers.items().iter();
     let others = others.filter(|other| !std::ptr::eq(*other, container));
     let names = others.filter_map(|other| other.name.value().cloned());
@@ -115,6 +120,7 @@ pub(super) fn convert(model: &Model) -> Result<Task, Mistakes> {
 }
 
 fn environment(
+    model: &Model,
     definition: &TaskDefinition,
     container: &Container,
 ) -> Result<(Vec<(String, String)>, Store), Mistakes> {
@@ -127,7 +133,7 @@ fn environment(
         let known = variable.value.as_str();
         if name == "STORE" {
             let own = known.filter(|store| *store == "memory" || store.starts_with("file:"));
-            store = own.map_or(Store::Redis, |own| Store::Own(own.to_owned()));
+            store = own.map_or_else(|| redis(model, variable), |own| Store::Own(own.to_owned()));
         }
         match known {
             _ if LOCAL.contains(&name) => {}
@@ -139,4 +145,18 @@ fn environment(
         }
     }
     mistakes.or((environment, store))
+}
+
+/// A Redis, or a cluster of as many shards as the template's has.
+fn redis(model: &Model, store: &Variable) -> Store {
+    let known = store.value.as_str().or(store.beginning.as_deref());
+    let scheme = known.and_then(|url| url.split(':').next());
+    if !scheme.is_some_and(|scheme| scheme.ends_with("+cluster")) {
+        return Store::Redis;
+    }
+    let mut groups = model.replication_groups.iter();
+    let group = groups.find(|group| store.refers_to.contains(&group.id));
+    let shards = group.and_then(|group| group.shards.value());
+    let shards = shards.and_then(|shards| usize::try_from(*shards).ok());
+    Store::Cluster(shards.unwrap_or(SHARDS))
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::local::api;
+use crate::local::{api, redis_cluster};
 
 /// Why a stack could not be started or kept.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,9 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The shards do not become a cluster.
+    #[error("cannot make a cluster of the Redis")]
+    Cluster(#[from] redis_cluster::Error),
     /// The balancer's configuration is inconsistent.
     #[error(transparent)]
     Balancer(#[from] alb_model::Error),

@@ -6,9 +6,11 @@ mod leave;
 mod node;
 pub mod notice;
 mod reconcile;
+mod redis;
 mod request;
 mod rollout;
 mod schedule;
+mod shards;
 mod store;
 mod watcher;
 
@@ -33,10 +35,10 @@ pub use error::Error;
 use launch::{listen, pass_lines, secret};
 pub use node::Node;
 pub use notice::Notice;
+use redis::Redis;
 use rollout::Rolling;
 use schedule::Limits;
 use socketio_client::{Address, Session, Settings};
-use store::Redis;
 use watcher::Watcher;
 
 /// The channel that a new stack can be tried with.
@@ -75,10 +77,10 @@ enum Happened {
     Delayed(String, usize),
     /// A node's stop timeout has passed.
     Overdue(String),
-    /// The Redis accepts connections, or does not.
-    RedisListens(Result<(), Error>),
-    /// The Redis's process has ended.
-    RedisEnded,
+    /// The Redis of this name accepts connections, or does not.
+    RedisListens(String, Result<(), Error>),
+    /// The process of the Redis of this name has ended.
+    RedisEnded(String),
     /// Somebody asks for something.
     Asked(Request),
     /// It is time to look again.

@@ -50,8 +50,8 @@ impl Stack {
             Happened::Ended(name) => self.ended(&name).await?,
             Happened::Delayed(name, cut) => self.delayed(&name, cut).await,
             Happened::Overdue(name) => self.overdue(&name).await,
-            Happened::RedisListens(listens) => self.redis_listens(listens).await,
-            Happened::RedisEnded => self.redis_ended().await,
+            Happened::RedisListens(name, listens) => self.redis_listens(&name, listens).await,
+            Happened::RedisEnded(name) => self.redis_ended(&name).await,
             Happened::Asked(request) => self.take(request).await,
             Happened::Again => {}
         }

@@ -64,7 +64,7 @@ impl Stack {
                 self.begin(None, rollout).await?;
                 Ok(Taken::Until(Goal::Rollout))
             }
-            Command::Redis { action } => match self.treat_redis(action).await? {
+            Command::Redis { action, shard } => match self.treat_redis(action, shard).await? {
                 Some(goal) => Ok(Taken::Until(goal)),
                 None => Ok(Taken::Done("the signal was sent".to_owned())),
             },
@@ -130,11 +130,17 @@ impl Stack {
                 .collect();
             table += &format!("a deployment is under way; it replaces {}\n", of.join(", "));
         }
-        if let (Some(url), Some(state)) = (
-            self.describe_redis()["url"].as_str(),
-            self.describe_redis()["state"].as_str(),
-        ) {
+        let redis = self.describe_redis();
+        if let (Some(url), Some(state)) = (redis["url"].as_str(), redis["state"].as_str()) {
             table += &format!("{:<9} {state:<9} {:<9} {url}\n", "redis", "-");
+        }
+        for shard in redis["shards"].as_array().into_iter().flatten() {
+            let [id, state, address] = ["id", "state", "address"]
+                .map(|name| shard[name].as_str().unwrap_or_default().to_owned());
+            let pid = shard["pid"]
+                .as_u64()
+                .map_or("-".to_owned(), |pid| pid.to_string());
+            table += &format!("{id:<9} {state:<9} {:<9} {address:<21} {pid}\n", "-");
         }
         table.trim_end().to_owned()
     }

@@ -23,10 +23,10 @@ pub(super) enum Goal {
     Rollout,
     /// Everything runs, is healthy and stays.
     Steady,
-    /// The Redis has ended.
-    RedisGone,
-    /// The Redis has been started.
-    RedisUp,
+    /// The Redis has ended: the shard of this name, or every one.
+    RedisGone(Option<String>),
+    /// The Redis has been started: the shard of this name, or every one.
+    RedisUp(Option<String>),
 }
 
 impl Stack {

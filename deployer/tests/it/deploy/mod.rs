@@ -11,6 +11,7 @@ pub(crate) mod interrupted;
 mod misleading;
 mod preflight;
 mod probed;
+mod shards;
 mod team;
 mod terminal;
 

@@ -5,7 +5,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
 use tokio::time::timeout;
 
-use super::stack::{Stack, THREE, names};
+use super::stack::{Stack, THREE, names, until};
 use crate::running::{command, gone, runs};
 use crate::trials::participants::PATIENCE;
 
@@ -185,4 +185,65 @@ async fn a_redis_that_cannot_be_used_is_refused() {
             "{said}"
         );
     }
+}
+
+/// The shards with their states.
+fn shards(status: &Value) -> Vec<(&str, &str)> {
+    let shards = status["redis"]["shards"].as_array().expect("shards");
+    let pairs = shards
+        .iter()
+        .filter_map(|shard| Some((shard["id"].as_str()?, shard["state"].as_str()?)));
+    pairs.collect()
+}
+
+/// Round robin takes each message to another node, and the channels are on all shards.
+#[tokio::test]
+async fn three_nodes_share_three_shards_and_lose_none_of_them() {
+    let stack = Stack::start(&format!("{THREE}store: {{ redis: {{ shards: 3 }} }}\n")).await;
+    let status = stack.local(&["status"]).await.document;
+    let url = status["redis"]["url"].as_str().expect("a URL");
+    assert!(url.starts_with("redis+cluster://127.0.0.1:"), "{url}");
+    let running = ["redis-1", "redis-2", "redis-3"].map(|id| (id, "running"));
+    assert_eq!(shards(&status), running);
+    let mut plugin = Plugin::connect(&stack);
+    for data in ["one", "two", "three"] {
+        send(&stack, data).await;
+        plugin.gets(data).await;
+    }
+
+    let unknown = stack.local(&["redis", "kill", "redis-4"]).await;
+    assert_eq!(unknown.code, 2);
+    let told = "there are redis-1, redis-2, redis-3";
+    assert!(unknown.message().contains(told), "{}", unknown.message());
+    let pid = |status: &Value| status["redis"]["shards"][1]["pid"].as_u64();
+    let killed = stack.local(&["redis", "kill", "redis-2"]).await;
+    assert_eq!(killed.code, 0, "{}", killed.document);
+    let mut expected = running;
+    expected[1].1 = "ended";
+    assert_eq!(shards(&killed.document), expected);
+    assert_eq!(killed.document["redis"]["state"], "degraded");
+    assert_eq!(killed.document["steady"], false);
+    assert!(!runs(pid(&status).expect("it ran")));
+    let back = stack.local(&["redis", "restart", "redis-2"]).await;
+    assert_eq!(back.code, 0, "{}", back.document);
+    assert_eq!(shards(&back.document), running);
+    stack.settled().await;
+
+    // Without their data they still know their cluster.
+    assert_eq!(stack.local(&["redis", "kill"]).await.code, 0);
+    let empty = stack.local(&["redis", "restart", "--empty"]).await;
+    assert_eq!(empty.code, 0, "{}", empty.document);
+    assert_eq!(shards(&empty.document), running);
+    let last = pid(&empty.document).expect("it runs");
+    until("publishing works again", async || {
+        let sent = command(stack.directory.path())
+            .args(["send", "back"])
+            .output();
+        sent.await.expect("it runs").status.success()
+    })
+    .await;
+    plugin.gets("back").await;
+    stack.up.signal("INT");
+    assert_eq!(stack.up.ended().await.0, 0);
+    gone(last).await;
 }

@@ -13,8 +13,8 @@ use crate::clock::Millis;
 use crate::keys::{KeyRecord, KeyUse};
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::store::{
-    Announcement, Cancelled, Draft, Expired, Held, Published, Receipt, Restored, Result, Store,
-    Swept, Tally, Waiting, Wanted,
+    Announcement, Cancelled, Draft, Expired, Held, Parts, Published, Receipt, Restored, Result,
+    Store, Swept, Tally, Waiting, Wanted,
 };
 
 /// A store whose answers are held back until the trial releases them.
@@ -108,7 +108,10 @@ impl HeldStore {
     pub(super) fn resume(&self) {
         let mut state = self.lock();
         state.deaf = false;
-        let interrupted = Announcement::Interrupted { emptied: false };
+        let interrupted = Announcement::Interrupted {
+            emptied: false,
+            parts: Parts::ALL,
+        };
         self.announce(&state, interrupted);
     }
 

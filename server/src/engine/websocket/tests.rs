@@ -33,6 +33,8 @@ impl Upper for Told {
         self.note(format!("refused {reason}"));
     }
 
+    fn upgraded(&self) {}
+
     fn ended(&self, cause: &'static str) {
         self.note(format!("ended {cause}"));
     }

@@ -26,9 +26,19 @@ pub(super) struct Accepted {
     bytes: usize,
     /// How many are not held, by the minute in which they end.
     counted: BTreeMap<i64, u64>,
+    /// How many such share what may be held.
+    shares: usize,
 }
 
 impl Accepted {
+    /// One of so many that share what may be held.
+    pub(super) fn one_of(shares: usize) -> Self {
+        Self {
+            shares,
+            ..Self::default()
+        }
+    }
+
     /// Notes a message that was stored.
     pub(super) fn accept(&mut self, message: &Arc<Message>, now: Millis) {
         self.forget_ended(now);
@@ -37,7 +47,7 @@ impl Accepted {
             self.held.insert(key(message), message.clone());
             self.bytes += size(message);
         }
-        while self.bytes > MOST_BYTES
+        while self.bytes > MOST_BYTES / self.shares.max(1)
             && let Some((_, message)) = self.held.pop_last()
         {
             self.dropped(&message);

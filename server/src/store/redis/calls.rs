@@ -6,16 +6,18 @@ use async_trait::async_trait;
 use redis::{Cmd, Value, cmd};
 use tokio::sync::{broadcast, oneshot};
 
-use super::encoding::{Counts, add_position, noting, published, receipt, recording, row, status};
-use super::link::{is_lasting, unavailable};
-use super::{Redis, keys, listener, message_format, names, read, script};
+use super::encoding::{Counts, add_position, noting, receipt, recording, status};
+use super::link::unavailable;
+use super::names::Layout;
+use super::restore::announcing;
+use super::{Redis, keys, listener, message_format, read, script};
 use crate::ban::Ban;
 use crate::clock::Millis;
 use crate::keys::{KeyRecord, KeyUse};
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::store::{
-    Announcement, Cancelled, Draft, Expired, Held, MAX_RECEIPTS, Published, Receipt, Restored,
-    Result, Store, StoreError, Swept, Tally, Waiting, Wanted,
+    Announcement, Cancelled, Draft, Expired, Held, MAX_RECEIPTS, Part, Parts, Published, Receipt,
+    Restored, Result, Store, StoreError, Swept, Tally, Waiting, Wanted,
 };
 
 /// Receipts in one call of a script: Redis does nothing else meanwhile.
@@ -30,27 +32,11 @@ impl Store for Redis {
     }
 
     async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Published>> {
-        let full = self.shared.is_full();
-        let rows = drafts.iter().map(|d| row(d, full, &self.shared.seals));
-        let answers = self.shared.writer.publish(rows.collect()).await?;
-        let published = drafts
-            .iter()
-            .zip(answers)
-            .map(|(draft, answer)| published(draft, answer, full))
-            .collect::<Result<Vec<_>>>()?;
-        for (draft, answer) in drafts.iter().zip(&published) {
-            // A repeat may be of one whose answer was lost.
-            if let Published::Stored(status) | Published::Repeated(status) = answer {
-                self.shared
-                    .accepted()
-                    .accept(&status.message, draft.created_at);
-            }
-        }
-        Ok(published)
+        self.shared.publish(drafts).await
     }
 
     async fn status(&self, mailbox: &Mailbox, id: &str) -> Result<Option<Status>> {
-        let prefix = names::mailbox(mailbox);
+        let (part, prefix) = (self.shared.part_of(mailbox), self.layout().mailbox(mailbox));
         let mut pipeline = redis::pipe();
         pipeline.cmd("GET").arg(format!("{prefix}m:{id}"));
         pipeline
@@ -67,7 +53,8 @@ impl Store for Redis {
             .arg(format!("{prefix}t:{id}"))
             .arg(0)
             .arg(-1);
-        let mut answers = self.shared.calls.ask_all(&mut pipeline).await?.into_iter();
+        let answers = self.shared.primaries.ask_all(part, &mut pipeline).await?;
+        let mut answers = answers.into_iter();
         let mut next = || match answers.next() {
             Some(answer) => answer.map_err(|error| unavailable(&error)),
             None => Ok(Value::Nil),
@@ -103,9 +90,10 @@ impl Store for Redis {
         before: Option<Position>,
         limit: usize,
     ) -> Result<Vec<Status>> {
-        let mut command = script::LIST.on_mailbox(mailbox);
+        let mut command = script::LIST.on_mailbox(self.layout(), mailbox);
         add_position(&mut command, before, "");
-        let found: Vec<(Vec<u8>, Counts)> = read(self.shared.calls.ask(command.arg(limit)).await?)?;
+        let answer = self.ask_of(mailbox, command.arg(limit)).await?;
+        let found: Vec<(Vec<u8>, Counts)> = read(answer)?;
         Ok(found
             .into_iter()
             .filter_map(|(found, counts)| {
@@ -117,9 +105,9 @@ impl Store for Redis {
     async fn tally(&self, mailbox: &Mailbox) -> Result<Tally> {
         let (mut tally, mut counted) = (Tally::default(), 0);
         loop {
-            let mut command = script::TALLY.on_mailbox(mailbox);
+            let mut command = script::TALLY.on_mailbox(self.layout(), mailbox);
             command.arg(counted).arg(PAGE);
-            let answer = self.shared.calls.ask(&command).await?;
+            let answer = self.ask_of(mailbox, &command).await?;
             let (scheduled, pending, delivered, acknowledged, more): (u64, u64, u64, u64, u8) =
                 read(answer)?;
             tally.scheduled += scheduled;
@@ -134,21 +122,22 @@ impl Store for Redis {
     }
 
     async fn cancel(&self, mailbox: &Mailbox, id: &str) -> Result<Cancelled> {
-        let mut command = script::CANCEL.on_mailbox(mailbox);
+        let mut command = script::CANCEL.on_mailbox(self.layout(), mailbox);
         command
             .arg(id)
-            .arg(names::announcements(mailbox))
+            .arg(self.layout().announcements(mailbox))
             .arg(mailbox.as_str());
         // The script cannot seal what it announces; so it is told what it is to find.
-        let key = format!("{}m:{id}", names::mailbox(mailbox));
-        let found: Option<Vec<u8>> = read(self.shared.calls.ask(cmd("GET").arg(key)).await?)?;
+        let key = format!("{}m:{id}", self.layout().mailbox(mailbox));
+        let found: Option<Vec<u8>> = read(self.ask_of(mailbox, cmd("GET").arg(key)).await?)?;
         let found = found.and_then(|found| message_format::decode(mailbox, &found));
         if let Some(at) = found.map(|message| message.position())
             && let Some(seal) = self.shared.seals.of_cancellation(mailbox.as_str(), id, at)
         {
             command.arg(at.seq).arg(at.deliver_at.0).arg(seal);
         }
-        match self.write::<String>(command).await?.as_str() {
+        let part = self.shared.part_of(mailbox);
+        match self.write::<String>(part, command).await?.as_str() {
             "done" => Ok(Cancelled::Done),
             "late" => Ok(Cancelled::TooLate),
             _ => Ok(Cancelled::Unknown),
@@ -163,11 +152,11 @@ impl Store for Redis {
         until: Millis,
         limit: usize,
     ) -> Result<Vec<Waiting>> {
-        let mut command = script::BACKLOG.on_mailbox(mailbox);
+        let mut command = script::BACKLOG.on_mailbox(self.layout(), mailbox);
         command.arg(key);
         add_position(&mut command, after, "~");
         command.arg(until.0).arg(limit);
-        let found: Vec<(String, Vec<u8>)> = read(self.shared.calls.ask(&command).await?)?;
+        let found: Vec<(String, Vec<u8>)> = read(self.ask_of(mailbox, &command).await?)?;
         let waiting = found.into_iter().filter_map(|(flag, found)| {
             Some(Waiting {
                 message: message_format::decode(mailbox, &found)?,
@@ -188,31 +177,35 @@ impl Store for Redis {
     }
 
     async fn record(&self, mut receipts: Vec<Receipt>) -> Result<()> {
-        receipts.sort_by(|a, b| {
-            let (a, b) = (&a.message, &b.message);
-            (&a.mailbox, a.seq).cmp(&(&b.mailbox, b.seq))
+        let layout = self.layout();
+        receipts.sort_by_cached_key(|receipt| {
+            let message = &receipt.message;
+            let part = layout.part_of(&message.mailbox);
+            (part, message.mailbox.clone(), message.seq)
         });
-        let mut pipeline = redis::pipe();
-        for chunk in receipts.chunks(RECEIPTS) {
-            pipeline.add_command(recording(chunk));
-        }
-        let answers = self.shared.calls.ask_all(&mut pipeline).await?;
-        for answer in answers.iter().flatten() {
-            let damaged: Vec<String> = read(answer.clone())?;
+        let part_of = |receipt: &Receipt| layout.part_of(&receipt.message.mailbox);
+        let of_parts = receipts.chunk_by(|a, b| part_of(a) == part_of(b));
+        let chunks = of_parts.flat_map(|of_part| of_part.chunks(RECEIPTS));
+        let commands = chunks.map(|chunk| (part_of(&chunk[0]), recording(layout, chunk)));
+        for answer in self.shared.carry_out("receipts", commands).await? {
+            let damaged: Vec<String> = read(answer)?;
             if let Some(error) = damaged.first() {
                 let messages = damaged.len();
                 tracing::error!(messages, %error, "the store cannot take receipts; they are dropped");
             }
         }
-        check("receipts", answers)
+        Ok(())
     }
 
     async fn note(&self, notes: Vec<(Arc<Message>, Note)>) -> Result<()> {
-        let mut pipeline = redis::pipe();
-        for (message, note) in &notes {
-            pipeline.add_command(noting(message, note)?);
-        }
-        check("notes", self.shared.calls.ask_all(&mut pipeline).await?)
+        let layout = self.layout();
+        let commands = notes.iter().map(|(message, note)| {
+            let part = self.shared.part_of(&message.mailbox);
+            Ok((part, noting(layout, message, note)?))
+        });
+        let commands: Vec<_> = commands.collect::<Result<_>>()?;
+        let answers = self.shared.carry_out("notes", commands.into_iter()).await;
+        answers.map(drop)
     }
 
     async fn expire(&self, now: Millis, limit: usize) -> Result<Vec<Expired>> {
@@ -232,7 +225,9 @@ impl Store for Redis {
     }
 
     async fn bar_key(&self, key: KeyRecord) -> Result<bool> {
-        let barred = self.write::<u8>(keys::barring(&key)?).await? == 1;
+        let part = self.layout().part_of_key(&key.id);
+        let command = keys::barring(self.layout(), &key)?;
+        let barred = self.write::<u8>(part, command).await? == 1;
         if barred {
             self.shared.known_keys().bar(key);
         }
@@ -240,18 +235,16 @@ impl Store for Redis {
     }
 
     async fn key(&self, id: &str) -> Result<Option<KeyRecord>> {
-        let json: Option<String> = read(
-            self.shared
-                .calls
-                .ask(cmd("HGET").arg(names::KEYS).arg(id))
-                .await?,
-        )?;
+        let part = self.layout().part_of_key(id);
+        let mut command = cmd("HGET");
+        command.arg(&*self.layout().keys(part).records).arg(id);
+        let json: Option<String> = read(self.shared.primaries.ask(part, &command).await?)?;
         let found: Option<KeyRecord> = json.and_then(|json| serde_json::from_str(&json).ok());
         match &found {
             Some(key) => self.shared.known_keys().learn(key.clone()),
             None if self.shared.known_keys().is_revoked(id) => {}
             // "Unknown" would be final for whoever comes with it.
-            None if self.shared.lacks_keys().await? => {
+            None if self.shared.lacks_keys(part).await? => {
                 return Err(StoreError::Unavailable("keys are being put back".into()));
             }
             None => {}
@@ -290,7 +283,9 @@ impl Store for Redis {
     }
 
     async fn revoke_key(&self, id: &str) -> Result<bool> {
-        let revoked = self.write::<u8>(script::revoking(id, "delete")).await? == 1;
+        let part = self.layout().part_of_key(id);
+        let command = script::revoking(self.layout(), part, id, "delete");
+        let revoked = self.write::<u8>(part, command).await? == 1;
         self.shared.known_keys().revoke(id.into());
         Ok(revoked)
     }
@@ -307,40 +302,61 @@ impl Store for Redis {
         let Some(told) = self.shared.seals.ban(ban) else {
             return Ok(());
         };
-        let mut command = cmd("PUBLISH");
-        command.arg(names::bans()).arg(format!("N {told}"));
-        self.shared.calls.ask(&command).await.map(|_| ())
+        let (layout, told) = (self.layout(), format!("N {told}"));
+        let mut outcome = Ok(());
+        // Every node listens to every part.
+        for part in layout.parts().iter() {
+            let command = announcing(layout, &layout.notices(part), &told);
+            outcome = self.shared.primaries.ask(part, &command).await.map(drop);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome
+    }
+
+    fn trouble(&self) -> Option<String> {
+        match self.layout() {
+            // Its calls tell.
+            Layout::Single => None,
+            Layout::Cluster => self.shared.primaries.trouble(),
+        }
+    }
+
+    fn parts(&self) -> Parts {
+        self.layout().parts()
+    }
+
+    fn part_of(&self, mailbox: &Mailbox) -> Part {
+        self.shared.part_of(mailbox)
     }
 
     async fn announcements(&self, wanted: Wanted) -> broadcast::Receiver<Announcement> {
         let receiver = self.shared.announcements.subscribe();
         let (listening, listens) = oneshot::channel();
-        let (shared, client) = (self.shared.clone(), self.client.clone());
+        let shared = self.shared.clone();
         let tasks = self.shared.tasks.clone();
-        tasks.spawn("hear", listener::listen(shared, client, wanted, listening));
+        tasks.spawn("hear", listener::listen(shared, wanted, listening));
         // It is never dropped unused.
         let _ = listens.await;
         receiver
     }
 }
 
-/// Whether answers are in order. What will never be stored does not hold up the rest: it is told of
-/// and dropped.
-fn check(what: &str, answers: Vec<redis::RedisResult<Value>>) -> Result<()> {
-    let errors = answers.into_iter().filter_map(redis::RedisResult::err);
-    let (lasting, passing): (Vec<_>, Vec<_>) = errors.partition(is_lasting);
-    if let Some(error) = lasting.first() {
-        let mailboxes = lasting.len();
-        tracing::error!(what, mailboxes, %error, "the store cannot take these; they are dropped");
-    }
-    passing
-        .first()
-        .map_or(Ok(()), |error| Err(unavailable(error)))
-}
-
 impl Redis {
+    fn layout(&self) -> Layout {
+        self.shared.primaries.layout
+    }
+
+    async fn ask_of(&self, mailbox: &Mailbox, command: &Cmd) -> Result<Value> {
+        let part = self.shared.part_of(mailbox);
+        self.shared.primaries.ask(part, command).await
+    }
+
     async fn store_key(&self, key: KeyRecord, how: &str) -> Result<bool> {
-        let stored = self.write::<u8>(keys::putting(&key, how)?).await? == 1;
+        let part = self.layout().part_of_key(&key.id);
+        let command = keys::putting(self.layout(), &key, how)?;
+        let stored = self.write::<u8>(part, command).await? == 1;
         if stored {
             self.shared.known_keys().learn(key);
         }
@@ -348,8 +364,8 @@ impl Redis {
     }
 
     /// Carries out one command that must not be lost.
-    async fn write<T: redis::FromRedisValue>(&self, command: Cmd) -> Result<T> {
-        let answers = self.shared.writer.run(vec![command]).await?;
+    async fn write<T: redis::FromRedisValue>(&self, part: Part, command: Cmd) -> Result<T> {
+        let answers = self.shared.primaries.write(part, vec![command]).await?;
         read(answers.into_iter().next().unwrap_or(Value::Nil))
     }
 }

@@ -4,9 +4,10 @@ use std::sync::{Arc, OnceLock};
 
 use redis::{Cmd, Value};
 
+use super::names::Layout;
 use super::seal::Seals;
 use super::sweep::LISTED_FROM;
-use super::{message_format, names, read, script};
+use super::{message_format, read, script};
 use crate::clock::Millis;
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::receipts::{KeyReceipt, Outcome};
@@ -25,7 +26,7 @@ const KEPT_STORED: i64 = 600_000;
 pub(super) type Counts = (Option<u32>, Option<u32>, Option<u32>);
 
 /// A draft as the script takes it; `full` lets only repeated requests pass. See `lua/publish.lua`.
-pub(super) fn row(draft: &Draft, full: bool, seals: &Seals) -> Row {
+pub(super) fn row(layout: Layout, draft: &Draft, full: bool, seals: &Seals) -> Row {
     let mailbox = &draft.mailbox;
     let most = match mailbox.channel_name() {
         // What came before is still answered as what it is.
@@ -51,7 +52,7 @@ pub(super) fn row(draft: &Draft, full: bool, seals: &Seals) -> Row {
         false => String::new(),
     };
     [
-        names::mailbox(mailbox),
+        layout.mailbox(mailbox),
         mailbox.to_string(),
         draft.id.clone(),
         created.saturating_mul(1000).to_string(),
@@ -60,7 +61,7 @@ pub(super) fn row(draft: &Draft, full: bool, seals: &Seals) -> Row {
         expires.saturating_add(RETENTION).to_string(),
         size.to_string(),
         most.to_string(),
-        names::announcements(mailbox),
+        layout.announcements(mailbox),
         u8::from(expires <= deliver).to_string(),
         if_so(is_listed, deliver.div_euclid(60_000)),
         if_so(
@@ -74,10 +75,10 @@ pub(super) fn row(draft: &Draft, full: bool, seals: &Seals) -> Row {
     ]
 }
 
-/// The call that stores messages. It answers with a list that has an answer for each.
-pub(super) fn publishing(rows: &[Row]) -> Cmd {
+/// The call that stores messages of one part. It answers with a list that has an answer for each.
+pub(super) fn publishing(layout: Layout, rows: &[Row]) -> Cmd {
     let mailbox = Mailbox::from(rows[0][1].as_str());
-    let mut command = script::PUBLISH.on_mailbox(&mailbox);
+    let mut command = script::PUBLISH.on_mailbox(layout, &mailbox);
     command.arg(MAX_CHANNEL_BYTES);
     rows.iter().for_each(|row| {
         command.arg(row);
@@ -131,10 +132,10 @@ fn stored(draft: &Draft, seq: u64) -> Arc<Message> {
     })
 }
 
-/// The call that notes receipts, which are in the order of mailboxes and their messages. It answers
+/// The call that notes receipts of one part, which are in the order of mailboxes and their messages. It answers
 /// with the errors of messages that are damaged.
-pub(super) fn recording(receipts: &[Receipt]) -> Cmd {
-    let mut command = script::RECORD.on_mailbox(&receipts[0].message.mailbox);
+pub(super) fn recording(layout: Layout, receipts: &[Receipt]) -> Cmd {
+    let mut command = script::RECORD.on_mailbox(layout, &receipts[0].message.mailbox);
     let same = |a: &Receipt, b: &Receipt| {
         (&a.message.mailbox, a.message.seq) == (&b.message.mailbox, b.message.seq)
     };
@@ -143,7 +144,7 @@ pub(super) fn recording(receipts: &[Receipt]) -> Cmd {
         // Those of a message to everyone too, although there are as many as keys: its end folds
         // them into counts, and a clock that leaps by an hour must not take them from a live one.
         command
-            .arg(names::mailbox(&message.mailbox))
+            .arg(layout.mailbox(&message.mailbox))
             .arg(&message.id)
             .arg(message.seq)
             .arg(message.expires_at.0.saturating_add(RETENTION))
@@ -189,10 +190,10 @@ pub(super) fn receipt(message: &Message, row: &str) -> Option<KeyReceipt> {
 }
 
 /// The call that notes something that happened to a message.
-pub(super) fn noting(message: &Message, note: &Note) -> Result<Cmd> {
+pub(super) fn noting(layout: Layout, message: &Message, note: &Note) -> Result<Cmd> {
     let json = serde_json::to_string(note)
         .map_err(|error| StoreError::Unavailable(format!("a note cannot be written: {error}")))?;
-    let mut command = script::NOTE.on_mailbox(&message.mailbox);
+    let mut command = script::NOTE.on_mailbox(layout, &message.mailbox);
     command
         .arg(&message.id)
         .arg(message.seq)

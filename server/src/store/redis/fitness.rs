@@ -7,7 +7,12 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, ServerErrorKind, cmd};
 use tokio::time::{Instant, sleep};
 
-use super::{listener, pulse};
+use super::names::Layout;
+use super::primaries::Primaries;
+use super::slots::Slots;
+use super::whereabouts::Whereabouts;
+use super::{info, listener};
+use crate::store::Part;
 
 /// Between two tries to connect.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -21,21 +26,60 @@ const RIGHTS: &str = "the user needs `~hf:* &hf:* +@all -@dangerous +info`";
 /// # Errors
 /// It is not reached in time, refuses the credentials or a command, is too old, a replica or a
 /// cluster; says which.
-pub(super) async fn wait_for(client: &Client, patience: Duration) -> anyhow::Result<()> {
+pub(super) async fn wait_for(whereabouts: &Whereabouts, patience: Duration) -> anyhow::Result<()> {
     let start = Instant::now();
     loop {
-        let trouble = match connect(client).await {
-            Ok(connection) => match look(client, connection).await? {
-                None => return Ok(()),
-                Some(trouble) => trouble,
-            },
-            Err(error) if error.kind() == ErrorKind::AuthenticationFailed => {
-                bail!("{error}; see STORE_USERNAME and STORE_PASSWORD")
-            }
-            Err(error) => error.to_string(),
+        let trouble = match whereabouts.client().await {
+            Ok(client) => try_once(&client, Layout::Single).await?,
+            Err(error) => Some(error.to_string()),
+        };
+        let Some(trouble) = trouble else {
+            return Ok(());
         };
         ensure!(start.elapsed() < patience, "{trouble}");
         sleep(PAUSE).await;
+    }
+}
+
+/// Waits until some server of a cluster is there and knows a primary of each part.
+///
+/// # Errors
+/// None is reached in time, or one refuses the credentials or a command, is too old, or is of no
+/// cluster; or parts have no primary; says which.
+pub(super) async fn wait_for_cluster(
+    slots: &Slots,
+    primaries: &Primaries,
+    patience: Duration,
+) -> anyhow::Result<()> {
+    let start = Instant::now();
+    loop {
+        let mut why = None;
+        for address in &slots.seeds {
+            why = try_once(&slots.login.client(address)?, Layout::Cluster).await?;
+            if why.is_none() {
+                break;
+            }
+        }
+        let missing = match slots.look(primaries).await {
+            Ok(()) => primaries.missing(),
+            Err(error) => Some(error.to_string()),
+        };
+        let Some(why) = why.or(missing) else {
+            return Ok(());
+        };
+        ensure!(start.elapsed() < patience, "{why}");
+        sleep(PAUSE).await;
+    }
+}
+
+/// What may pass by itself, if there is such a thing.
+async fn try_once(client: &Client, layout: Layout) -> anyhow::Result<Option<String>> {
+    match connect(client).await {
+        Ok(connection) => look(client, layout, connection).await,
+        Err(error) if error.kind() == ErrorKind::AuthenticationFailed => {
+            bail!("{error}; see STORE_USERNAME and STORE_PASSWORD")
+        }
+        Err(error) => Ok(Some(error.to_string())),
     }
 }
 
@@ -48,17 +92,17 @@ async fn connect(client: &Client) -> Result<MultiplexedConnection, RedisError> {
         .await
 }
 
-/// What may pass by itself, if there is such a thing.
 async fn look(
     client: &Client,
+    layout: Layout,
     mut connection: MultiplexedConnection,
 ) -> anyhow::Result<Option<String>> {
-    let info: String = match cmd("INFO").query_async(&mut connection).await {
-        Ok(info) => info,
+    let said: String = match cmd("INFO").query_async(&mut connection).await {
+        Ok(said) => said,
         Err(error) if is_forbidden(&error) => bail!("{error}; {RIGHTS}"),
         Err(error) => return Ok(Some(error.to_string())),
     };
-    let field = |name| pulse::field(&info, name);
+    let field = |name| info::field(&said, name);
     let version = field("valkey_version")
         .or_else(|| field("redis_version"))
         .unwrap_or_default();
@@ -67,16 +111,27 @@ async fn look(
         major.parse::<u32>().is_ok_and(|major| major >= 7),
         "version {version} is too old: Redis 7, or Valkey, is needed"
     );
-    ensure!(
-        field("cluster_enabled") != Some("1"),
-        "Redis Cluster is not supported: use a Redis with cluster mode off"
-    );
+    let is_cluster = field("cluster_enabled") == Some("1");
+    match layout {
+        Layout::Cluster => {
+            ensure!(
+                is_cluster,
+                "it is not a cluster: its URL begins with redis://, or rediss://"
+            );
+            tracing::info!(version, "connected to a Redis cluster");
+            return Ok(None);
+        }
+        Layout::Single => ensure!(
+            !is_cluster,
+            "it is a cluster: its URL begins with redis+cluster://, or rediss+cluster://"
+        ),
+    }
     if field("role") == Some("slave") {
         return Ok(Some(
             "it is a replica, which accepts no writes: use the primary's endpoint".to_owned(),
         ));
     }
-    match listener::subscribe(client).await {
+    match listener::subscribe(client, layout, &layout.channels(Part::FIRST)).await {
         Ok(_) => {}
         Err(error) if is_forbidden(&error) => bail!("{error}; {RIGHTS}"),
         Err(error) => return Ok(Some(error.to_string())),

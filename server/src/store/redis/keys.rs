@@ -1,19 +1,24 @@
-//! Keys in Redis: their records, in the order of issue and by channel, and how they were used.
+//! Keys in Redis: their records, in the order of issue and by channel, and how they were used. On a
+//! cluster each part has some, by id.
 //!
 //! A release before this one keeps no order by channel. Where both orders differ in length, the one
 //! by channel is made anew from the records.
 
+use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use redis::{Cmd, cmd};
 use tokio::time::Instant;
 
 use super::link::unavailable;
-use super::{Shared, lock, names, read, script};
+use super::names::Layout;
+use super::{Shared, lock, read, script};
 use crate::clock::Millis;
 use crate::keys::{KeyRecord, KeyUse};
-use crate::store::{MAX_KEYS, Result, StoreError};
+use crate::store::{MAX_KEYS, Part, Result, StoreError};
 
 /// Keys in one call while the order by channel is made anew.
 const CHUNK: usize = 500;
@@ -27,24 +32,31 @@ pub(super) fn place(key: &KeyRecord) -> String {
 }
 
 /// The call that stores a key: `put`, `prolong` or `restore`.
-pub(super) fn putting(key: &KeyRecord, how: &str) -> Result<Cmd> {
+pub(super) fn putting(layout: Layout, key: &KeyRecord, how: &str) -> Result<Cmd> {
     let json = written(key)?;
-    let mut command = script::PUT_KEY.on(&[names::KEYS, names::KEY_IDS, names::KEY_CHANNELS]);
+    let of = layout.keys(layout.part_of_key(&key.id));
+    let mut command = script::PUT_KEY.on(&[&of.records, &of.ids, &of.channels]);
     let (id, channel) = (&*key.id, &key.channel);
     command
         .arg(id)
         .arg(json)
         .arg(channel)
-        .arg(MAX_KEYS)
+        .arg(most(layout))
         .arg(how);
     Ok(command)
 }
 
 /// The call that bars an id: it revokes the key that has it.
-pub(super) fn barring(key: &KeyRecord) -> Result<Cmd> {
-    let mut command = script::revoking(&key.id, "bar");
-    command.arg(written(key)?).arg(MAX_KEYS);
+pub(super) fn barring(layout: Layout, key: &KeyRecord) -> Result<Cmd> {
+    let part = layout.part_of_key(&key.id);
+    let mut command = script::revoking(layout, part, &key.id, "bar");
+    command.arg(written(key)?).arg(most(layout));
     Ok(command)
+}
+
+/// The most keys of a part.
+fn most(layout: Layout) -> u64 {
+    MAX_KEYS.div_ceil(layout.parts().iter().count() as u64)
 }
 
 fn written(key: &KeyRecord) -> Result<String> {
@@ -59,12 +71,23 @@ impl Shared {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<KeyRecord>> {
+        let each = self.each_part(|part| self.keys_of_part(part, after, limit));
+        Ok(first_by_id(each.await?, limit))
+    }
+
+    async fn keys_of_part(
+        &self,
+        part: Part,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<KeyRecord>> {
         let mut command = cmd("ZRANGEBYLEX");
         let from = after.map_or("-".to_owned(), |after| format!("({after}"));
-        command.arg(names::KEY_IDS).arg(from).arg("+");
+        let of = self.primaries.layout.keys(part);
+        command.arg(&*of.ids).arg(from).arg("+");
         command.arg("LIMIT").arg(0).arg(limit);
-        let ids: Vec<String> = read(self.calls.ask(&command).await?)?;
-        self.records(&ids).await
+        let ids: Vec<String> = read(self.primaries.ask(part, &command).await?)?;
+        self.records(part, &ids).await
     }
 
     /// A channel's keys after `after`, by id.
@@ -75,19 +98,23 @@ impl Shared {
         limit: usize,
     ) -> Result<Vec<KeyRecord>> {
         self.complete_channels().await?;
-        let mut command = cmd("ZRANGEBYLEX");
         let from = match after {
             Some(after) => format!("({channel} {after}"),
             None => format!("[{channel} "),
         };
         // The character behind the space.
         let end = format!("({channel}!");
-        command.arg(names::KEY_CHANNELS).arg(from).arg(end);
-        command.arg("LIMIT").arg(0).arg(limit);
-        let members: Vec<String> = read(self.calls.ask(&command).await?)?;
-        let ids = members.iter().filter_map(|member| member.split_once(' '));
-        let ids: Vec<String> = ids.map(|(_, id)| id.to_owned()).collect();
-        self.records(&ids).await
+        let each = self.each_part(async |part| {
+            let mut command = cmd("ZRANGEBYLEX");
+            let of = self.primaries.layout.keys(part);
+            command.arg(&*of.channels).arg(&from).arg(&end);
+            command.arg("LIMIT").arg(0).arg(limit);
+            let members: Vec<String> = read(self.primaries.ask(part, &command).await?)?;
+            let ids = members.iter().filter_map(|member| member.split_once(' '));
+            let ids: Vec<String> = ids.map(|(_, id)| id.to_owned()).collect();
+            self.records(part, &ids).await
+        });
+        Ok(first_by_id(each.await?, limit))
     }
 
     /// Channels that have keys, with their number.
@@ -98,41 +125,79 @@ impl Shared {
         limit: usize,
     ) -> Result<Vec<(String, u64)>> {
         self.complete_channels().await?;
-        let mut command = script::CHANNELS.on(&[names::KEY_CHANNELS]);
-        let after = after.filter(|after| *after >= prefix);
-        command
-            .arg(prefix)
-            .arg(after.unwrap_or_default())
-            .arg(limit);
-        read(self.calls.ask(&command).await?)
+        let after = after.filter(|after| *after >= prefix).unwrap_or_default();
+        let each = self.each_part(async |part| {
+            let of = self.primaries.layout.keys(part);
+            let mut command = script::CHANNELS.on(&[&of.channels]);
+            command.arg(prefix).arg(after).arg(limit);
+            read::<Vec<(String, u64)>>(self.primaries.ask(part, &command).await?)
+        });
+        // Each part has named its first ones: the first of all are among them, and counted.
+        let mut all = BTreeMap::new();
+        for (channel, number) in each.await?.into_iter().flatten() {
+            *all.entry(channel).or_default() += number;
+        }
+        Ok(all.into_iter().take(limit).collect())
     }
 
     /// Keeps how keys were used.
     pub(super) async fn record_uses(&self, uses: &[(Arc<str>, KeyUse)]) -> Result<()> {
-        for chunk in uses.chunks(CHUNK) {
-            let mut command = script::USE_KEYS.on(&[names::KEYS, names::KEY_USES]);
-            for (id, used) in chunk {
-                let json = serde_json::to_string(used).map_err(|error| {
-                    StoreError::Unavailable(format!("a use cannot be written: {error}"))
-                })?;
-                command.arg(&**id).arg(used.first_at.0).arg(json);
+        let layout = self.primaries.layout;
+        self.each_part(async |part| {
+            let own = uses.iter().filter(|(id, _)| layout.part_of_key(id) == part);
+            let own: Vec<_> = own.collect();
+            for chunk in own.chunks(CHUNK) {
+                let of = layout.keys(part);
+                let mut command = script::USE_KEYS.on(&[&of.records, &of.uses]);
+                for (id, used) in chunk {
+                    let json = serde_json::to_string(used).map_err(|error| {
+                        StoreError::Unavailable(format!("a use cannot be written: {error}"))
+                    })?;
+                    command.arg(&**id).arg(used.first_at.0).arg(json);
+                }
+                self.primaries.ask(part, &command).await?;
             }
-            self.calls.ask(&command).await?;
-        }
-        Ok(())
+            Ok(())
+        })
+        .await
+        .map(drop)
     }
 
     /// How keys were used.
     pub(super) async fn uses(&self, ids: &[Arc<str>]) -> Result<Vec<Option<KeyUse>>> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
+        let layout = self.primaries.layout;
+        let mut all = vec![None; ids.len()];
+        let each = self.each_part(async |part| {
+            let places = (0..ids.len()).filter(|place| layout.part_of_key(&ids[*place]) == part);
+            let places: Vec<usize> = places.collect();
+            let used = match places.is_empty() {
+                true => Vec::new(),
+                false => {
+                    self.uses_of_part(part, places.iter().map(|place| &*ids[*place]))
+                        .await?
+                }
+            };
+            Ok((places, used))
+        });
+        for (places, used) in each.await? {
+            for (place, used) in places.into_iter().zip(used) {
+                all[place] = used;
+            }
         }
+        Ok(all)
+    }
+
+    async fn uses_of_part(
+        &self,
+        part: Part,
+        ids: impl Iterator<Item = &str>,
+    ) -> Result<Vec<Option<KeyUse>>> {
         let mut command = cmd("HMGET");
-        command.arg(names::KEY_USES);
+        command.arg(&*self.primaries.layout.keys(part).uses);
         for id in ids {
-            command.arg(&**id).arg(format!("{id} first"));
+            command.arg(id).arg(format!("{id} first"));
         }
-        let found: Vec<Option<String>> = read(self.calls.ask(&command).await?)?;
+        let found: Vec<Option<String>> = read(self.primaries.ask(part, &command).await?)?;
         let used = |pair: &[Option<String>]| {
             let used: KeyUse = serde_json::from_str(pair.first()?.as_deref()?).ok()?;
             let first = pair.get(1)?.as_deref().and_then(|text| text.parse().ok());
@@ -144,13 +209,24 @@ impl Shared {
         Ok(found.chunks(2).map(used).collect())
     }
 
-    async fn records(&self, ids: &[String]) -> Result<Vec<KeyRecord>> {
+    /// What every part answers.
+    async fn each_part<T, F: Future<Output = Result<T>>>(
+        &self,
+        ask: impl Fn(Part) -> F,
+    ) -> Result<Vec<T>> {
+        let parts = self.primaries.layout.parts();
+        try_join_all(parts.iter().map(ask)).await
+    }
+
+    async fn records(&self, part: Part, ids: &[String]) -> Result<Vec<KeyRecord>> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
         let mut command = cmd("HMGET");
-        command.arg(names::KEYS).arg(ids);
-        let records: Vec<Option<String>> = read(self.calls.ask(&command).await?)?;
+        command
+            .arg(&*self.primaries.layout.keys(part).records)
+            .arg(ids);
+        let records: Vec<Option<String>> = read(self.primaries.ask(part, &command).await?)?;
         let records = records.into_iter().flatten();
         Ok(records
             .filter_map(|json| serde_json::from_str(&json).ok())
@@ -159,50 +235,61 @@ impl Shared {
 
     /// Makes the order by channel anew where another release has issued or revoked keys.
     async fn complete_channels(&self) -> Result<()> {
+        // No other release has kept keys on a cluster.
+        let part = match self.primaries.layout {
+            Layout::Single => Part::FIRST,
+            Layout::Cluster => return Ok(()),
+        };
+        let (state, of) = (self.part(part), self.primaries.layout.keys(part));
         let is_recent = |at: Instant| at.elapsed() < LOOKS;
-        if lock(&self.channels_looked_at).is_some_and(is_recent) {
+        if lock(&state.channels_looked_at).is_some_and(is_recent) {
             return Ok(());
         }
         let mut pipeline = redis::pipe();
-        pipeline.cmd("ZCARD").arg(names::KEY_IDS);
-        pipeline.cmd("ZCARD").arg(names::KEY_CHANNELS);
-        let answers = self.calls.ask_all(&mut pipeline).await?.into_iter();
+        pipeline.cmd("ZCARD").arg(&*of.ids);
+        pipeline.cmd("ZCARD").arg(&*of.channels);
+        let answers = self
+            .primaries
+            .ask_all(part, &mut pipeline)
+            .await?
+            .into_iter();
         let numbers = answers.map(|answer| read(answer.map_err(|error| unavailable(&error))?));
         let numbers: Vec<u64> = numbers.collect::<Result<_>>()?;
         let are_equal = numbers.windows(2).all(|pair| pair[0] == pair[1]);
         // A record that a later release has written in another way has no place.
-        if are_equal || *lock(&self.incomplete_channels) == numbers {
-            *lock(&self.channels_looked_at) = Some(Instant::now());
+        if are_equal || *lock(&state.incomplete_channels) == numbers {
+            *lock(&state.channels_looked_at) = Some(Instant::now());
             return Ok(());
         }
         let mut after: Option<Arc<str>> = None;
         loop {
             let keys = self.keys_after(after.as_deref(), CHUNK).await?;
             let mut add = cmd("ZADD");
-            add.arg(names::KEY_CHANNELS);
+            add.arg(&*of.channels);
             for key in &keys {
                 add.arg(0).arg(place(key));
             }
             let Some(last) = keys.last() else { break };
             after = Some(last.id.clone());
-            self.calls.ask(&add).await?;
+            self.primaries.ask(part, &add).await?;
         }
-        self.drop_places_without_key().await?;
-        *lock(&self.incomplete_channels) = numbers;
+        self.drop_places_without_key(part).await?;
+        *lock(&state.incomplete_channels) = numbers;
         Ok(())
     }
 
     /// Takes keys out of the order by channel that are none any more.
-    async fn drop_places_without_key(&self) -> Result<()> {
+    async fn drop_places_without_key(&self, part: Part) -> Result<()> {
+        let of = self.primaries.layout.keys(part);
         let mut list = cmd("ZRANGE");
-        list.arg(names::KEY_CHANNELS).arg(0).arg(-1);
-        let places: Vec<String> = read(self.calls.ask(&list).await?)?;
+        list.arg(&*of.channels).arg(0).arg(-1);
+        let places: Vec<String> = read(self.primaries.ask(part, &list).await?)?;
         for chunk in places.chunks(CHUNK) {
             let ids = chunk.iter().filter_map(|place| place.split_once(' '));
             let ids: Vec<&str> = ids.map(|(_, id)| id).collect();
             let mut records = cmd("HMGET");
-            records.arg(names::KEYS).arg(ids);
-            let records: Vec<Option<String>> = read(self.calls.ask(&records).await?)?;
+            records.arg(&*of.records).arg(ids);
+            let records: Vec<Option<String>> = read(self.primaries.ask(part, &records).await?)?;
             let pairs = chunk.iter().zip(records);
             // A key that is barred has another place than before.
             let stays = |at: &str, record: &str| {
@@ -213,10 +300,18 @@ impl Shared {
             let gone: Vec<&String> = gone.map(|(place, _)| place).collect();
             if !gone.is_empty() {
                 let mut remove = cmd("ZREM");
-                remove.arg(names::KEY_CHANNELS).arg(gone);
-                self.calls.ask(&remove).await?;
+                remove.arg(&*of.channels).arg(gone);
+                self.primaries.ask(part, &remove).await?;
             }
         }
         Ok(())
     }
+}
+
+/// The first keys of all parts.
+fn first_by_id(each: Vec<Vec<KeyRecord>>, limit: usize) -> Vec<KeyRecord> {
+    let mut all: Vec<_> = each.into_iter().flatten().collect();
+    all.sort_by(|a, b| a.id.cmp(&b.id));
+    all.truncate(limit);
+    all
 }

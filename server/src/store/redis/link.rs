@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult,
-    ServerErrorKind, Value, cmd,
+    AsyncConnectionConfig, Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind,
+    Value, cmd,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::script;
-use crate::store::{Result, StoreError};
+use super::whereabouts::Whereabouts;
+use crate::store::{Parts, StoreError};
 use crate::tasks::Tasks;
 
 /// How long a connection may take to come about.
@@ -36,12 +37,16 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
 /// A connection to Redis that is made anew after each break.
 pub(super) struct Link {
-    client: Client,
+    whereabouts: Whereabouts,
+    /// What the primary has of the store: without any, the link needs no connection.
+    parts: watch::Receiver<Parts>,
     state: Mutex<State>,
     /// The connection has broken.
     broken: Notify,
     /// The server said that it is no primary any more: everything must be connected anew.
     pub(super) moved: Notify,
+    /// The connection has broken, or the server said that another has what it was asked for.
+    trouble: Arc<Notify>,
 }
 
 struct State {
@@ -52,25 +57,33 @@ struct State {
 }
 
 impl Link {
-    /// A link that its own task keeps connected, as long as the runtime lives.
-    pub(super) fn start(client: Client, tasks: &Tasks) -> Arc<Self> {
+    /// A link that its own task keeps connected, as long as the runtime lives. It tells `trouble`
+    /// when the primary may be another.
+    pub(super) fn start(
+        whereabouts: Whereabouts,
+        parts: watch::Receiver<Parts>,
+        trouble: Arc<Notify>,
+        tasks: &Tasks,
+    ) -> Arc<Self> {
         let state = State {
             connection: None,
             generation: 0,
             why: "not connected yet".into(),
         };
         let link = Arc::new(Self {
-            client,
+            whereabouts,
+            parts,
             state: Mutex::new(state),
             broken: Notify::new(),
             moved: Notify::new(),
+            trouble,
         });
         tasks.spawn("keep_connected", link.clone().keep());
         link
     }
 
     /// Asks for one answer.
-    pub(super) async fn ask(&self, command: &Cmd) -> Result<Value> {
+    pub(super) async fn ask(&self, command: &Cmd) -> RedisResult<Value> {
         let ask = |mut connection: MultiplexedConnection| async move {
             let answer = connection.send_packed_command(command).await;
             // Redis's refusals come as values.
@@ -80,7 +93,10 @@ impl Link {
     }
 
     /// Asks for several answers at once. An error in one is in its place.
-    pub(super) async fn ask_all(&self, pipeline: &mut Pipeline) -> Result<Vec<RedisResult<Value>>> {
+    pub(super) async fn ask_all(
+        &self,
+        pipeline: &mut Pipeline,
+    ) -> RedisResult<Vec<RedisResult<Value>>> {
         if pipeline.is_empty() {
             return Ok(Vec::new());
         }
@@ -106,7 +122,13 @@ impl Link {
         }
     }
 
-    async fn call<T, F>(&self, ask: impl FnOnce(MultiplexedConnection) -> F) -> Result<T>
+    /// Why there is no connection; none while there is one.
+    pub(super) fn why_away(&self) -> Option<String> {
+        let state = self.lock();
+        state.connection.is_none().then(|| state.why.clone())
+    }
+
+    async fn call<T, F>(&self, ask: impl FnOnce(MultiplexedConnection) -> F) -> RedisResult<T>
     where
         F: Future<Output = RedisResult<T>>,
     {
@@ -114,14 +136,12 @@ impl Link {
             let state = self.lock();
             let connection = state.connection.clone();
             (
-                connection.ok_or_else(|| StoreError::Unavailable(state.why.clone()))?,
+                connection.ok_or_else(|| not_connected(&state.why))?,
                 state.generation,
             )
         };
-        ask(connection).await.map_err(|error| {
-            self.judge(&error, generation);
-            unavailable(&error)
-        })
+        let answer = ask(connection).await;
+        answer.inspect_err(|error| self.judge(error, generation))
     }
 
     /// Gives the connection up if the error says that it is of no more use.
@@ -144,6 +164,9 @@ impl Link {
         if moved {
             self.moved.notify_one();
         }
+        if is_elsewhere(error) {
+            self.trouble.notify_one();
+        }
     }
 
     fn fail(&self, why: String, generation: u64) {
@@ -152,12 +175,20 @@ impl Link {
             tracing::warn!(why, "the connection to the store has broken");
             state.why = why;
             self.broken.notify_one();
+            self.trouble.notify_one();
         }
     }
 
     async fn keep(self: Arc<Self>) {
+        let mut parts = self.parts.clone();
         loop {
-            let connection = retry(|| self.connect(), |why| self.lock().why = why).await;
+            // The sender lives as long as the store.
+            let _ = parts.wait_for(|parts| !parts.is_empty()).await;
+            let connecting = retry(|| self.connect(), |why| self.lock().why = why);
+            let connection = tokio::select! {
+                connection = connecting => connection,
+                _ = parts.wait_for(|parts| parts.is_empty()) => continue,
+            };
             {
                 let mut state = self.lock();
                 state.connection = Some(connection);
@@ -173,10 +204,19 @@ impl Link {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT))
             .set_response_timeout(Some(ANSWER));
-        let client = &self.client;
+        let client = timeout(CONNECT, self.whereabouts.client()).await;
+        let client =
+            client.unwrap_or_else(|_| Err((ErrorKind::Io, "no sentinel answers").into()))?;
         let mut connection = client
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
+        if self.whereabouts.may_mislead() {
+            let role: Vec<Value> = cmd("ROLE").query_async(&mut connection).await?;
+            let role = role.into_iter().next().unwrap_or(Value::Nil);
+            if redis::from_redis_value::<String>(role)? != "master" {
+                return Err((ErrorKind::Io, "the sentinels name a replica").into());
+            }
+        }
         let _: Vec<String> = script::load_all().query_async(&mut connection).await?;
         Ok(connection)
     }
@@ -211,6 +251,27 @@ fn jitter() -> f64 {
 /// Whether the same command will fail in the same way for ever: what it works on is damaged.
 pub(super) fn is_lasting(error: &RedisError) -> bool {
     matches!(error.code(), Some("WRONGTYPE" | "ERR"))
+}
+
+/// Whether the command was not carried out, because the part that it works on is another primary's
+/// or on its way there, or nobody's for the moment.
+pub(super) fn is_elsewhere(error: &RedisError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Server(
+            ServerErrorKind::Moved
+                | ServerErrorKind::Ask
+                | ServerErrorKind::TryAgain
+                | ServerErrorKind::ClusterDown
+                | ServerErrorKind::ReadOnly
+                | ServerErrorKind::MasterDown
+        )
+    )
+}
+
+/// What a call on a link without a connection ends with.
+fn not_connected(why: &str) -> RedisError {
+    (ErrorKind::Io, "not connected", why.to_owned()).into()
 }
 
 /// What a caller is told of an error.

@@ -3,14 +3,20 @@
 //!
 //! Each step that must be atomic is a script; what must not be lost goes through the `writer`;
 //! announcements come in through the `listener`; the `pulse` says that this node lives. What is
-//! absent: no node leads, and no node takes a message for itself. A cluster is not spoken: the keys
-//! of a mailbox share a slot, but the index of expiries is one.
+//! absent: no node leads, and no node takes a message for itself.
+//!
+//! The store is one part on one primary, and several on a cluster (`names`). `primaries` knows which
+//! primary has which part. What is done for several parts is done for each by itself: one that is
+//! away does not hold up the others.
 
 mod accepted;
+mod batches;
 mod calls;
 mod encoding;
+mod epoch;
 mod expiry;
 mod fitness;
+mod info;
 mod key_cache;
 mod keys;
 mod link;
@@ -18,93 +24,102 @@ mod listener;
 mod message_format;
 mod names;
 mod presence;
+mod primaries;
+mod primary;
 mod pulse;
 mod restore;
 mod script;
 mod seal;
+mod slots;
 mod sweep;
+mod whereabouts;
 mod writer;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::{
-    Client, ConnectionInfo, FromRedisValue, IntoConnectionInfo as _, Value, cmd, from_redis_value,
-};
+use futures_util::future::try_join_all;
+use redis::{FromRedisValue, Value, cmd, from_redis_value};
+use timeouts::grammar::RedisUrl;
 use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep};
 
-use super::{Announcement, Result, StoreError};
+use super::{Announcement, Part, Result, StoreError};
 use crate::backends::BackendKeys;
 use crate::clock::Millis;
 use crate::message::Mailbox;
 use crate::settings::RedisSettings;
 use crate::tasks::Tasks;
 use accepted::Accepted;
+use expiry::Ends;
 use key_cache::KnownKeys;
-use link::Link;
+use names::Layout;
+use primaries::Primaries;
 use seal::Seals;
+use slots::Slots;
 use sweep::Unread;
-use writer::Writer;
+use whereabouts::{Login, Whereabouts};
 
 /// How long a node waits for Redis when it starts.
 const FIRST_CONNECTION: Duration = Duration::from_secs(15);
-/// How far the store may go back with a failover or a restart from its log, which nobody need be
-/// told, in milliseconds.
-const WENT_BACK: i64 = 5_000;
-/// How long nodes may take to put back what the store has lost.
-const PUT_BACK: Duration = Duration::from_secs(10);
-/// From this share of its memory on, Redis is not given new messages: receipts and keys need the
-/// rest.
-const FULL_PERCENT: u64 = 90;
-/// From this share on, messages that have ended are forgotten at once.
-const SHORT_PERCENT: u64 = 80;
-
 /// The store in Redis.
 pub struct Redis {
     shared: Arc<Shared>,
-    client: Client,
 }
 
 /// What the store's tasks share.
 struct Shared {
-    /// Calls that need no confirmation.
-    calls: Arc<Link>,
-    writer: Writer,
+    primaries: Arc<Primaries>,
     announcements: broadcast::Sender<Announcement>,
     /// What each node of this process has said of its sockets.
     presence: Mutex<HashMap<String, HashMap<Mailbox, u32>>>,
     /// Tells this process from others with its node's name.
     instance: String,
-    accepted: Mutex<Accepted>,
     known_keys: Mutex<KnownKeys>,
-    /// What the store was marked with when this node saw it last. Held while it is looked at, so
-    /// that an answer never meets what was learnt after its question.
+    /// What tells that a mailbox need not be read on.
+    unread: Unread,
+    /// What is known of each part.
+    parts: Vec<PartState>,
+    /// What proves that a node has announced a message.
+    seals: Seals,
+    /// The tasks that the node lives by; the store's are among them.
+    tasks: Tasks,
+}
+
+/// What is known of a part of the store.
+#[derive(Default)]
+struct PartState {
+    accepted: Mutex<Accepted>,
+    /// What it was marked with when this node saw it last. Held while it is looked at, so that an
+    /// answer never meets what was learnt after its question.
     epoch: tokio::sync::Mutex<Option<String>>,
-    /// The time that this node has written into the store last, in milliseconds; 0 before the
-    /// first.
+    /// The time that this node has written into it last, in milliseconds; 0 before the first.
     beat: AtomicI64,
-    /// When the store was last seen to have lost data.
+    /// When it was last seen to have lost data.
     lost_data: Mutex<Option<Instant>>,
     /// Whether it has, and this node has not put back yet what it holds.
     emptied: AtomicBool,
-    /// What tells that a mailbox need not be read on.
-    unread: Unread,
-    /// How much of its memory Redis has used, if it has a bound.
-    full_percent: AtomicU64,
-    /// Whether Redis drops messages when its memory is full.
-    drops: AtomicBool,
+    /// Whether its announcements are heard: without them nothing is known of what is new.
+    heard: AtomicBool,
+    /// What expires in it next.
+    ends: Mutex<Ends>,
     /// How many keys there were by id and by channel when the order by channel was made anew; see
     /// `keys`.
     incomplete_channels: Mutex<Vec<u64>>,
     /// When both were compared.
     channels_looked_at: Mutex<Option<Instant>>,
-    /// What proves that a node has announced a message.
-    seals: Seals,
-    /// The tasks that the node lives by; the store's are among them.
-    tasks: Tasks,
+}
+
+impl PartState {
+    fn of_all(number: usize) -> Vec<Self> {
+        let new = || Self {
+            accepted: Mutex::new(Accepted::one_of(number)),
+            ..Self::default()
+        };
+        std::iter::repeat_with(new).take(number).collect()
+    }
 }
 
 impl Redis {
@@ -112,7 +127,8 @@ impl Redis {
     /// of which the store's are some, and its announcements are proved by `keys`.
     ///
     /// # Errors
-    /// When it cannot be reached, refuses the credentials, or is older than version 7; says which.
+    /// When it cannot be reached, refuses the credentials, is older than version 7, or is a cluster
+    /// where the URL says that it is none; says which.
     pub async fn connect(
         settings: &RedisSettings,
         keys: &BackendKeys,
@@ -120,43 +136,38 @@ impl Redis {
     ) -> anyhow::Result<Self> {
         // A second store in one process finds the provider installed.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let client = Client::open(connection_info(settings)?)?;
-        fitness::wait_for(&client, FIRST_CONNECTION).await?;
-        let calls = Link::start(client.clone(), tasks);
+        let primaries = find(settings, tasks).await?;
+        let parts = primaries.layout.parts();
         let shared = Arc::new(Shared {
-            writer: Writer::start(Link::start(client.clone(), tasks), tasks),
-            calls,
-            announcements: listener::channel(),
+            primaries,
+            announcements: listener::announcements(),
             presence: Mutex::default(),
             instance: ulid::Ulid::generate().to_string(),
-            accepted: Mutex::default(),
             known_keys: Mutex::default(),
-            epoch: tokio::sync::Mutex::default(),
-            beat: AtomicI64::new(0),
-            lost_data: Mutex::default(),
-            emptied: AtomicBool::new(false),
             unread: Unread::default(),
-            full_percent: AtomicU64::new(0),
-            drops: AtomicBool::new(false),
-            incomplete_channels: Mutex::default(),
-            channels_looked_at: Mutex::default(),
+            parts: PartState::of_all(parts.iter().count()),
             seals: Seals::new(keys.clone()),
             tasks: tasks.clone(),
         });
-        let store = Self { shared, client };
-        store.wait_for_connection().await?;
-        store.shared.look_at_epoch().await?;
+        let store = Self { shared };
+        store.wait_for_connections().await?;
         tasks.spawn("beat", pulse::beat(store.shared.clone()));
         Ok(store)
     }
 
-    async fn wait_for_connection(&self) -> anyhow::Result<()> {
-        let start = Instant::now();
-        let both = async || {
-            self.shared.writer.run(vec![cmd("PING")]).await?;
-            self.shared.now().await
+    /// Waits until every primary answers, and looks at their marks.
+    async fn wait_for_connections(&self) -> anyhow::Result<()> {
+        let (start, shared) = (Instant::now(), &self.shared);
+        let all = async || {
+            let parts = shared.primaries.layout.parts();
+            let write = |part| shared.primaries.write(part, vec![cmd("PING")]);
+            try_join_all(parts.iter().map(write)).await?;
+            for primary in shared.primaries.all() {
+                shared.look_at_epochs(&primary, primary.parts()).await?;
+            }
+            shared.now().await
         };
-        while let Err(error) = both().await {
+        while let Err(error) = all().await {
             anyhow::ensure!(start.elapsed() < FIRST_CONNECTION, "{error}");
             sleep(Duration::from_millis(50)).await;
         }
@@ -164,25 +175,34 @@ impl Redis {
     }
 }
 
-fn connection_info(settings: &RedisSettings) -> anyhow::Result<ConnectionInfo> {
-    let info = settings.url.as_str().into_connection_info()?;
-    let mut login = info
-        .redis_settings()
-        .clone()
-        .set_lib_name("holdfast", env!("CARGO_PKG_VERSION"));
-    if let Some(username) = &settings.username {
-        login = login.set_username(username);
+/// Finds the primaries of the store, and keeps them up to date where they change.
+async fn find(settings: &RedisSettings, tasks: &Tasks) -> anyhow::Result<Arc<Primaries>> {
+    let url = RedisUrl::parse(&settings.url).map_err(|error| anyhow::anyhow!("STORE: {error}"))?;
+    let login = Login::new(url, settings);
+    if let Some(whereabouts) = Whereabouts::of_primary(url, &login)? {
+        fitness::wait_for(&whereabouts, FIRST_CONNECTION).await?;
+        let primaries = Primaries::new(Layout::Single, tasks);
+        primaries.set_only(whereabouts);
+        return Ok(Arc::new(primaries));
     }
-    if let Some(password) = &settings.password {
-        login = login.set_password(password);
-    }
-    Ok(info.set_redis_settings(login))
+    let seeds = url.hosts().map(|(host, port)| (host.to_owned(), port));
+    let slots = Arc::new(Slots {
+        seeds: seeds.collect(),
+        login,
+        turn: AtomicUsize::default(),
+    });
+    let primaries = Arc::new(Primaries::new(Layout::Cluster, tasks));
+    fitness::wait_for_cluster(&slots, &primaries, FIRST_CONNECTION).await?;
+    tasks.spawn("follow_slots", slots.follow(primaries.clone()));
+    Ok(primaries)
 }
 
 impl Shared {
     /// The store's clock: microseconds since the Unix epoch.
     async fn micros(&self) -> Result<i64> {
-        let (seconds, micros): (i64, i64) = read(self.calls.ask(&cmd("TIME")).await?)?;
+        let any = self.primaries.any()?;
+        let answer = any.calls.ask(&cmd("TIME")).await;
+        let (seconds, micros): (i64, i64) = read(answer.map_err(|e| link::unavailable(&e))?)?;
         Ok(seconds * 1_000_000 + micros)
     }
 
@@ -195,74 +215,27 @@ impl Shared {
         let _ = self.announcements.send(announcement);
     }
 
-    /// Announcements are heard again. What was announced meanwhile was not, and data may have gone
-    /// too.
-    async fn resumed(&self, first: bool) {
-        loop {
-            match self.look_at_epoch().await {
-                Ok(true) => return,
-                Ok(false) if first => return,
-                Ok(false) => return self.announce(Announcement::Interrupted { emptied: false }),
-                Err(_) => sleep(Duration::from_millis(50)).await,
-            }
-        }
+    /// What is known of a part.
+    fn part(&self, part: Part) -> &PartState {
+        &self.parts[part.index() % self.parts.len()]
     }
 
-    /// Whether data has gone since the last look, by a restart without it or from an old snapshot;
-    /// says so to the node.
-    async fn look_at_epoch(&self) -> Result<bool> {
-        let mut known = self.epoch.lock().await;
-        // Before the question: a beat that is written meanwhile is not in the answer.
-        let written = self.beat.load(Ordering::Relaxed);
-        let mut both = cmd("MGET");
-        both.arg(names::EPOCH).arg(names::beat(&self.instance));
-        let (mut found, beat): (Option<String>, Option<i64>) = read(self.calls.ask(&both).await?)?;
-        if found.is_none() {
-            let mark = ulid::Ulid::generate().to_string();
-            let mut command = cmd("SET");
-            command.arg(names::EPOCH).arg(&mark).arg("NX").arg("GET");
-            let other: Option<String> = read(self.calls.ask(&command).await?)?;
-            found = other.or(Some(mark));
-        }
-        let went_back = beat.unwrap_or(0) < written - WENT_BACK;
-        let emptied = went_back || known.is_some() && *known != found;
-        *known = found;
-        if emptied {
-            self.beat.store(0, Ordering::Relaxed);
-            *lock(&self.lost_data) = Some(Instant::now());
-            self.emptied.store(true, Ordering::Relaxed);
-            self.announce(Announcement::Interrupted { emptied: true });
-        }
-        Ok(emptied)
-    }
-
-    /// Whether the store may lack keys that nodes are about to put back.
-    async fn lacks_keys(&self) -> Result<bool> {
-        let recently = |at: Instant| at.elapsed() < PUT_BACK;
-        if lock(&self.lost_data).is_some_and(recently) {
-            return Ok(true);
-        }
-        self.look_at_epoch().await
+    /// The part that has a mailbox.
+    fn part_of(&self, mailbox: &Mailbox) -> Part {
+        self.primaries.layout.part_of(mailbox)
     }
 
     fn presence(&self) -> MutexGuard<'_, HashMap<String, HashMap<Mailbox, u32>>> {
         lock(&self.presence)
     }
 
-    fn accepted(&self) -> MutexGuard<'_, Accepted> {
-        lock(&self.accepted)
+    /// What was accepted in a part.
+    fn accepted(&self, part: Part) -> MutexGuard<'_, Accepted> {
+        lock(&self.part(part).accepted)
     }
 
     fn known_keys(&self) -> MutexGuard<'_, KnownKeys> {
         lock(&self.known_keys)
-    }
-
-    fn is_full(&self) -> bool {
-        self.full_percent.load(Ordering::Relaxed) >= FULL_PERCENT
-    }
-
-    fn is_short(&self) -> bool {
-        self.full_percent.load(Ordering::Relaxed) >= SHORT_PERCENT
     }
 }
 

@@ -4,10 +4,10 @@
 
 use redis::{Pipeline, cmd};
 
-use super::{Shared, names, pulse, read};
+use super::{Shared, pulse, read};
 use crate::clock::Millis;
 use crate::message::Mailbox;
-use crate::store::Result;
+use crate::store::{Part, Result};
 
 /// Mailboxes in one call.
 const CHUNK: usize = 1000;
@@ -31,7 +31,7 @@ impl Shared {
                 };
             }
         }
-        let name = names::node(&node);
+        let name = self.primaries.layout.node(&node);
         let mut pipeline = redis::pipe();
         for chunk in changes.chunks(CHUNK) {
             let (gone, here): (Vec<_>, Vec<_>) =
@@ -54,11 +54,11 @@ impl Shared {
     /// Says something of a node; where Redis takes only a part, as a full one does, everything is
     /// said again with the next pulse.
     async fn say(&self, pipeline: &mut Pipeline, node: &str) -> Result<()> {
-        let answers = self.calls.ask_all(pipeline).await?;
+        let answers = self.primaries.ask_all(Part::FIRST, pipeline).await?;
         if let Some(Err(error)) = answers.into_iter().find(std::result::Result::is_err) {
             let mut begin_anew = cmd("HDEL");
-            begin_anew.arg(names::node(node)).arg(WHOLE);
-            self.calls.ask(&begin_anew).await?;
+            begin_anew.arg(self.primaries.layout.node(node)).arg(WHOLE);
+            self.primaries.ask(Part::FIRST, &begin_anew).await?;
             return Err(super::link::unavailable(&error));
         }
         Ok(())
@@ -67,14 +67,17 @@ impl Shared {
     /// Renews the lease on what this process's nodes have said of their sockets, or says it again.
     pub(super) async fn renew_presence(&self, now: Millis) -> Result<()> {
         let nodes: Vec<String> = self.presence().keys().cloned().collect();
+        let all = self.primaries.layout.nodes();
         for node in nodes {
-            let name = names::node(&node);
-            let whole: bool = read(self.calls.ask(cmd("HEXISTS").arg(&name).arg(WHOLE)).await?)?;
+            let name = self.primaries.layout.node(&node);
+            let mut is_whole = cmd("HEXISTS");
+            is_whole.arg(&name).arg(WHOLE);
+            let whole: bool = read(self.primaries.ask(Part::FIRST, &is_whole).await?)?;
             let mut pipeline = redis::pipe();
-            pipeline.cmd("ZADD").arg(names::NODES).arg(now.0).arg(&node);
+            pipeline.cmd("ZADD").arg(&*all).arg(now.0).arg(&node);
             pipeline
                 .cmd("ZREMRANGEBYSCORE")
-                .arg(names::NODES)
+                .arg(&*all)
                 .arg("-inf")
                 .arg(now.0 - GONE);
             if !whole {
@@ -87,7 +90,7 @@ impl Shared {
     }
 
     fn tell_everything(&self, pipeline: &mut Pipeline, node: &str) {
-        let name = names::node(node);
+        let name = self.primaries.layout.node(node);
         let presence = self.presence();
         let own: Vec<_> = presence.get(node).into_iter().flatten().collect();
         pipeline.cmd("HSET").arg(&name).arg(WHOLE).arg(0);
@@ -106,18 +109,17 @@ impl Shared {
         if mailboxes.is_empty() {
             return Ok(places);
         }
-        let nodes: Vec<String> = read(
-            self.calls
-                .ask(cmd("ZRANGE").arg(names::NODES).arg(0).arg(-1))
-                .await?,
-        )?;
+        let layout = self.primaries.layout;
+        let mut all = cmd("ZRANGE");
+        all.arg(&*layout.nodes()).arg(0).arg(-1);
+        let nodes: Vec<String> = read(self.primaries.ask(Part::FIRST, &all).await?)?;
         let mailboxes: Vec<&str> = mailboxes.iter().map(Mailbox::as_str).collect();
         let mut pipeline = redis::pipe();
         for node in &nodes {
-            let hash = names::node(node);
+            let hash = layout.node(node);
             pipeline.cmd("HMGET").arg(hash).arg(&mailboxes);
         }
-        let answers = self.calls.ask_all(&mut pipeline).await?;
+        let answers = self.primaries.ask_all(Part::FIRST, &mut pipeline).await?;
         for (node, answer) in nodes.iter().zip(answers) {
             let answer = answer.map_err(|error| super::link::unavailable(&error))?;
             // Without what tells processes of one name apart.

@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 
 use redis::{Cmd, Pipeline, cmd};
 
-use super::names;
+use super::names::Layout;
 use crate::message::Mailbox;
+use crate::store::Part;
 
 /// A script's text and its hash.
 #[derive(Debug)]
@@ -92,8 +93,14 @@ impl Script {
     }
 
     /// A call of the script on a mailbox; arguments follow.
-    pub(super) fn on_mailbox(&self, mailbox: &Mailbox) -> Cmd {
-        self.on(&[&names::mailbox(mailbox), names::ENDS, names::SOON])
+    pub(super) fn on_mailbox(&self, layout: Layout, mailbox: &Mailbox) -> Cmd {
+        let part = layout.part_of(mailbox);
+        let (prefix, ends, soon) = (
+            layout.mailbox(mailbox),
+            layout.ends(part),
+            layout.soon(part),
+        );
+        self.on(&[&prefix, &ends, &soon])
     }
 
     fn hash(&self) -> &str {
@@ -104,15 +111,10 @@ impl Script {
 
 /// A call that revokes a key: `delete`, or `spare` where the id may be barred. `bar` takes a record
 /// and the most keys besides.
-pub(super) fn revoking(id: &str, how: &str) -> Cmd {
-    let mut call = REVOKE_KEY.on(&[
-        names::KEYS,
-        names::KEY_IDS,
-        names::REVOKED,
-        names::KEY_CHANNELS,
-        names::KEY_USES,
-    ]);
-    call.arg(id).arg(names::revocations()).arg(how);
+pub(super) fn revoking(layout: Layout, part: Part, id: &str, how: &str) -> Cmd {
+    let of = layout.keys(part);
+    let mut call = REVOKE_KEY.on(&[&of.records, &of.ids, &of.revoked, &of.channels, &of.uses]);
+    call.arg(id).arg(layout.notices(part)).arg(how);
     call
 }
 

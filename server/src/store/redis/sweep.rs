@@ -5,17 +5,17 @@
 //! cost a few lists then.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redis::cmd;
 use tokio::time::Instant;
 
-use super::{Shared, lock, message_format, names, read, script};
+use super::{Shared, lock, message_format, read, script};
 use crate::clock::Millis;
 use crate::message::{Mailbox, Message};
-use crate::store::{Result, Swept, Wanted};
+use crate::store::{Part, Result, Swept, Wanted};
 
 /// Messages in one call: Redis does nothing else meanwhile.
 const PAGE: usize = 256;
@@ -34,13 +34,15 @@ const MINUTES: i64 = 5;
 /// Mailboxes that have to be read on.
 #[derive(Default)]
 pub(super) struct Unread {
-    /// Whether announcements are heard: without them nothing is known.
-    pub(super) listening: AtomicBool,
     /// Mailboxes that something was announced of, and by when it is due unless it is listed.
     announced: Mutex<HashMap<Mailbox, Millis>>,
-    /// Mailboxes of which something falls due in a minute, by its number, and when that was read.
-    minutes: Mutex<HashMap<i64, (Instant, HashSet<String>)>>,
+    /// Mailboxes of a part of which something falls due in a minute, by its number, and when that
+    /// was read.
+    minutes: Mutex<HashMap<(Part, i64), Listed>>,
 }
+
+/// When a list was read, and what is on it.
+type Listed = (Instant, HashSet<String>);
 
 impl Unread {
     /// Notes that a message was announced.
@@ -89,7 +91,10 @@ impl Shared {
     ) -> Result<Swept> {
         let announced = lock(&self.unread.announced).get(mailbox).copied();
         if let Some(seq) = seq
-            && self.unread.listening.load(Ordering::Relaxed)
+            && self
+                .part(self.part_of(mailbox))
+                .heard
+                .load(Ordering::Relaxed)
             && announced.is_none()
             && !self.falls_due(mailbox, after, until).await?
         {
@@ -110,7 +115,8 @@ impl Shared {
         after: Millis,
         until: Millis,
     ) -> Result<Swept> {
-        let mut swept = Swept::default();
+        let (mut swept, part) = (Swept::default(), self.part_of(mailbox));
+        let layout = self.primaries.layout;
         // Where either reading goes on; none where it has ended.
         let (mut stored_from, mut due_from) = (seq, Some((format!("({}", after.0), 0)));
         let decode = |lines: Vec<Vec<u8>>| -> Vec<Arc<Message>> {
@@ -120,13 +126,13 @@ impl Shared {
                 .collect()
         };
         loop {
-            let mut command = script::SWEEP.on_mailbox(mailbox);
+            let mut command = script::SWEEP.on_mailbox(layout, mailbox);
             command.arg(stored_from.map(|seq| seq.to_string()).unwrap_or_default());
             match &due_from {
                 Some((from, offset)) => command.arg(from).arg(until.0).arg(offset),
                 None => command.arg("+inf").arg("-inf").arg(0),
             };
-            let page = self.calls.ask(command.arg(PAGE)).await?;
+            let page = self.primaries.ask(part, command.arg(PAGE)).await?;
             let (last, stored, more_stored, due, more_due): Page = read(page)?;
             swept.stored.extend(decode(stored));
             swept.due.extend(decode(due));
@@ -144,6 +150,7 @@ impl Shared {
 
     /// Whether something of the mailbox may fall due between these moments.
     async fn falls_due(&self, mailbox: &Mailbox, after: Millis, until: Millis) -> Result<bool> {
+        let part = self.part_of(mailbox);
         let minutes = after.0.div_euclid(60_000)..=until.0.div_euclid(60_000);
         if minutes.end() - minutes.start() > MINUTES {
             return Ok(true);
@@ -151,13 +158,16 @@ impl Shared {
         for minute in minutes {
             let known = {
                 let minutes = lock(&self.unread.minutes);
-                let known = minutes.get(&minute);
+                let known = minutes.get(&(part, minute));
                 let known = known.filter(|(at, _)| at.elapsed() < BELIEVED);
                 known.map(|(_, listed)| listed.contains(mailbox.as_str()))
             };
             let listed = match known {
                 Some(listed) => listed,
-                None => self.read_minute(minute).await?.contains(mailbox.as_str()),
+                None => self
+                    .read_minute(part, minute)
+                    .await?
+                    .contains(mailbox.as_str()),
             };
             if listed {
                 return Ok(true);
@@ -166,12 +176,14 @@ impl Shared {
         Ok(false)
     }
 
-    async fn read_minute(&self, minute: i64) -> Result<HashSet<String>> {
+    async fn read_minute(&self, part: Part, minute: i64) -> Result<HashSet<String>> {
         let (at, mut listed, mut cursor) = (Instant::now(), HashSet::new(), 0_u64);
         loop {
             let mut command = cmd("SSCAN");
-            command.arg(format!("{}{minute}", names::SOON)).arg(cursor);
-            let answer = self.calls.ask(command.arg("COUNT").arg(LISTED)).await?;
+            let soon = self.primaries.layout.soon(part);
+            command.arg(format!("{soon}{minute}")).arg(cursor);
+            command.arg("COUNT").arg(LISTED);
+            let answer = self.primaries.ask(part, &command).await?;
             let (next, some): (u64, Vec<String>) = read(answer)?;
             listed.extend(some);
             cursor = next;
@@ -181,7 +193,7 @@ impl Shared {
         }
         let mut minutes = lock(&self.unread.minutes);
         minutes.retain(|_, (at, _)| at.elapsed() < BELIEVED);
-        minutes.insert(minute, (at, listed.clone()));
+        minutes.insert((part, minute), (at, listed.clone()));
         Ok(listed)
     }
 
@@ -190,9 +202,9 @@ impl Shared {
     pub(super) fn forget_settled(self: Arc<Self>, mailbox: Mailbox) {
         tokio::spawn(async move {
             let mut forget = cmd("DEL");
-            forget.arg(format!("{}w", names::mailbox(&mailbox)));
+            forget.arg(format!("{}w", self.primaries.layout.mailbox(&mailbox)));
             // A Redis that has gone meanwhile is read anew, too.
-            let _ = self.calls.ask(&forget).await;
+            let _ = self.primaries.ask(self.part_of(&mailbox), &forget).await;
         });
     }
 }

@@ -3,19 +3,21 @@
 //!
 //! The connection is the writer's own: `WAIT` holds up whatever else is on it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use redis::{Cmd, RedisResult, Value, from_redis_value};
+use redis::{Cmd, ErrorKind, RedisError, RedisResult, Value, from_redis_value};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 use super::encoding::{Row, publishing};
-use super::link::{Link, unavailable};
-use super::pulse::online_replicas;
+use super::info::online_replicas;
+use super::link::{Link, is_elsewhere};
+use super::names::{Layout, Name};
 use super::script;
-use crate::store::{Result, StoreError};
+use crate::store::{Part, Parts};
 use crate::tasks::Tasks;
 
 /// Calls that may wait for the writer; beyond it the store is overloaded.
@@ -33,12 +35,18 @@ const PERIOD: Duration = Duration::from_millis(50);
 /// How long a replica may take to confirm.
 const CONFIRM: Duration = Duration::from_millis(1_000);
 
+/// An answer for each command or row.
+pub(super) type Answers = Vec<RedisResult<Value>>;
+
 struct Call {
+    part: Part,
     work: Work,
-    reply: oneshot::Sender<Result<Vec<Value>>>,
+    reply: oneshot::Sender<RedisResult<Answers>>,
 }
 
-enum Work {
+/// What is to be written.
+#[derive(Clone)]
+pub(super) enum Work {
     Commands(Vec<Cmd>),
     /// Messages to be stored: those of several calls share a script's.
     Rows(Vec<Row>),
@@ -51,36 +59,43 @@ pub(super) struct Writer {
     pub(super) replicas: Arc<AtomicU32>,
 }
 
-impl Writer {
-    pub(super) fn start(link: Arc<Link>, tasks: &Tasks) -> Self {
-        let (queue, calls) = mpsc::channel(QUEUE);
-        let replicas = Arc::new(AtomicU32::new(0));
-        tasks.spawn("write", run(link, calls, replicas.clone()));
-        Self { queue, replicas }
-    }
-
-    /// Carries out commands, and returns when they are safe.
-    pub(super) async fn run(&self, commands: Vec<Cmd>) -> Result<Vec<Value>> {
-        self.call(Work::Commands(commands)).await
-    }
-
-    /// Stores messages, and returns an answer for each when they are safe.
-    pub(super) async fn publish(&self, rows: Vec<Row>) -> Result<Vec<Value>> {
-        self.call(Work::Rows(rows)).await
-    }
-
-    async fn call(&self, work: Work) -> Result<Vec<Value>> {
-        let (reply, answer) = oneshot::channel();
-        self.queue
-            .try_send(Call { work, reply })
-            .map_err(|_| StoreError::Unavailable("too many writes are waiting".into()))?;
-        answer
-            .await
-            .map_err(|_| StoreError::Unavailable("the writer has ended".into()))?
+impl Work {
+    /// Some of it, by place.
+    pub(super) fn only(&self, places: &[usize]) -> Self {
+        let places = places.iter();
+        match self {
+            Self::Commands(all) => Self::Commands(places.map(|n| all[*n].clone()).collect()),
+            Self::Rows(all) => Self::Rows(places.map(|n| all[*n].clone()).collect()),
+        }
     }
 }
 
-async fn run(link: Arc<Link>, mut calls: mpsc::Receiver<Call>, replicas: Arc<AtomicU32>) {
+impl Writer {
+    pub(super) fn start(link: Arc<Link>, layout: Layout, tasks: &Tasks) -> Self {
+        let (queue, calls) = mpsc::channel(QUEUE);
+        let replicas = Arc::new(AtomicU32::new(0));
+        tasks.spawn("write", run(link, layout, calls, replicas.clone()));
+        Self { queue, replicas }
+    }
+
+    /// Writes to a part, and returns when it is safe. An error in one answer is in its place.
+    pub(super) async fn run(&self, part: Part, work: Work) -> RedisResult<Answers> {
+        let (reply, answer) = oneshot::channel();
+        let call = Call { part, work, reply };
+        let ended = |why| RedisError::from((ErrorKind::Client, why));
+        self.queue
+            .try_send(call)
+            .map_err(|_| ended("too many writes are waiting"))?;
+        answer.await.map_err(|_| ended("the writer has ended"))?
+    }
+}
+
+async fn run(
+    link: Arc<Link>,
+    layout: Layout,
+    mut calls: mpsc::Receiver<Call>,
+    replicas: Arc<AtomicU32>,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut pace = Pace::new();
     while calls.recv_many(&mut batch, BATCH).await > 0 {
@@ -93,39 +108,55 @@ async fn run(link: Arc<Link>, mut calls: mpsc::Receiver<Call>, replicas: Arc<Ato
             }
         }
         pace.count(&batch);
-        let (mut commands, mut rows, mut callers) = (Vec::new(), Vec::new(), Vec::new());
-        for Call { work, reply } in batch.drain(..) {
-            match work {
-                Work::Commands(own) => {
-                    callers.push((reply, own.len(), false));
-                    commands.extend(own);
-                }
-                Work::Rows(own) => {
-                    callers.push((reply, own.len(), true));
-                    rows.extend(own);
-                }
+        write_batch(&link, layout, &mut batch, &replicas).await;
+    }
+}
+
+/// Writes what has gathered, and answers whoever called.
+async fn write_batch(link: &Link, layout: Layout, batch: &mut Vec<Call>, replicas: &AtomicU32) {
+    let parts: Parts = batch.iter().map(|call| call.part).collect();
+    let (mut commands, mut callers) = (Vec::new(), Vec::new());
+    let mut rows: BTreeMap<Part, Vec<Row>> = BTreeMap::new();
+    for Call { part, work, reply } in batch.drain(..) {
+        match work {
+            Work::Commands(own) => {
+                callers.push((reply, own.len(), None));
+                commands.extend(own);
+            }
+            Work::Rows(own) => {
+                callers.push((reply, own.len(), Some(part)));
+                rows.entry(part).or_default().extend(own);
             }
         }
-        let calls = calls_of(&rows);
-        let scripts = calls.iter().map(|rows| publishing(rows));
-        let all = commands.iter().cloned().chain(scripts);
-        let mut answers = match write(&link, all, &replicas).await {
-            Ok(mut answers) => {
-                let of_scripts = answers.split_off(commands.len());
-                let of_rows = of_rows(calls.iter().map(|rows| rows.len()).zip(of_scripts));
-                Ok((answers.into_iter(), of_rows.into_iter()))
+    }
+    let number = commands.len();
+    let scripts = rows.values().flat_map(|rows| calls_of(rows));
+    commands.extend(scripts.map(|rows| publishing(layout, rows)));
+    let marks = parts.iter().map(|part| layout.confirm(part));
+    let mut answers = match write(link, commands, marks, replicas).await {
+        Ok(mut answers) => {
+            let mut of_scripts = answers.split_off(number).into_iter();
+            let of_part = rows.iter().map(|(part, rows)| {
+                let calls = calls_of(rows).into_iter().map(<[_]>::len);
+                (*part, of_rows(calls.zip(of_scripts.by_ref())).into_iter())
+            });
+            let of_parts: BTreeMap<_, _> = of_part.collect();
+            Ok((answers.into_iter(), of_parts))
+        }
+        Err(error) => Err(error),
+    };
+    for (reply, number, part) in callers {
+        let answer = match &mut answers {
+            Ok((of_commands, of_parts)) => {
+                Ok(match part.and_then(|part| of_parts.get_mut(&part)) {
+                    Some(of_rows) => of_rows.take(number).collect(),
+                    None => of_commands.take(number).collect(),
+                })
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.clone()),
         };
-        for (reply, number, is_of_rows) in callers {
-            let answer = match &mut answers {
-                Ok((_, of_rows)) if is_of_rows => own(of_rows, number),
-                Ok((of_commands, _)) => own(of_commands, number),
-                Err(error) => Err(error.clone()),
-            };
-            // A caller that gave up waiting needs no answer.
-            let _ = reply.send(answer);
-        }
+        // A caller that gave up waiting needs no answer.
+        let _ = reply.send(answer);
     }
 }
 
@@ -179,7 +210,7 @@ fn calls_of(rows: &[Row]) -> Vec<&[Row]> {
 }
 
 /// An answer for each row, of those of the scripts: an error is each of its rows'.
-fn of_rows(scripts: impl Iterator<Item = (usize, RedisResult<Value>)>) -> Vec<RedisResult<Value>> {
+fn of_rows(scripts: impl Iterator<Item = (usize, RedisResult<Value>)>) -> Answers {
     let mut answers = Vec::new();
     for (number, answer) in scripts {
         match answer.and_then(|answer| Ok(from_redis_value::<Vec<Value>>(answer)?)) {
@@ -190,23 +221,12 @@ fn of_rows(scripts: impl Iterator<Item = (usize, RedisResult<Value>)>) -> Vec<Re
     answers
 }
 
-/// The next `number` answers, or the first error among them. All of them are taken: the rest are
-/// other callers'.
-fn own(
-    answers: &mut impl Iterator<Item = RedisResult<Value>>,
-    number: usize,
-) -> Result<Vec<Value>> {
-    let own: Vec<_> = answers.take(number).collect();
-    own.into_iter()
-        .collect::<RedisResult<_>>()
-        .map_err(|error| unavailable(&error))
-}
-
 async fn write(
     link: &Link,
-    commands: impl Iterator<Item = Cmd>,
+    commands: Vec<Cmd>,
+    marks: impl Iterator<Item = Name>,
     replicas: &AtomicU32,
-) -> Result<Vec<RedisResult<Value>>> {
+) -> RedisResult<Answers> {
     let mut pipeline = redis::pipe();
     for command in commands {
         pipeline.add_command(command);
@@ -215,15 +235,19 @@ async fn write(
         return link.ask_all(&mut pipeline).await;
     }
     // A repeated request writes nothing, and must be confirmed all the same: `WAIT` looks at this
-    // connection's last write.
-    pipeline.add_command(script::CONFIRM.on(&["hf:confirm"]));
+    // connection's last write. One such write does for all that comes before it, and that of a part
+    // which has just gone elsewhere is refused.
+    let number = pipeline.len();
+    marks.for_each(|mark| {
+        pipeline.add_command(script::CONFIRM.on(&[&mark]));
+    });
     pipeline.cmd("WAIT").arg(1).arg(CONFIRM.as_millis() as u64);
     let mut answers = link.ask_all(&mut pipeline).await?;
     let confirmed = answers
         .pop()
         .and_then(|answer| from_redis_value(answer.ok()?).ok());
-    let marked = answers.pop().is_some_and(|answer| answer.is_ok());
-    if confirmed.is_some_and(|count: u32| count > 0) && marked {
+    let marked = answers.drain(number..).any(|answer| answer.is_ok());
+    if confirmed.is_some_and(|count: u32| count > 0) && marked || answers.iter().all(was_refused) {
         return Ok(answers);
     }
     // Perhaps the replica has just gone: then there is none to wait for.
@@ -231,17 +255,20 @@ async fn write(
     replicas.store(left, Ordering::Relaxed);
     match left {
         0 => Ok(answers),
-        _ => Err(StoreError::Unavailable(format!(
-            "no replica has confirmed within {} s",
-            CONFIRM.as_secs()
-        ))),
+        _ => {
+            let why = "no replica has confirmed in time";
+            Err((ErrorKind::Client, why, format!("{CONFIRM:?}")).into())
+        }
     }
+}
+
+/// Whether nothing was written that could be lost.
+fn was_refused(answer: &RedisResult<Value>) -> bool {
+    answer.as_ref().is_err_and(is_elsewhere)
 }
 
 #[cfg(test)]
 mod tests {
-    use redis::{ErrorKind, RedisError};
-
     use super::*;
 
     #[test]
@@ -259,15 +286,5 @@ mod tests {
         assert_eq!(lengths(&vec![row(1); 2 * ROWS + 1]), [ROWS, ROWS, 1]);
         let sizes = [BYTES + 1, BYTES + 1, BYTES / 2, BYTES / 2, 1];
         assert_eq!(lengths(&sizes.map(row)), [1, 1, 2, 1]);
-    }
-
-    #[test]
-    fn an_error_takes_no_answer_of_another_caller() {
-        let answer = |n| Ok(Value::Int(n));
-        let error = || Err(RedisError::from((ErrorKind::Io, "OOM")));
-        let mut answers = vec![error(), answer(1), answer(2), answer(3)].into_iter();
-        assert!(own(&mut answers, 2).is_err());
-        assert_eq!(own(&mut answers, 1).unwrap(), [Value::Int(2)]);
-        assert_eq!(own(&mut answers, 1).unwrap(), [Value::Int(3)]);
     }
 }

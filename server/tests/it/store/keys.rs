@@ -5,7 +5,7 @@ use std::sync::Arc;
 use server::clock::Millis;
 use server::keys::{ClientInfo, KeyRecord, KeyUse};
 use server::message::Mailbox;
-use server::store::{Announcement, Held, Store, presence};
+use server::store::{Announcement, Held, Parts, Store, presence};
 
 use super::{mailbox, now};
 use crate::harness::{PATIENCE, eventually};
@@ -244,6 +244,7 @@ async fn keys_come_back_as_they_were_last() {
         messages: vec![],
         keys: vec![old.clone()],
         emptied: true,
+        parts: Parts::ALL,
     };
     store.restore(held).await.unwrap();
     assert_eq!(store.key(&old.id).await.unwrap(), Some(later.clone()));
@@ -254,6 +255,7 @@ async fn keys_come_back_as_they_were_last() {
         messages: vec![],
         keys: vec![old],
         emptied: true,
+        parts: Parts::ALL,
     };
     other.restore(held).await.unwrap();
     assert_eq!(store.key(&later.id).await.unwrap(), Some(later));

@@ -1,7 +1,8 @@
 //! The contract of a store: what every implementation must do. Each test runs on each
 //! implementation.
 
-/// Runs a test on the store in memory, on the one in a directory and on the one in Redis.
+/// Runs a test on the store in memory, on the one in a directory, on the one in Redis and on the one
+/// in a cluster.
 macro_rules! contract {
     ($($name:ident),* $(,)?) => {
         mod memory {
@@ -13,6 +14,12 @@ macro_rules! contract {
             $(#[tokio::test] async fn $name() {
                 let redis = crate::redis::Redis::start().await;
                 super::$name(std::sync::Arc::new(redis.connect().await)).await;
+            })*
+        }
+        mod cluster {
+            $(#[tokio::test] async fn $name() {
+                let cluster = crate::cluster::shared().await;
+                super::$name(std::sync::Arc::new(cluster.connect().await)).await;
             })*
         }
         mod file {

@@ -47,10 +47,12 @@ impl Notice {
             Self::RolledBack { reason } => {
                 json!({ "type": "deployment_ended", "result": "rolled_back", "reason": reason })
             }
-            Self::RedisStarted { address, pid } => {
-                json!({ "type": "redis_started", "address": address.to_string(), "pid": pid })
+            Self::RedisStarted { name, address, pid } => {
+                json!({ "type": "redis_started", "redis": name, "address": address.to_string(), "pid": pid })
             }
-            Self::RedisEnded { status, .. } => json!({ "type": "redis_ended", "status": status }),
+            Self::RedisEnded { name, status, .. } => {
+                json!({ "type": "redis_ended", "redis": name, "status": status })
+            }
         })
     }
 }

@@ -96,6 +96,8 @@ pub enum Notice {
     },
     /// The Redis has started, and listens.
     RedisStarted {
+        /// Its name; a shard has a number behind it.
+        name: String,
         /// Where.
         address: SocketAddr,
         /// Its process.
@@ -103,6 +105,8 @@ pub enum Notice {
     },
     /// The Redis ended.
     RedisEnded {
+        /// Its name.
+        name: String,
         /// How.
         status: String,
         /// Whether it is started again; it is only when somebody asks for it.

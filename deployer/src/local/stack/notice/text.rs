@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Notice, health_word};
 use crate::local::control::Order;
 use crate::local::log::readable;
+use crate::local::redis::NAME;
 use alb_model::Event;
 
 impl Notice {
@@ -87,16 +88,24 @@ impl Notice {
             }
             Self::Deployed { nodes } => format!("replaced by {}", nodes.join(", ")),
             Self::RolledBack { reason } => format!("rolled back: {reason}"),
-            Self::RedisStarted { address, pid } => format!("redis listens on {address}, pid {pid}"),
+            Self::RedisStarted { name, address, pid } => {
+                format!("{name} listens on {address}, pid {pid}")
+            }
             Self::RedisEnded {
+                name,
                 status,
                 restart: true,
-            } => format!("redis ended with {status}"),
+            } => format!("{name} ended with {status}"),
             Self::RedisEnded {
+                name,
                 status,
                 restart: false,
             } => {
-                format!("redis ended with {status}; `deployer local redis restart` starts it again")
+                let shard = name.strip_prefix(NAME).filter(|number| !number.is_empty());
+                let shard = shard.map_or_else(String::new, |number| format!(" {NAME}{number}"));
+                format!(
+                    "{name} ended with {status}; `deployer local redis restart{shard}` starts it again"
+                )
             }
         }
     }

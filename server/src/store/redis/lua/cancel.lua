@@ -21,5 +21,5 @@ redis.call('ZREM', p .. 'seq', member)
 archive(member, number(message.deliver), number(six_hours_of(now_ms())), nil)
 local said = { 'C', ARGV[3], id, number(message.deliver), message.seq }
 if tonumber(ARGV[4]) == tonumber(message.seq) and tonumber(ARGV[5]) == message.deliver then said[6] = ARGV[6] end
-redis.call('PUBLISH', ARGV[2], table.concat(said, ' '))
+announce(ARGV[2], table.concat(said, ' '))
 return 'done'

@@ -1,5 +1,7 @@
--- What the scripts of mailboxes share. p, the prefix of a mailbox's keys, holds the hash tag: one mailbox, one slot.
--- Scripts of many mailboxes set it to one after the other. Numbers that only pass through stay texts: to read and to
+-- What the scripts of mailboxes share. p, the prefix of a mailbox's keys, holds the hash tag: one mailbox, one slot. On a
+-- cluster all that a script works on, `ends` and `soon` too, is of that slot. The first of a script's keys is no key that
+-- exists: so a slot that is on its way to another server refuses the script before it runs.
+-- Scripts of many mailboxes set p to one after the other. Numbers that only pass through stay texts: to read and to
 -- write one costs as much as a small command.
 --   p..'m:'..id  the message, as `message_format.rs` writes it; it vanishes a day after the message's end
 --   p..'r:'..id  key id -> 'd' (emitted) or 'a' (acknowledged); '#d' and '#a' count keys, '#c' says cancelled,
@@ -20,6 +22,11 @@
 local p, ends, soon = KEYS[1], KEYS[2], KEYS[3]
 local call = redis.call
 local HOUR, SIX_HOURS, DAY, KEPT = 3600000, 21600000, 86400000, 16
+
+-- On a cluster an announcement stays in its slot, which its channel shares: `hf:{tag}:announce`.
+local function announce(channel, text)
+  call(string.byte(channel, 4) == 123 and 'SPUBLISH' or 'PUBLISH', channel, text)
+end
 
 local function now_ms()
   local time = call('TIME')

@@ -36,7 +36,7 @@ local function publish(prefix, mailbox, id, seq, deliver, expires, till, size, m
   else
     redis.pcall('XADD', p .. 'new', 'MINID', '~', cut, seq .. '-0', 'm', member)
   end
-  call('PUBLISH', channel, 'P ' .. mailbox .. ' ' .. line)
+  announce(channel, 'P ' .. mailbox .. ' ' .. line)
   return seq
 end
 

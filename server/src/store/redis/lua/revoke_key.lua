@@ -21,5 +21,5 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZADD', KEYS[3], now, id)
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - 3600000)
 redis.call('PEXPIRE', KEYS[3], 3600000)
-redis.call('PUBLISH', ARGV[2], 'R ' .. id)
+redis.call(string.byte(ARGV[2], 4) == 123 and 'SPUBLISH' or 'PUBLISH', ARGV[2], 'R ' .. id)
 return 1
