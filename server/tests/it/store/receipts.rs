@@ -7,7 +7,7 @@ use server::message::{Happening, Note, State};
 use server::receipts::{KeyReceipt, Outcome};
 use server::store::{Embedded, MAX_NOTES, MAX_RECEIPTS, Receipt, Store, Tally};
 
-use super::{mailbox, now, publish, receipt};
+use super::{backlog, mailbox, now, publish, receipt};
 use crate::harness::eventually;
 
 contract!(
@@ -57,7 +57,7 @@ async fn receipts_count_keys_once(store: Arc<dyn Store>) {
     );
     // A receipt of another message that had this id, in a store that has been emptied since.
     let elsewhere = Embedded::in_memory().unwrap();
-    publish(&elsewhere, "b", 0, 60_000).await;
+    let lost = publish(&elsewhere, "b", 0, 60_000).await;
     let other = publish(&elsewhere, "a", 0, 60_000).await;
     store
         .record(vec![receipt(&other, "z", true)])
@@ -71,6 +71,18 @@ async fn receipts_count_keys_once(store: Arc<dyn Store>) {
             ..Tally::default()
         }
     );
+    // The same where nothing else is known of the message yet: it is still to be shown.
+    let found = publish(&*store, "b", 0, 60_000).await;
+    store.record(vec![receipt(&lost, "z", true)]).await.unwrap();
+    let waiting = [("a".to_owned(), false), ("b".to_owned(), false)];
+    assert_eq!(backlog(&*store, "z").await, waiting);
+    store
+        .record(vec![receipt(&found, "k", true)])
+        .await
+        .unwrap();
+    let status = store.status(&mailbox(), "b").await.unwrap().unwrap();
+    assert_eq!((status.delivered_keys, status.acknowledged_keys), (1, 1));
+    assert_eq!(backlog(&*store, "z").await, waiting);
 }
 
 /// Of the first keys when and where, of all how many; a receipt that comes twice changes nothing.
