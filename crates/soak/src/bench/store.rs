@@ -2,7 +2,7 @@
 //! nodes that are idle.
 //!
 //! Three nodes' stores publish, read on, note receipts and retire as nodes do. What is measured is
-//! Redis's and the disk's part, which the load of clients would hide on a small machine.
+//! Redis's part, which the load of clients would hide on a small machine.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
