@@ -141,7 +141,12 @@ async fn a_collector_receives_what_the_page_shows() {
             .map(|(key, value)| (key.clone(), *value))
             .collect();
         let sent = of_export(&export);
-        let differs = |(key, value): &(&_, &_)| sent.get(*key) != Some(*value);
+        // A float is not read back from JSON to its last digit.
+        let is_close = |sent: &f64, value: f64| (sent - value).abs() <= value.abs() * 1e-9;
+        let differs = |(key, value): &(&_, &f64)| {
+            let sent = sent.get(*key);
+            sent.is_none_or(|sent| !is_close(sent, **value))
+        };
         other = steady
             .clone()
             .into_iter()
