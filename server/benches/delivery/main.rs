@@ -72,9 +72,16 @@ async fn main() {
 }
 
 /// The kinds that are named, or all: `cargo bench --bench delivery -- holdfast bun`.
-fn wanted(names: &[String]) -> Vec<Kind> {
-    let named = |kind: &Kind| names.contains(&format!("{kind:?}").to_lowercase());
-    let kinds: Vec<Kind> = KINDS.into_iter().filter(named).collect();
+fn wanted(arguments: &[String]) -> Vec<Kind> {
+    // Cargo itself adds an option.
+    let names = arguments.iter().filter(|name| !name.starts_with('-'));
+    let kinds: Vec<Kind> = names
+        .map(|name| {
+            let mut kinds = KINDS.into_iter();
+            let found = kinds.find(|kind| format!("{kind:?}").eq_ignore_ascii_case(name));
+            found.unwrap_or_else(|| panic!("unknown server `{name}`; there are {KINDS:?}"))
+        })
+        .collect();
     match kinds.is_empty() {
         true => KINDS.to_vec(),
         false => kinds,

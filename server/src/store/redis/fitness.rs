@@ -55,7 +55,9 @@ pub(super) async fn wait_for_cluster(
     loop {
         let mut why = None;
         for address in &slots.seeds {
-            why = try_once(&slots.login.client(address)?, Layout::Cluster).await?;
+            let (host, port) = address;
+            let trouble = try_once(&slots.login.client(address)?, Layout::Cluster).await?;
+            why = trouble.map(|why| format!("{host}:{port}: {why}"));
             if why.is_none() {
                 break;
             }

@@ -113,7 +113,7 @@ impl Whereabouts {
             match ask_sentinel(sentinel, name, login.encrypted).await {
                 Ok(Some(primary)) => return login.client(&primary),
                 Ok(None) => why = Some(unknown(name)),
-                Err(error) => why = why.or(Some(error)),
+                Err(error) => why = why.or_else(|| Some(of_sentinel(sentinel, &error))),
             }
         }
         Err(why.unwrap_or_else(|| unknown(name)))
@@ -128,6 +128,12 @@ impl Whereabouts {
 fn unknown(name: &str) -> RedisError {
     let detail = format!("no sentinel knows a primary called {name}");
     (ErrorKind::Client, "see STORE", detail).into()
+}
+
+/// The error with the sentinel that it is of.
+fn of_sentinel((host, port): &Address, error: &RedisError) -> RedisError {
+    let detail = format!("{host}:{port}: {error}");
+    (error.kind(), "no answer of the sentinel", detail).into()
 }
 
 /// The primary's address, if this sentinel knows it.
