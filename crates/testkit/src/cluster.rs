@@ -21,6 +21,8 @@ const AGREEMENT: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(20);
 /// How long a replica may take to take over before it is told again.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// How often one is started.
+const TRIES: u32 = 3;
 /// Keys that move in one call.
 const MOVED: usize = 50;
 
@@ -40,6 +42,19 @@ impl Cluster {
     /// # Errors
     /// It cannot be started, or its servers do not agree within a minute.
     pub async fn start(directory: &Path, replicas: bool) -> io::Result<Self> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let own = directory.join(format!("try-{tries}"));
+            match Self::start_once(&own, replicas).await {
+                // Somebody may have taken one of the ports meanwhile.
+                Err(_) if tries < TRIES => {}
+                started => return started,
+            }
+        }
+    }
+
+    async fn start_once(directory: &Path, replicas: bool) -> io::Result<Self> {
         let number = PRIMARIES * if replicas { 2 } else { 1 };
         let mut cluster = Self {
             servers: Vec::new(),
