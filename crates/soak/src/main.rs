@@ -14,6 +14,7 @@ mod network;
 mod picture;
 mod process;
 mod publisher;
+mod raw;
 mod redis;
 mod repeats;
 mod report;

@@ -9,7 +9,9 @@ mod directory;
 mod memory;
 mod nodes;
 mod plot;
+mod rate;
 mod sample;
+mod servers;
 mod shards;
 mod store;
 
@@ -31,6 +33,8 @@ pub(crate) enum Bench {
     Announcements,
     /// What a console costs a node with 9,000 connections and 1,000 messages a second.
     Console,
+    /// The highest rate of messages that holds from end to end, with 3 nodes and one Redis.
+    Rate,
     /// Redis's memory for a live message, an ended one, a receipt and a key.
     Memory,
 }
@@ -55,6 +59,7 @@ impl Bench {
             Self::Shards => shards::run().await,
             Self::Announcements => announcements::run().await,
             Self::Console => console::run(svg).await,
+            Self::Rate => rate::run().await,
             Self::Memory => memory::run().await,
         }
     }

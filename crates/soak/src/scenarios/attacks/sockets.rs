@@ -6,8 +6,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-/// What is read of a handshake's answer at most.
-const MOST_HEAD: usize = 4096;
+use crate::raw::{TEXT, frame, handshake, request};
+
 /// Frames that are sent at once.
 const AT_ONCE: usize = 64;
 /// A reader that never quite stalls: so many bytes, then such a pause.
@@ -34,13 +34,9 @@ pub(super) enum Wire {
 impl Wire {
     /// Opens a WebSocket and misuses it until the server ends it. Returns the handshake's status.
     pub(super) async fn once(self, mut stream: TcpStream, from: &str, stolen: &str) -> Option<u16> {
-        let request = format!(
-            "GET /websockets/?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\n\
-             x-forwarded-for: {from}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        );
+        let request = request(&format!("x-forwarded-for: {from}\r\n"));
         stream.write_all(request.as_bytes()).await.ok()?;
-        let status = handshake(&mut stream).await?;
+        let status = handshake(&mut stream, &mut Vec::new()).await?;
         if status == 101 {
             self.misuse(&mut stream, stolen).await;
         }
@@ -73,7 +69,6 @@ impl Wire {
 
     fn frames(self, stolen: &str) -> Vec<u8> {
         const PING: u8 = 0x89;
-        const TEXT: u8 = 0x81;
         const BEGIN: u8 = 0x01;
         const GO_ON: u8 = 0x00;
         const PONG: u8 = 0x8a;
@@ -97,28 +92,4 @@ impl Wire {
             Self::Storm => frame(TEXT, join(stolen).as_bytes()),
         }
     }
-}
-
-/// A frame of a client, masked with zeros.
-fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![head];
-    match u8::try_from(payload.len()) {
-        Ok(length @ 0..=125) => frame.push(0x80 | length),
-        _ => {
-            frame.push(0x80 | 126);
-            frame.extend((payload.len() as u16).to_be_bytes());
-        }
-    }
-    frame.extend([0; 4]);
-    frame.extend(payload);
-    frame
-}
-
-/// Reads the head of an answer, and returns its status.
-async fn handshake(stream: &mut TcpStream) -> Option<u16> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") && head.len() < MOST_HEAD {
-        head.push(stream.read_u8().await.ok()?);
-    }
-    std::str::from_utf8(head.get(9..12)?).ok()?.parse().ok()
 }
