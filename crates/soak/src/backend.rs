@@ -95,6 +95,7 @@ impl Backend {
         let mut last = String::new();
         for _ in 0..TRIES {
             match self.call(method.clone(), path, body).await {
+                Ok(answer) if answer.status() == 204 => return Ok(Value::Null),
                 Ok(answer) if answer.status().is_success() => return Ok(answer.json().await?),
                 Ok(answer) if answer.status().is_client_error() && answer.status() != 429 => {
                     bail!("{method} {path}: {}", answer.text().await?)
@@ -143,6 +144,38 @@ impl Backend {
                 answer.text().await.unwrap_or_default()
             )),
         }
+    }
+
+    /// Cancels a message.
+    ///
+    /// # Errors
+    /// When it is due already.
+    pub(crate) async fn cancel(&self, audience: Audience, id: &str) -> anyhow::Result<()> {
+        let path = format!("{}/{id}", path(audience));
+        self.insist(Method::DELETE, &path, None).await.map(drop)
+    }
+
+    /// What has become of a message.
+    ///
+    /// # Errors
+    /// When the server does not know it.
+    pub(crate) async fn state(&self, audience: Audience, id: &str) -> anyhow::Result<String> {
+        let path = format!("{}/{id}", path(audience));
+        let message = self.insist(Method::GET, &path, None).await?;
+        let state = message.get("state").and_then(Value::as_str);
+        Ok(state.context("a message has no state")?.to_owned())
+    }
+
+    /// How many live messages of a channel are acknowledged.
+    ///
+    /// # Errors
+    /// When the server does not tell.
+    pub(crate) async fn acknowledged_of(&self, number: usize) -> anyhow::Result<u64> {
+        let path = format!("/v1/namespaces/{NAMESPACE}/channels/{}", channel(number));
+        let channel = self.insist(Method::GET, &path, None).await?;
+        let acknowledged = channel.pointer("/messages/acknowledged");
+        let acknowledged = acknowledged.and_then(Value::as_u64);
+        acknowledged.context("a channel tells of no acknowledged messages")
     }
 
     /// How many keys have acknowledged each of these mailboxes' messages, by id.

@@ -50,6 +50,10 @@ enum Args {
         /// scenario.
         #[arg(long, value_name = "FILE")]
         svg: Option<PathBuf>,
+        /// The server of another release; of `rollout`. Its nodes are replaced by this release's,
+        /// those by its own, and again.
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
     },
     /// Print figures; judge nothing.
     Bench {
@@ -70,7 +74,8 @@ async fn main() -> ExitCode {
                 scenarios,
                 size,
                 svg,
-            } => soak(&scenarios, size, svg.as_deref()).await,
+                from,
+            } => soak(&scenarios, size, svg.as_deref(), from.as_deref()).await,
             Args::Bench { benches, svg } => bench(&benches, svg.as_deref()).await.map(|()| true),
         }
     };
@@ -99,15 +104,24 @@ fn or_all<T: clap::ValueEnum>(chosen: &[T]) -> &[T] {
 }
 
 /// Whether all went well.
-async fn soak(scenarios: &[Scenario], size: Size, svg: Option<&Path>) -> anyhow::Result<bool> {
+async fn soak(
+    scenarios: &[Scenario],
+    size: Size,
+    svg: Option<&Path>,
+    from: Option<&Path>,
+) -> anyhow::Result<bool> {
     anyhow::ensure!(
         svg.is_none() || scenarios.len() == 1,
         "--svg draws one run: name one scenario"
     );
+    anyhow::ensure!(
+        from.is_none() || *scenarios == [Scenario::Rollout],
+        "--from names the other server of a roll-out: name `rollout` alone"
+    );
     let mut well = true;
     for scenario in or_all(scenarios) {
         let directory = tempfile::Builder::new().prefix("soak-").tempdir()?;
-        let ran = scenario.run(size, directory.path()).await;
+        let ran = scenario.run(size, directory.path(), from).await;
         if !ran.as_ref().is_ok_and(Report::is_well) {
             let (name, kept) = (scenario.name(), directory.keep());
             let mut stderr = std::io::stderr();

@@ -6,9 +6,11 @@ mod announcements;
 mod commands;
 mod console;
 mod directory;
+mod joins;
 mod memory;
 mod nodes;
 mod plot;
+mod plugin;
 mod rate;
 mod sample;
 mod servers;
@@ -35,6 +37,8 @@ pub(crate) enum Bench {
     Console,
     /// The highest rate of messages that holds from end to end, with 3 nodes and one Redis.
     Rate,
+    /// How many clients connect while eight reconnect with one key, with 3 nodes and one Redis.
+    Joins,
     /// Redis's memory for a live message, an ended one, a receipt and a key.
     Memory,
 }
@@ -60,6 +64,7 @@ impl Bench {
             Self::Announcements => announcements::run().await,
             Self::Console => console::run(svg).await,
             Self::Rate => rate::run().await,
+            Self::Joins => joins::run().await,
             Self::Memory => memory::run().await,
         }
     }

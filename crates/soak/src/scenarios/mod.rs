@@ -10,6 +10,7 @@ mod mass_return;
 mod outages;
 mod pauses;
 mod poison;
+mod releases;
 mod resharding;
 mod rollout;
 mod silence;
@@ -118,15 +119,24 @@ impl Scenario {
         }
     }
 
-    /// Runs it; its files and logs are in `directory`.
+    /// Runs it; its files and logs are in `directory`. A roll-out is between another release's
+    /// server and this one's where `other` names it.
     ///
     /// # Errors
     /// When it could not be run. What it found is in the report.
-    pub(crate) async fn run(self, size: Size, directory: &Path) -> anyhow::Result<Report> {
+    pub(crate) async fn run(
+        self,
+        size: Size,
+        directory: &Path,
+        other: Option<&Path>,
+    ) -> anyhow::Result<Report> {
         match self {
             Self::Kills => kills::run(size, directory).await,
             Self::Pauses => pauses::run(size, directory).await,
-            Self::Rollout => rollout::run(size, directory).await,
+            Self::Rollout => match other {
+                Some(other) => releases::run(size, directory, other).await,
+                None => rollout::run(size, directory).await,
+            },
             Self::Outages => outages::run(size, directory).await,
             Self::Flaky => flaky::run(size, directory).await,
             Self::MassReturn => mass_return::run(size, directory).await,

@@ -10,8 +10,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::ledger::{Ledger, PLUGINS};
-use super::plugin::Plugin;
 use super::publisher::Backend;
+use crate::bench::plugin::Plugin;
 use crate::bench::servers::Servers;
 use crate::publisher::lock;
 
@@ -48,7 +48,8 @@ impl Load {
                     let joined = runtime.spawn(async move { Plugin::join(node, &key).await });
                     let joined = joined.await.context("the load has ended")??;
                     runtime.spawn(async move {
-                        if let Err(error) = joined.listen(plugin, ledger.clone()).await {
+                        let heard = |number, at| lock(&ledger).arrived(number, plugin, at);
+                        if let Err(error) = joined.listen(heard).await {
                             lock(&ledger).fault(error);
                         }
                     });

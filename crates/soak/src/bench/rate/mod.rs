@@ -7,7 +7,6 @@
 
 mod ledger;
 mod load;
-mod plugin;
 mod publisher;
 mod step;
 
@@ -15,7 +14,6 @@ use super::print;
 use super::servers::Servers;
 use crate::redis::Redis;
 use load::Load;
-pub(super) use plugin::Plugin;
 use step::{Costs, Step};
 
 const NODES: usize = 3;

@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_call_is_a_list_of_messages() {
-        let body: serde_json::Value = serde_json::from_str(&body(7..9, 4)).unwrap();
+        let body: Value = serde_json::from_str(&body(7..9, 4)).unwrap();
         assert_eq!(body[0]["id"], "m-7");
         assert_eq!(body[0]["data"]["n"], 7);
         assert_eq!(body[1]["channel"], "c0");

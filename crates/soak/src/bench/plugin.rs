@@ -3,7 +3,6 @@
 //! does, and the load shares its two cores.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -11,10 +10,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::ledger::Ledger;
 use crate::backend::NAMESPACE;
-use crate::event::now;
-use crate::publisher::lock;
+use crate::event::{Ms, now};
 use crate::raw::{TEXT, first, frame, handshake, request};
 
 /// How long a join may take.
@@ -22,8 +19,8 @@ const JOINING: Duration = Duration::from_secs(30);
 /// Bytes that are read at once, at most.
 const READ: usize = 16 * 1024;
 
-/// A joined WebSocket.
-pub(in super::super) struct Plugin {
+/// A joined WebSocket. It is dropped without a word.
+pub(super) struct Plugin {
     stream: TcpStream,
     /// What has come and is not understood yet.
     read: Vec<u8>,
@@ -34,7 +31,7 @@ impl Plugin {
     ///
     /// # Errors
     /// When it is not let in within half a minute.
-    pub(in super::super) async fn join(node: SocketAddr, key: &str) -> anyhow::Result<Self> {
+    pub(super) async fn join(node: SocketAddr, key: &str) -> anyhow::Result<Self> {
         let joined = timeout(JOINING, Self::try_to_join(node, key));
         joined.await.context("a join takes too long")?
     }
@@ -78,33 +75,28 @@ impl Plugin {
         }
     }
 
-    /// Notes and acknowledges what comes, as the channel's first or second plugin, until the
-    /// connection ends.
+    /// Acknowledges what comes, until the connection ends. `hear` is told the number of each
+    /// message and when it came.
     ///
     /// # Errors
-    /// When the connection ends, or something comes that was not published here.
-    pub(super) async fn listen(
-        mut self,
-        plugin: usize,
-        ledger: Arc<Mutex<Ledger>>,
-    ) -> anyhow::Result<()> {
+    /// When the connection ends, or something comes that is not a message.
+    pub(super) async fn listen(mut self, mut hear: impl FnMut(usize, Ms)) -> anyhow::Result<()> {
         let mut answers = Vec::new();
         loop {
             self.more().await?;
-            self.take(plugin, &ledger, &mut answers)?;
+            self.take(&mut hear, &mut answers)?;
             self.stream.write_all(&answers).await?;
             answers.clear();
         }
     }
 
-    /// Notes all that has come, and adds what is to be answered.
+    /// Tells of all that has come, and adds what is to be answered.
     fn take(
         &mut self,
-        plugin: usize,
-        ledger: &Mutex<Ledger>,
+        hear: &mut impl FnMut(usize, Ms),
         answers: &mut Vec<u8>,
     ) -> anyhow::Result<()> {
-        let (at, mut used, mut ledger) = (now(), 0, lock(ledger));
+        let (at, mut used) = (now(), 0);
         while let Some((_, payload, length)) = first(&self.read[used..]) {
             used += length;
             if payload == b"2" {
@@ -112,8 +104,8 @@ impl Plugin {
                 continue;
             }
             let (packet, number) = event(payload)
-                .with_context(|| format!("not an event: {}", String::from_utf8_lossy(payload)))?;
-            ledger.arrived(number, plugin, at);
+                .with_context(|| format!("not a message: {}", String::from_utf8_lossy(payload)))?;
+            hear(number, at);
             let answer = format!(r#"43/{NAMESPACE},{packet}["m-{number}"]"#);
             answers.extend(frame(TEXT, answer.as_bytes()));
         }
