@@ -94,13 +94,11 @@ fn report(step: &Step) -> anyhow::Result<()> {
     print(&format!(
         "  reckoned from {redis:.0} µs of Redis, {nodes:.0} of the nodes and {load:.0} of the load for a message: \
          Redis's core is full at {:.0} messages/s, and at {:.0} to {:.0} %; {GOAL} messages/s take \
-         {:.2} cores of the nodes and {:.2} of Redis; these cores without the load carry {:.0} \
-         messages/s",
+         {:.2} cores of the nodes and {:.2} of Redis",
         1e6 / redis,
         PLANNED * 1e6 / redis,
         PLANNED * 100.0,
         GOAL * nodes / 1e6,
         GOAL * redis / 1e6,
-        step.accepted * (redis + nodes + load) / (redis + nodes),
     ))
 }

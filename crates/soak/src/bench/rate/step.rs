@@ -92,8 +92,8 @@ pub(super) struct Step {
     pub(super) lateness: Spread,
     /// µs of CPU for a message.
     pub(super) costs: Costs,
-    /// Cores that all of it took.
-    cores: f64,
+    /// Cores that Redis took, and all of it.
+    cores: (f64, f64),
 }
 
 impl Step {
@@ -150,7 +150,7 @@ impl Step {
             asked: asked.len(),
             lateness: outcome.lateness,
             costs: own.with(&own, |own, _| own / accepted * 1e6),
-            cores: took.sum(),
+            cores: (took.redis, took.sum()),
         })
     }
 
@@ -171,7 +171,7 @@ impl fmt::Display for Step {
             f,
             "{:>6.0}/s wanted: {:.0} accepted, {:.0} delivered and {:.0} acknowledged a second; lost {}, again {}, \
              refused {}, acknowledged by both in the store {} of {} asked; lateness {}; a message: \
-             Redis {:.0} µs, nodes {:.0} µs ({}), load {:.0} µs; {:.2} cores busy{}",
+             Redis {:.0} µs, nodes {:.0} µs ({}), load {:.0} µs; {:.2} cores busy, {:.2} with Redis{}",
             self.wanted,
             self.accepted,
             self.delivered,
@@ -186,7 +186,8 @@ impl fmt::Display for Step {
             nodes.iter().sum::<f64>(),
             each.join(" + "),
             self.costs.load,
-            self.cores,
+            self.cores.1,
+            self.cores.0,
             if self.holds() { "" } else { "; does not hold" },
         )
     }
