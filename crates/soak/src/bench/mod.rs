@@ -7,6 +7,7 @@ mod commands;
 mod console;
 mod directory;
 mod joins;
+mod load;
 mod memory;
 mod nodes;
 mod plot;
