@@ -25,7 +25,7 @@ const UNHEARD: usize = 1_000_000;
 /// How long a message that ends by itself is worth delivering, in ms.
 const BRIEF: u64 = 500;
 /// How long a message may take until it is what it is to become.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// A message that has come to an end under one release.
