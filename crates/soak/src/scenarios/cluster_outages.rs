@@ -91,9 +91,9 @@ impl Play {
         self.over(shard, "a shard away, primary and replica", from)
             .await?;
         let during = lock(&self.stage.tracker).lateness_between(from, until, is_other);
-        // What an outage holds up comes after it: the first of it late by the whole of it.
-        let most = self.away.as_secs_f64() * 1e3 * 0.75;
-        if during.count == 0 || during.max > most {
+        // What an outage holds up comes after it: half of it is late by half of it.
+        let most = before.p50 + self.away.as_secs_f64() * 1e3 / 4.0;
+        if during.count == 0 || during.p50 > most {
             self.stage.fault(format!(
                 "the channels of the other shards were held up: {during}"
             ));

@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn messages_that_were_published_together_are_told_apart() {
-        let told = b"3 n/c A 1 12 n/d {\"a\":\n1 2} 0 n/e ";
+        let told = b"3 n/c A 1 10 n/d {\"a\":\n1 2} 0 n/e ";
         let all: Vec<_> = published(told).collect();
         let lines: [(&str, &[u8]); 3] = [("n/c", b"A 1"), ("n/d", b"{\"a\":\n1 2}"), ("n/e", b"")];
         assert_eq!(all.len(), 3, "{all:?}");
