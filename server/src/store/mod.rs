@@ -24,7 +24,7 @@ use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::receipts::KeyReceipt;
 
 pub use embedded::Embedded;
-pub use parts::{Part, Parts};
+pub use parts::{Part, Parts, places_by_part};
 pub use redis::Redis;
 pub use timed::Timed;
 
@@ -95,6 +95,8 @@ pub enum Published {
     Expired,
     /// The mailbox or the store has reached this bound.
     Full(&'static str),
+    /// Its part of the store gave no answer, and others did.
+    Away(StoreError),
 }
 
 /// What became of a wish to cancel.
@@ -253,7 +255,7 @@ pub trait Store: Send + Sync + 'static {
     /// The store's clock: microseconds since the Unix epoch.
     async fn now(&self) -> Result<i64>;
 
-    /// Stores messages; an answer for each, in order.
+    /// Stores messages; an answer for each, in order. An error says that no part has answered.
     async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Published>>;
 
     /// One message and what became of it; kept for a day after it expired.
@@ -321,7 +323,8 @@ pub trait Store: Send + Sync + 'static {
     /// revocation is. False when there are `MAX_KEYS`.
     async fn bar_key(&self, key: KeyRecord) -> Result<bool>;
 
-    /// The key with this id.
+    /// The key with this id. Where only its part of the store is away, the key as this node knows
+    /// it: it cannot be revoked meanwhile.
     async fn key(&self, id: &str) -> Result<Option<KeyRecord>>;
 
     /// Keys after `after`, by id, which is by time of issue.
@@ -359,7 +362,8 @@ pub trait Store: Send + Sync + 'static {
         Part::FIRST.into()
     }
 
-    /// The part that has a mailbox; and a key, which a mailbox stands for.
+    /// The part that has a mailbox; and a key, which a mailbox stands for. A channel has the same
+    /// in every namespace.
     fn part_of(&self, _mailbox: &Mailbox) -> Part {
         Part::FIRST
     }
@@ -369,7 +373,8 @@ pub trait Store: Send + Sync + 'static {
         None
     }
 
-    /// Says how many sockets `node` has on each of these mailboxes.
+    /// Says how many sockets `node` has on each of these mailboxes. A part of the store that is
+    /// away is told when it is back.
     async fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> Result<()>;
 
     /// Sockets on each mailbox, by node.

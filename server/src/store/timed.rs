@@ -111,7 +111,8 @@ impl<S: Store + ?Sized> Timed<S> {
                                                    memory");
                 }
             }
-            (Some(at), None) if start >= at => {
+            // Until all of it is: else each call to another part would tell of a change.
+            (Some(at), None) if start >= at && self.inner.trouble().is_none() => {
                 *failed = None;
                 tracing::info!(call, "the store is back");
             }

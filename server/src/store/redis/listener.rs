@@ -292,6 +292,9 @@ fn heard(shared: &Arc<Shared>, wanted: &Wanted, message: &Msg) {
         if let Announcement::PutBack(mailbox) = &announcement {
             shared.clone().forget_settled(mailbox.clone());
         }
+        if let Announcement::Revoked(key) = &announcement {
+            shared.known_keys().doubt(key);
+        }
         if let Announcement::Cancelled(mailbox, at) = &announcement {
             let part = shared.part_of(mailbox);
             shared.accepted(part).cancelled(mailbox, at.seq);

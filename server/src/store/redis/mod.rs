@@ -18,6 +18,7 @@ mod expiry;
 mod fitness;
 mod info;
 mod key_cache;
+mod key_uses;
 mod keys;
 mod link;
 mod listener;
@@ -35,7 +36,6 @@ mod sweep;
 mod whereabouts;
 mod writer;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -56,6 +56,7 @@ use accepted::Accepted;
 use expiry::Ends;
 use key_cache::KnownKeys;
 use names::Layout;
+use presence::Presence;
 use primaries::Primaries;
 use seal::Seals;
 use slots::Slots;
@@ -73,8 +74,6 @@ pub struct Redis {
 struct Shared {
     primaries: Arc<Primaries>,
     announcements: broadcast::Sender<Announcement>,
-    /// What each node of this process has said of its sockets.
-    presence: Mutex<HashMap<String, HashMap<Mailbox, u32>>>,
     /// Tells this process from others with its node's name.
     instance: String,
     known_keys: Mutex<KnownKeys>,
@@ -105,6 +104,9 @@ struct PartState {
     heard: AtomicBool,
     /// What expires in it next.
     ends: Mutex<Ends>,
+    /// What this process has said of its sockets. Held while it is told, so that an older number
+    /// never comes last.
+    presence: tokio::sync::Mutex<Presence>,
     /// How many keys there were by id and by channel when the order by channel was made anew; see
     /// `keys`.
     incomplete_channels: Mutex<Vec<u64>>,
@@ -141,7 +143,6 @@ impl Redis {
         let shared = Arc::new(Shared {
             primaries,
             announcements: listener::announcements(),
-            presence: Mutex::default(),
             instance: ulid::Ulid::generate().to_string(),
             known_keys: Mutex::default(),
             unread: Unread::default(),
@@ -223,10 +224,6 @@ impl Shared {
     /// The part that has a mailbox.
     fn part_of(&self, mailbox: &Mailbox) -> Part {
         self.primaries.layout.part_of(mailbox)
-    }
-
-    fn presence(&self) -> MutexGuard<'_, HashMap<String, HashMap<Mailbox, u32>>> {
-        lock(&self.presence)
     }
 
     /// What was accepted in a part.

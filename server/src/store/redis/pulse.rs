@@ -52,14 +52,15 @@ async fn once(shared: &Shared, now: Millis, since: &mut [Option<Millis>], round:
     let pulses = primaries
         .iter()
         .map(|primary| bounded(of_primary(shared, primary, now)));
-    let presence = bounded(shared.renew_presence(now));
     let parts = shared.primaries.layout.parts();
+    let presence = parts.iter();
+    let presence = presence.map(|part| bounded(shared.renew_presence(part, now)));
     let turn = |part: &Part| part.index() % TURNS == round % TURNS || shared.parts.len() == 1;
     let revoked = parts.iter().filter(turn).map(|part| {
         let since = since[part.index()].unwrap_or(now);
         async move { (part, bounded(ask_revoked(shared, part, since)).await) }
     });
-    let (_, _, revoked) = tokio::join!(join_all(pulses), presence, join_all(revoked));
+    let (_, _, revoked) = tokio::join!(join_all(pulses), join_all(presence), join_all(revoked));
     for (part, answered) in revoked {
         if answered {
             since[part.index()] = Some(now);
