@@ -68,8 +68,7 @@ impl Shared {
 pub(crate) async fn connect(url: &str) -> server::store::Redis {
     let settings = RedisSettings {
         url: url.to_owned(),
-        username: None,
-        password: None,
+        ..RedisSettings::default()
     };
     crate::redis::open(&settings, &Tasks::new()).await.unwrap()
 }

@@ -179,8 +179,7 @@ impl Redis {
 /// Finds the primaries of the store, and keeps them up to date where they change.
 async fn find(settings: &RedisSettings, tasks: &Tasks) -> anyhow::Result<Arc<Primaries>> {
     let url = RedisUrl::parse(&settings.url).map_err(|error| anyhow::anyhow!("STORE: {error}"))?;
-    let login = Login::new(url, settings);
-    if let Some(whereabouts) = Whereabouts::of_primary(url, &login)? {
+    if let Some(whereabouts) = Whereabouts::of_primary(url, settings)? {
         fitness::wait_for(&whereabouts, FIRST_CONNECTION).await?;
         let primaries = Primaries::new(Layout::Single, tasks);
         primaries.set_only(whereabouts);
@@ -189,7 +188,7 @@ async fn find(settings: &RedisSettings, tasks: &Tasks) -> anyhow::Result<Arc<Pri
     let seeds = url.hosts().map(|(host, port)| (host.to_owned(), port));
     let slots = Arc::new(Slots {
         seeds: seeds.collect(),
-        login,
+        login: Login::new(url, settings),
         turn: AtomicUsize::default(),
     });
     let primaries = Arc::new(Primaries::new(Layout::Cluster, tasks));
