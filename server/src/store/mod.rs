@@ -19,7 +19,7 @@ use tokio::sync::broadcast;
 
 use crate::ban::Ban;
 use crate::clock::Millis;
-use crate::keys::{self, KeyRecord, KeyUse};
+use crate::keys::{self, KeyKind, KeyRecord, KeyUse};
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::receipts::KeyReceipt;
 
@@ -326,6 +326,12 @@ pub trait Store: Send + Sync + 'static {
     /// The key with this id. Where only its part of the store is away, the key as this node knows
     /// it: it cannot be revoked meanwhile.
     async fn key(&self, id: &str) -> Result<Option<KeyRecord>>;
+
+    /// Whether an id is barred. Where only its part of the store is away, as this node knows it.
+    async fn is_barred(&self, id: &str) -> Result<bool> {
+        let found = self.key(id).await?;
+        Ok(found.is_some_and(|key| key.kind == KeyKind::Barred))
+    }
 
     /// Keys after `after`, by id, which is by time of issue.
     async fn keys(&self, after: Option<&str>, limit: usize) -> Result<Vec<KeyRecord>>;

@@ -171,6 +171,7 @@ timed! {
     fn prolong_key(&self, key: KeyRecord) -> bool;
     fn bar_key(&self, key: KeyRecord) -> bool;
     fn key(&self, id: &str) -> Option<KeyRecord>;
+    fn is_barred(&self, id: &str) -> bool;
     fn keys(&self, after: Option<&str>, limit: usize) -> Vec<KeyRecord>;
     fn revoke_key(&self, id: &str) -> bool;
     fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> ();

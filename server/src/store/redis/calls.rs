@@ -238,6 +238,10 @@ impl Store for Redis {
         self.shared.key(id).await
     }
 
+    async fn is_barred(&self, id: &str) -> Result<bool> {
+        self.shared.is_barred(id).await
+    }
+
     async fn keys(&self, after: Option<&str>, limit: usize) -> Result<Vec<KeyRecord>> {
         self.shared.keys_after(after, limit).await
     }

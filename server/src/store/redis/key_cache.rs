@@ -20,6 +20,8 @@ pub(super) struct KnownKeys {
     live: HashMap<Arc<str>, KeyRecord>,
     /// Of these, those that somebody said are revoked, until the store is asked.
     doubted: HashSet<Arc<str>>,
+    /// Ids of tokens that were not barred.
+    open: HashSet<Arc<str>>,
     revoked: HashMap<Arc<str>, Instant>,
 }
 
@@ -36,9 +38,24 @@ impl KnownKeys {
 
     /// Notes that a key is said to be revoked, by whom cannot be told.
     pub(super) fn doubt(&mut self, id: &Arc<str>) {
+        self.open.remove(id);
         if self.live.contains_key(id) {
             self.doubted.insert(id.clone());
         }
+    }
+
+    /// Notes that an id is not barred.
+    pub(super) fn learn_open(&mut self, id: &str) {
+        if self.open.len() as u64 >= MAX_KEYS {
+            // Those that come again are learnt again.
+            self.open.clear();
+        }
+        self.open.insert(id.into());
+    }
+
+    /// Whether an id was not barred when this node asked last.
+    pub(super) fn is_open(&self, id: &str) -> bool {
+        self.open.contains(id)
     }
 
     /// A key as it was known last; none if that may be wrong.
@@ -49,6 +66,7 @@ impl KnownKeys {
 
     /// Notes that an id is barred, whatever was known of it.
     pub(super) fn bar(&mut self, key: KeyRecord) {
+        self.open.remove(&key.id);
         self.revoked.remove(&key.id);
         self.live.insert(key.id.clone(), key);
     }
@@ -62,6 +80,7 @@ impl KnownKeys {
         }
         self.live.remove(&id);
         self.doubted.remove(&id);
+        self.open.remove(&id);
         self.revoked.insert(id, Instant::now());
     }
 

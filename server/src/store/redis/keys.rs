@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::link::unavailable;
 use super::names::Layout;
 use super::{Shared, lock, read, script};
-use crate::keys::KeyRecord;
+use crate::keys::{KeyKind, KeyRecord};
 use crate::store::{MAX_KEYS, Part, Result, StoreError};
 
 /// Keys in one call while the order by channel is made anew.
@@ -91,6 +91,22 @@ impl Shared {
             None => {}
         }
         Ok(found)
+    }
+
+    /// Whether an id is barred. While its primary is away, it is not if it was not when this node
+    /// asked last: it cannot be barred meanwhile.
+    pub(super) async fn is_barred(&self, id: &str) -> Result<bool> {
+        match self.key(id).await {
+            Ok(Some(key)) if key.kind == KeyKind::Barred => Ok(true),
+            Ok(_) => {
+                self.known_keys().learn_open(id);
+                Ok(false)
+            }
+            Err(_) if self.primaries.layout == Layout::Cluster && self.known_keys().is_open(id) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// A key as it was known last. One that has ended may have been prolonged since.
