@@ -64,6 +64,12 @@ impl Redis {
         open(&self.settings(), &Tasks::new()).await.unwrap()
     }
 
+    /// A connection for announcements.
+    pub(crate) async fn pubsub(&self) -> redis::aio::PubSub {
+        let client = redis::Client::open(self.url()).unwrap();
+        client.get_async_pubsub().await.unwrap()
+    }
+
     /// Ends it at once.
     pub(crate) async fn kill(&mut self) {
         self.process.kill().await.unwrap();

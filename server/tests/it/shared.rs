@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 use server::delivery::Tuning;
@@ -169,16 +170,18 @@ async fn what_a_newer_release_has_written_is_left_to_it() {
     redis
         .ask(&["ZADD", "hf:expiries", soon, "dropcodes/c"])
         .await;
-    let channel = "hf:announce:9";
-    for announcement in ["P dropcodes/c B tomorrow's", "Z dropcodes/c x", "P", ""] {
-        for number in 0..16 {
-            redis
-                .ask(&[
-                    "PUBLISH",
-                    &channel.replace('9', &number.to_string()),
-                    announcement,
-                ])
-                .await;
+    let channels = (0..16).map(|number| format!("hf:announce:{number}"));
+    let channels: Vec<_> = channels.chain(["hf:published".to_owned()]).collect();
+    let announcements = [
+        "P dropcodes/c B tomorrow's",
+        "M 12 dropcodes/c B tomorrow's 99 dropcodes/c A",
+        "Z dropcodes/c x",
+        "M",
+        "",
+    ];
+    for channel in &channels {
+        for announcement in announcements {
+            redis.ask(&["PUBLISH", channel, announcement]).await;
         }
     }
     let path = "/v1/namespaces/dropcodes/channels/c/messages";
@@ -203,6 +206,42 @@ async fn what_a_newer_release_has_written_is_left_to_it() {
     assert_eq!(kept, "B tomorrow's");
     let (_, _, list): (_, _, Value) = call(&node, Method::GET, path, None).await;
     assert_eq!(list["items"].as_array().unwrap().len(), 1, "{list}");
+}
+
+#[tokio::test]
+async fn a_release_that_listens_to_the_other_channels_hears_each_message() {
+    const STREAM: &str = "hf:{dropcodes/c}:new";
+    let redis = Redis::start().await;
+    let node = on(&redis, "new").await;
+    let path = "/v1/namespaces/dropcodes/channels/c/messages";
+    let publish = async |id: &str| {
+        let body = json!({ "event": "e", "data": 1, "id": id });
+        assert_eq!(call(&node, Method::POST, path, Some(body)).await.0, 202);
+    };
+    publish("alone").await;
+    assert_eq!(redis.ask(&["EXISTS", STREAM]).await, redis::Value::Int(0));
+
+    let mut older = redis.pubsub().await;
+    for number in 0..16 {
+        let channel = format!("hf:announce:{number}");
+        older.subscribe(channel).await.unwrap();
+    }
+    publish("mixed").await;
+    let heard = older.on_message().next().await.unwrap();
+    let heard: String = heard.get_payload().unwrap();
+    assert!(heard.starts_with("P dropcodes/c A "), "{heard}");
+    assert!(heard.contains(r#""id":"mixed""#), "{heard}");
+    assert_eq!(redis.ask(&["XLEN", STREAM]).await, redis::Value::Int(1));
+
+    drop(older);
+    eventually("the older release is gone", async || {
+        let heard = redis.ask(&["PUBSUB", "NUMSUB", "hf:announce:0"]).await;
+        let heard: (String, u64) = redis::from_redis_value(heard).unwrap();
+        (heard.1 == 1).then_some(())
+    })
+    .await;
+    publish("again").await;
+    assert_eq!(redis.ask(&["XLEN", STREAM]).await, redis::Value::Int(1));
 }
 
 #[tokio::test]

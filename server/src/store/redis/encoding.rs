@@ -17,10 +17,7 @@ use crate::store::{
 };
 
 /// A draft's arguments of the script that stores it.
-pub(super) type Row = [String; 14];
-
-/// How long a mailbox's stream holds what was stored lately, in milliseconds.
-const KEPT_STORED: i64 = 600_000;
+pub(super) type Row = [String; 11];
 
 /// Keys that were shown a message, that acknowledged it, and whether it was cancelled.
 pub(super) type Counts = (Option<u32>, Option<u32>, Option<u32>);
@@ -45,11 +42,10 @@ pub(super) fn row(layout: Layout, draft: &Draft, full: bool, seals: &Seals) -> R
     );
     let (size, digest) = (draft.data.get().len(), message_format::hex(&draft.digest));
     let is_listed = draft.deliver_at.since(draft.created_at) > LISTED_FROM;
-    // Now and then: what was stored ten minutes ago, every node has read on.
-    let is_cut = created % 16 == 0;
-    let if_so = |so: bool, number: i64| match so {
-        true => number.to_string(),
-        false => String::new(),
+    let when = match () {
+        () if expires <= deliver => "x".to_owned(),
+        () if is_listed => deliver.div_euclid(60_000).to_string(),
+        () => String::new(),
     };
     [
         layout.mailbox(mailbox),
@@ -61,16 +57,7 @@ pub(super) fn row(layout: Layout, draft: &Draft, full: bool, seals: &Seals) -> R
         expires.saturating_add(RETENTION).to_string(),
         size.to_string(),
         most.to_string(),
-        layout.announcements(mailbox),
-        u8::from(expires <= deliver).to_string(),
-        if_so(is_listed, deliver.div_euclid(60_000)),
-        if_so(
-            is_cut,
-            created
-                .saturating_sub(KEPT_STORED)
-                .max(0)
-                .saturating_mul(1000),
-        ),
+        when,
         format!("{deliver} {expires} {size} {digest} {json}"),
     ]
 }
@@ -79,7 +66,10 @@ pub(super) fn row(layout: Layout, draft: &Draft, full: bool, seals: &Seals) -> R
 pub(super) fn publishing(layout: Layout, rows: &[Row]) -> Cmd {
     let mailbox = Mailbox::from(rows[0][1].as_str());
     let mut command = script::PUBLISH.on_mailbox(layout, &mailbox);
-    command.arg(MAX_CHANNEL_BYTES);
+    command
+        .arg(MAX_CHANNEL_BYTES)
+        .arg(&*layout.published(layout.part_of(&mailbox)))
+        .arg(layout.heard_by_older());
     rows.iter().for_each(|row| {
         command.arg(row);
     });
@@ -141,11 +131,13 @@ pub(super) fn recording(layout: Layout, receipts: &[Receipt]) -> Cmd {
     };
     for of_message in receipts.chunk_by(same) {
         let message = &of_message[0].message;
+        let prefix = layout.mailbox(&message.mailbox);
+        let receipts = format!("{prefix}r:{}", message.id);
         // Those of a message to everyone too, although there are as many as keys: its end folds
         // them into counts, and a clock that leaps by an hour must not take them from a live one.
         command
-            .arg(layout.mailbox(&message.mailbox))
-            .arg(&message.id)
+            .arg(prefix)
+            .arg(receipts)
             .arg(message.seq)
             .arg(message.expires_at.0.saturating_add(RETENTION))
             .arg(of_message.len());
@@ -159,7 +151,7 @@ pub(super) fn recording(layout: Layout, receipts: &[Receipt]) -> Cmd {
     command
 }
 
-/// What is kept of a receipt behind the key's id; see `lua/prelude.lua`. A node's name has no space.
+/// What is kept of a receipt; see `lua/prelude.lua`. A node's name has no space.
 fn kept(message: &Message, receipt: &KeyReceipt) -> String {
     let ms = |at: Option<Millis>| match at {
         Some(at) => (at.0 - message.deliver_at.0).to_string(),
@@ -168,7 +160,7 @@ fn kept(message: &Message, receipt: &KeyReceipt) -> String {
     let (at, outcome) = receipt.acknowledged.unzip();
     let outcome = outcome.map_or('-', Outcome::letter);
     let (emitted, at) = (ms(receipt.emitted_at), ms(at));
-    format!("{emitted} {at} {outcome} {}", receipt.node)
+    format!("{} {emitted} {at} {outcome} {}", receipt.key, receipt.node)
 }
 
 /// Reads what is kept of a receipt.

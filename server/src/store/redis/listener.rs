@@ -19,10 +19,7 @@ use tokio::time::{sleep, timeout};
 use super::link::{BEAT, PATIENCE, retry};
 use super::names::Layout;
 use super::primary::Primary;
-use super::seal::Seals;
 use super::{Shared, lock};
-use crate::clock::Millis;
-use crate::message::{Mailbox, Position};
 use crate::store::{Announcement, Parts, Wanted};
 
 /// Announcements that may wait to be passed on.
@@ -212,7 +209,7 @@ impl Listener {
             }
             _ => {
                 if let Some(message) = Msg::from_push_info(push) {
-                    self::heard(&self.shared, &self.wanted, &message);
+                    super::heard::heard(&self.shared, &self.wanted, message.get_payload_bytes());
                 }
                 None
             }
@@ -280,69 +277,6 @@ async fn answers(connection: &MultiplexedConnection) -> bool {
     let (mut connection, ping) = (connection.clone(), cmd("PING"));
     let answer = timeout(PATIENCE, connection.send_packed_command(&ping)).await;
     matches!(answer, Ok(Ok(_)))
-}
-
-/// Passes an announcement on, if it is of a mailbox that this node has sockets on. One that another
-/// release makes in another way is passed over; the sweep finds what it told.
-fn heard(shared: &Arc<Shared>, wanted: &Wanted, message: &Msg) {
-    if let Some(announcement) = parse(message.get_payload_bytes(), wanted, &shared.seals) {
-        if let Announcement::Published(message) = &announcement {
-            shared.unread.heard(message, wanted);
-        }
-        if let Announcement::PutBack(mailbox) = &announcement {
-            shared.clone().forget_settled(mailbox.clone());
-        }
-        if let Announcement::Revoked(key) = &announcement {
-            shared.known_keys().doubt(key);
-        }
-        if let Announcement::Cancelled(mailbox, at) = &announcement {
-            let part = shared.part_of(mailbox);
-            shared.accepted(part).cancelled(mailbox, at.seq);
-        }
-        shared.announce(announcement);
-    }
-}
-
-fn parse(payload: &[u8], wanted: &Wanted, seals: &Seals) -> Option<Announcement> {
-    let (kind, rest) = (payload.first()?, payload.get(2..)?);
-    let end = rest
-        .iter()
-        .position(|byte| *byte == b' ')
-        .unwrap_or(rest.len());
-    let name = std::str::from_utf8(&rest[..end]).ok()?;
-    match kind {
-        b'P' if wanted(name) => {
-            let mailbox = Mailbox::from(name);
-            let line = rest.get(end + 1..)?;
-            let (message, seal) = super::message_format::decode_sealed(&mailbox, line)?;
-            match seal.is_some_and(|seal| seals.fits(&message, &seal)) {
-                true => Some(Announcement::Published(message)),
-                false => Some(Announcement::Unproved(Some(mailbox))),
-            }
-        }
-        b'C' => {
-            let rest = std::str::from_utf8(rest.get(end + 1..)?).ok()?;
-            let mut parts = rest.split(' ');
-            let id = parts.next()?;
-            let at = Position {
-                deliver_at: Millis(parts.next()?.parse().ok()?),
-                seq: parts.next()?.parse().ok()?,
-            };
-            let seal = parts.next().unwrap_or_default();
-            match seals.fits_cancellation(name, id, at, seal) {
-                true => Some(Announcement::Cancelled(Mailbox::from(name), at)),
-                // Read anew, what is cancelled is gone, and what is not stays.
-                false => wanted(name).then(|| Announcement::Unproved(Some(Mailbox::from(name)))),
-            }
-        }
-        b'B' if wanted(name) => Some(Announcement::PutBack(Mailbox::from(name))),
-        b'N' => {
-            let ban = seals.read_ban(std::str::from_utf8(rest).ok()?);
-            Some(ban.map_or(Announcement::Unproved(None), Announcement::Banned))
-        }
-        b'R' => Some(Announcement::Revoked(name.into())),
-        _ => None,
-    }
 }
 
 /// A channel for announcements; a listener that is behind by more than this is told that it lost

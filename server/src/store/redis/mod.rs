@@ -16,6 +16,7 @@ mod encoding;
 mod epoch;
 mod expiry;
 mod fitness;
+mod heard;
 mod info;
 mod key_cache;
 mod key_uses;

@@ -33,6 +33,9 @@ const TAGS: [(&str, u16); timeouts::grammar::STORE_PARTS] = [
 ];
 /// Channels that one primary's announcements are spread over; every node listens to all of them.
 const CHANNELS: u32 = 16;
+/// The channel of one primary on which what was published is announced. Releases before this one
+/// listen to the others only.
+const PUBLISHED: &str = "hf:published";
 /// What release 0.1 has instead of `ends`: mailboxes by their first expiry.
 pub(super) const EXPIRIES: &str = "hf:expiries";
 
@@ -109,7 +112,24 @@ impl Layout {
         }
     }
 
-    /// The channel on which a mailbox's announcements are made.
+    /// The channel on which messages of a part are announced, all of a call at once.
+    pub(super) fn published(self, part: Part) -> Name {
+        match self {
+            Self::Single => Cow::Borrowed(PUBLISHED),
+            Self::Cluster => self.of_part(part, "hf:announce"),
+        }
+    }
+
+    /// A channel that releases before this one listen to, and this one as well; empty where there
+    /// are none.
+    pub(super) fn heard_by_older(self) -> String {
+        match self {
+            Self::Single => announcements(0),
+            Self::Cluster => String::new(),
+        }
+    }
+
+    /// The channel on which a mailbox's other announcements are made.
     pub(super) fn announcements(self, mailbox: &Mailbox) -> String {
         match self {
             Self::Single => announcements(hash(mailbox.as_str().bytes()) % CHANNELS),
@@ -127,10 +147,14 @@ impl Layout {
         }
     }
 
-    /// Every channel of a part.
+    /// Every channel of a part. On one primary those of older releases come first: who listens to
+    /// the last of them listens to all, and is not taken for an older release.
     pub(super) fn channels(self, part: Part) -> Vec<String> {
         match self {
-            Self::Single => (0..CHANNELS).map(announcements).collect(),
+            Self::Single => (0..CHANNELS)
+                .map(announcements)
+                .chain([PUBLISHED.to_owned()])
+                .collect(),
             Self::Cluster => vec![self.notices(part)],
         }
     }
@@ -266,6 +290,7 @@ mod tests {
             assert_eq!(layout.mailbox(&streamer), whole);
         }
         assert_eq!(cluster.announcements(&streamer), "hf:{48854}:announce");
+        assert_eq!(cluster.published(Part(3)), "hf:{48854}:announce");
         assert_eq!(cluster.ends(Part(12)), "hf:{52}:ends");
     }
 

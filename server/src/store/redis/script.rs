@@ -49,7 +49,6 @@ mailbox_script!(NOTE, "note", " flags=allow-oom");
 mailbox_script!(RETIRE, "retire", " flags=allow-oom");
 mailbox_script!(BACKLOG, "backlog", " flags=allow-oom");
 mailbox_script!(ADOPT, "adopt", " flags=allow-oom");
-mailbox_script!(SWEEP, "sweep", " flags=no-writes");
 mailbox_script!(LIST, "list", " flags=no-writes");
 mailbox_script!(TALLY, "tally", " flags=no-writes");
 plain_script!(CONFIRM, "confirm", " flags=allow-oom");
@@ -58,7 +57,7 @@ plain_script!(REVOKE_KEY, "revoke_key", " flags=allow-oom");
 plain_script!(CHANNELS, "channels", " flags=no-writes");
 plain_script!(USE_KEYS, "use_keys", "");
 
-static ALL: [&Script; 16] = [
+static ALL: [&Script; 15] = [
     &PUBLISH,
     &RESTORE,
     &CANCEL,
@@ -66,7 +65,6 @@ static ALL: [&Script; 16] = [
     &NOTE,
     &RETIRE,
     &BACKLOG,
-    &SWEEP,
     &LIST,
     &TALLY,
     &ADOPT,

@@ -12,13 +12,15 @@ use std::time::Duration;
 use redis::cmd;
 use tokio::time::Instant;
 
-use super::{Shared, lock, message_format, read, script};
+use super::{Shared, lock, message_format, read};
 use crate::clock::Millis;
 use crate::message::{Mailbox, Message};
 use crate::store::{Part, Result, Swept, Wanted};
 
 /// Messages in one call: Redis does nothing else meanwhile.
 const PAGE: usize = 256;
+/// The same of members of the index.
+const MEMBERS: usize = 1_000;
 /// For how long a minute's list is believed. What is listed later was announced.
 const BELIEVED: Duration = Duration::from_secs(20);
 /// Mailboxes in one call that reads a list.
@@ -71,15 +73,8 @@ impl Unread {
     }
 }
 
-/// What a page has: the last sequence number, lines stored since, and where they go on; lines that
-/// fall due, and where those go on.
-type Page = (
-    u64,
-    Vec<Vec<u8>>,
-    u64,
-    Vec<Vec<u8>>,
-    Option<(String, usize)>,
-);
+/// Members of the index of live messages, each with its moment.
+type Members = Vec<(String, f64)>;
 
 impl Shared {
     pub(super) async fn read_on(
@@ -108,6 +103,8 @@ impl Shared {
         Ok(swept)
     }
 
+    /// What has expired and is not retired yet is among it: Redis's clock may have leapt, and nodes
+    /// look at their own before they emit.
     async fn read_all(
         &self,
         mailbox: &Mailbox,
@@ -115,37 +112,77 @@ impl Shared {
         after: Millis,
         until: Millis,
     ) -> Result<Swept> {
-        let (mut swept, part) = (Swept::default(), self.part_of(mailbox));
-        let layout = self.primaries.layout;
-        // Where either reading goes on; none where it has ended.
-        let (mut stored_from, mut due_from) = (seq, Some((format!("({}", after.0), 0)));
-        let decode = |lines: Vec<Vec<u8>>| -> Vec<Arc<Message>> {
-            let lines = lines.iter();
-            lines
-                .filter_map(|line| message_format::decode(mailbox, line))
-                .collect()
+        let (part, prefix) = (
+            self.part_of(mailbox),
+            self.primaries.layout.mailbox(mailbox),
+        );
+        // Before the index: what has a number up to this one is in it by then.
+        let mut last = cmd("HGET");
+        last.arg(format!("{prefix}load")).arg("s");
+        let last: Option<u64> = read(self.primaries.ask(part, &last).await?)?;
+        // What was stored since may fall due at any moment.
+        let members = match seq {
+            Some(_) => self.members(part, &prefix, "-inf", "+inf").await?,
+            None => {
+                let (from, to) = (format!("({}", after.0), until.0.to_string());
+                self.members(part, &prefix, &from, &to).await?
+            }
         };
+        let is_due = |moment: f64| moment > after.0 as f64 && moment <= until.0 as f64;
+        let due = members.iter().filter(|(_, moment)| is_due(*moment));
+        let due: Vec<&str> = due.map(|(member, _)| &**member).collect();
+        let seq_of = |member: &str| member.get(..16).and_then(|seq| seq.parse::<u64>().ok());
+        let is_new = |member: &str| seq.is_some_and(|seq| seq_of(member) > Some(seq));
+        let stored = members.iter().map(|(member, _)| &**member);
+        let mut stored: Vec<&str> = stored.filter(|member| is_new(member)).collect();
+        stored.sort_unstable();
+        let due = self.messages(part, mailbox, &prefix, &due).await?;
+        Ok(Swept {
+            stored: self.messages(part, mailbox, &prefix, &stored).await?,
+            due,
+            seq: last.unwrap_or(0).max(seq.unwrap_or(0)),
+        })
+    }
+
+    /// Live messages between two moments, in order.
+    async fn members(&self, part: Part, prefix: &str, from: &str, to: &str) -> Result<Members> {
+        let (mut all, mut from, mut offset) = (Members::new(), from.to_owned(), 0);
         loop {
-            let mut command = script::SWEEP.on_mailbox(layout, mailbox);
-            command.arg(stored_from.map(|seq| seq.to_string()).unwrap_or_default());
-            match &due_from {
-                Some((from, offset)) => command.arg(from).arg(until.0).arg(offset),
-                None => command.arg("+inf").arg("-inf").arg(0),
+            let mut command = cmd("ZRANGEBYSCORE");
+            command.arg(format!("{prefix}due")).arg(&from).arg(to);
+            command.arg("WITHSCORES");
+            command.arg("LIMIT").arg(offset).arg(MEMBERS);
+            let page: Members = read(self.primaries.ask(part, &command).await?)?;
+            let is_last = page.len() < MEMBERS;
+            all.extend(page);
+            let Some((_, moment)) = all.last().filter(|_| !is_last) else {
+                return Ok(all);
             };
-            let page = self.primaries.ask(part, command.arg(PAGE)).await?;
-            let (last, stored, more_stored, due, more_due): Page = read(page)?;
-            swept.stored.extend(decode(stored));
-            swept.due.extend(decode(due));
-            if swept.seq == 0 {
-                // That of the first page: what comes later is the next reading's.
-                swept.seq = last.max(seq.unwrap_or(0));
-            }
-            stored_from = (more_stored > 0).then_some(more_stored);
-            due_from = more_due;
-            if stored_from.is_none() && due_from.is_none() {
-                return Ok(swept);
-            }
+            // Many may share a moment.
+            offset = all.iter().rev().take_while(|(_, at)| at == moment).count();
+            from = format!("{moment}");
         }
+    }
+
+    async fn messages(
+        &self,
+        part: Part,
+        mailbox: &Mailbox,
+        prefix: &str,
+        members: &[&str],
+    ) -> Result<Vec<Arc<Message>>> {
+        let mut all = Vec::with_capacity(members.len());
+        for page in members.chunks(PAGE) {
+            let mut command = cmd("MGET");
+            let ids = page.iter().map(|member| member.get(16..).unwrap_or(""));
+            ids.for_each(|id| {
+                command.arg(format!("{prefix}m:{id}"));
+            });
+            let lines: Vec<Option<Vec<u8>>> = read(self.primaries.ask(part, &command).await?)?;
+            let lines = lines.iter().flatten();
+            all.extend(lines.filter_map(|line| message_format::decode(mailbox, line)));
+        }
+        Ok(all)
     }
 
     /// Whether something of the mailbox may fall due between these moments.

@@ -10,7 +10,7 @@
 --                with which outcome, node; times in ms from the moment at which the message is due
 --   p..'t:'..id  notes of what happened to the message, as JSON
 --   p..'due'     live messages by moment
---   p..'new'     a stream of what was stored lately, by sequence number
+--   p..'new'     a stream of what was stored lately, by sequence number, where an older release needs it
 --   p..'old:'..n ended messages by moment, those of six hours each: a key vanishes when its messages have
 --   p..'w'       key id -> up to which moment the key has settled everything, and what it has not: what joins jump over
 --   p..'load'    n, b: live messages and their bytes; s: the last sequence number; x: until when these keys live;
@@ -19,13 +19,15 @@
 -- soon..minute   mailboxes with a message that falls due then and was stored long before
 -- Members of `due` and `old` are the sequence number in 16 digits, then the id: they sort by sequence.
 -- Release 0.1 has `seq`, `exp` and `old` instead of `new`, `ends` and `old:`; see adopt.lua. It reads the rest.
+-- What is called for each message has a local name: to look a global one up costs a tenth of a small command.
 local p, ends, soon = KEYS[1], KEYS[2], KEYS[3]
-local call = redis.call
+local call, concat = redis.call, table.concat
+local byte, format, match, sub = string.byte, string.format, string.match, string.sub
 local HOUR, SIX_HOURS, DAY, KEPT = 3600000, 21600000, 86400000, 16
 
 -- On a cluster an announcement stays in its slot, which its channel shares: `hf:{tag}:announce`.
 local function announce(channel, text)
-  call(string.byte(channel, 4) == 123 and 'SPUBLISH' or 'PUBLISH', channel, text)
+  call(byte(channel, 4) == 123 and 'SPUBLISH' or 'PUBLISH', channel, text)
 end
 
 local function now_ms()
@@ -36,22 +38,22 @@ end
 -- The fields of a message's line that scripts look at; nothing if another release wrote it in another way.
 local function parse(line)
   if not line then return nil end
-  local seq, deliver, expires, size, digest = string.match(line, '^A (%d+) (%-?%d+) (%-?%d+) (%d+) (%x+) ')
+  local seq, deliver, expires, size, digest = match(line, '^A (%d+) (%-?%d+) (%-?%d+) (%d+) (%x+) ')
   if not seq then return nil end
   return { seq = seq, deliver = tonumber(deliver), expires = tonumber(expires), size = tonumber(size), digest = digest }
 end
 
-local function number(value) return string.format('%d', value) end
-local function member_of(seq, id) return #seq == 16 and seq .. id or string.format('%016d', seq) .. id end
-local function id_of(member) return string.sub(member, 17) end
+local function number(value) return format('%d', value) end
+local function member_of(seq, id) return #seq == 16 and seq .. id or format('%016d', seq) .. id end
+local function id_of(member) return sub(member, 17) end
 local function seq_of(member)
-  local seq = string.sub(member, 1, 16)
-  return string.byte(seq) == 48 and string.gsub(seq, '^0+', '') or seq
+  local seq = sub(member, 1, 16)
+  return byte(seq) == 48 and string.gsub(seq, '^0+', '') or seq
 end
 
 -- Whether a is less than b; both are whole numbers, as texts.
 local function less(a, b)
-  if #a == #b and string.byte(a) ~= 45 then return a < b end
+  if #a == #b and byte(a) ~= 45 then return a < b end
   return tonumber(a) < tonumber(b)
 end
 
@@ -77,26 +79,29 @@ end
 local function counters()
   local load = call('HMGET', p .. 'load', 'n', 'b', 's', 'x', 'w')
   return { p = p, n = tonumber(load[1] or 0), b = tonumber(load[2] or 0), s = load[3] or '0', x = load[4] or '0',
-    lives = load[4] or '0', w = load[5] }
+    w = load[5] }
 end
 
 -- Puts a message that has its line into the indexes, but for `ends`: its row there is added to `endings`. It is kept
 -- until `till`; `minute` is when it falls due, if that is not soon. All of them are texts.
-local function insert(mailbox, member, message, load, till, minute, endings)
-  call('ZADD', p .. 'due', message.deliver, member)
-  endings[#endings + 1] = message.expires
-  endings[#endings + 1] = ending(mailbox, member, message.size, message.deliver)
-  load.n, load.b = load.n + 1, load.b + message.size
-  if less(load.s, message.seq) then load.s = message.seq end
+local function insert(load, mailbox, member, seq, deliver, expires, size, till, minute, endings)
+  call('ZADD', p .. 'due', deliver, member)
+  local at = #endings
+  endings[at + 1], endings[at + 2] = expires, ending(mailbox, member, size, deliver)
+  load.n, load.b = load.n + 1, load.b + size
+  if less(load.s, seq) then load.s = seq end
   -- An hour more than now, so that it is not said of each message anew.
-  if less(load.lives, till) then load.lives = number(till + HOUR) end
+  if less(load.x, till) then
+    load.x = number(till + HOUR)
+    load.lives = true
+  end
   -- A message to everyone is read by many at its time; what falls due soon is announced.
   if minute then
     call('SADD', soon .. minute, mailbox)
-    call('PEXPIREAT', soon .. minute, number(message.deliver + HOUR))
+    call('PEXPIREAT', soon .. minute, number(deliver + HOUR))
   end
   -- It lies before what some keys have settled: they look again.
-  if load.w and not less(load.w, message.deliver) then
+  if load.w and not less(load.w, deliver) then
     call('DEL', p .. 'w')
     call('HDEL', p .. 'load', 'w')
     load.w = nil
@@ -105,9 +110,10 @@ end
 
 -- Writes the counters of a mailbox into which something was put, and lets its keys live as long as that.
 local function save(load)
-  call('HSET', load.p .. 'load', 'n', number(load.n), 'b', number(load.b), 's', load.s, 'x', load.lives)
-  if load.lives == load.x then return end
-  for _, name in ipairs({ 'due', 'new', 'load', 'w' }) do call('PEXPIREAT', load.p .. name, load.lives) end
+  local name = load.p .. 'load'
+  if not load.lives then return call('HSET', name, 'n', number(load.n), 'b', number(load.b), 's', load.s) end
+  call('HSET', name, 'n', number(load.n), 'b', number(load.b), 's', load.s, 'x', load.x)
+  for _, of in ipairs({ 'due', 'new', 'load', 'w' }) do call('PEXPIREAT', load.p .. of, load.x) end
 end
 
 -- The six hours of a moment.
@@ -122,8 +128,8 @@ end
 
 -- What a key got of a message; receipts of a message that had this id, and was lost, say nothing.
 local function flag_of(member, key)
-  local known = call('HMGET', p .. 'r:' .. string.sub(member, 17), key, '#s')
-  if known[2] and known[2] ~= string.sub(member, 1, 16) and known[2] ~= seq_of(member) then return false end
+  local known = call('HMGET', p .. 'r:' .. sub(member, 17), key, '#s')
+  if known[2] and known[2] ~= sub(member, 1, 16) and known[2] ~= seq_of(member) then return false end
   return known[1]
 end
 
@@ -144,7 +150,7 @@ local function settle(key)
   local from, open = settled_by(key)
   local till, left = now - 10000, {}
   for _, part in ipairs(open) do
-    local member = string.match(part, ' (.*)$')
+    local member = match(part, ' (.*)$')
     if flag_of(member, key) ~= 'a' and call('ZSCORE', p .. 'due', member) then
       left[#left + 1] = part
     end
@@ -158,7 +164,7 @@ local function settle(key)
   if #left > 512 then return end
   local last = tonumber(rows[#rows])
   if call('HLEN', p .. 'w') > 256 then call('DEL', p .. 'w') end
-  call('HSET', p .. 'w', key, number(last) .. '|' .. table.concat(left, '|'))
+  call('HSET', p .. 'w', key, number(last) .. '|' .. concat(left, '|'))
   local load = call('HMGET', p .. 'load', 'x', 'w')
   if load[1] then call('PEXPIREAT', p .. 'w', load[1]) end
   if tonumber(load[2] or 0) < last then call('HSET', p .. 'load', 'w', number(last)) end

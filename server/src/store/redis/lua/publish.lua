@@ -1,9 +1,24 @@
--- Stores messages and announces them. ARGV: most bytes of a mailbox; then for each message the prefix of its mailbox's
--- keys, mailbox, id, earliest sequence number, deliver_at, expires_at, until when it is kept, size, most messages,
--- announcement channel, '1' if it expires before it is due, the minute in which it falls due or '' if that is soon, the
--- sequence number up to which the stream of what was stored lately is cut or '', and its line behind the sequence number.
+-- Stores messages and announces them. ARGV: most bytes of a mailbox, channel on which all of them are announced, a channel
+-- that older releases listen to as well or ''; then for each message the prefix of its mailbox's keys, mailbox, id,
+-- earliest sequence number, deliver_at, expires_at, until when it is kept, size, most messages, 'x' if it expires before
+-- it is due or else the minute in which it falls due or '' if that is soon, and its line behind the sequence number.
 -- Returns for each its sequence number, or a list that says why it has none.
-local most_bytes, loads, changed, endings, answers = tonumber(ARGV[1]), {}, {}, {}, {}
+local most_bytes, loads, changed, endings, told, answers = tonumber(ARGV[1]), {}, {}, {}, {}, {}
+
+-- Whether a node of an older release listens. Such a node listens to one channel of both, and is told of each message by
+-- itself; it finds what it missed in a stream for each mailbox.
+local function is_heard_by_older()
+  if ARGV[3] == '' then return false end
+  local heard = call('PUBSUB', 'NUMSUB', ARGV[2], ARGV[3])
+  return heard[4] > heard[2]
+end
+local is_mixed = is_heard_by_older()
+
+local function tell_older(mailbox, member, seq, line)
+  local kept_from = number(math.max(0, seq - 600000000))
+  redis.pcall('XADD', p .. 'new', 'MINID', '~', kept_from, seq .. '-0', 'm', member)
+  announce(ARGV[3], 'P ' .. mailbox .. ' ' .. line)
+end
 
 local function known_as(id, line, rest)
   local known, message = parse(line), parse('A 0 ' .. rest)
@@ -11,10 +26,10 @@ local function known_as(id, line, rest)
   return { 'repeated', line, counts_of(id, known.seq) }
 end
 
-local function publish(prefix, mailbox, id, seq, deliver, expires, till, size, most, channel, expired, minute, cut, rest)
+local function publish(prefix, mailbox, id, seq, deliver, expires, till, size, most, when, rest)
   p = prefix
   local load, why = loads[p] or counters(), nil
-  if expired == '1' then why = { 'expired' }
+  if when == 'x' then why = { 'expired' }
   elseif load.n >= tonumber(most) then why = { 'full', 'number' }
   elseif load.b + size > most_bytes then why = { 'full', 'size' } end
   if why then
@@ -28,23 +43,22 @@ local function publish(prefix, mailbox, id, seq, deliver, expires, till, size, m
   local known = call('SET', p .. 'm:' .. id, line, 'NX', 'GET', 'PXAT', till)
   if known then return known_as(id, known, rest) end
   local member = member_of(seq, id)
-  local message = { seq = seq, deliver = deliver, expires = expires, size = size }
-  insert(mailbox, member, message, load, till, minute ~= '' and minute, endings)
+  insert(load, mailbox, member, seq, deliver, expires, size, till, when ~= '' and when, endings)
   if not loads[p] then loads[p], changed[#changed + 1] = load, load end
-  if cut == '' then
-    redis.pcall('XADD', p .. 'new', seq .. '-0', 'm', member)
-  else
-    redis.pcall('XADD', p .. 'new', 'MINID', '~', cut, seq .. '-0', 'm', member)
-  end
-  announce(channel, 'P ' .. mailbox .. ' ' .. line)
+  local at = #told
+  told[at + 1], told[at + 2], told[at + 3] = #line, mailbox, line
+  if is_mixed then tell_older(mailbox, member, seq, line) end
   return seq
 end
 
-for at = 2, #ARGV, 14 do
+for at = 4, #ARGV, 11 do
   -- A mailbox that is damaged does not hold up the others.
-  local done, answer = pcall(publish, unpack(ARGV, at, at + 13))
+  local done, answer = pcall(publish, unpack(ARGV, at, at + 10))
   answers[#answers + 1] = done and answer or { 'failed', type(answer) == 'table' and answer.err or answer }
 end
-if #endings > 0 then call('ZADD', ends, unpack(endings)) end
+if #told > 0 then
+  announce(ARGV[2], 'M ' .. concat(told, ' '))
+  call('ZADD', ends, unpack(endings))
+end
 for _, load in ipairs(changed) do save(load) end
 return answers

@@ -8,7 +8,8 @@ if message.deliver > now + 45000 then minute = number(math.floor(message.deliver
 if not redis.call('SET', p .. 'm:' .. id, line, 'NX', 'PXAT', till) then return 0 end
 local load, endings = counters(), {}
 for _, name in ipairs({ 'deliver', 'expires', 'size' }) do message[name] = number(message[name]) end
-insert(ARGV[4], member_of(message.seq, id), message, load, till, minute, endings)
+local member, size = member_of(message.seq, id), message.size
+insert(load, ARGV[4], member, message.seq, message.deliver, message.expires, size, till, minute, endings)
 redis.call('ZADD', ends, unpack(endings))
 save(load)
 -- It lies before what some keys may have settled.

@@ -22,7 +22,7 @@ end
 
 -- Returns whether it is told.
 local function retire(name)
-  local mailbox, member, size, deliver = string.match(name, '^(%S+) (%S+) (%d+) (%-?%d+)$')
+  local mailbox, member, size, deliver = match(name, '^(%S+) (%S+) (%d+) (%-?%d+)$')
   p = ARGV[5] .. mailbox .. ARGV[6]
   local id, seq = id_of(member), seq_of(member)
   local counts = counts_of(id, seq)
@@ -33,8 +33,9 @@ local function retire(name)
   if not was_live then return is_told end
   local load = loads[p]
   if not load then
-    local known = call('HMGET', p .. 'load', 'n', 'b', 'o')
-    load = { p = p, exists = known[1], n = tonumber(known[1] or 0), b = tonumber(known[2] or 0), o = known[3] }
+    local name = p .. 'load'
+    local known = call('HMGET', name, 'n', 'b', 'o')
+    load = { name = name, exists = known[1], n = known[1] or 0, b = known[2] or 0, o = known[3], was = known[3] }
     loads[p], changed[#changed + 1] = load, load
   end
   load.n, load.b = load.n - 1, load.b - size
@@ -58,7 +59,8 @@ for _, load in ipairs(changed) do
   -- A mailbox that has vanished is not made anew for that.
   if load.exists then
     local n, b = number(math.max(0, load.n)), number(math.max(0, load.b))
-    call('HSET', load.p .. 'load', 'n', n, 'b', b, 'o', load.o or '')
+    if load.o == load.was then call('HSET', load.name, 'n', n, 'b', b)
+    else call('HSET', load.name, 'n', n, 'b', b, 'o', load.o) end
   end
 end
 if #over > 0 then call('ZREM', ends, unpack(over)) end
