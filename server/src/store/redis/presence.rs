@@ -29,11 +29,19 @@ pub(super) struct Presence(HashMap<String, OfNode>);
 /// What a node has on the mailboxes of a part.
 #[derive(Default)]
 struct OfNode {
+    /// By mailbox. None are left on those with 0, which the part may not know yet.
     sockets: HashMap<Mailbox, u32>,
     /// Whether the part knows all of it.
     is_told: bool,
     /// When the part was last asked to remember the node.
     remembered: Option<Instant>,
+}
+
+impl OfNode {
+    fn is_now_told(&mut self) {
+        self.is_told = true;
+        self.sockets.retain(|_, sockets| *sockets > 0);
+    }
 }
 
 impl Shared {
@@ -65,10 +73,7 @@ impl Shared {
     ) -> Result<()> {
         let was_there = !of_node.sockets.is_empty();
         for (mailbox, sockets) in changes {
-            match sockets {
-                0 => of_node.sockets.remove(mailbox),
-                _ => of_node.sockets.insert(mailbox.clone(), *sockets),
-            };
+            of_node.sockets.insert(mailbox.clone(), *sockets);
         }
         if !std::mem::take(&mut of_node.is_told) || !was_there {
             return self.tell_everything(part, node, of_node).await;
@@ -76,22 +81,17 @@ impl Shared {
         let name = self.primaries.layout.node(part, node);
         let mut pipeline = redis::pipe();
         lease(&mut pipeline, &name);
-        for chunk in changes.chunks(CHUNK) {
-            let all = chunk.iter().copied();
-            let (gone, here): (Vec<_>, Vec<_>) = all.partition(|(_, sockets)| *sockets == 0);
-            if !gone.is_empty() {
-                let gone: Vec<&str> = gone.iter().map(|(mailbox, _)| mailbox.as_str()).collect();
-                pipeline.cmd("HDEL").arg(&name).arg(gone);
-            }
-            let here = here.into_iter();
-            set(&mut pipeline, &name, here.map(|(m, sockets)| (m, *sockets)));
-        }
-        lease(&mut pipeline, &name);
+        let changes = changes.iter();
+        write(
+            &mut pipeline,
+            &name,
+            changes.map(|change| (&change.0, change.1)),
+        );
         if !self.say(part, &mut pipeline).await? {
             // The hash had vanished, and was begun anew.
             return self.tell_everything(part, node, of_node).await;
         }
-        of_node.is_told = true;
+        of_node.is_now_told();
         Ok(())
     }
 
@@ -100,16 +100,14 @@ impl Shared {
         let name = self.primaries.layout.node(part, node);
         let mut pipeline = redis::pipe();
         self.remember(part, &mut pipeline, node, now);
-        pipeline.cmd("DEL").arg(&name);
-        let all: Vec<_> = of_node.sockets.iter().collect();
-        for chunk in all.chunks(CHUNK) {
-            let chunk = chunk.iter();
-            let chunk = chunk.map(|(mailbox, sockets)| (*mailbox, **sockets));
-            set(&mut pipeline, &name, chunk);
-        }
-        lease(&mut pipeline, &name);
+        let all = of_node.sockets.iter();
+        write(
+            &mut pipeline,
+            &name,
+            all.map(|(mailbox, sockets)| (mailbox, *sockets)),
+        );
         self.say(part, &mut pipeline).await?;
-        of_node.is_told = true;
+        of_node.is_now_told();
         of_node.remembered = Some(Instant::now());
         Ok(())
     }
@@ -194,17 +192,25 @@ impl Shared {
     }
 }
 
-fn set<'a>(
+/// Writes how many sockets are on some mailboxes, and takes out those that have none. A Redis that
+/// is full keeps what it has.
+fn write<'a>(
     pipeline: &mut Pipeline,
     name: &str,
-    sockets: impl ExactSizeIterator<Item = (&'a Mailbox, u32)>,
+    sockets: impl Iterator<Item = (&'a Mailbox, u32)>,
 ) {
-    if sockets.len() > 0 {
+    let (gone, here): (Vec<_>, Vec<_>) = sockets.partition(|(_, sockets)| *sockets == 0);
+    for chunk in gone.chunks(CHUNK) {
+        let gone: Vec<&str> = chunk.iter().map(|(mailbox, _)| mailbox.as_str()).collect();
+        pipeline.cmd("HDEL").arg(name).arg(gone);
+    }
+    for chunk in here.chunks(CHUNK) {
         let command = pipeline.cmd("HSET").arg(name);
-        sockets.for_each(|(mailbox, sockets)| {
-            command.arg(mailbox.as_str()).arg(sockets);
+        chunk.iter().for_each(|(mailbox, sockets)| {
+            command.arg(mailbox.as_str()).arg(*sockets);
         });
     }
+    lease(pipeline, name);
 }
 
 fn lease(pipeline: &mut Pipeline, name: &str) {
