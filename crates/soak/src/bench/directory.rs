@@ -14,8 +14,8 @@ use server::tasks::Tasks;
 use tokio::process::Child;
 use tokio::time::{Instant, interval, sleep};
 
+use super::load::{FLUSH, draft, now, publish, receipts};
 use super::print;
-use super::store::{FLUSH, draft, now, publish, receipts};
 use crate::process::{beside, child_command};
 
 /// Live messages, and in one call.

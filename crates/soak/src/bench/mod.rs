@@ -6,6 +6,7 @@ mod announcements;
 mod commands;
 mod console;
 mod directory;
+mod load;
 mod memory;
 mod nodes;
 mod plot;

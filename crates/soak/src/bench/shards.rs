@@ -8,28 +8,24 @@ use testkit::cluster::Cluster;
 use testkit::redis::Redis;
 use tokio::time::sleep;
 
+use super::load::{BUSY, Load, WARM, connect, under_load};
 use super::print;
 use super::sample::cpu;
-use super::store::{BUSY, WARM, connect, under_load};
 
 pub(super) async fn run() -> anyhow::Result<()> {
-    for (rate, at_once) in [(500, 1), (3_000, 1), (0, 16)] {
+    for load in [Some(500), Some(3_000), None].map(Load::at) {
         let directory = tempfile::Builder::new().prefix("soak-").tempdir()?;
         let mut single = Redis::new(directory.path());
         single.start(&["--appendonly", "yes", "--save", ""]).await?;
         let (url, single) = (single.url(), [single]);
-        let one = measure(&url, &single, rate, at_once).await?;
+        let one = measure(&url, &single, load).await?;
         drop(single);
         let cluster = Cluster::start(&directory.path().join("cluster"), false).await?;
-        let three = measure(&cluster.url(), &cluster.servers, rate, at_once).await?;
+        let three = measure(&cluster.url(), &cluster.servers, load).await?;
         let busiest = three.iter().copied().fold(0.0, f64::max);
         let each: Vec<_> = three.iter().map(|micros| format!("{micros:.1}")).collect();
-        let pace = match rate {
-            0 => "in pipelines of 16".to_owned(),
-            rate => format!("{rate}/s wanted"),
-        };
         print(&format!(
-            "{pace}: {:.1} µs of CPU a message on one primary; on three {} µs: by the busiest, three carry {:.2} times \
+            "{load}: {:.1} µs of CPU a message on one primary; on three {} µs: by the busiest, three carry {:.2} times \
              as much",
             one[0],
             each.join(", "),
@@ -40,12 +36,7 @@ pub(super) async fn run() -> anyhow::Result<()> {
 }
 
 /// Microseconds of each server's CPU for each message of all.
-async fn measure(
-    url: &str,
-    servers: &[Redis],
-    rate: u64,
-    at_once: u64,
-) -> anyhow::Result<Vec<f64>> {
+async fn measure(url: &str, servers: &[Redis], load: Load) -> anyhow::Result<Vec<f64>> {
     let used = || {
         let pids = servers.iter().map(Redis::pid);
         let used = pids.map(|pid| cpu(pid.context("Redis does not run")?));
@@ -61,5 +52,5 @@ async fn measure(
         let each = pairs.map(|(after, before)| (after - before) * 1e6 / messages);
         Ok(each.collect())
     };
-    under_load(&stores, rate, at_once, measured).await
+    under_load(&stores, load, measured).await
 }

@@ -4,184 +4,77 @@
 //! Three nodes' stores publish, read on, note receipts and retire as nodes do. What is measured is
 //! Redis's part, which the load of clients would hide on a small machine.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use futures_util::future::try_join_all;
-use serde_json::value::RawValue;
-use server::backends::BackendKeys;
 use server::clock::Millis;
-use server::message::{Mailbox, Message};
-use server::receipts::{KeyReceipt, Outcome};
-use server::settings::RedisSettings;
-use server::store::{Draft, Published, Receipt, Store};
-use server::tasks::Tasks;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use server::message::Mailbox;
+use tokio::time::{Instant, sleep};
 
 use super::commands::{Stats, since, stats};
+use super::load::{
+    BUSY, CHANNELS, Load, NODES, WARM, connect, draft, now, publish, receipts, under_load,
+};
 use super::print;
 use super::sample::cpu;
 use crate::redis::Redis;
 
-const NODES: usize = 3;
-const CHANNELS: u64 = 1_500;
-/// For how long messages of the load are live, in ms.
-const TTL: i64 = 2_000;
-/// How long a load lasts, and until as many messages end as are published.
-pub(super) const BUSY: Duration = Duration::from_secs(8);
-pub(super) const WARM: Duration = Duration::from_secs(4);
-/// From a message to its acknowledgement, and between two looks for expired messages.
-pub(super) const FLUSH: Duration = Duration::from_millis(10);
-const RETIRE: Duration = Duration::from_millis(500);
+/// Longer than a load lasts.
+const LONG: Duration = Duration::from_secs(600);
+/// What is measured: a load, whether Redis writes its log, and the most CPU of a message in µs.
+/// ElastiCache writes none.
+const LOADS: [(Load, bool, u32); 6] = [
+    (Load::at(Some(500)), true, 60),
+    (Load::at(Some(3_000)), true, 60),
+    (Load::at(Some(3_000)), false, 60),
+    (Load::at(None), true, 30),
+    (
+        Load {
+            rate: None,
+            ttl: LONG,
+        },
+        true,
+        30,
+    ),
+    (
+        Load {
+            rate: None,
+            ttl: LONG,
+        },
+        false,
+        30,
+    ),
+];
 /// Messages that are acknowledged when a key joins, and how often it does.
 const ACKNOWLEDGED: usize = 10_000;
 const JOINS: usize = 300;
 /// Channels of idle nodes.
 const IDLE: usize = 5_000;
 
-pub(super) type Stores = Vec<Arc<dyn Store>>;
-
 pub(super) async fn run() -> anyhow::Result<()> {
     let directory = tempfile::Builder::new().prefix("soak-").tempdir()?;
-    for (rate, at_once) in [(500, 1), (3_000, 1), (0, 16)] {
-        let redis = Redis::start(directory.path().join(format!("load-{rate}"))).await?;
-        load(&redis, rate, at_once).await?;
+    for (number, (load, logs, goal)) in LOADS.into_iter().enumerate() {
+        let redis = Redis::start(directory.path().join(format!("load-{number}"))).await?;
+        if !logs {
+            redis
+                .command(&["CONFIG", "SET", "appendonly", "no"])
+                .await?;
+        }
+        let what = match (load.ttl, logs) {
+            (LONG, true) => "acknowledged by two keys, not retired",
+            (LONG, false) => "acknowledged by two keys, not retired, without Redis's log",
+            (_, true) => "acknowledged by two keys and retired",
+            (_, false) => "acknowledged by two keys and retired, without Redis's log",
+        };
+        measure(&redis, load, what, goal).await?;
     }
     let redis = Redis::start(directory.path().join("joins")).await?;
     joins(&redis).await?;
     idle(&redis).await
 }
 
-/// The stores of three nodes that share a Redis.
-pub(super) async fn connect(url: &str) -> anyhow::Result<Stores> {
-    let settings = RedisSettings {
-        url: url.to_owned(),
-        ..RedisSettings::default()
-    };
-    let keys = BackendKeys::parse("benchmark-backend-key-of-32-characters");
-    let keys = keys.map_err(|mistake| anyhow::anyhow!("{mistake}"))?;
-    let mut stores: Stores = Vec::new();
-    for node in 0..NODES {
-        let store = server::store::Redis::connect(&settings, &keys, &Tasks::new()).await?;
-        let store = Arc::new(store);
-        let heard = store.announcements(Arc::new(|_: &str| true)).await;
-        store.set_presence(&format!("n{node}"), &[]).await?;
-        tokio::spawn(async move {
-            let mut heard = heard;
-            while heard.recv().await.is_ok() {}
-        });
-        stores.push(store);
-    }
-    Ok(stores)
-}
-
-pub(super) fn draft(number: u64, ttl: i64, now: Millis) -> anyhow::Result<Draft> {
-    let data = format!("{{\"code\":\"{number:0>200}\"}}");
-    Ok(Draft {
-        mailbox: Mailbox::channel("n", &format!("c{}", number % CHANNELS)),
-        id: format!("m-{number}"),
-        event: "code".into(),
-        data: RawValue::from_string(data)?,
-        created_at: now,
-        deliver_at: now,
-        expires_at: Millis(now.0 + ttl),
-        digest: [7; 32],
-    })
-}
-
-pub(super) async fn now(store: &dyn Store) -> anyhow::Result<Millis> {
-    Ok(Millis(store.now().await?.div_euclid(1000)))
-}
-
-/// Publishes; an error where it is not stored.
-pub(super) async fn publish(
-    store: &dyn Store,
-    drafts: Vec<Draft>,
-) -> anyhow::Result<Vec<Arc<Message>>> {
-    let answers = store.publish(drafts).await?;
-    answers
-        .into_iter()
-        .map(|answer| match answer {
-            Published::Stored(status) => Ok(status.message),
-            other => anyhow::bail!("not stored: {other:?}"),
-        })
-        .collect()
-}
-
-/// What two plugins on two nodes have to say of messages.
-pub(super) async fn receipts(stores: &Stores, messages: &[Arc<Message>]) -> anyhow::Result<()> {
-    let of_plugin = |plugin: usize| {
-        let receipts = messages.iter().flat_map(move |message| {
-            [false, true].map(|acknowledged| Receipt {
-                message: message.clone(),
-                of_key: KeyReceipt {
-                    key: format!("key-{plugin}-{}", message.mailbox).into(),
-                    node: format!("n{plugin}").into(),
-                    emitted_at: Some(message.deliver_at),
-                    acknowledged: acknowledged.then_some((message.deliver_at, Outcome::Shown)),
-                },
-            })
-        });
-        stores[plugin].record(receipts.collect())
-    };
-    try_join_all([of_plugin(0), of_plugin(1)]).await?;
-    Ok(())
-}
-
-/// Publishes at a rate, or as fast as it goes, and sees every message through to its end, while
-/// something is measured. That is told how many were published.
-pub(super) async fn under_load<T>(
-    stores: &Stores,
-    rate: u64,
-    at_once: u64,
-    measure: impl AsyncFnOnce(&AtomicU64) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    let published = Arc::new(AtomicU64::new(0));
-    let mut tasks = tokio::task::JoinSet::new();
-    for node in 0..NODES {
-        let store = stores[node].clone();
-        tasks.spawn(async move {
-            loop {
-                sleep(RETIRE).await;
-                store.expire(now(&*store).await?, 5_000).await?;
-            }
-        });
-        let (stores, published) = (stores.clone(), published.clone());
-        tasks.spawn(async move {
-            let mut tick = interval(FLUSH);
-            tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
-            loop {
-                let number = match rate {
-                    0 => at_once * 16,
-                    _ => rate * FLUSH.as_millis() as u64 / 1_000 / NODES as u64,
-                };
-                if rate > 0 {
-                    tick.tick().await;
-                }
-                let first = published.fetch_add(number.max(1), Ordering::Relaxed);
-                let at = now(&*stores[node]).await?;
-                let calls = (first..first + number.max(1)).map(|n| {
-                    let store = stores[node].clone();
-                    async move { publish(&*store, vec![draft(n, TTL, at)?]).await }
-                });
-                let messages = try_join_all(calls).await?.concat();
-                receipts(&stores, &messages).await?;
-            }
-        });
-    }
-    tokio::select! {
-        measured = measure(&published) => measured,
-        Some(ended) = tasks.join_next() => {
-            let ended: anyhow::Result<()> = ended.context("a node's task")?;
-            ended?;
-            anyhow::bail!("the load has ended by itself")
-        }
-    }
-}
-
-async fn load(redis: &Redis, rate: u64, at_once: u64) -> anyhow::Result<()> {
+async fn measure(redis: &Redis, load: Load, what: &str, goal: u32) -> anyhow::Result<()> {
     let stores = connect(&redis.url()).await?;
     let measured = async |published: &AtomicU64| {
         sleep(WARM).await;
@@ -195,23 +88,20 @@ async fn load(redis: &Redis, rate: u64, at_once: u64) -> anyhow::Result<()> {
         let micros = (used(redis)? - begin.1) * 1e6;
         anyhow::Ok((calls, micros, published.load(Ordering::Relaxed) - begin.2))
     };
-    let (calls, micros, messages) = under_load(&stores, rate, at_once, measured).await?;
-    report(&calls, micros, messages as f64, rate)
-}
-
-fn report(calls: &Stats, micros: f64, messages: f64, rate: u64) -> anyhow::Result<()> {
+    let (calls, micros, messages) = under_load(&stores, load, measured).await?;
+    let messages = messages as f64;
     let commands: f64 = calls.values().map(|(calls, _)| calls).sum();
-    let (pace, goal) = match rate {
-        0 => ("in pipelines of 16".to_owned(), 30),
-        rate => (format!("{rate}/s wanted"), 60),
-    };
     print(&format!(
-        "{pace}: {:.0} messages/s published, acknowledged by two keys and retired: {:.1} commands (goal 24) and {:.1} µs of \
-         Redis's CPU each (goal {goal} µs)",
+        "{load}: {:.0} messages/s published, {what}: {:.1} commands (goal 24) and {:.1} µs of Redis's CPU each (goal {goal} µs)",
         messages / BUSY.as_secs_f64(),
         commands / messages,
         micros / messages,
     ))?;
+    report(&calls, messages)
+}
+
+/// How often each command is called for a message.
+fn report(calls: &Stats, messages: f64) -> anyhow::Result<()> {
     let mut lines: Vec<_> = calls.iter().collect();
     lines.sort_by(|a, b| b.1.0.total_cmp(&a.1.0));
     let lines = lines.iter().filter(|line| line.1.0 / messages >= 0.05);

@@ -33,14 +33,8 @@ pub(super) fn row(layout: Layout, draft: &Draft, full: bool, seals: &Seals) -> R
     };
     let [created, deliver, expires] =
         [draft.created_at, draft.deliver_at, draft.expires_at].map(|time| time.0);
-    let json = message_format::body(
-        &draft.id,
-        &draft.event,
-        draft.created_at,
-        seals.of_draft(draft),
-        &draft.data,
-    );
-    let (size, digest) = (draft.data.get().len(), message_format::hex(&draft.digest));
+    let seq = created.saturating_mul(1000);
+    let line = message_format::encode(&stored(draft, seq.unsigned_abs()), seals.of_draft(draft));
     let is_listed = draft.deliver_at.since(draft.created_at) > LISTED_FROM;
     let when = match () {
         () if expires <= deliver => "x".to_owned(),
@@ -51,14 +45,14 @@ pub(super) fn row(layout: Layout, draft: &Draft, full: bool, seals: &Seals) -> R
         layout.mailbox(mailbox),
         mailbox.to_string(),
         draft.id.clone(),
-        created.saturating_mul(1000).to_string(),
+        seq.to_string(),
         deliver.to_string(),
         expires.to_string(),
         expires.saturating_add(RETENTION).to_string(),
-        size.to_string(),
+        draft.data.get().len().to_string(),
         most.to_string(),
         when,
-        format!("{deliver} {expires} {size} {digest} {json}"),
+        line,
     ]
 }
 

@@ -32,35 +32,18 @@ struct Body<'a> {
     data: &'a RawValue,
 }
 
-/// The JSON at the end of the line.
-pub(super) fn body(
-    id: &str,
-    event: &str,
-    created_at: Millis,
-    seal: Option<String>,
-    data: &RawValue,
-) -> String {
-    let body = Body {
-        id: id.into(),
-        event: event.into(),
-        created_at: created_at.0,
-        seal: seal.map(Cow::Owned),
-        data,
-    };
-    // Strings, numbers and JSON can always be written.
-    serde_json::to_string(&body).unwrap_or_default()
-}
-
 /// The whole line of a message that has its sequence number.
 pub(super) fn encode(message: &Message, seal: Option<String>) -> String {
     let size = message.data.get().len();
-    let json = body(
-        &message.id,
-        &message.event,
-        message.created_at,
-        seal,
-        &message.data,
-    );
+    let body = Body {
+        id: message.id.as_str().into(),
+        event: message.event.as_str().into(),
+        created_at: message.created_at.0,
+        seal: seal.map(Cow::Owned),
+        data: &message.data,
+    };
+    // Strings, numbers and JSON can always be written.
+    let json = serde_json::to_string(&body).unwrap_or_default();
     format!(
         "{VERSION} {} {} {} {size} {} {json}",
         message.seq,

@@ -44,6 +44,18 @@ local function parse(line)
 end
 
 local function number(value) return format('%d', value) end
+
+-- The same of a number that many messages of a call may have.
+local texts = {}
+local function count(value)
+  local text = texts[value]
+  if not text then
+    text = format('%d', value)
+    texts[value] = text
+  end
+  return text
+end
+
 local function member_of(seq, id) return #seq == 16 and seq .. id or format('%016d', seq) .. id end
 local function id_of(member) return sub(member, 17) end
 local function seq_of(member)
@@ -77,8 +89,9 @@ end
 
 -- A mailbox's counters, which `insert` changes and `save` writes.
 local function counters()
-  local load = call('HMGET', p .. 'load', 'n', 'b', 's', 'x', 'w')
-  return { p = p, n = tonumber(load[1] or 0), b = tonumber(load[2] or 0), s = load[3] or '0', x = load[4] or '0',
+  local name = p .. 'load'
+  local load = call('HMGET', name, 'n', 'b', 's', 'x', 'w')
+  return { p = p, name = name, n = tonumber(load[1] or 0), b = tonumber(load[2] or 0), s = load[3] or '0', x = load[4] or '0',
     w = load[5] }
 end
 
@@ -110,9 +123,9 @@ end
 
 -- Writes the counters of a mailbox into which something was put, and lets its keys live as long as that.
 local function save(load)
-  local name = load.p .. 'load'
-  if not load.lives then return call('HSET', name, 'n', number(load.n), 'b', number(load.b), 's', load.s) end
-  call('HSET', name, 'n', number(load.n), 'b', number(load.b), 's', load.s, 'x', load.x)
+  local name = load.name
+  if not load.lives then return call('HSET', name, 'n', count(load.n), 'b', number(load.b), 's', load.s) end
+  call('HSET', name, 'n', count(load.n), 'b', number(load.b), 's', load.s, 'x', load.x)
   for _, of in ipairs({ 'due', 'new', 'load', 'w' }) do call('PEXPIREAT', load.p .. of, load.x) end
 end
 

@@ -1,9 +1,9 @@
 -- Stores messages and announces them. ARGV: most bytes of a mailbox, channel on which all of them are announced, a channel
 -- that older releases listen to as well or ''; then for each message the prefix of its mailbox's keys, mailbox, id,
 -- earliest sequence number, deliver_at, expires_at, until when it is kept, size, most messages, 'x' if it expires before
--- it is due or else the minute in which it falls due or '' if that is soon, and its line behind the sequence number.
+-- it is due or else the minute in which it falls due or '' if that is soon, and its line with that sequence number.
 -- Returns for each its sequence number, or a list that says why it has none.
-local most_bytes, loads, changed, endings, told, answers = tonumber(ARGV[1]), {}, {}, {}, {}, {}
+local most_bytes, loads, changed, endings, told, answers = tonumber(ARGV[1]), {}, {}, {}, { 'M' }, {}
 
 -- Whether a node of an older release listens. Such a node listens to one channel of both, and is told of each message by
 -- itself; it finds what it missed in a stream for each mailbox.
@@ -20,13 +20,13 @@ local function tell_older(mailbox, member, seq, line)
   announce(ARGV[3], 'P ' .. mailbox .. ' ' .. line)
 end
 
-local function known_as(id, line, rest)
-  local known, message = parse(line), parse('A 0 ' .. rest)
-  if not known or known.digest ~= message.digest then return { 'conflict' } end
-  return { 'repeated', line, counts_of(id, known.seq) }
+local function known_as(id, before, line)
+  local known = parse(before)
+  if not known or known.digest ~= parse(line).digest then return { 'conflict' } end
+  return { 'repeated', before, counts_of(id, known.seq) }
 end
 
-local function publish(prefix, mailbox, id, seq, deliver, expires, till, size, most, when, rest)
+local function publish(prefix, mailbox, id, seq, deliver, expires, till, size, most, when, line)
   p = prefix
   local load, why = loads[p] or counters(), nil
   if when == 'x' then why = { 'expired' }
@@ -35,13 +35,15 @@ local function publish(prefix, mailbox, id, seq, deliver, expires, till, size, m
   if why then
     -- What came before is still answered as what it is.
     local known = call('GET', p .. 'm:' .. id)
-    return known and known_as(id, known, rest) or why
+    return known and known_as(id, known, line) or why
   end
   -- Sequence numbers are microseconds: they go on rising when a mailbox has vanished and come into being again.
-  if not less(load.s, seq) then seq = number(load.s + 1) end
-  local line = 'A ' .. seq .. ' ' .. rest
+  if not less(load.s, seq) then
+    seq = number(load.s + 1)
+    line = 'A ' .. seq .. match(line, '^A %d+(.*)$')
+  end
   local known = call('SET', p .. 'm:' .. id, line, 'NX', 'GET', 'PXAT', till)
-  if known then return known_as(id, known, rest) end
+  if known then return known_as(id, known, line) end
   local member = member_of(seq, id)
   insert(load, mailbox, member, seq, deliver, expires, size, till, when ~= '' and when, endings)
   if not loads[p] then loads[p], changed[#changed + 1] = load, load end
@@ -56,8 +58,8 @@ for at = 4, #ARGV, 11 do
   local done, answer = pcall(publish, unpack(ARGV, at, at + 10))
   answers[#answers + 1] = done and answer or { 'failed', type(answer) == 'table' and answer.err or answer }
 end
-if #told > 0 then
-  announce(ARGV[2], 'M ' .. concat(told, ' '))
+if #told > 1 then
+  announce(ARGV[2], concat(told, ' '))
   call('ZADD', ends, unpack(endings))
 end
 for _, load in ipairs(changed) do save(load) end

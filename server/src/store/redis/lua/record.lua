@@ -22,10 +22,10 @@ local function first_of_key(receipts, seq, till, at, values)
     return call('PEXPIREAT', receipts, till)
   end
   local shown, acknowledged = values[2] + 1, values[3]
-  if flag == 'a' then acknowledged = number(acknowledged + 1) end
-  local shown_text = number(shown)
-  if shown > KEPT then return call('HSET', receipts, '#d', shown_text, '#a', acknowledged, key, flag) end
-  call('HSET', receipts, '#d', shown_text, '#a', acknowledged, key, flag, '#' .. shown_text, row)
+  if flag == 'a' then acknowledged = count(acknowledged + 1) end
+  if shown > KEPT then return call('HSET', receipts, '#d', count(shown), '#a', acknowledged, key, flag) end
+  local slot = shown == 2 and '#2' or '#' .. shown
+  call('HSET', receipts, '#d', count(shown), '#a', acknowledged, key, flag, slot, row)
 end
 
 -- The same of any receipts. Behind three others, `values` has the fields of their keys.
@@ -81,9 +81,9 @@ local function record(at, last)
   -- As most are.
   if is_single and not values[4] then first_of_key(receipts, seq, ARGV[at + 3], at + 5, values)
   else of_keys(receipts, seq, ARGV[at + 3], at + 5, last, values) end
-  -- Now and then, so that a join need not walk what is acknowledged.
-  local hundredth = sub(seq, -5, -4)
-  if hundredth == '00' or hundredth == '33' or hundredth == '66' then
+  -- Of every hundred numbers at 00, 33 and 66, so that a join need not walk what is acknowledged.
+  local digit = byte(seq, -4)
+  if digit % 3 == 0 and digit < 57 and digit == byte(seq, -5) then
     p = ARGV[at]
     for from = at + 5, last, 3 do
       if ARGV[from + 1] == 'a' then settle(ARGV[from]) end

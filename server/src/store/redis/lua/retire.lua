@@ -58,7 +58,7 @@ end
 for _, load in ipairs(changed) do
   -- A mailbox that has vanished is not made anew for that.
   if load.exists then
-    local n, b = number(math.max(0, load.n)), number(math.max(0, load.b))
+    local n, b = count(math.max(0, load.n)), number(math.max(0, load.b))
     if load.o == load.was then call('HSET', load.name, 'n', n, 'b', b)
     else call('HSET', load.name, 'n', n, 'b', b, 'o', load.o) end
   end
