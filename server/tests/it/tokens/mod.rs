@@ -166,6 +166,16 @@ async fn a_token_that_was_seen_opens_while_the_primary_that_may_bar_it_is_dead()
     for token in &seen[1..] {
         assert_eq!(answered(&server, token).await, 200);
     }
+    // What others answer meanwhile is no return of the store.
+    let log = server.log();
+    let says = |text: &str| {
+        let said = log.iter().filter_map(|line| line["message"].as_str());
+        said.filter(|message| message.starts_with(text)).count()
+    };
+    assert_eq!(
+        (says("the store is away"), says("the store is back")),
+        (1, 0)
+    );
 }
 
 #[tokio::test]
