@@ -71,8 +71,7 @@ impl fmt::Display for Load {
 pub(super) async fn connect(url: &str) -> anyhow::Result<Stores> {
     let settings = RedisSettings {
         url: url.to_owned(),
-        username: None,
-        password: None,
+        ..RedisSettings::default()
     };
     let keys = BackendKeys::parse("benchmark-backend-key-of-32-characters");
     let keys = keys.map_err(|mistake| anyhow::anyhow!("{mistake}"))?;

@@ -35,6 +35,7 @@ fn pass_on(shared: &Arc<Shared>, wanted: &Wanted, announcement: Announcement) {
     match &announcement {
         Announcement::Published(message) => shared.unread.heard(message, wanted),
         Announcement::PutBack(mailbox) => shared.clone().forget_settled(mailbox.clone()),
+        Announcement::Revoked(key) => shared.known_keys().doubt(key),
         Announcement::Cancelled(mailbox, at) => {
             let part = shared.part_of(mailbox);
             shared.accepted(part).cancelled(mailbox, at.seq);
