@@ -117,12 +117,8 @@ impl KeyRecord {
         created_at: Millis,
         expires_at: Option<Millis>,
     ) -> Result<(Self, String), getrandom::Error> {
-        let mut secret = [0; 32];
-        getrandom::fill(&mut secret)?;
-        let id = ulid::Ulid::generate().to_string();
-        let key = key(&id, secret);
         let record = Self {
-            id: id.into(),
+            id: "".into(),
             channel,
             namespaces,
             created_at,
@@ -131,10 +127,21 @@ impl KeyRecord {
             since: None,
             watch: false,
             receipts_of: None,
-            hash: sha256(&key),
+            hash: [0; 32],
             kind: KeyKind::Stored,
         };
-        Ok((record, key))
+        record.reissued(&ulid::Ulid::generate().to_string())
+    }
+
+    /// Gives the record another id, and a secret that nobody knows. Returns the key that opens it
+    /// then.
+    ///
+    /// # Errors
+    /// When the operating system gives no random numbers.
+    pub fn reissued(self, id: &str) -> Result<(Self, String), getrandom::Error> {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret)?;
+        Ok(self.renamed(id, secret))
     }
 
     /// A record that bars an id until `end`: no token with it opens anything.

@@ -177,6 +177,12 @@ impl Problem {
     }
 }
 
+impl From<getrandom::Error> for Problem {
+    fn from(error: getrandom::Error) -> Self {
+        Self::internal(format!("no random numbers: {error}"))
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         // What the store said is for the log; the caller learns that it may try again.

@@ -291,6 +291,27 @@ impl Tracker {
         tally
     }
 
+    /// How late messages of some channels were that fell due in this time, at each of their clients.
+    pub(crate) fn lateness_between(
+        &self,
+        from: Ms,
+        until: Ms,
+        is_wanted: impl Fn(usize) -> bool,
+    ) -> Spread {
+        let wanted = self.messages.values().filter_map(|message| {
+            let accepted = message.accepted?;
+            let is_due = accepted.deliver_at >= from && accepted.deliver_at < until;
+            let is_of = matches!(message.audience, Audience::Channel(n) if is_wanted(n));
+            (is_due && is_of).then_some((message, accepted))
+        });
+        let late = wanted.flat_map(|(message, accepted)| {
+            let firsts = message.arrivals.iter();
+            let firsts = firsts.filter_map(|(client, all)| Some((*client, all.first()?)));
+            firsts.filter_map(move |(client, first)| self.lateness(client, first, &accepted))
+        });
+        Spread::of(late.map(|(_, late)| late).collect())
+    }
+
     /// When it came and how late it was, where nothing excuses that.
     fn lateness(&self, client: usize, first: &Arrival, accepted: &Accepted) -> Option<(Ms, Ms)> {
         let session = self.clients[client].sessions.get(first.session)?;

@@ -36,7 +36,7 @@ pub struct Cluster {
 
 impl Cluster {
     /// Starts one that keeps what it holds in `directory`, which exists, and waits until its
-    /// servers agree. A primary that does not answer for a second and a half is replaced by its
+    /// servers agree. A primary that does not answer for three seconds is replaced by its
     /// replica, if it has one.
     ///
     /// # Errors
@@ -158,6 +158,51 @@ impl Cluster {
         }
     }
 
+    /// Which server leads, of a primary and its replica: waits until one does and the other follows
+    /// it, and every server that runs knows it.
+    ///
+    /// # Errors
+    /// Neither does within a minute, or the other does not follow.
+    pub async fn leader(&self, primary: usize) -> io::Result<usize> {
+        let both = [primary, primary + PRIMARIES];
+        let start = Instant::now();
+        while start.elapsed() < AGREEMENT {
+            for (leader, follower) in [(both[0], both[1]), (both[1], both[0])] {
+                if self.follows(follower, leader).await.unwrap_or(false) {
+                    return Ok(leader);
+                }
+            }
+            sleep(LOOK).await;
+        }
+        let error = format!("no server of {both:?} leads with the other behind it");
+        Err(io::Error::other(error))
+    }
+
+    async fn follows(&self, follower: usize, leader: usize) -> io::Result<bool> {
+        let asked = ["INFO", "replication"];
+        let (said, leads): (String, String) = (
+            self.ask(follower, &asked).await?,
+            self.ask(leader, &asked).await?,
+        );
+        let port = self.servers[leader].address.port();
+        let follows = said.contains("master_link_status:up")
+            && said.contains(&format!("master_port:{port}"))
+            && leads.contains("role:master");
+        for n in (0..self.servers.len()).filter(|n| self.servers[*n].pid().is_some()) {
+            let info: String = self.ask(n, &["CLUSTER", "INFO"]).await?;
+            let nodes: String = self.ask(n, &["CLUSTER", "NODES"]).await?;
+            let own = nodes
+                .lines()
+                .find(|line| line.starts_with(&self.ids[leader]));
+            let is_known =
+                own.is_some_and(|line| line.contains("master") && !line.contains("fail"));
+            if !is_known || !info.contains("cluster_state:ok") {
+                return Ok(false);
+            }
+        }
+        Ok(follows)
+    }
+
     /// Has a replica take over from its primary in an orderly way. The other primaries may refuse
     /// it for a moment, after they have agreed to a replacement of the same.
     ///
@@ -255,12 +300,13 @@ async fn start(server: &mut Redis, bus: u16) -> io::Result<()> {
     let options = [
         ["--cluster-enabled", "yes"],
         ["--cluster-port", &bus],
-        ["--cluster-node-timeout", "1500"],
+        ["--cluster-node-timeout", "3000"],
         // A primary without a replica takes away its own slots only.
         ["--cluster-require-full-coverage", "no"],
         ["--repl-diskless-sync-delay", "0"],
         ["--appendonly", "yes"],
         ["--save", ""],
+        ["--enable-debug-command", "local"],
     ];
     server.start(&options.concat()).await
 }

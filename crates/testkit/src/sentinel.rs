@@ -21,7 +21,8 @@ const LOOK: Duration = Duration::from_millis(20);
 pub struct Watched {
     /// The primary, and what takes its place.
     pub servers: [Redis; 2],
-    sentinels: Vec<Redis>,
+    /// The sentinels.
+    pub sentinels: Vec<Redis>,
 }
 
 impl Watched {
@@ -31,6 +32,14 @@ impl Watched {
     /// # Errors
     /// It cannot be started.
     pub async fn start(directory: &Path) -> io::Result<Self> {
+        Self::start_with(directory, &[]).await
+    }
+
+    /// The same with more lines in the configuration of each sentinel.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub async fn start_with(directory: &Path, lines: &[&str]) -> io::Result<Self> {
         let within = |name: &str| {
             let own = directory.join(name);
             std::fs::create_dir_all(&own).map(|()| own)
@@ -61,7 +70,9 @@ impl Watched {
             let text = format!(
                 "sentinel monitor {NAME} {host} {port} {quorum}\n\
                  sentinel down-after-milliseconds {NAME} 1000\n\
-                 sentinel failover-timeout {NAME} 5000\n"
+                 sentinel failover-timeout {NAME} 5000\n\
+                 {}\n",
+                lines.join("\n")
             );
             std::fs::write(&file, text)?;
             sentinel.start_with(Some(&file), &["--sentinel"]).await?;

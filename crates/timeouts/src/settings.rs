@@ -111,6 +111,17 @@ settings! {
     /// A file that holds the store's password.
     StorePasswordFile: Text("server.store_password_file", "file of the store's password")
         .not_in_file().variable("STORE_PASSWORD_FILE");
+    /// The user of the sentinels' access control list; the default user unless set. Sentinels are
+    /// never shown the store's credentials.
+    SentinelUsername: Text("server.store_sentinel_username", "sentinels' user")
+        .not_in_file().variable("STORE_SENTINEL_USERNAME");
+    /// The sentinels' password. It is a secret.
+    SentinelPassword: Text("server.store_sentinel_password", "sentinels' password")
+        .not_in_file().variable("STORE_SENTINEL_PASSWORD");
+    /// A file that holds the sentinels' password.
+    SentinelPasswordFile: Text(
+        "server.store_sentinel_password_file", "file of the sentinels' password")
+        .not_in_file().variable("STORE_SENTINEL_PASSWORD_FILE");
     /// The keys that backends authenticate with: 32 characters at least, comma-separated. This or
     /// `S2S_KEYS_FILE` is required. It is a secret.
     BackendKeys: Text("server.s2s_keys", "backend keys").not_in_file().variable("S2S_KEYS");

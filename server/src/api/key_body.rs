@@ -142,9 +142,25 @@ impl KeyBody {
         self.since.is_some()
     }
 
+    /// The channel that the key is to open.
+    pub(super) fn channel(&self) -> &str {
+        self.channel.as_deref().unwrap_or_default()
+    }
+
+    /// Whether it says which id the key is to have.
+    pub(super) fn says_id(&self) -> bool {
+        self.id.is_some()
+    }
+
     /// The key. With an `id` its secret follows from the body and the backend's own key, so that
-    /// who has lost the answer gets it again; nothing that could tell it is stored.
-    pub(super) fn issue(&self, backend_key: &str, now: Millis) -> Result<Asked, Problem> {
+    /// who has lost the answer gets it again; nothing that could tell it is stored. Without one it
+    /// has `new_id`.
+    pub(super) fn issue(
+        &self,
+        backend_key: &str,
+        new_id: &str,
+        now: Millis,
+    ) -> Result<Asked, Problem> {
         let secrets = match &self.id {
             Some(id) => Some((id.clone(), self.secrets(id, backend_key)?)),
             None => None,
@@ -153,10 +169,8 @@ impl KeyBody {
             .ttl
             .map(|Whole(ttl)| Millis(now.0.saturating_add_unsigned(ttl)));
         let end = self.expires_at.or(end);
-        let channel = self.channel.clone().unwrap_or_default();
         let namespaces = self.namespaces.clone().unwrap_or_default();
-        let (record, key) = KeyRecord::issue(channel, namespaces, now, end)
-            .map_err(|error| Problem::internal(format!("no random numbers: {error}")))?;
+        let (record, _) = KeyRecord::issue(self.channel().to_owned(), namespaces, now, end)?;
         let record = KeyRecord {
             // Checked: it fits.
             max_sockets: self.max_sockets.map(|Whole(most)| most as u32),
@@ -174,11 +188,14 @@ impl KeyBody {
                     earlier,
                 }
             }
-            None => Asked {
-                record,
-                key,
-                earlier: None,
-            },
+            None => {
+                let (record, key) = record.reissued(new_id)?;
+                Asked {
+                    record,
+                    key,
+                    earlier: None,
+                }
+            }
         })
     }
 
@@ -186,7 +203,7 @@ impl KeyBody {
     fn secrets(&self, id: &str, backend_key: &str) -> Result<[[u8; 32]; 2], Problem> {
         let same = || Same {
             id,
-            channel: self.channel.as_deref().unwrap_or_default(),
+            channel: self.channel(),
             namespaces: self.namespaces.as_deref().unwrap_or_default(),
             since: self.since,
             watch: self.watch,

@@ -26,6 +26,8 @@ use crate::tokens;
 const MOST_BODY: usize = 16 * 1024;
 /// Pages that one call reads at most, for those of its keys that are of the backend.
 const MOST_SEARCHES: usize = 20;
+/// Ids that are drawn for a new key at most. That none of them fits happens in one of 10^24 cases.
+const DRAWS: usize = 1000;
 
 type Caller = Extension<Arc<Backend>>;
 
@@ -41,15 +43,34 @@ pub(super) async fn issue(
     let Read { body, errors }: Read<KeyBody> = object(&bytes)?;
     let now = app.context.clock.now();
     body.check(&app.settings.namespaces, &backend, now, errors)?;
-    let asked = body.issue(&backend_key, now)?;
+    let new_id = new_id(&*app.context.store, body.channel());
+    let asked = body.issue(&backend_key, &new_id, now)?;
     if let Some(known) = app.context.store.key(&asked.record.id).await? {
         return prolong(&app, &backend, known, asked, now).await;
     }
     let Asked { record, key, .. } = asked;
     let record = in_place_of(&app, &backend, &body, record).await?;
-    store(&app, &record).await?;
+    let (record, key) = match body.says_id() {
+        true => {
+            store(&app, &record).await?;
+            (record, key)
+        }
+        false => store_somewhere(&app, record, key).await?,
+    };
     tracing::info!(key = %record.id, channel = record.channel, backend = backend.name, "key issued");
     Ok((StatusCode::CREATED, Json(KeyView::new(record, Some(key)))))
+}
+
+/// An id for a new key of a channel: one by which the key is in the same part of the store as the
+/// channel. Its plugin needs no other part to connect.
+fn new_id(store: &dyn Store, channel: &str) -> String {
+    // Any namespace does.
+    let part = store.part_of(&Mailbox::channel("", channel));
+    let fits = |id: &String| store.part_of(&Mailbox::of_key(id)) == part;
+    // One of 18 fits; ids sort by their time all the same.
+    let draw = || ulid::Ulid::generate().to_string();
+    let mut ids = std::iter::repeat_with(draw).take(DRAWS);
+    ids.find(fits).unwrap_or_else(draw)
 }
 
 /// Gives a key that exists a later end. An earlier one is left out: an old request that comes late
@@ -115,6 +136,22 @@ async fn in_place_of(
         },
         ..record
     })
+}
+
+/// Stores a key whose id nobody has chosen. Where the part of the store that has its channel is
+/// full, it gets an id of any other part.
+async fn store_somewhere(
+    app: &App,
+    record: KeyRecord,
+    key: String,
+) -> Result<(KeyRecord, String), Problem> {
+    if add(&*app.context.store, &record).await? {
+        return Ok((record, key));
+    }
+    let id = ulid::Ulid::generate().to_string();
+    let (record, key) = record.reissued(&id)?;
+    store(app, &record).await?;
+    Ok((record, key))
 }
 
 /// Stores a key, or bars its id. Where there are too many, those that have expired make room.

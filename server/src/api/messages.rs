@@ -116,7 +116,7 @@ pub(super) async fn show(
     let now = app.context.clock.now();
     Ok(Json(MessageDetail {
         message: MessageView::new(&status, now),
-        why: why::of(&app, &status, now).await?,
+        why: why::of(&app, &status, now).await,
         timeline: timeline::of(&status, now),
         receipts: timeline::receipts(&status, now),
     }))

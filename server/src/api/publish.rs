@@ -203,6 +203,7 @@ fn told(app: &App, id: &str, published: Published) -> Result<(StatusCode, Messag
                 FieldError::new("expires_at", "must be later than now and than deliver_at");
             Err(Problem::invalid(vec![mistake]).with_id(id))
         }
+        Published::Away(error) => Err(Problem::from(error).with_id(id)),
         Published::Full(bound) => {
             app.context.metrics.refused("mailbox_full");
             let detail = format!(

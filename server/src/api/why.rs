@@ -36,8 +36,18 @@ fn why(code: &'static str, detail: impl Into<String>) -> Why {
     }
 }
 
-/// Why a message is where it is at `now`.
-pub(super) async fn of(app: &App, status: &Status, now: Millis) -> Result<Why> {
+/// Why a message is where it is at `now`, as far as the parts of the store tell that answer.
+pub(super) async fn of(app: &App, status: &Status, now: Millis) -> Why {
+    let found = find(app, status, now).await;
+    found.unwrap_or_else(|error| {
+        tracing::debug!(%error, "why a message is where it is cannot be told");
+        let detail = "Part of the store does not answer. It may have keys of this channel; ask \
+                      again later";
+        why("unknown", detail)
+    })
+}
+
+async fn find(app: &App, status: &Status, now: Millis) -> Result<Why> {
     let message = &status.message;
     match status.state(now) {
         State::Cancelled => Ok(why("cancelled", "It was withdrawn before it was due")),

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::queue::Queue;
 use super::subscriber::State;
 use super::suspects::Standing;
 use super::{Emission, Subscriber};
@@ -209,9 +208,10 @@ impl Subscriber {
             (Some(until), Some(next)) if next < until => self.earlier.notify_one(),
             _ => {}
         }
-        if !state.reading && state.queues.iter().any(Queue::wants_page) {
-            state.reading = true;
-            tokio::spawn(self.clone().read());
+        for (index, queue) in state.queues.iter().enumerate() {
+            if queue.wants_page() && !std::mem::replace(&mut state.reading[index], true) {
+                tokio::spawn(self.clone().read(index));
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Reading the store for one socket: from the start what its key has not acknowledged, page by
-//! page.
+//! page. Each of its two mailboxes by itself: one whose part of the store is away, or that is always
+//! behind, does not hold up the other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +18,10 @@ use crate::store::{Result, Store, StoreError};
 const LAST_RECEIPTS: Duration = Duration::from_secs(2);
 
 impl Subscriber {
-    /// Reads the store until nothing is missing or there is no room; `pump` starts it again.
-    pub(super) async fn read(self: Arc<Self>) {
+    /// Reads a mailbox until nothing is missing or there is no room; `pump` starts it again.
+    pub(super) async fn read(self: Arc<Self>, index: usize) {
         let mut pause = Duration::from_millis(50);
-        while let Some(index) = self.next_to_read() {
+        while self.goes_on_reading(index) {
             if let Err(error) = self.read_mailbox(index).await {
                 tracing::debug!(%error, mailbox = %self.mailboxes[index], "the mailbox cannot be \
                     read yet");
@@ -30,18 +31,12 @@ impl Subscriber {
         }
     }
 
-    /// The mailbox to read next; none ends the reading task.
-    fn next_to_read(&self) -> Option<usize> {
+    /// Whether a page is wanted; if not, that ends the reading task.
+    fn goes_on_reading(&self, index: usize) -> bool {
         let mut state = self.lock();
-        // The other mailbox first: one that is always behind must not starve it.
-        let order = [1 - state.last_read, state.last_read];
-        let next = order
-            .into_iter()
-            .find(|index| state.queues[*index].wants_page());
-        let next = next.filter(|_| !state.closed);
-        state.last_read = next.unwrap_or(state.last_read);
-        state.reading = next.is_some();
-        next
+        let goes_on = !state.closed && state.queues[index].wants_page();
+        state.reading[index] = goes_on;
+        goes_on
     }
 
     async fn read_mailbox(self: &Arc<Self>, index: usize) -> Result<()> {

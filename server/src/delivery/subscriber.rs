@@ -55,10 +55,8 @@ pub(super) struct State {
     pub(super) look_at: Option<Instant>,
     /// A task waits for the next repeat, until this moment.
     pub(super) repeating: Option<Instant>,
-    /// A task reads the store.
-    pub(super) reading: bool,
-    /// Which mailbox it read last.
-    pub(super) last_read: usize,
+    /// Of each mailbox, whether a task reads it.
+    pub(super) reading: [bool; 2],
     pub(super) closed: bool,
 }
 
@@ -92,8 +90,7 @@ impl Subscriber {
             blamed: 0,
             look_at: None,
             repeating: None,
-            reading: false,
-            last_read: 1,
+            reading: [false; 2],
             closed: false,
         };
         let mut unacknowledged = context.unacknowledged.iter();

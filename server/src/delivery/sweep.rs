@@ -1,6 +1,7 @@
 //! What the hub does beside delivering: reading mailboxes on, telling the store who is here, and
 //! retiring what has expired.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +11,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 use super::Hub;
 use super::channel::Channel;
 use crate::clock::system_is_steady;
+use crate::keys::KeyUse;
 use crate::message::Mailbox;
 use crate::metrics::MessageState;
-use crate::store::{Parts, Result, Store};
+use crate::store::{Part, Parts, Result, Store};
 
 /// Mailboxes that are read at the same time.
 const AT_ONCE: usize = 8;
@@ -118,15 +120,12 @@ impl Hub {
                 (state.take_presence(), std::mem::take(&mut state.used))
             };
             let store = &self.context.store;
-            if !used.is_empty() {
-                let uses = used.iter().map(|(id, used)| (id.clone(), used.clone()));
-                if store.record_uses(uses.collect()).await.is_err() {
-                    let mut state = self.lock();
-                    for (id, used) in used {
-                        state.used.entry(id).or_insert(used);
-                    }
-                }
+            let mut of_parts: HashMap<Part, Vec<(Arc<str>, KeyUse)>> = HashMap::new();
+            for (id, used) in used {
+                let part = store.part_of(&Mailbox::of_key(&id));
+                of_parts.entry(part).or_default().push((id, used));
             }
+            join_all(of_parts.into_values().map(|used| self.tell_uses(used))).await;
             if !changes.is_empty()
                 && store
                     .set_presence(&self.context.node, &changes)
@@ -135,6 +134,16 @@ impl Hub {
             {
                 let untold = changes.into_iter().map(|(mailbox, _)| mailbox);
                 self.lock().changed.extend(untold);
+            }
+        }
+    }
+
+    /// Tells the store how keys of one of its parts were used; later, if it is away.
+    async fn tell_uses(&self, uses: Vec<(Arc<str>, KeyUse)>) {
+        if self.context.store.record_uses(uses.clone()).await.is_err() {
+            let mut state = self.lock();
+            for (id, used) in uses {
+                state.used.entry(id).or_insert(used);
             }
         }
     }

@@ -75,7 +75,7 @@ pub enum StoreSettings {
 }
 
 /// Where a Redis is, and how to log in.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct RedisSettings {
     /// `redis://host:port/database`, or `rediss://…` with TLS; without credentials.
     pub url: String,
@@ -83,6 +83,10 @@ pub struct RedisSettings {
     pub username: Option<String>,
     /// Its password.
     pub password: Option<String>,
+    /// The sentinels' ACL user; none for the default user.
+    pub sentinel_username: Option<String>,
+    /// Its password.
+    pub sentinel_password: Option<String>,
 }
 
 impl fmt::Debug for RedisSettings {
@@ -90,6 +94,7 @@ impl fmt::Debug for RedisSettings {
         f.debug_struct("RedisSettings")
             .field("url", &self.url)
             .field("username", &self.username)
+            .field("sentinel_username", &self.sentinel_username)
             .finish_non_exhaustive()
     }
 }

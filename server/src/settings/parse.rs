@@ -151,6 +151,9 @@ impl<'a> Reader<'a> {
     pub(super) fn store(&mut self) -> StoreSettings {
         let username = self.environment.get(variable(Setting::StoreUsername));
         let password = self.secret(Setting::StorePassword, Setting::StorePasswordFile);
+        let sentinel_username = self.environment.get(variable(Setting::SentinelUsername));
+        let sentinel_password =
+            self.secret(Setting::SentinelPassword, Setting::SentinelPasswordFile);
         self.setting(Setting::Store, StoreSettings::Memory, |text, _| {
             Some(match Store::parse(text).ok()? {
                 Store::Memory => StoreSettings::Memory,
@@ -159,6 +162,8 @@ impl<'a> Reader<'a> {
                     url: redis.url.to_owned(),
                     username,
                     password,
+                    sentinel_username,
+                    sentinel_password,
                 }),
             })
         })

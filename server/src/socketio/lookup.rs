@@ -2,7 +2,7 @@
 
 use super::handler::Handler;
 use crate::clock::Millis;
-use crate::keys::KeyRecord;
+use crate::keys::{KeyKind, KeyRecord};
 use crate::store::{self, Store as _, StoreError};
 use crate::tokens::TokenKeys;
 
@@ -31,8 +31,7 @@ impl Handler {
             Ok(record) => record,
             Err(refused) => return Ok(Err(refused.to_string())),
         };
-        let found = self.context.store.key(&record.id).await?;
-        Ok(match record.is_revoked_by(found.as_ref()) {
+        Ok(match self.context.store.is_barred(&record.id).await? {
             true => Err(UNKNOWN.to_owned()),
             false => Ok(record),
         })
@@ -47,14 +46,12 @@ impl Handler {
         key: &KeyRecord,
         now: Millis,
     ) -> Result<Option<KeyRecord>, StoreError> {
-        let found = self.context.store.key(&key.id).await?;
-        if key.is_revoked_by(found.as_ref()) {
-            return Ok(None);
-        }
+        let store = &self.context.store;
         let current = match key.is_token() {
-            true => key.clone(),
-            false => found.unwrap_or_else(|| key.clone()),
+            true if store.is_barred(&key.id).await? => None,
+            true => Some(key.clone()),
+            false => store.key(&key.id).await?,
         };
-        Ok(Some(current).filter(|key| !key.has_expired(now)))
+        Ok(current.filter(|key| key.kind != KeyKind::Barred && !key.has_expired(now)))
     }
 }

@@ -19,12 +19,12 @@ use tokio::sync::broadcast;
 
 use crate::ban::Ban;
 use crate::clock::Millis;
-use crate::keys::{self, KeyRecord, KeyUse};
+use crate::keys::{self, KeyKind, KeyRecord, KeyUse};
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::receipts::KeyReceipt;
 
 pub use embedded::Embedded;
-pub use parts::{Part, Parts};
+pub use parts::{Part, Parts, places_by_part};
 pub use redis::Redis;
 pub use timed::Timed;
 
@@ -95,6 +95,8 @@ pub enum Published {
     Expired,
     /// The mailbox or the store has reached this bound.
     Full(&'static str),
+    /// Its part of the store gave no answer, and others did.
+    Away(StoreError),
 }
 
 /// What became of a wish to cancel.
@@ -253,7 +255,7 @@ pub trait Store: Send + Sync + 'static {
     /// The store's clock: microseconds since the Unix epoch.
     async fn now(&self) -> Result<i64>;
 
-    /// Stores messages; an answer for each, in order.
+    /// Stores messages; an answer for each, in order. An error says that no part has answered.
     async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Published>>;
 
     /// One message and what became of it; kept for a day after it expired.
@@ -321,8 +323,15 @@ pub trait Store: Send + Sync + 'static {
     /// revocation is. False when there are `MAX_KEYS`.
     async fn bar_key(&self, key: KeyRecord) -> Result<bool>;
 
-    /// The key with this id.
+    /// The key with this id. Where only its part of the store is away, the key as this node knows
+    /// it: it cannot be revoked meanwhile.
     async fn key(&self, id: &str) -> Result<Option<KeyRecord>>;
+
+    /// Whether an id is barred. Where only its part of the store is away, as this node knows it.
+    async fn is_barred(&self, id: &str) -> Result<bool> {
+        let found = self.key(id).await?;
+        Ok(found.is_some_and(|key| key.kind == KeyKind::Barred))
+    }
 
     /// Keys after `after`, by id, which is by time of issue.
     async fn keys(&self, after: Option<&str>, limit: usize) -> Result<Vec<KeyRecord>>;
@@ -359,7 +368,8 @@ pub trait Store: Send + Sync + 'static {
         Part::FIRST.into()
     }
 
-    /// The part that has a mailbox; and a key, which a mailbox stands for.
+    /// The part that has a mailbox; and a key, which a mailbox stands for. A channel has the same
+    /// in every namespace.
     fn part_of(&self, _mailbox: &Mailbox) -> Part {
         Part::FIRST
     }
@@ -369,7 +379,8 @@ pub trait Store: Send + Sync + 'static {
         None
     }
 
-    /// Says how many sockets `node` has on each of these mailboxes.
+    /// Says how many sockets `node` has on each of these mailboxes. A part of the store that is
+    /// away is told when it is back.
     async fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> Result<()>;
 
     /// Sockets on each mailbox, by node.

@@ -1,6 +1,8 @@
 //! The parts of a store that may be away by themselves: those of a cluster. Any other store is one
 //! part.
 
+use std::collections::BTreeMap;
+
 /// The number of a part, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Part(pub u8);
@@ -54,6 +56,16 @@ impl Parts {
     pub fn iter(self) -> impl Iterator<Item = Part> + Clone {
         (0..32).map(Part).filter(move |part| self.contains(*part))
     }
+}
+
+/// The places of things in a list, by the part that each is of.
+#[must_use]
+pub fn places_by_part(parts: impl Iterator<Item = Part>) -> BTreeMap<Part, Vec<usize>> {
+    let mut places: BTreeMap<Part, Vec<usize>> = BTreeMap::new();
+    for (place, part) in parts.enumerate() {
+        places.entry(part).or_default().push(place);
+    }
+    places
 }
 
 impl From<Part> for Parts {

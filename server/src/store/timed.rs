@@ -111,7 +111,8 @@ impl<S: Store + ?Sized> Timed<S> {
                                                    memory");
                 }
             }
-            (Some(at), None) if start >= at => {
+            // Until all of it is: else each call to another part would tell of a change.
+            (Some(at), None) if start >= at && self.inner.trouble().is_none() => {
                 *failed = None;
                 tracing::info!(call, "the store is back");
             }
@@ -170,6 +171,7 @@ timed! {
     fn prolong_key(&self, key: KeyRecord) -> bool;
     fn bar_key(&self, key: KeyRecord) -> bool;
     fn key(&self, id: &str) -> Option<KeyRecord>;
+    fn is_barred(&self, id: &str) -> bool;
     fn keys(&self, after: Option<&str>, limit: usize) -> Vec<KeyRecord>;
     fn revoke_key(&self, id: &str) -> bool;
     fn set_presence(&self, node: &str, changes: &[(Mailbox, u32)]) -> ();

@@ -46,6 +46,19 @@ fn start() -> String {
 }
 
 impl Shared {
+    /// Asks each server, and gathers what they answer; one that has not the key says nothing.
+    pub(crate) async fn ask(&self, command: &str, arguments: &[&str]) -> Vec<String> {
+        let mut all = Vec::new();
+        for host in self.url.trim_start_matches("redis+cluster://").split(',') {
+            let client = redis::Client::open(format!("redis://{host}")).unwrap();
+            let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+            let mut asked = redis::cmd(command);
+            let answer = asked.arg(arguments).query_async(&mut connection).await;
+            all.extend(answer.unwrap_or(Vec::<String>::new()));
+        }
+        all
+    }
+
     pub(crate) async fn connect(&self) -> server::store::Redis {
         connect(self.url).await
     }
@@ -55,8 +68,7 @@ impl Shared {
 pub(crate) async fn connect(url: &str) -> server::store::Redis {
     let settings = RedisSettings {
         url: url.to_owned(),
-        username: None,
-        password: None,
+        ..RedisSettings::default()
     };
     crate::redis::open(&settings, &Tasks::new()).await.unwrap()
 }

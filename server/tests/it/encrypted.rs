@@ -149,7 +149,7 @@ fn settings(url: &str) -> [(&str, &str); 3] {
 #[tokio::test]
 async fn two_nodes_share_it_as_the_templates_user() {
     let redis = Encrypted::start().await;
-    two_nodes_share(&redis, &redis.url()).await;
+    two_nodes_share(&redis, &redis.url(), &[]).await;
 }
 
 /// The configuration endpoint is one name for all of a cluster.
@@ -157,12 +157,37 @@ async fn two_nodes_share_it_as_the_templates_user() {
 async fn two_nodes_share_a_cluster_as_the_templates_user() {
     let redis = Encrypted::cluster().await;
     let url = redis.url().replace("rediss://", "rediss+cluster://");
-    two_nodes_share(&redis, &url).await;
+    two_nodes_share(&redis, &url, &[]).await;
 }
 
-async fn two_nodes_share(redis: &Encrypted, url: &str) {
+/// A sentinel that is known by name, as the primary is, and wants a password.
+#[tokio::test]
+async fn two_nodes_share_one_that_a_sentinel_names() {
+    let redis = Encrypted::start().await;
+    let directory = redis.directory.path().join("sentinel");
+    std::fs::create_dir(&directory).unwrap();
+    let mut sentinel = Redis::new(&directory);
+    let (of_primary, port) = (redis.redis.address.port(), sentinel.address.port());
+    let lines = format!(
+        "sentinel resolve-hostnames yes\nsentinel announce-hostnames yes\n\
+         sentinel monitor drops localhost {of_primary} 1\n\
+         sentinel auth-user drops admin\nsentinel auth-pass drops {PASSWORD}\n\
+         port 0\ntls-port {port}\ntls-replication yes\ntls-auth-clients no\n\
+         tls-ca-cert-file ../ca.crt\ntls-cert-file ../redis.crt\ntls-key-file ../redis.key\n\
+         requirepass {PASSWORD}\n"
+    );
+    let file = directory.join("sentinel.conf");
+    std::fs::write(&file, lines).unwrap();
+    let options = ["--port", "0", "--sentinel"];
+    sentinel.start_with(Some(&file), &options).await.unwrap();
+    let url = format!("rediss+sentinel://localhost:{port}/drops");
+    let password = ("STORE_SENTINEL_PASSWORD", PASSWORD);
+    two_nodes_share(&redis, &url, &[password]).await;
+}
+
+async fn two_nodes_share(redis: &Encrypted, url: &str, more: &[(&str, &str)]) {
     let authority = redis.authority();
-    let mut with = settings(url).to_vec();
+    let mut with = [&settings(url), more].concat();
     with.push(("SSL_CERT_FILE", authority.to_str().unwrap()));
     let (one, two) = (Server::start(&with).await, Server::start(&with).await);
     let (id, key) = one.key("c").await;

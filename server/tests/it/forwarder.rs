@@ -59,8 +59,7 @@ impl Forwarder {
     pub(crate) async fn connect(&self) -> server::store::Redis {
         let settings = RedisSettings {
             url: format!("redis://{}", self.address),
-            username: None,
-            password: None,
+            ..RedisSettings::default()
         };
         crate::redis::open(&settings, &server::tasks::Tasks::new())
             .await

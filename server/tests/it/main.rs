@@ -17,6 +17,7 @@ mod client_matrix;
 mod clients;
 mod clocks;
 mod cluster;
+mod cluster_absence;
 mod cluster_faults;
 mod compliance;
 mod crash;

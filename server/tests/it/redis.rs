@@ -56,8 +56,7 @@ impl Redis {
     pub(crate) fn settings(&self) -> RedisSettings {
         RedisSettings {
             url: self.url(),
-            username: None,
-            password: None,
+            ..RedisSettings::default()
         }
     }
 

@@ -2,12 +2,15 @@
 //! cut: two nodes on a real one. Sockets stay, what was accepted arrives, and everything works
 //! again within two seconds.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use server::delivery::Tuning;
+use server::message::Mailbox;
 use server::node::Node;
+use server::store::{Store as _, presence};
 
 use crate::faulty_store::{call, node, url};
 use crate::forwarder::Forwarder;
@@ -247,6 +250,37 @@ async fn a_full_redis_takes_acknowledgements_and_no_messages() {
     redis.ask(&["CONFIG", "SET", "maxmemory", "0"]).await;
     pair.arrives("too-much").await;
     pair.undisturbed();
+}
+
+#[tokio::test]
+async fn a_full_redis_knows_who_was_there_and_learns_who_came_later() {
+    let redis = Redis::start().await;
+    let store = redis.connect().await;
+    let [early, gone, late] = ["early", "gone", "late"].map(|c| Mailbox::channel("n", c));
+    let before = [(early.clone(), 2), (gone.clone(), 1)];
+    store.set_presence("a", &before).await.unwrap();
+    let sockets = async |mailbox: &Mailbox| presence(&store, mailbox).await.unwrap();
+    assert_eq!(sockets(&gone).await, 1);
+    redis.ask(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let now = [(late.clone(), 1), (gone.clone(), 0)];
+    store.set_presence("a", &now).await.unwrap();
+    let name = redis::from_redis_value(redis.ask(&["KEYS", "hf:node:*"]).await);
+    let [name] = &name.unwrap() as &[String; 1];
+    for _ in 0..2 {
+        let last = Cell::new(i64::MAX);
+        eventually("the lease is renewed", async || {
+            let left = redis::from_redis_value(redis.ask(&["PTTL", name]).await).unwrap();
+            (last.replace(left) < left).then_some(())
+        })
+        .await;
+    }
+    assert_eq!((sockets(&early).await, sockets(&gone).await), (2, 0));
+    redis.ask(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    eventually("who came is known", async || {
+        (sockets(&late).await == 1).then_some(())
+    })
+    .await;
+    assert_eq!((sockets(&early).await, sockets(&gone).await), (2, 0));
 }
 
 #[tokio::test]

@@ -71,8 +71,7 @@ impl fmt::Display for Load {
 pub(super) async fn connect(url: &str) -> anyhow::Result<Stores> {
     let settings = RedisSettings {
         url: url.to_owned(),
-        username: None,
-        password: None,
+        ..RedisSettings::default()
     };
     let keys = BackendKeys::parse("benchmark-backend-key-of-32-characters");
     let keys = keys.map_err(|mistake| anyhow::anyhow!("{mistake}"))?;
@@ -173,20 +172,20 @@ pub(super) async fn under_load<T>(
     let published = Arc::new(AtomicU64::new(0));
     let mut tasks = tokio::task::JoinSet::new();
     let mut recorders = Vec::new();
-    for plugin in 0..2 {
+    for (plugin, store) in stores.iter().take(2).enumerate() {
         let (own, got) = mpsc::channel(2 * NODES);
-        tasks.spawn(recorder(stores[plugin].clone(), plugin, got));
+        tasks.spawn(recorder(store.clone(), plugin, got));
         recorders.push(own);
     }
-    for node in 0..NODES {
-        let store = stores[node].clone();
+    for publisher in stores {
+        let store = publisher.clone();
         tasks.spawn(async move {
             loop {
                 sleep(RETIRE).await;
                 store.expire(now(&*store).await?, 5_000).await?;
             }
         });
-        let (stores, published) = (stores.clone(), published.clone());
+        let (store, published) = (publisher.clone(), published.clone());
         let recorders = recorders.clone();
         tasks.spawn(async move {
             let mut tick = interval(FLUSH);
@@ -195,12 +194,12 @@ pub(super) async fn under_load<T>(
                 if load.rate.is_some() {
                     tick.tick().await;
                 }
-                let (store, number) = (&stores[node], load.at_once());
+                let number = load.at_once();
                 let first = published.fetch_add(number, Ordering::Relaxed);
-                let at = now(&**store).await?;
+                let at = now(&*store).await?;
                 let calls = (first..first + number).map(async |n| {
                     let draft = draft(n, load.ttl.as_millis() as i64, at)?;
-                    publish(&**store, vec![draft]).await
+                    publish(&*store, vec![draft]).await
                 });
                 let messages = try_join_all(calls).await?.concat();
                 // A recorder that is behind holds the load up.

@@ -4,6 +4,7 @@
 mod attacks;
 mod clock_steps;
 mod clocks;
+mod cluster_outages;
 mod flaky;
 mod kills;
 mod mass_return;
@@ -33,6 +34,8 @@ pub(crate) enum Scenario {
     Rollout,
     /// Redis is restarted, cut off, hung, failed over and filled up.
     Outages,
+    /// The same, and the loss of a shard, on one of three primaries of a Redis cluster.
+    ClusterOutages,
     /// Clients drop their connections at random, through upgrades.
     Flaky,
     /// Every client comes back at once after all nodes were killed.
@@ -108,6 +111,7 @@ impl Scenario {
             Self::Pauses => "pauses",
             Self::Rollout => "rollout",
             Self::Outages => "outages",
+            Self::ClusterOutages => "cluster-outages",
             Self::Flaky => "flaky",
             Self::MassReturn => "mass-return",
             Self::Clocks => "clocks",
@@ -138,6 +142,7 @@ impl Scenario {
                 None => rollout::run(size, directory).await,
             },
             Self::Outages => outages::run(size, directory).await,
+            Self::ClusterOutages => cluster_outages::run(size, directory).await,
             Self::Flaky => flaky::run(size, directory).await,
             Self::MassReturn => mass_return::run(size, directory).await,
             Self::Clocks => clocks::run(size, directory).await,

@@ -119,6 +119,11 @@ async fn attacks() {
 }
 
 #[tokio::test]
+async fn cluster_outages() {
+    nothing_is_lost("cluster-outages").await;
+}
+
+#[tokio::test]
 async fn resharding() {
     nothing_is_lost("resharding").await;
 }

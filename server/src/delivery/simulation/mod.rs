@@ -227,6 +227,35 @@ fn nothing_is_lost_however_answers_and_announcements_interleave() {
     }
 }
 
+/// How long a client takes to be shown what waits in its channel.
+async fn catches_up(away: Option<Mailbox>) -> Duration {
+    let store = Arc::new(HeldStore::new(Duration::from_millis(5)));
+    let hub = hub(&store).await;
+    let (channel, hour) = (Mailbox::channel("n", "a"), Duration::from_secs(3600));
+    let put = |_| store.put(&channel, Duration::ZERO, hour);
+    let waiting: Vec<_> = (0..400).map(put).collect();
+    let last = waiting[399].seq;
+    store.lock().away = away;
+    let (client, start) = (Client::join(&hub, "a0", Plugin::Careful), Instant::now());
+    while client.shown_at(last).is_none() {
+        sleep(Duration::from_millis(10)).await;
+    }
+    start.elapsed()
+}
+
+#[test]
+fn a_mailbox_that_is_away_does_not_hold_up_the_other() {
+    run(0, async {
+        let usual = catches_up(None).await;
+        let meanwhile = catches_up(Some(Mailbox::everyone("n"))).await;
+        let slack = Duration::from_secs(1);
+        assert!(
+            meanwhile < usual + slack,
+            "{meanwhile:?}, {usual:?} usually"
+        );
+    });
+}
+
 #[test]
 fn a_task_of_the_hub_that_dies_is_told() {
     run(0, async {

@@ -14,7 +14,7 @@ use crate::keys::{KeyRecord, KeyUse};
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::store::{
     Announcement, Cancelled, Draft, Expired, Held, Parts, Published, Receipt, Restored, Result,
-    Store, Swept, Tally, Waiting, Wanted,
+    Store, StoreError, Swept, Tally, Waiting, Wanted,
 };
 
 /// A store whose answers are held back until the trial releases them.
@@ -38,6 +38,8 @@ pub(super) struct State {
     pub(super) leapt: i64,
     /// The code that retires messages panics.
     pub(super) broken: bool,
+    /// A mailbox whose part of the store is away.
+    pub(super) away: Option<Mailbox>,
 }
 
 impl HeldStore {
@@ -132,6 +134,13 @@ impl HeldStore {
         }
     }
 
+    fn reach(&self, mailbox: &Mailbox) -> Result<()> {
+        match self.lock().away.as_ref() == Some(mailbox) {
+            true => Err(StoreError::Unavailable("away".into())),
+            false => Ok(()),
+        }
+    }
+
     /// Reads after the way there, answers after the way back.
     async fn held<T>(&self, read: impl FnOnce(&mut State) -> T) -> Result<T> {
         self.travel().await;
@@ -169,6 +178,7 @@ impl Store for HeldStore {
         until: Millis,
         limit: usize,
     ) -> Result<Vec<Waiting>> {
+        self.reach(mailbox)?;
         self.held(|state| {
             let receipt = |m: &Message| state.receipts.get(&(m.seq, key.into())).copied();
             let wanted = |m: &&Arc<Message>| {
@@ -193,6 +203,7 @@ impl Store for HeldStore {
         after: Millis,
         until: Millis,
     ) -> Result<Swept> {
+        self.reach(mailbox)?;
         self.held(|state| {
             let live: Vec<_> = state.of(mailbox).cloned().collect();
             let due = |m: &&Arc<Message>| m.deliver_at > after && m.deliver_at <= until;

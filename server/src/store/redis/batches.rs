@@ -2,35 +2,40 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use redis::{Cmd, Value};
 
 use super::encoding::{published, row};
 use super::link::{is_lasting, unavailable};
 use super::names::Layout;
 use super::{Shared, lock};
-use crate::store::{Draft, Part, Published, Result};
+use crate::store::{Draft, Part, Published, Result, places_by_part};
 
 impl Shared {
-    /// Stores messages; an answer for each, in order.
+    /// Stores messages; an answer for each, in order. Those of a part that is away are told so, if
+    /// another has answered.
     pub(super) async fn publish(&self, drafts: Vec<Draft>) -> Result<Vec<Published>> {
         if self.primaries.layout == Layout::Single {
             return self.publish_to(Part::FIRST, &drafts).await;
         }
-        let mut of_part: BTreeMap<Part, Vec<usize>> = BTreeMap::new();
-        for (place, draft) in drafts.iter().enumerate() {
-            let part = self.part_of(&draft.mailbox);
-            of_part.entry(part).or_default().push(place);
-        }
+        let of_parts = places_by_part(drafts.iter().map(|draft| self.part_of(&draft.mailbox)));
         let drafts = &drafts;
-        let each = of_part.into_iter().map(async |(part, places)| {
+        let each = of_parts.into_iter().map(async |(part, places)| {
             let own: Vec<Draft> = places.iter().map(|place| drafts[*place].clone()).collect();
-            let answers = self.publish_to(part, &own).await?;
-            Ok(places.into_iter().zip(answers))
+            let answers = self.publish_to(part, &own).await;
+            (places, answers)
         });
-        let each = try_join_all(each).await?;
-        let answers: BTreeMap<usize, Published> = each.into_iter().flatten().collect();
-        Ok(answers.into_values().collect())
+        let each = join_all(each).await;
+        let has_answered = each.iter().any(|(_, answers)| answers.is_ok());
+        let mut all = BTreeMap::new();
+        for (places, answers) in each {
+            let answers = match answers {
+                Err(error) if has_answered => vec![Published::Away(error); places.len()],
+                answers => answers?,
+            };
+            all.extend(places.into_iter().zip(answers));
+        }
+        Ok(all.into_values().collect())
     }
 
     /// Stores messages of one part.

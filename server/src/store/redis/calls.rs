@@ -17,7 +17,7 @@ use crate::keys::{KeyRecord, KeyUse};
 use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::store::{
     Announcement, Cancelled, Draft, Expired, Held, MAX_RECEIPTS, Part, Parts, Published, Receipt,
-    Restored, Result, Store, StoreError, Swept, Tally, Waiting, Wanted,
+    Restored, Result, Store, Swept, Tally, Waiting, Wanted,
 };
 
 /// Receipts in one call of a script: Redis does nothing else meanwhile.
@@ -235,21 +235,11 @@ impl Store for Redis {
     }
 
     async fn key(&self, id: &str) -> Result<Option<KeyRecord>> {
-        let part = self.layout().part_of_key(id);
-        let mut command = cmd("HGET");
-        command.arg(&*self.layout().keys(part).records).arg(id);
-        let json: Option<String> = read(self.shared.primaries.ask(part, &command).await?)?;
-        let found: Option<KeyRecord> = json.and_then(|json| serde_json::from_str(&json).ok());
-        match &found {
-            Some(key) => self.shared.known_keys().learn(key.clone()),
-            None if self.shared.known_keys().is_revoked(id) => {}
-            // "Unknown" would be final for whoever comes with it.
-            None if self.shared.lacks_keys(part).await? => {
-                return Err(StoreError::Unavailable("keys are being put back".into()));
-            }
-            None => {}
-        }
-        Ok(found)
+        self.shared.key(id).await
+    }
+
+    async fn is_barred(&self, id: &str) -> Result<bool> {
+        self.shared.is_barred(id).await
     }
 
     async fn keys(&self, after: Option<&str>, limit: usize) -> Result<Vec<KeyRecord>> {

@@ -31,6 +31,7 @@ pub(super) async fn wait_for(whereabouts: &Whereabouts, patience: Duration) -> a
     loop {
         let trouble = match whereabouts.client().await {
             Ok(client) => try_once(&client, Layout::Single).await?,
+            Err(error) if error.kind() == ErrorKind::AuthenticationFailed => bail!("{error}"),
             Err(error) => Some(error.to_string()),
         };
         let Some(trouble) = trouble else {

@@ -35,6 +35,7 @@ fn pass_on(shared: &Arc<Shared>, wanted: &Wanted, announcement: Announcement) {
     match &announcement {
         Announcement::Published(message) => shared.unread.heard(message, wanted),
         Announcement::PutBack(mailbox) => shared.clone().forget_settled(mailbox.clone()),
+        Announcement::Revoked(key) => shared.known_keys().doubt(key),
         Announcement::Cancelled(mailbox, at) => {
             let part = shared.part_of(mailbox);
             shared.accepted(part).cancelled(mailbox, at.seq);
@@ -113,7 +114,7 @@ mod tests {
 
     #[test]
     fn messages_that_were_published_together_are_told_apart() {
-        let told = b"3 n/c A 1 12 n/d {\"a\":\n1 2} 0 n/e ";
+        let told = b"3 n/c A 1 10 n/d {\"a\":\n1 2} 0 n/e ";
         let all: Vec<_> = published(told).collect();
         let lines: [(&str, &[u8]); 3] = [("n/c", b"A 1"), ("n/d", b"{\"a\":\n1 2}"), ("n/e", b"")];
         assert_eq!(all.len(), 3, "{all:?}");

@@ -1,8 +1,8 @@
 //! The keys that this node has issued or looked up, and those revoked lately: put back, or revoked
 //! anew, if the store loses them. Without it a plugin that is reconnecting just then would be
-//! refused for good.
+//! refused for good. Those of a part that is away open from memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,10 @@ const REVOKED: Duration = Duration::from_secs(3600);
 #[derive(Debug, Default)]
 pub(super) struct KnownKeys {
     live: HashMap<Arc<str>, KeyRecord>,
+    /// Of these, those that somebody said are revoked, until the store is asked.
+    doubted: HashSet<Arc<str>>,
+    /// Ids of tokens that were not barred.
+    open: HashSet<Arc<str>>,
     revoked: HashMap<Arc<str>, Instant>,
 }
 
@@ -27,12 +31,42 @@ impl KnownKeys {
         if key.kind == KeyKind::Barred {
             self.bar(key);
         } else if (self.live.len() as u64) < MAX_KEYS && !self.revoked.contains_key(&*key.id) {
-            self.live.insert(Arc::from(&*key.id), key);
+            self.doubted.remove(&key.id);
+            self.live.insert(key.id.clone(), key);
         }
+    }
+
+    /// Notes that a key is said to be revoked, by whom cannot be told.
+    pub(super) fn doubt(&mut self, id: &Arc<str>) {
+        self.open.remove(id);
+        if self.live.contains_key(id) {
+            self.doubted.insert(id.clone());
+        }
+    }
+
+    /// Notes that an id is not barred.
+    pub(super) fn learn_open(&mut self, id: &str) {
+        if self.open.len() as u64 >= MAX_KEYS {
+            // Those that come again are learnt again.
+            self.open.clear();
+        }
+        self.open.insert(id.into());
+    }
+
+    /// Whether an id was not barred when this node asked last.
+    pub(super) fn is_open(&self, id: &str) -> bool {
+        self.open.contains(id)
+    }
+
+    /// A key as it was known last; none if that may be wrong.
+    pub(super) fn recall(&self, id: &str) -> Option<KeyRecord> {
+        let known = self.live.get(id);
+        known.filter(|_| !self.doubted.contains(id)).cloned()
     }
 
     /// Notes that an id is barred, whatever was known of it.
     pub(super) fn bar(&mut self, key: KeyRecord) {
+        self.open.remove(&key.id);
         self.revoked.remove(&key.id);
         self.live.insert(key.id.clone(), key);
     }
@@ -45,6 +79,8 @@ impl KnownKeys {
             return;
         }
         self.live.remove(&id);
+        self.doubted.remove(&id);
+        self.open.remove(&id);
         self.revoked.insert(id, Instant::now());
     }
 

@@ -1,5 +1,6 @@
-//! Keys in Redis: their records, in the order of issue and by channel, and how they were used. On a
-//! cluster each part has some, by id.
+//! Keys in Redis: their records, in the order of issue and by channel. On a cluster each part has
+//! some, by id. New ids are chosen so that the keys of a channel are in its part; those that
+//! somebody else has chosen are anywhere.
 //!
 //! A release before this one keeps no order by channel. Where both orders differ in length, the one
 //! by channel is made anew from the records.
@@ -16,8 +17,7 @@ use tokio::time::Instant;
 use super::link::unavailable;
 use super::names::Layout;
 use super::{Shared, lock, read, script};
-use crate::clock::Millis;
-use crate::keys::{KeyRecord, KeyUse};
+use crate::keys::{KeyKind, KeyRecord};
 use crate::store::{MAX_KEYS, Part, Result, StoreError};
 
 /// Keys in one call while the order by channel is made anew.
@@ -65,6 +65,57 @@ fn written(key: &KeyRecord) -> Result<String> {
 }
 
 impl Shared {
+    /// The key with this id. While its primary is away, what this node knows of it: it cannot be
+    /// revoked meanwhile.
+    pub(super) async fn key(&self, id: &str) -> Result<Option<KeyRecord>> {
+        let layout = self.primaries.layout;
+        let part = layout.part_of_key(id);
+        let mut command = cmd("HGET");
+        command.arg(&*layout.keys(part).records).arg(id);
+        let answer = match self.primaries.ask(part, &command).await {
+            // Where everything is away, a connection is of no use.
+            Err(error) if layout == Layout::Cluster => {
+                return self.recall_key(id).await.map(Some).ok_or(error);
+            }
+            answer => answer?,
+        };
+        let json: Option<String> = read(answer)?;
+        let found: Option<KeyRecord> = json.and_then(|json| serde_json::from_str(&json).ok());
+        match &found {
+            Some(key) => self.known_keys().learn(key.clone()),
+            None if self.known_keys().is_revoked(id) => {}
+            // "Unknown" would be final for whoever comes with it.
+            None if self.lacks_keys(part).await? => {
+                return Err(StoreError::Unavailable("keys are being put back".into()));
+            }
+            None => {}
+        }
+        Ok(found)
+    }
+
+    /// Whether an id is barred. While its primary is away, it is not if it was not when this node
+    /// asked last: it cannot be barred meanwhile.
+    pub(super) async fn is_barred(&self, id: &str) -> Result<bool> {
+        match self.key(id).await {
+            Ok(Some(key)) if key.kind == KeyKind::Barred => Ok(true),
+            Ok(_) => {
+                self.known_keys().learn_open(id);
+                Ok(false)
+            }
+            Err(_) if self.primaries.layout == Layout::Cluster && self.known_keys().is_open(id) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A key as it was known last. One that has ended may have been prolonged since.
+    async fn recall_key(&self, id: &str) -> Option<KeyRecord> {
+        let known = self.known_keys().recall(id)?;
+        let now = self.now().await.ok()?;
+        Some(known).filter(|key| !key.has_expired(now))
+    }
+
     /// Keys after `after`, by id.
     pub(super) async fn keys_after(
         &self,
@@ -138,75 +189,6 @@ impl Shared {
             *all.entry(channel).or_default() += number;
         }
         Ok(all.into_iter().take(limit).collect())
-    }
-
-    /// Keeps how keys were used.
-    pub(super) async fn record_uses(&self, uses: &[(Arc<str>, KeyUse)]) -> Result<()> {
-        let layout = self.primaries.layout;
-        self.each_part(async |part| {
-            let own = uses.iter().filter(|(id, _)| layout.part_of_key(id) == part);
-            let own: Vec<_> = own.collect();
-            for chunk in own.chunks(CHUNK) {
-                let of = layout.keys(part);
-                let mut command = script::USE_KEYS.on(&[&of.records, &of.uses]);
-                for (id, used) in chunk {
-                    let json = serde_json::to_string(used).map_err(|error| {
-                        StoreError::Unavailable(format!("a use cannot be written: {error}"))
-                    })?;
-                    command.arg(&**id).arg(used.first_at.0).arg(json);
-                }
-                self.primaries.ask(part, &command).await?;
-            }
-            Ok(())
-        })
-        .await
-        .map(drop)
-    }
-
-    /// How keys were used.
-    pub(super) async fn uses(&self, ids: &[Arc<str>]) -> Result<Vec<Option<KeyUse>>> {
-        let layout = self.primaries.layout;
-        let mut all = vec![None; ids.len()];
-        let each = self.each_part(async |part| {
-            let places = (0..ids.len()).filter(|place| layout.part_of_key(&ids[*place]) == part);
-            let places: Vec<usize> = places.collect();
-            let used = match places.is_empty() {
-                true => Vec::new(),
-                false => {
-                    self.uses_of_part(part, places.iter().map(|place| &*ids[*place]))
-                        .await?
-                }
-            };
-            Ok((places, used))
-        });
-        for (places, used) in each.await? {
-            for (place, used) in places.into_iter().zip(used) {
-                all[place] = used;
-            }
-        }
-        Ok(all)
-    }
-
-    async fn uses_of_part(
-        &self,
-        part: Part,
-        ids: impl Iterator<Item = &str>,
-    ) -> Result<Vec<Option<KeyUse>>> {
-        let mut command = cmd("HMGET");
-        command.arg(&*self.primaries.layout.keys(part).uses);
-        for id in ids {
-            command.arg(id).arg(format!("{id} first"));
-        }
-        let found: Vec<Option<String>> = read(self.primaries.ask(part, &command).await?)?;
-        let used = |pair: &[Option<String>]| {
-            let used: KeyUse = serde_json::from_str(pair.first()?.as_deref()?).ok()?;
-            let first = pair.get(1)?.as_deref().and_then(|text| text.parse().ok());
-            Some(KeyUse {
-                first_at: first.map_or(used.first_at, Millis),
-                ..used
-            })
-        };
-        Ok(found.chunks(2).map(used).collect())
     }
 
     /// What every part answers.

@@ -19,6 +19,7 @@ mod fitness;
 mod heard;
 mod info;
 mod key_cache;
+mod key_uses;
 mod keys;
 mod link;
 mod listener;
@@ -36,7 +37,6 @@ mod sweep;
 mod whereabouts;
 mod writer;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -57,6 +57,7 @@ use accepted::Accepted;
 use expiry::Ends;
 use key_cache::KnownKeys;
 use names::Layout;
+use presence::Presence;
 use primaries::Primaries;
 use seal::Seals;
 use slots::Slots;
@@ -74,8 +75,6 @@ pub struct Redis {
 struct Shared {
     primaries: Arc<Primaries>,
     announcements: broadcast::Sender<Announcement>,
-    /// What each node of this process has said of its sockets.
-    presence: Mutex<HashMap<String, HashMap<Mailbox, u32>>>,
     /// Tells this process from others with its node's name.
     instance: String,
     known_keys: Mutex<KnownKeys>,
@@ -106,6 +105,9 @@ struct PartState {
     heard: AtomicBool,
     /// What expires in it next.
     ends: Mutex<Ends>,
+    /// What this process has said of its sockets. Held while it is told, so that an older number
+    /// never comes last.
+    presence: tokio::sync::Mutex<Presence>,
     /// How many keys there were by id and by channel when the order by channel was made anew; see
     /// `keys`.
     incomplete_channels: Mutex<Vec<u64>>,
@@ -142,7 +144,6 @@ impl Redis {
         let shared = Arc::new(Shared {
             primaries,
             announcements: listener::announcements(),
-            presence: Mutex::default(),
             instance: ulid::Ulid::generate().to_string(),
             known_keys: Mutex::default(),
             unread: Unread::default(),
@@ -179,8 +180,7 @@ impl Redis {
 /// Finds the primaries of the store, and keeps them up to date where they change.
 async fn find(settings: &RedisSettings, tasks: &Tasks) -> anyhow::Result<Arc<Primaries>> {
     let url = RedisUrl::parse(&settings.url).map_err(|error| anyhow::anyhow!("STORE: {error}"))?;
-    let login = Login::new(url, settings);
-    if let Some(whereabouts) = Whereabouts::of_primary(url, &login)? {
+    if let Some(whereabouts) = Whereabouts::of_primary(url, settings)? {
         fitness::wait_for(&whereabouts, FIRST_CONNECTION).await?;
         let primaries = Primaries::new(Layout::Single, tasks);
         primaries.set_only(whereabouts);
@@ -189,7 +189,7 @@ async fn find(settings: &RedisSettings, tasks: &Tasks) -> anyhow::Result<Arc<Pri
     let seeds = url.hosts().map(|(host, port)| (host.to_owned(), port));
     let slots = Arc::new(Slots {
         seeds: seeds.collect(),
-        login,
+        login: Login::new(url, settings),
         turn: AtomicUsize::default(),
     });
     let primaries = Arc::new(Primaries::new(Layout::Cluster, tasks));
@@ -224,10 +224,6 @@ impl Shared {
     /// The part that has a mailbox.
     fn part_of(&self, mailbox: &Mailbox) -> Part {
         self.primaries.layout.part_of(mailbox)
-    }
-
-    fn presence(&self) -> MutexGuard<'_, HashMap<String, HashMap<Mailbox, u32>>> {
-        lock(&self.presence)
     }
 
     /// What was accepted in a part.

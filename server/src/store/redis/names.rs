@@ -74,14 +74,16 @@ impl Layout {
         (0..).take(number).map(Part).collect()
     }
 
-    /// The part that has a mailbox.
+    /// The part that has a mailbox. A channel is in one part with all its namespaces: what its
+    /// plugins need is in few places.
     pub(super) fn part_of(self, mailbox: &Mailbox) -> Part {
-        self.part(mailbox.as_str().bytes())
+        let name = mailbox.channel_name().unwrap_or(mailbox.as_str());
+        self.part(name.bytes())
     }
 
     /// The part that has a key: that of the mailbox which stands for it.
     pub(super) fn part_of_key(self, id: &str) -> Part {
-        self.part(Mailbox::of_key(id).as_str().bytes())
+        self.part_of(&Mailbox::of_key(id))
     }
 
     fn part(self, name: impl Iterator<Item = u8>) -> Part {
@@ -191,14 +193,14 @@ impl Layout {
         self.of_part(part, "hf:confirm")
     }
 
-    /// Nodes by when they were last seen.
-    pub(super) fn nodes(self) -> Name {
-        self.of_part(Part::FIRST, "hf:nodes")
+    /// Nodes that have had sockets on mailboxes of a part, by when they said so.
+    pub(super) fn nodes(self, part: Part) -> Name {
+        self.of_part(part, "hf:nodes")
     }
 
-    /// How many sockets a node has on each mailbox; vanishes soon after the node.
-    pub(super) fn node(self, name: &str) -> String {
-        format!("{}{name}", self.of_part(Part::FIRST, "hf:node:"))
+    /// How many sockets a node has on each mailbox of a part; vanishes soon after the node.
+    pub(super) fn node(self, part: Part, name: &str) -> String {
+        format!("{}{name}", self.of_part(part, "hf:node:"))
     }
 
     /// Where the keys of a part are.
@@ -276,17 +278,19 @@ mod tests {
         assert_eq!(single.ends(Part::FIRST), "hf:ends");
         assert_eq!(single.keys(Part::FIRST).records, "hf:{keys}:records");
         let cluster = Layout::Cluster;
+        let other = Mailbox::channel("donations", "streamer-42");
+        assert_eq!(cluster.part_of(&other), cluster.part_of(&streamer));
         assert_eq!(
             cluster.mailbox(&streamer),
-            "hf:{356}:dropcodes/streamer-42:"
+            "hf:{48854}:dropcodes/streamer-42:"
         );
         for layout in [single, cluster] {
             let (before, after) = layout.around_mailbox(layout.part_of(&streamer));
             let whole = format!("{before}{streamer}{after}");
             assert_eq!(layout.mailbox(&streamer), whole);
         }
-        assert_eq!(cluster.announcements(&streamer), "hf:{356}:announce");
-        assert_eq!(cluster.published(Part(13)), "hf:{356}:announce");
+        assert_eq!(cluster.announcements(&streamer), "hf:{48854}:announce");
+        assert_eq!(cluster.published(Part(3)), "hf:{48854}:announce");
         assert_eq!(cluster.ends(Part(12)), "hf:{52}:ends");
     }
 

@@ -24,6 +24,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 pub(super) const LEASE: Duration = Duration::from_secs(4);
 /// How long a node's last beat is kept, in milliseconds.
 const BEATS_KEPT: i64 = 86_400_000;
+/// Pulses until every part of a cluster has heard that this node's sockets are there.
+const LEASE_TURNS: usize = 2;
 /// Pulses until every part of a cluster was asked which of its keys were revoked. They are
 /// announced, too.
 const TURNS: usize = 6;
@@ -52,14 +54,17 @@ async fn once(shared: &Shared, now: Millis, since: &mut [Option<Millis>], round:
     let pulses = primaries
         .iter()
         .map(|primary| bounded(of_primary(shared, primary, now)));
-    let presence = bounded(shared.renew_presence(now));
     let parts = shared.primaries.layout.parts();
-    let turn = |part: &Part| part.index() % TURNS == round % TURNS || shared.parts.len() == 1;
-    let revoked = parts.iter().filter(turn).map(|part| {
+    let is_turn =
+        |part: Part, turns| part.index() % turns == round % turns || shared.parts.len() == 1;
+    let presence = parts.iter().filter(|part| is_turn(*part, LEASE_TURNS));
+    let presence = presence.map(|part| bounded(shared.renew_presence(part, now)));
+    let revoked = parts.iter().filter(|part| is_turn(*part, TURNS));
+    let revoked = revoked.map(|part| {
         let since = since[part.index()].unwrap_or(now);
         async move { (part, bounded(ask_revoked(shared, part, since)).await) }
     });
-    let (_, _, revoked) = tokio::join!(join_all(pulses), presence, join_all(revoked));
+    let (_, _, revoked) = tokio::join!(join_all(pulses), join_all(presence), join_all(revoked));
     for (part, answered) in revoked {
         if answered {
             since[part.index()] = Some(now);

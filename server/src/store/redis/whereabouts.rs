@@ -10,13 +10,15 @@ use timeouts::grammar::{RedisMode, RedisUrl};
 
 use crate::settings::RedisSettings;
 
+/// What a sentinel that lets nobody in without a password, or a user without rights, answers with.
+const FORBIDDEN: [&str; 2] = ["NOAUTH", "NOPERM"];
 /// How long a sentinel may take to answer.
 const SENTINEL: Duration = Duration::from_secs(1);
 
 /// A host and its port.
 pub(super) type Address = (String, u16);
 
-/// What a connection to any server of the store needs beside its address.
+/// What a connection to a server of the store, or to a sentinel, needs beside its address.
 #[derive(Clone)]
 pub(super) struct Login {
     encrypted: bool,
@@ -33,10 +35,12 @@ pub(super) enum Whereabouts {
     Sentinels {
         /// Theirs.
         addresses: Vec<Address>,
+        /// For them.
+        login: Login,
         /// What they call the primary.
         name: String,
         /// For the primary.
-        login: Login,
+        primary: Login,
     },
 }
 
@@ -47,6 +51,15 @@ impl Login {
             encrypted: url.is_encrypted(),
             username: settings.username.clone(),
             password: settings.password.clone(),
+        }
+    }
+
+    /// The same for its sentinels.
+    pub(super) fn of_sentinels(url: RedisUrl<'_>, settings: &RedisSettings) -> Self {
+        Self {
+            encrypted: url.is_encrypted(),
+            username: settings.sentinel_username.clone(),
+            password: settings.sentinel_password.clone(),
         }
     }
 
@@ -82,41 +95,51 @@ impl Login {
 
 impl Whereabouts {
     /// Where the URL's one primary is; none of a cluster.
-    pub(super) fn of_primary(url: RedisUrl<'_>, login: &Login) -> RedisResult<Option<Self>> {
+    pub(super) fn of_primary(
+        url: RedisUrl<'_>,
+        settings: &RedisSettings,
+    ) -> RedisResult<Option<Self>> {
+        let primary = Login::new(url, settings);
         let mut addresses = url.hosts().map(|(host, port)| (host.to_owned(), port));
         Ok(match url.mode() {
             RedisMode::Cluster => None,
             RedisMode::Single => match addresses.next() {
-                Some(address) => Some(Self::At(login.client(&address)?)),
+                Some(address) => Some(Self::At(primary.client(&address)?)),
                 None => None,
             },
             RedisMode::Sentinel { name } => Some(Self::Sentinels {
                 addresses: addresses.collect(),
+                login: Login::of_sentinels(url, settings),
                 name: name.to_owned(),
-                login: login.clone(),
+                primary,
             }),
         })
     }
 
     /// A client of the primary as of now.
     pub(super) async fn client(&self) -> RedisResult<Client> {
-        let (addresses, name, login) = match self {
+        let (addresses, login, name, primary) = match self {
             Self::At(client) => return Ok(client.clone()),
             Self::Sentinels {
                 addresses,
-                name,
                 login,
-            } => (addresses, name, login),
+                name,
+                primary,
+            } => (addresses, login, name, primary),
         };
-        let mut why = None;
+        let (mut refusal, mut silence) = (None, None);
         for sentinel in addresses {
-            match ask_sentinel(sentinel, name, login.encrypted).await {
-                Ok(Some(primary)) => return login.client(&primary),
-                Ok(None) => why = Some(unknown(name)),
-                Err(error) => why = why.or_else(|| Some(of_sentinel(sentinel, &error))),
+            match ask_sentinel(sentinel, name, login).await {
+                Ok(Some(address)) => return primary.client(&address),
+                Ok(None) => silence = Some(unknown(name)),
+                Err(error) if is_refusal(&error) => {
+                    refusal = refusal.or_else(|| Some(refused(sentinel, &error)));
+                }
+                Err(error) => silence = silence.or_else(|| Some(of_sentinel(sentinel, &error))),
             }
         }
-        Err(why.unwrap_or_else(|| unknown(name)))
+        // What passes by itself says less.
+        Err(refusal.or(silence).unwrap_or_else(|| unknown(name)))
     }
 
     /// Whether what is found there may be no primary any more.
@@ -136,19 +159,26 @@ fn of_sentinel((host, port): &Address, error: &RedisError) -> RedisError {
     (error.kind(), "no answer of the sentinel", detail).into()
 }
 
+fn is_refusal(error: &RedisError) -> bool {
+    let is_forbidden = error.code().is_some_and(|code| FORBIDDEN.contains(&code));
+    error.kind() == ErrorKind::AuthenticationFailed || is_forbidden
+}
+
+/// The error with the sentinel that lets nobody in.
+fn refused((host, port): &Address, error: &RedisError) -> RedisError {
+    let detail =
+        format!("{host}:{port}: {error}; see STORE_SENTINEL_USERNAME and STORE_SENTINEL_PASSWORD");
+    let kind = ErrorKind::AuthenticationFailed;
+    (kind, "the sentinel refuses the credentials", detail).into()
+}
+
 /// The primary's address, if this sentinel knows it.
 async fn ask_sentinel(
-    (host, port): &Address,
+    sentinel: &Address,
     name: &str,
-    encrypted: bool,
+    login: &Login,
 ) -> RedisResult<Option<Address>> {
-    // Credentials are the primary's.
-    let login = Login {
-        encrypted,
-        username: None,
-        password: None,
-    };
-    let client = Client::open(login.connection_info(host, *port)?)?;
+    let client = login.client(sentinel)?;
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(SENTINEL))
         .set_response_timeout(Some(SENTINEL));

@@ -6,6 +6,7 @@ mod signer;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::cluster::Own;
 use crate::harness::{Client, Options, Server, eventually};
 use crate::redis::Redis;
 use signer::{Signer, claims};
@@ -18,22 +19,22 @@ async fn server(signer: &mut Signer) -> Server {
     Server::start(&[("PLUGIN_TOKEN_KEYS", &set)]).await
 }
 
+/// What a handshake with a token is answered.
+async fn answered(server: &Server, token: &str) -> u16 {
+    let address = server.address;
+    let url = format!("http://{address}/websockets/?EIO=4&transport=polling");
+    let request = reqwest::Client::new()
+        .get(&url)
+        .header("authorization", format!("ApiKey {token}"));
+    request.send().await.unwrap().status().as_u16()
+}
+
 /// Waits until a server refuses a token, or takes it.
 async fn becomes(server: &Server, token: &str, status: u16) {
-    let url = format!(
-        "http://{}/websockets/?EIO=4&transport=polling",
-        server.address
-    );
-    eventually(
-        &format!("the token is answered with {status}"),
-        async || {
-            let http = reqwest::Client::new();
-            let request = http
-                .get(&url)
-                .header("authorization", format!("ApiKey {token}"));
-            (request.send().await.unwrap().status() == status).then_some(())
-        },
-    )
+    let what = format!("the token is answered with {status}");
+    eventually(&what, async || {
+        (answered(server, token).await == status).then_some(())
+    })
     .await;
 }
 
@@ -128,6 +129,53 @@ async fn a_token_that_is_not_right_opens_nothing_and_says_why() {
     let token = signer.sign("ours", "EdDSA", good).await;
     let mut client = Client::start(&server, &Options::new(&token));
     client.wait_for("connect_error").await;
+}
+
+#[tokio::test]
+async fn a_token_that_was_seen_opens_while_the_primary_that_may_bar_it_is_dead() {
+    let mut own = Own::start(false).await;
+    let mut signer = Signer::start();
+    let set = signer.set(&["ours"]).await;
+    let (url, keys) = (own.cluster.url(), ("PLUGIN_TOKEN_KEYS", &*set));
+    let server = Server::start(&[("STORE", &url), keys]).await;
+    let mut tokens = Vec::new();
+    for n in 0..24 {
+        let claims = claims(&format!("p{n}"), "c", LONG);
+        tokens.push(signer.sign("ours", "HS256", claims).await);
+    }
+    let (seen, unseen) = tokens.split_at(12);
+    for token in seen {
+        becomes(&server, token, 200).await;
+    }
+    server.revoke("p0").await;
+    becomes(&server, &seen[0], 401).await;
+    own.cluster.servers[0].kill().await.unwrap();
+    eventually("the death is noticed", async || {
+        let (_, health) = server.call(Method::GET, "/healthcheck", None).await;
+        (health["status"] == "degraded").then_some(())
+    })
+    .await;
+    let mut put_off = 0;
+    for token in unseen {
+        let status = answered(&server, token).await;
+        assert!(matches!(status, 200 | 503), "{status}");
+        put_off += usize::from(status == 503);
+    }
+    assert!((1..12).contains(&put_off), "{put_off}");
+    becomes(&server, &seen[0], 401).await;
+    for token in &seen[1..] {
+        assert_eq!(answered(&server, token).await, 200);
+    }
+    // What others answer meanwhile is no return of the store.
+    let log = server.log();
+    let says = |text: &str| {
+        let said = log.iter().filter_map(|line| line["message"].as_str());
+        said.filter(|message| message.starts_with(text)).count()
+    };
+    assert_eq!(
+        (says("the store is away"), says("the store is back")),
+        (1, 0)
+    );
 }
 
 #[tokio::test]
