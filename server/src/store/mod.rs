@@ -26,6 +26,7 @@ use crate::receipts::KeyReceipt;
 pub use embedded::Embedded;
 pub use parts::{Part, Parts, places_by_part};
 pub use redis::Redis;
+use timed::PATIENCE;
 pub use timed::Timed;
 
 /// Live messages of one channel: those neither expired nor cancelled.

@@ -20,7 +20,7 @@ use crate::message::{Mailbox, Message, Note, Position, Status};
 use crate::metrics::{Metrics, StoreCall};
 
 /// How long a call may take; a publisher is told within this time that the store is away.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Wraps a store; see the module.
 pub struct Timed<S: ?Sized> {

@@ -3,17 +3,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use server::delivery::Tuning;
 use server::node::Node;
+use tokio::time::{Instant, sleep_until};
 
 use crate::cluster::Own;
 use crate::faulty_store::{call, node, url};
 use crate::harness::{Client, Options, eventually};
 use crate::shared::key;
 use testkit::cluster::PRIMARIES;
+
+/// Longer than a publisher waits for an answer of the store.
+const OVERDUE: Duration = Duration::from_secs(3);
 
 /// Two nodes, and on the second a client for one channel of each primary.
 struct Stage {
@@ -121,6 +126,9 @@ async fn a_primary_that_is_away_puts_off_its_own_channels_only() {
     assert_eq!(publish(&stage.a, &away, "in-the-timer", 1_500).await.0, 202);
     stage.channels[1].sent.push("in-the-timer".into());
     own.signal(1, "STOP");
+    // It is on its way to the primary, which would do it when it goes on.
+    let asked = Instant::now();
+    assert_eq!(publish(&stage.a, &away, "given-up", 0).await.0, 503);
     let name = own.cluster.servers[1].address.to_string();
     eventually("it is noticed", async || {
         let health = stage.health().await;
@@ -146,9 +154,13 @@ async fn a_primary_that_is_away_puts_off_its_own_channels_only() {
         })
         .await;
     }
+    sleep_until(asked + OVERDUE).await;
     own.signal(1, "CONT");
     stage.send(1, "meanwhile").await;
     stage.all_arrive().await;
+    let given_up = format!("{}/given-up", path(&away));
+    let (status, _, answer) = call(&stage.b, Method::GET, &given_up, None).await;
+    assert_eq!(status, 404, "{answer}");
     let metrics = &stage.b.handler().context.metrics;
     assert_eq!(metrics.redeliveries.get(), 0);
     eventually("it is well again", async || {

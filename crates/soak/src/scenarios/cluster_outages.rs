@@ -19,6 +19,8 @@ use crate::stage::Stage;
 
 /// How long the nodes may take after an outage until nothing of it is left, in ms.
 const AFTER: Ms = 10_000.0;
+/// How long an outage lasts at most, as far as is known when it begins, in ms.
+const AT_MOST: Ms = 60_000.0;
 /// How long a primary hangs: less than its replica waits, and more.
 const HANGS: [u32; 2] = [1, 6];
 
@@ -61,6 +63,13 @@ pub(super) async fn run(size: Size, directory: &Path) -> anyhow::Result<Report> 
 }
 
 impl Play {
+    /// Notes that an outage begins; returns when.
+    fn begins(&self) -> Ms {
+        let from = now();
+        lock(&self.stage.tracker).outage(from, from + AT_MOST);
+        from
+    }
+
     /// Waits until the shard is whole again, notes that it was not until now, and leaves a while
     /// without trouble.
     async fn over(&mut self, shard: usize, what: &str, from: Ms) -> anyhow::Result<()> {
@@ -79,7 +88,7 @@ impl Play {
     async fn absence(&mut self, shard: usize) -> anyhow::Result<()> {
         let leader = self.cluster.leader(shard).await?;
         let others = self.channels_of_others(shard).await?;
-        let from = now();
+        let from = self.begins();
         let is_other = |number| others.contains(&number);
         let before = lock(&self.stage.tracker).lateness_between(0.0, from, is_other);
         self.cluster.servers[follower(shard, leader)].kill().await?;
@@ -122,7 +131,7 @@ impl Play {
 
     async fn restart(&mut self, shard: usize) -> anyhow::Result<()> {
         let leader = self.cluster.leader(shard).await?;
-        let from = now();
+        let from = self.begins();
         self.cluster.servers[leader].kill().await?;
         self.cluster.revive(leader).await?;
         let what = "a primary killed with -9 and restarted at once with its data";
@@ -132,7 +141,7 @@ impl Play {
     async fn kill_connections(&mut self, shard: usize) -> anyhow::Result<()> {
         for kind in ["normal", "pubsub", "replica"] {
             let leader = self.cluster.leader(shard).await?;
-            let from = now();
+            let from = self.begins();
             let kill = ["CLIENT", "KILL", "TYPE", kind];
             let _: u64 = self.cluster.ask(leader, &kill).await?;
             let what = format!("CLIENT KILL TYPE {kind}");
@@ -143,7 +152,7 @@ impl Play {
 
     async fn hang(&mut self, shard: usize, seconds: u32) -> anyhow::Result<()> {
         let leader = self.cluster.leader(shard).await?;
-        let from = now();
+        let from = self.begins();
         let sleep = ["DEBUG", "SLEEP", &seconds.to_string()];
         let _: String = self.cluster.ask(leader, &sleep).await?;
         let what = format!("DEBUG SLEEP {seconds}");
@@ -152,7 +161,7 @@ impl Play {
 
     async fn planned_failover(&mut self, shard: usize) -> anyhow::Result<()> {
         let leader = self.cluster.leader(shard).await?;
-        let from = now();
+        let from = self.begins();
         self.cluster.fail_over(follower(shard, leader)).await?;
         self.over(shard, "planned failover", from).await
     }
@@ -161,7 +170,7 @@ impl Play {
     /// replica.
     async fn death(&mut self, shard: usize) -> anyhow::Result<()> {
         let leader = self.cluster.leader(shard).await?;
-        let from = now();
+        let from = self.begins();
         self.cluster.servers[leader].kill().await?;
         let heir = follower(shard, leader);
         let asked = ["INFO", "replication"];
@@ -173,7 +182,7 @@ impl Play {
 
     async fn out_of_memory(&mut self, shard: usize) -> anyhow::Result<()> {
         let leader = self.cluster.leader(shard).await?;
-        let from = now();
+        let from = self.begins();
         for most in ["1mb", "0"] {
             let set = ["CONFIG", "SET", "maxmemory", most];
             let _: String = self.cluster.ask(leader, &set).await?;

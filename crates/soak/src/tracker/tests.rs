@@ -163,3 +163,17 @@ fn a_refusal_for_good_is_a_fault() {
     assert_eq!(faults(&[refused(None)]), 0);
     assert_eq!(faults(&[refused(Some("invalid_key"))]), 1);
 }
+
+#[test]
+fn lateness_between_is_that_of_the_wanted_channels_in_that_time() {
+    let late = [message(0, 10_002.0), message(1, 16_000.0)];
+    let tracker = tracker(&late);
+    let max = |from, until, wanted| {
+        let spread = tracker.lateness_between(from, until, |channel| channel == wanted);
+        (spread.count, spread.max)
+    };
+    // One client of two is held up: the worst of it tells, half of it does not.
+    assert_eq!(max(10_000.0, 10_001.0, 0), (2, 6_000.0));
+    assert_eq!(max(10_000.0, 10_001.0, 1), (0, 0.0));
+    assert_eq!(max(0.0, 10_000.0, 0), (0, 0.0));
+}

@@ -9,7 +9,7 @@ use super::encoding::{published, row};
 use super::link::{is_lasting, unavailable};
 use super::names::Layout;
 use super::{Shared, lock};
-use crate::store::{Draft, Part, Published, Result, places_by_part};
+use crate::store::{Draft, PATIENCE, Part, Published, Result, places_by_part};
 
 impl Shared {
     /// Stores messages; an answer for each, in order. Those of a part that is away are told so, if
@@ -42,7 +42,13 @@ impl Shared {
     async fn publish_to(&self, part: Part, drafts: &[Draft]) -> Result<Vec<Published>> {
         let full = self.primaries.of(part)?.memory.is_full();
         let (layout, seals) = (self.primaries.layout, &self.seals);
-        let rows = drafts.iter().map(|draft| row(layout, draft, full, seals));
+        let deadline = match layout {
+            // What it does late is stored all the same, and a repeated request finds it.
+            Layout::Single => None,
+            Layout::Cluster => self.reckoned_now().map(|now| now.plus(PATIENCE)),
+        };
+        let row = |draft| row(layout, draft, full, seals, deadline);
+        let rows = drafts.iter().map(row);
         let answers = self.primaries.publish(part, rows.collect()).await?;
         let published = drafts
             .iter()

@@ -17,13 +17,20 @@ use crate::store::{
 };
 
 /// A draft's arguments of the script that stores it.
-pub(super) type Row = [String; 11];
+pub(super) type Row = [String; 12];
 
 /// Keys that were shown a message, that acknowledged it, and whether it was cancelled.
 pub(super) type Counts = (Option<u32>, Option<u32>, Option<u32>);
 
-/// A draft as the script takes it; `full` lets only repeated requests pass. See `lua/publish.lua`.
-pub(super) fn row(layout: Layout, draft: &Draft, full: bool, seals: &Seals) -> Row {
+/// A draft as the script takes it; `full` lets only repeated requests pass, and it is not stored
+/// after `deadline`. See `lua/publish.lua`.
+pub(super) fn row(
+    layout: Layout,
+    draft: &Draft,
+    full: bool,
+    seals: &Seals,
+    deadline: Option<Millis>,
+) -> Row {
     let mailbox = &draft.mailbox;
     let most = match mailbox.channel_name() {
         // What came before is still answered as what it is.
@@ -52,6 +59,7 @@ pub(super) fn row(layout: Layout, draft: &Draft, full: bool, seals: &Seals) -> R
         draft.data.get().len().to_string(),
         most.to_string(),
         when,
+        deadline.map_or_else(String::new, |at| at.0.to_string()),
         line,
     ]
 }

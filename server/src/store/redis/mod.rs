@@ -84,6 +84,8 @@ struct Shared {
     parts: Vec<PartState>,
     /// What proves that a node has announced a message.
     seals: Seals,
+    /// What the store's clock said last, and when.
+    read_clock: Mutex<Option<(Instant, Millis)>>,
     /// The tasks that the node lives by; the store's are among them.
     tasks: Tasks,
 }
@@ -149,6 +151,7 @@ impl Redis {
             unread: Unread::default(),
             parts: PartState::of_all(parts.iter().count()),
             seals: Seals::new(keys.clone()),
+            read_clock: Mutex::default(),
             tasks: tasks.clone(),
         });
         let store = Self { shared };
@@ -204,7 +207,15 @@ impl Shared {
         let any = self.primaries.any()?;
         let answer = any.calls.ask(&cmd("TIME")).await;
         let (seconds, micros): (i64, i64) = read(answer.map_err(|e| link::unavailable(&e))?)?;
-        Ok(seconds * 1_000_000 + micros)
+        let micros = seconds * 1_000_000 + micros;
+        *lock(&self.read_clock) = Some((Instant::now(), Millis(micros.div_euclid(1000))));
+        Ok(micros)
+    }
+
+    /// The store's clock, by what it said last.
+    fn reckoned_now(&self) -> Option<Millis> {
+        let (at, said) = (*lock(&self.read_clock))?;
+        Some(said.plus(at.elapsed()))
     }
 
     async fn now(&self) -> Result<Millis> {

@@ -1,7 +1,8 @@
 -- Stores messages and announces them. ARGV: most bytes of a mailbox, channel on which all of them are announced, a channel
 -- that older releases listen to as well or ''; then for each message the prefix of its mailbox's keys, mailbox, id,
 -- earliest sequence number, deliver_at, expires_at, until when it is kept, size, most messages, 'x' if it expires before
--- it is due or else the minute in which it falls due or '' if that is soon, and its line with that sequence number.
+-- it is due or else the minute in which it falls due or '' if that is soon, the moment after which it is not stored or
+-- '', and its line with that sequence number.
 -- Returns for each its sequence number, or a list that says why it has none.
 local most_bytes, loads, changed, endings, told, answers = tonumber(ARGV[1]), {}, {}, {}, { 'M' }, {}
 
@@ -20,14 +21,20 @@ local function tell_older(mailbox, member, seq, line)
   announce(ARGV[3], 'P ' .. mailbox .. ' ' .. line)
 end
 
+-- A primary of a cluster that hung, and was replaced meanwhile, carries out what has waited. Whoever published it was told
+-- that it is not stored, and it will not be: but the cluster brings its announcements to the new primary's listeners.
+local now = ARGV[3] == '' and now_ms()
+local function is_late(deadline) return now and deadline ~= '' and now > tonumber(deadline) end
+
 local function known_as(id, before, line)
   local known = parse(before)
   if not known or known.digest ~= parse(line).digest then return { 'conflict' } end
   return { 'repeated', before, counts_of(id, known.seq) }
 end
 
-local function publish(prefix, mailbox, id, seq, deliver, expires, till, size, most, when, line)
+local function publish(prefix, mailbox, id, seq, deliver, expires, till, size, most, when, deadline, line)
   p = prefix
+  if is_late(deadline) then return { 'failed', 'the primary hung, or its clock and those of the others differ' } end
   local load, why = loads[p] or counters(), nil
   if when == 'x' then why = { 'expired' }
   elseif load.n >= tonumber(most) then why = { 'full', 'number' }
@@ -53,9 +60,9 @@ local function publish(prefix, mailbox, id, seq, deliver, expires, till, size, m
   return seq
 end
 
-for at = 4, #ARGV, 11 do
+for at = 4, #ARGV, 12 do
   -- A mailbox that is damaged does not hold up the others.
-  local done, answer = pcall(publish, unpack(ARGV, at, at + 10))
+  local done, answer = pcall(publish, unpack(ARGV, at, at + 11))
   answers[#answers + 1] = done and answer or { 'failed', type(answer) == 'table' and answer.err or answer }
 end
 if #told > 1 then
