@@ -30,19 +30,28 @@ const GOAL: f64 = 15_000.0;
 const PLANNED: f64 = 0.7;
 
 pub(super) async fn run() -> anyhow::Result<()> {
-    for channels in CHANNELS {
-        measure(channels).await?;
+    // ElastiCache writes no log.
+    for logs in [true, false] {
+        for channels in CHANNELS {
+            measure(channels, logs).await?;
+        }
     }
     Ok(())
 }
 
-async fn measure(channels: usize) -> anyhow::Result<()> {
+async fn measure(channels: usize, logs: bool) -> anyhow::Result<()> {
     let directory = tempfile::Builder::new().prefix("soak-").tempdir()?;
     let redis = Redis::start(directory.path().join("redis")).await?;
+    if !logs {
+        redis
+            .command(&["CONFIG", "SET", "appendonly", "no"])
+            .await?;
+    }
+    let log = if logs { "with" } else { "without" };
     let servers = Servers::start(NODES, &redis, directory.path(), &[]).await?;
     let load = Load::start(&servers, channels).await?;
     print(&format!(
-        "{NODES} nodes, one Redis with its log, {channels} channels with two plugins each; measured, CPU \
+        "{NODES} nodes, one Redis {log} its log, {channels} channels with two plugins each; measured, CPU \
          without what idle nodes take:"
     ))?;
     let idle = Costs::idle(&servers, &redis).await?;
