@@ -89,12 +89,12 @@ fn private(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
-    #[test]
-    fn the_next_stack_finds_the_keys_and_one_beside_it_finds_nothing() {
+    #[tokio::test]
+    async fn the_next_stack_finds_the_keys_and_one_beside_it_finds_nothing() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("local.yaml");
         fs::write(&file, "").unwrap();
@@ -109,11 +109,14 @@ mod tests {
         assert!(Kept::open(home.path(), &other).unwrap().is_some());
         drop(kept);
         // A process that another test starts just then holds the lock until it is another program.
-        let next = (0..1_000).find_map(|_| {
-            std::thread::sleep(Duration::from_millis(10));
-            Kept::open(home.path(), &file).unwrap()
-        });
-        let next = next.unwrap();
+        let start = Instant::now();
+        let next = loop {
+            if let Some(next) = Kept::open(home.path(), &file).unwrap() {
+                break next;
+            }
+            assert!(start.elapsed() < Duration::from_secs(10), "it is held");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
         assert_eq!(next.plugin_key().as_deref(), Some("p"));
     }
 }
