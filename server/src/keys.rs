@@ -117,7 +117,19 @@ impl KeyRecord {
         created_at: Millis,
         expires_at: Option<Millis>,
     ) -> Result<(Self, String), getrandom::Error> {
-        let record = Self {
+        let record = Self::without_id(channel, namespaces, created_at, expires_at);
+        record.reissued(&ulid::Ulid::generate().to_string())
+    }
+
+    /// A record that nothing opens, until it is given an id.
+    #[must_use]
+    pub fn without_id(
+        channel: String,
+        namespaces: Vec<String>,
+        created_at: Millis,
+        expires_at: Option<Millis>,
+    ) -> Self {
+        Self {
             id: "".into(),
             channel,
             namespaces,
@@ -129,8 +141,7 @@ impl KeyRecord {
             receipts_of: None,
             hash: [0; 32],
             kind: KeyKind::Stored,
-        };
-        record.reissued(&ulid::Ulid::generate().to_string())
+        }
     }
 
     /// Gives the record another id, and a secret that nobody knows. Returns the key that opens it
@@ -149,16 +160,8 @@ impl KeyRecord {
     pub fn barring(id: &str, now: Millis, end: Millis) -> Self {
         Self {
             id: id.into(),
-            channel: String::new(),
-            namespaces: Vec::new(),
-            created_at: now,
-            expires_at: Some(end),
-            max_sockets: None,
-            since: None,
-            watch: false,
-            receipts_of: None,
-            hash: [0; 32],
             kind: KeyKind::Barred,
+            ..Self::without_id(String::new(), Vec::new(), now, Some(end))
         }
     }
 

@@ -164,11 +164,12 @@ impl Cluster {
     /// # Errors
     /// Neither does within a minute, or the other does not follow.
     pub async fn leader(&self, primary: usize) -> io::Result<usize> {
-        let both = [primary, primary + PRIMARIES];
+        let both = [primary, Self::other(primary)];
         let start = Instant::now();
         while start.elapsed() < AGREEMENT {
-            for (leader, follower) in [(both[0], both[1]), (both[1], both[0])] {
-                if self.follows(follower, leader).await.unwrap_or(false) {
+            for leader in both {
+                let follows = self.follows(Self::other(leader), leader).await;
+                if follows.unwrap_or(false) {
                     return Ok(leader);
                 }
             }
@@ -176,6 +177,12 @@ impl Cluster {
         }
         let error = format!("no server of {both:?} leads with the other behind it");
         Err(io::Error::other(error))
+    }
+
+    /// The other server of a primary and its replica.
+    #[must_use]
+    pub fn other(server: usize) -> usize {
+        (server + PRIMARIES) % (2 * PRIMARIES)
     }
 
     async fn follows(&self, follower: usize, leader: usize) -> io::Result<bool> {

@@ -170,32 +170,24 @@ impl KeyBody {
             .map(|Whole(ttl)| Millis(now.0.saturating_add_unsigned(ttl)));
         let end = self.expires_at.or(end);
         let namespaces = self.namespaces.clone().unwrap_or_default();
-        let (record, _) = KeyRecord::issue(self.channel().to_owned(), namespaces, now, end)?;
         let record = KeyRecord {
             // Checked: it fits.
             max_sockets: self.max_sockets.map(|Whole(most)| most as u32),
             since: Some(self.since.unwrap_or(Millis(now.0 - CLOCKS))),
             watch: self.watch.unwrap_or(false),
-            ..record
+            ..KeyRecord::without_id(self.channel().to_owned(), namespaces, now, end)
         };
-        Ok(match secrets {
+        let (earlier, (record, key)) = match secrets {
             Some((id, [secret, earlier])) => {
-                let earlier = Some(record.clone().renamed(&id, earlier));
-                let (record, key) = record.renamed(&id, secret);
-                Asked {
-                    record,
-                    key,
-                    earlier,
-                }
+                let earlier = record.clone().renamed(&id, earlier);
+                (Some(earlier), record.renamed(&id, secret))
             }
-            None => {
-                let (record, key) = record.reissued(new_id)?;
-                Asked {
-                    record,
-                    key,
-                    earlier: None,
-                }
-            }
+            None => (None, record.reissued(new_id)?),
+        };
+        Ok(Asked {
+            record,
+            key,
+            earlier,
         })
     }
 

@@ -80,7 +80,8 @@ pub(super) async fn connect(url: &str) -> anyhow::Result<Stores> {
         let store = server::store::Redis::connect(&settings, &keys, &Tasks::new()).await?;
         let store = Arc::new(store);
         let heard = store.announcements(Arc::new(|_: &str| true)).await;
-        store.set_presence(&format!("n{node}"), &[]).await?;
+        let socket = (Mailbox::channel("n", "c0"), 1);
+        store.set_presence(&format!("n{node}"), &[socket]).await?;
         tokio::spawn(async move {
             let mut heard = heard;
             while heard.recv().await.is_ok() {}

@@ -91,12 +91,12 @@ impl Play {
         let from = self.begins();
         let is_other = |number| others.contains(&number);
         let before = lock(&self.stage.tracker).lateness_between(0.0, from, is_other);
-        self.cluster.servers[follower(shard, leader)].kill().await?;
+        self.cluster.servers[Cluster::other(leader)].kill().await?;
         self.cluster.servers[leader].kill().await?;
         sleep(self.away).await;
         let until = now();
         self.cluster.revive(leader).await?;
-        self.cluster.revive(follower(shard, leader)).await?;
+        self.cluster.revive(Cluster::other(leader)).await?;
         self.over(shard, "a shard away, primary and replica", from)
             .await?;
         let during = lock(&self.stage.tracker).lateness_between(from, until, is_other);
@@ -162,7 +162,7 @@ impl Play {
     async fn planned_failover(&mut self, shard: usize) -> anyhow::Result<()> {
         let leader = self.cluster.leader(shard).await?;
         let from = self.begins();
-        self.cluster.fail_over(follower(shard, leader)).await?;
+        self.cluster.fail_over(Cluster::other(leader)).await?;
         self.over(shard, "planned failover", from).await
     }
 
@@ -172,7 +172,7 @@ impl Play {
         let leader = self.cluster.leader(shard).await?;
         let from = self.begins();
         self.cluster.servers[leader].kill().await?;
-        let heir = follower(shard, leader);
+        let heir = Cluster::other(leader);
         let asked = ["INFO", "replication"];
         self.cluster.until_says(heir, &asked, "role:master").await?;
         self.cluster.revive(leader).await?;
@@ -189,13 +189,5 @@ impl Play {
             sleep(self.pause).await;
         }
         self.over(shard, "a primary out of memory", from).await
-    }
-}
-
-/// The other server of a shard.
-fn follower(shard: usize, leader: usize) -> usize {
-    match leader == shard {
-        true => shard + PRIMARIES,
-        false => shard,
     }
 }

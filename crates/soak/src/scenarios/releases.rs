@@ -37,6 +37,7 @@ struct Left {
 }
 
 pub(super) async fn run(size: Size, directory: &Path, other: &Path) -> anyhow::Result<Report> {
+    ensure!(other.is_file(), "--from {}: no such file", other.display());
     let (own, other) = (beside("server")?, &*std::path::absolute(other)?);
     let redis = Redis::start(directory.join("redis")).await?;
     let mut cast = size.cast();

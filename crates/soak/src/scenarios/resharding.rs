@@ -21,8 +21,6 @@ const AFTER: Ms = 10_000.0;
 struct Play {
     stage: Stage,
     cluster: Cluster,
-    /// Which server leads, of each primary and its replica.
-    leaders: [usize; PRIMARIES],
     pause: Duration,
 }
 
@@ -34,7 +32,6 @@ pub(super) async fn run(size: Size, directory: &Path) -> anyhow::Result<Report> 
     let mut play = Play {
         stage,
         cluster,
-        leaders: [0, 1, 2],
         pause: size.seconds(2, 10),
     };
     sleep(play.pause).await;
@@ -55,7 +52,10 @@ impl Play {
     /// Every slot that is in use moves on to the next primary, and back.
     async fn slots_move(&mut self) -> anyhow::Result<()> {
         let mut slots = Vec::new();
-        for (shard, leader) in self.leaders.into_iter().enumerate() {
+        let mut leaders = Vec::new();
+        for shard in 0..PRIMARIES {
+            let leader = self.cluster.leader(shard).await?;
+            leaders.push(leader);
             let command = ["KEYS", "hf:*:epoch"];
             let names: Vec<String> = self.cluster.ask(leader, &command).await?;
             for name in names {
@@ -68,7 +68,7 @@ impl Play {
             let next = (shard + 1) % PRIMARIES;
             for (from, to) in [(*shard, next), (next, *shard)] {
                 let begin = now();
-                let (from, to) = (self.leaders[from], self.leaders[to]);
+                let (from, to) = (leaders[from], leaders[to]);
                 self.cluster.move_slot(*slot, from, to).await?;
                 took.push(now() - begin);
                 self.mark("a slot moves", begin);
@@ -86,43 +86,30 @@ impl Play {
     /// A primary dies, its replica takes over, and the dead one comes back as the new one's
     /// replica.
     async fn death_of_a_primary(&mut self) -> anyhow::Result<()> {
-        let (dead, heir) = (self.leaders[0], self.heir(0));
+        let dead = self.cluster.leader(0).await?;
+        let heir = Cluster::other(dead);
         let from = now();
         self.cluster.servers[dead].kill().await?;
         self.until_leads(heir).await?;
-        self.leaders[0] = heir;
         let took = (now() - from) / 1e3;
         self.mark("a primary dies", from);
         self.stage.remark(format!(
             "a primary killed with -9: its replica leads after {took:.1} s"
         ));
         sleep(self.pause).await;
-        self.cluster.revive(dead).await?;
-        let up = "master_link_status:up";
-        let asked = ["INFO", "replication"];
-        self.cluster.until_says(dead, &asked, up).await?;
-        Ok(())
+        Ok(self.cluster.revive(dead).await?)
     }
 
     async fn planned_failover(&mut self) -> anyhow::Result<()> {
-        let heir = self.heir(0);
+        let heir = Cluster::other(self.cluster.leader(0).await?);
         let from = now();
         self.cluster.fail_over(heir).await?;
         self.until_leads(heir).await?;
-        self.leaders[0] = heir;
         let took = (now() - from) / 1e3;
         self.mark("planned failover", from);
         self.stage.remark(format!("planned failover: {took:.1} s"));
         sleep(self.pause).await;
         Ok(())
-    }
-
-    /// The replica of a shard's leader.
-    fn heir(&self, shard: usize) -> usize {
-        match self.leaders[shard] {
-            leader if leader == shard => shard + PRIMARIES,
-            _ => shard,
-        }
     }
 
     async fn until_leads(&self, heir: usize) -> anyhow::Result<()> {

@@ -116,7 +116,8 @@ impl Shared {
             self.part_of(mailbox),
             self.primaries.layout.mailbox(mailbox),
         );
-        // Before the index: what has a number up to this one is in it by then.
+        // Before the index: what has a number up to this one is in it by then, and is read now. What
+        // comes in meanwhile is the next reading's.
         let mut last = cmd("HGET");
         last.arg(format!("{prefix}load")).arg("s");
         let last: Option<u64> = read(self.primaries.ask(part, &last).await?)?;
@@ -128,19 +129,12 @@ impl Shared {
                 self.members(part, &prefix, &from, &to).await?
             }
         };
-        let is_due = |moment: f64| moment > after.0 as f64 && moment <= until.0 as f64;
-        let due = members.iter().filter(|(_, moment)| is_due(*moment));
-        let due: Vec<&str> = due.map(|(member, _)| &**member).collect();
-        let seq_of = |member: &str| member.get(..16).and_then(|seq| seq.parse::<u64>().ok());
-        let is_new = |member: &str| seq.is_some_and(|seq| seq_of(member) > Some(seq));
-        let stored = members.iter().map(|(member, _)| &**member);
-        let mut stored: Vec<&str> = stored.filter(|member| is_new(member)).collect();
-        stored.sort_unstable();
-        let due = self.messages(part, mailbox, &prefix, &due).await?;
+        let last = last.unwrap_or(0);
+        let (due, stored) = chosen(&members, (seq, last), (after, until));
         Ok(Swept {
+            due: self.messages(part, mailbox, &prefix, &due).await?,
             stored: self.messages(part, mailbox, &prefix, &stored).await?,
-            due,
-            seq: last.unwrap_or(0).max(seq.unwrap_or(0)),
+            seq: last.max(seq.unwrap_or(0)),
         })
     }
 
@@ -243,5 +237,51 @@ impl Shared {
             // A Redis that has gone meanwhile is read anew, too.
             let _ = self.primaries.ask(self.part_of(&mailbox), &forget).await;
         });
+    }
+}
+
+/// The members of messages that fall due between two moments, and of those that were stored after
+/// the first number, each in order. What is stored after `last` is left out.
+fn chosen(
+    members: &Members,
+    (seq, last): (Option<u64>, u64),
+    (after, until): (Millis, Millis),
+) -> (Vec<&str>, Vec<&str>) {
+    let (mut due, mut stored) = (Vec::new(), Vec::new());
+    for (member, moment) in members {
+        let number = member.get(..16).and_then(|seq| seq.parse::<u64>().ok());
+        let Some(number) = number.filter(|number| *number <= last) else {
+            continue;
+        };
+        if *moment > after.0 as f64 && *moment <= until.0 as f64 {
+            due.push(&**member);
+        }
+        if seq.is_some_and(|seq| number > seq) {
+            stored.push(&**member);
+        }
+    }
+    stored.sort_unstable();
+    (due, stored)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_in_while_a_mailbox_is_read_is_the_next_readings() {
+        let member = |seq: u64, moment: f64| (format!("{seq:016}m{seq}"), moment);
+        let members = vec![
+            member(3, 5.0),
+            member(2, 7.0),
+            member(4, 8.0),
+            member(1, 9.0),
+        ];
+        let (due, stored) = chosen(&members, (Some(1), 3), (Millis(6), Millis(8)));
+        assert_eq!(due, ["0000000000000002m2"]);
+        assert_eq!(stored, ["0000000000000002m2", "0000000000000003m3"]);
+        let (due, stored) = chosen(&members, (None, 4), (Millis(6), Millis(8)));
+        assert_eq!(due, ["0000000000000002m2", "0000000000000004m4"]);
+        assert!(stored.is_empty());
     }
 }

@@ -19,7 +19,7 @@
 -- soon..minute   mailboxes with a message that falls due then and was stored long before
 -- Members of `due` and `old` are the sequence number in 16 digits, then the id: they sort by sequence.
 -- Release 0.1 has `seq`, `exp` and `old` instead of `new`, `ends` and `old:`; see adopt.lua. It reads the rest.
--- What is called for each message has a local name: to look a global one up costs a tenth of a small command.
+-- What is called for each message has a local name: a global one is looked up each time.
 local p, ends, soon = KEYS[1], KEYS[2], KEYS[3]
 local call, concat = redis.call, table.concat
 local byte, format, match, sub = string.byte, string.format, string.match, string.sub
